@@ -1,0 +1,39 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target: Swift 6, strict memory safety, explicit existentials and imports.
+/// CI adds `-warnings-as-errors`, so a warning is welcome while you experiment and fatal when you push.
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+/// The numeric targets are optimised in debug builds too (`swift test` runs a real model), and compiled
+/// for AVX2 and FMA where the machine is x86-64. `KVPOLICY_BASELINE=1` builds without the vector flags:
+/// slower, the same numbers.
+var numeric: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+#if arch(x86_64)
+  if Context.environment["KVPOLICY_BASELINE"] == nil {
+    numeric.append(.unsafeFlags(["-Xcc", "-march=x86-64-v3"]))
+  }
+#endif
+
+let package = Package(
+  name: "KVPolicyKit",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "KVPolicyKit", targets: ["KVPolicyKit"]),
+    .library(name: "Policies", targets: ["Policies"]),
+    .library(name: "ReferenceModel", targets: ["ReferenceModel"]),
+  ],
+  targets: [
+    .target(name: "KVPolicyKit", swiftSettings: numeric),
+    .target(name: "Policies", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
+    .target(name: "ReferenceModel", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
+    .testTarget(
+      name: "ReferenceModelTests", dependencies: ["ReferenceModel"], swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,2 @@
+/// The policies that ship with the kit.
+public enum AllPolicies {}

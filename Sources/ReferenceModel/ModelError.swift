@@ -1,0 +1,29 @@
+/// What can be wrong with a model, its files, or what it is asked to do.
+///
+/// Each message says what is wrong, what is legal, and what to do.
+public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// A file cannot be read or mapped.
+  case unreadable(path: String, reason: String)
+  /// A file contradicts its own format: truncated, lying about sizes, offsets past the end.
+  case malformed(file: String, reason: String)
+  /// The file is sound, but describes something this engine does not run.
+  case unsupported(what: String, supported: String)
+  /// A tensor the architecture needs is absent, or has another shape or unusable contents.
+  case tensor(name: String, reason: String)
+  /// The tokenizer is absent or unusable.
+  case tokenizer(reason: String)
+  /// The request cannot be carried out: an empty prompt, a token outside the vocabulary, a bad setting.
+  case request(String)
+
+  /// The message shown to a person.
+  public var description: String {
+    switch self {
+    case .unreadable(let path, let reason): "cannot read \(path): \(reason)"
+    case .malformed(let file, let reason): "\(file) is malformed: \(reason)"
+    case .unsupported(let what, let supported): "\(what) is not supported; supported: \(supported)"
+    case .tensor(let name, let reason): "tensor '\(name)': \(reason)"
+    case .tokenizer(let reason): "tokenizer: \(reason)"
+    case .request(let reason): reason
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/// A matrix of weights where the file has it: `rows × columns`, row-major, in its stored type.
+///
+/// The bytes are borrowed from a mapped file whose owner must outlive the matrix
+/// (`owner` keeps it alive). `columns` is a multiple of the type's block size and the bytes were
+/// checked to hold `rows × columns` elements when the matrix was made.
+package struct WeightMatrix: @unchecked Sendable {
+  // @unchecked: the bytes are read-only for the life of `owner`, so any thread may read them.
+  package let type: TensorType
+  package let rows: Int
+  package let columns: Int
+  /// First byte of row 0; rows follow without padding. No alignment beyond 2 bytes may be assumed.
+  @unsafe package let base: UnsafeRawPointer
+  /// Keeps the mapping alive.
+  package let owner: AnyObject & Sendable
+
+  @unsafe package init(
+    type: TensorType, rows: Int, columns: Int, base: UnsafeRawPointer, owner: AnyObject & Sendable
+  ) {
+    self.type = type
+    self.rows = rows
+    self.columns = columns
+    unsafe self.base = base
+    self.owner = owner
+  }
+
+  /// Bytes of one row.
+  package var rowBytes: Int { columns / type.blockSize * type.blockBytes }
+}
