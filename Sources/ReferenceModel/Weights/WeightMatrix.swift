@@ -3,7 +3,7 @@
 /// The bytes are borrowed from a mapped file whose owner must outlive the matrix
 /// (`owner` keeps it alive). `columns` is a multiple of the type's block size and the bytes were
 /// checked to hold `rows × columns` elements when the matrix was made.
-package struct WeightMatrix: @unchecked Sendable {
+@safe package struct WeightMatrix: @unchecked Sendable {
   // @unchecked: the bytes are read-only for the life of `owner`, so any thread may read them.
   package let type: TensorType
   package let rows: Int
@@ -11,10 +11,10 @@ package struct WeightMatrix: @unchecked Sendable {
   /// First byte of row 0; rows follow without padding. No alignment beyond 2 bytes may be assumed.
   @unsafe package let base: UnsafeRawPointer
   /// Keeps the mapping alive.
-  package let owner: AnyObject & Sendable
+  package let owner: any AnyObject & Sendable
 
   @unsafe package init(
-    type: TensorType, rows: Int, columns: Int, base: UnsafeRawPointer, owner: AnyObject & Sendable
+    type: TensorType, rows: Int, columns: Int, base: UnsafeRawPointer, owner: any AnyObject & Sendable
   ) {
     self.type = type
     self.rows = rows
