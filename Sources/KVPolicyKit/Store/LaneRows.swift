@@ -1,0 +1,46 @@
+/// How the elements of a cached key or value are stored.
+public enum RowFormat: String, CaseIterable, Codable, Sendable {
+  /// 32-bit floats: exact, the reference for fidelity tests.
+  case f32
+  /// 16-bit floats: half the bytes.
+  case f16
+
+  /// Bytes of one element.
+  public var elementBytes: Int { self == .f32 ? 4 : 2 }
+}
+
+/// Where the rows of one lane are in memory: what an attention kernel needs, and nothing else.
+///
+/// Row `r` is in slot `s = slots[r]`; slot `s` is the `s % pageRows`-th row of page `s / pageRows`.
+/// A page holds `pageRows` keys of `headDimension` elements, then `pageRows` values.
+/// Every pointer is valid while the store is not mutated.
+@unsafe package struct LaneRows {
+  /// Live rows.
+  package let count: Int
+  /// `count` slots.
+  package let slots: UnsafePointer<Int32>
+  /// Base address of each page of the lane, 64-byte aligned; null for a page with no live row.
+  package let pages: UnsafePointer<UnsafeMutableRawPointer?>
+  /// Rows per page; a power of two.
+  package let pageRows: Int
+  /// Elements of a key.
+  package let headDimension: Int
+  /// How elements are stored.
+  package let format: RowFormat
+  /// Whether `slots[r] == r` for every row: then whole pages can be read as blocks.
+  package let isDense: Bool
+
+  /// Describes the rows of one lane.
+  package init(
+    count: Int, slots: UnsafePointer<Int32>, pages: UnsafePointer<UnsafeMutableRawPointer?>,
+    pageRows: Int, headDimension: Int, format: RowFormat, isDense: Bool
+  ) {
+    self.count = count
+    unsafe self.slots = slots
+    unsafe self.pages = pages
+    self.pageRows = pageRows
+    self.headDimension = headDimension
+    self.format = format
+    self.isDense = isDense
+  }
+}
