@@ -35,12 +35,12 @@ public enum RowFormat: String, CaseIterable, Codable, Sendable {
     count: Int, slots: UnsafePointer<Int32>, pages: UnsafePointer<UnsafeMutableRawPointer?>,
     pageRows: Int, headDimension: Int, format: RowFormat, isDense: Bool
   ) {
-    self.count = count
+    unsafe self.count = count
     unsafe self.slots = slots
     unsafe self.pages = pages
-    self.pageRows = pageRows
-    self.headDimension = headDimension
-    self.format = format
-    self.isDense = isDense
+    unsafe self.pageRows = pageRows
+    unsafe self.headDimension = headDimension
+    unsafe self.format = format
+    unsafe self.isDense = isDense
   }
 }

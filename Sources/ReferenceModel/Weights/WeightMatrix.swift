@@ -8,13 +8,14 @@
   package let type: TensorType
   package let rows: Int
   package let columns: Int
-  /// First byte of row 0; rows follow without padding. No alignment beyond 2 bytes may be assumed.
+  /// First byte of row 0; rows follow without padding, aligned to 2 bytes at best.
   @unsafe package let base: UnsafeRawPointer
   /// Keeps the mapping alive.
   package let owner: any AnyObject & Sendable
 
   @unsafe package init(
-    type: TensorType, rows: Int, columns: Int, base: UnsafeRawPointer, owner: any AnyObject & Sendable
+    type: TensorType, rows: Int, columns: Int, base: UnsafeRawPointer,
+    owner: any AnyObject & Sendable
   ) {
     self.type = type
     self.rows = rows
