@@ -1,0 +1,145 @@
+/// A policy as written in a file: its name, its settings, and what differs in some layers.
+///
+/// ```json
+/// {"policy": "snapkv", "capacity": 256, "layers": {"0-1": {"policy": "full"}, "7": {"capacity": 64}}}
+/// ```
+///
+/// An override that names no policy changes settings of the main one.
+public struct PolicyConfiguration: Hashable, Sendable {
+  /// A policy's name and settings.
+  public struct Choice: Hashable, Sendable {
+    /// The policy's registered name.
+    public var policy: String
+    /// The settings that differ from the defaults.
+    public var settings: [String: JSONValue]
+  }
+
+  /// What holds where no override does.
+  public var main: Choice
+  /// Overrides by layer range, sorted and disjoint.
+  public var overrides: [(layers: ClosedRange<Int>, choice: Choice)] = []
+
+  /// The policy `name` with these settings in every layer.
+  public init(_ name: String, _ settings: [String: JSONValue] = [:]) {
+    main = Choice(policy: name, settings: settings)
+  }
+
+  /// Reads a configuration from JSON text.
+  public init(parsing text: String) throws(PolicyError) {
+    try self.init(JSONValue.parse(text))
+  }
+
+  /// Reads a configuration from a JSON object.
+  public init(_ value: JSONValue) throws(PolicyError) {
+    guard case .object(var settings) = value else {
+      throw .notAConfiguration("it is \(value.text.prefix(60)), not an object")
+    }
+    guard case .string(let name)? = settings.removeValue(forKey: "policy") else {
+      throw .notAConfiguration("it has no \"policy\" with the name of one")
+    }
+    let layers = settings.removeValue(forKey: "layers")
+    self.init(name, settings)
+    guard let layers else { return }
+    guard case .object(let ranges) = layers else {
+      throw .badValue(
+        setting: "layers", policy: name, got: layers.text,
+        legal: #"an object from layers ("3" or "0-1") to settings"#)
+    }
+    for (key, value) in ranges { try addOverride(key, value) }
+    overrides.sort { $0.layers.lowerBound < $1.layers.lowerBound }
+    for (one, next) in zip(overrides, overrides.dropFirst())
+    where one.layers.upperBound >= next.layers.lowerBound {
+      throw .impossible(
+        policy: name, reason: "two of its \"layers\" overrides name layer \(next.layers.lowerBound)"
+      )
+    }
+  }
+
+  private mutating func addOverride(_ key: String, _ value: JSONValue) throws(PolicyError) {
+    let ends = key.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+    guard case .object(var settings) = value, ends.count <= 2, let first = ends.first ?? nil,
+      let last = ends.last ?? nil, first >= 0, first <= last
+    else {
+      throw .badValue(
+        setting: "layers", policy: main.policy, got: "{\"\(key)\": \(value.text)}",
+        legal: #"an object from layers ("3" or "0-1") to settings"#)
+    }
+    var choice = main
+    if let named = settings.removeValue(forKey: "policy") {
+      guard case .string(let name) = named else {
+        throw .badValue(
+          setting: "policy", policy: main.policy, got: named.text, legal: "a policy's name")
+      }
+      if name != main.policy { choice = Choice(policy: name, settings: [:]) }
+    }
+    choice.settings.merge(settings) { $1 }
+    overrides.append((first...last, choice))
+  }
+
+  /// Makes the policies and says which layer belongs to which.
+  ///
+  /// - Throws: `PolicyError` for a setting that is unknown or impossible, or a layer the model lacks.
+  public func makePolicies(
+    _ registry: PolicyRegistry, shape: CacheShape
+  ) throws(PolicyError) -> PolicyAssignment {
+    var policies = [try registry.make(main.policy, main.settings)]
+    var owner = Array(repeating: 0, count: shape.layers)
+    for (layers, choice) in overrides {
+      guard layers.upperBound < shape.layers else {
+        throw .impossible(
+          policy: main.policy,
+          reason: "its \"layers\" name layer \(layers.upperBound); the model has layers "
+            + "0 to \(shape.layers - 1)")
+      }
+      for layer in layers { owner[layer] = policies.count }
+      policies.append(try registry.make(choice.policy, choice.settings))
+    }
+    return try PolicyAssignment(policies, owner: owner)
+  }
+
+  /// Compares the parts.
+  public static func == (a: Self, b: Self) -> Bool {
+    a.main == b.main && a.overrides.map(\.layers) == b.overrides.map(\.layers)
+      && a.overrides.map(\.choice) == b.overrides.map(\.choice)
+  }
+
+  /// Hashes the parts.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(main)
+    hasher.combine(overrides.map(\.choice))
+  }
+}
+
+/// The policies of one sequence and the layers each decides about.
+public struct PolicyAssignment: Sendable {
+  /// The policies; the first is the main one.
+  public internal(set) var policies: [any KVCachePolicy]
+  /// For each layer, the index of its policy.
+  public let owner: [Int]
+
+  /// One policy for every layer.
+  public init(_ policy: any KVCachePolicy, shape: CacheShape) throws(PolicyError) {
+    try self.init([policy], owner: Array(repeating: 0, count: shape.layers))
+  }
+
+  /// - Throws: `PolicyError.impossible` for a combination that the engine cannot carry out.
+  init(_ policies: [any KVCachePolicy], owner: [Int]) throws(PolicyError) {
+    for policy in policies where policy.phase == .beforeOutput {
+      let name = type(of: policy).name
+      if policy.scope == .sequence {
+        throw .impossible(
+          policy: name,
+          reason: "it decides before a layer's output but about the whole sequence, whose later "
+            + "layers are not known then; declare scope .layer or phase .afterOutput")
+      }
+      if policy.positions != .original {
+        throw .impossible(
+          policy: name,
+          reason: "deciding before the output needs original positions, for moving the survivors "
+            + "would change the weights they were chosen by")
+      }
+    }
+    self.policies = policies
+    self.owner = owner
+  }
+}

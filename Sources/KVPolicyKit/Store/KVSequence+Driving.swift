@@ -1,0 +1,167 @@
+/// What an engine calls, in the order of a chunk or step.
+extension KVSequence {
+  /// Makes sure that `tokens` more tokens fit in every lane, so that no later call of the chunk or step
+  /// can run out of pages.
+  ///
+  /// - Throws: `StoreError.poolFull`; the sequence is unchanged and usable, for instance after rows were
+  ///   evicted or another sequence was released.
+  public func reserve(tokens: Int) throws(StoreError) {
+    let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) }
+    guard needed <= store.pool.freePages else {
+      throw .poolFull(
+        neededPages: needed, freePages: store.pool.freePages,
+        limitBytes: store.configuration.limitBytes)
+    }
+  }
+
+  /// Appends one layer's rows for `tokens` new tokens.
+  ///
+  /// - Parameters:
+  ///   - keys: `tokens × keyHeads × headDimension` floats, rotated if the layer's position rule is
+  ///     `original`, else not.
+  ///   - values: as many floats.
+  @unsafe package func append(
+    layer: Int, tokens: Int, keys: UnsafePointer<Float>, values: UnsafePointer<Float>
+  ) throws(StoreError) {
+    let width = shape.headDimension
+    let format = store.configuration.format
+    for head in 0..<shape.keyHeads {
+      let lane = lane(layer, head)
+      let first = lane.count
+      let offset = head * width
+      let stride = shape.keyHeads * width
+      try unsafe lane.append(length.tokens..<length.tokens + tokens) { row, key, value in
+        let source = offset + (row - first) * stride
+        unsafe convert(keys + source, count: width, to: key, as: format)
+        unsafe convert(values + source, count: width, to: value, as: format)
+      }
+    }
+    measure(layer: layer)
+  }
+
+  /// Lends the rows of one lane to an attention kernel.
+  @unsafe package func withRows<Result>(
+    layer: Int, head: Int, _ body: (LaneRows) -> Result
+  ) -> Result {
+    unsafe lane(layer, head).withRows(body)
+  }
+
+  /// Where each row of a lane is rotated, under another rule than `original`. `count` values.
+  @unsafe package func withPlaces<Result>(
+    layer: Int, head: Int, _ body: (UnsafeBufferPointer<Int32>) -> Result
+  ) -> Result {
+    unsafe lane(layer, head).places.withUnsafeBufferPointer { unsafe body($0) }
+  }
+
+  /// The position of each row of a lane. `count` values.
+  @unsafe package func withPositions<Result>(
+    layer: Int, head: Int, _ body: (UnsafeBufferPointer<Int32>) -> Result
+  ) -> Result {
+    unsafe lane(layer, head).positions.withUnsafeBufferPointer { unsafe body($0) }
+  }
+
+  /// Shows a layer to its policy: `prefill` for a chunk, `step` for a decode step.
+  package func observe(layer: Int, moment: Moment, signals: SignalBuffers) {
+    let after = LogicalLength(length.tokens + moment.tokens)
+    let view = LayerView(
+      moment: moment, layer: layer, shape: shape, length: after, lanes: lanes, signals: signals)
+    switch moment {
+    case .chunk: policies.policies[policies.owner[layer]].prefill(view)
+    case .step: policies.policies[policies.owner[layer]].step(view)
+    }
+  }
+
+  /// Asks the layer's policy what to forget, if it wants to be asked now. The plan is checked and
+  /// returned, not carried out; it is empty if there is nothing to do.
+  package func decide(
+    layer: Int, moment: Moment, signals: SignalBuffers
+  ) throws(StoreError) -> CachePlan {
+    let owner = policies.owner[layer]
+    let policy = policies.policies[owner]
+    plan.removeAll()
+    guard policy.scope == .layer, policy.cadence.asks(at: moment) else { return plan }
+    try decide(owner: owner, layers: [layer], moment: moment, signals: signals)
+    return plan
+  }
+
+  /// Carries a checked plan out.
+  package func apply(_ plan: CachePlan, layer: Int) {
+    guard !plan.isEmpty else { return }
+    carryOut(plan)
+    measure(layer: layer)
+  }
+
+  /// Books a layer's residency for the chunk or step whose output has just been computed.
+  package func book(layer: Int, moment: Moment) {
+    for head in 0..<shape.keyHeads {
+      let rows = lane(layer, head).count
+      switch moment {
+      case .chunk(let tokens, _):
+        ledger.bookChunk(tokens: tokens.count, past: rows - tokens.count)
+      case .step: ledger.bookStep(rows: rows)
+      }
+    }
+  }
+
+  /// Ends a chunk or step: asks the policies of scope `sequence`, and moves the length on.
+  package func finish(moment: Moment) throws(StoreError) {
+    for owner in policies.policies.indices where policies.policies[owner].scope == .sequence {
+      guard policies.policies[owner].cadence.asks(at: moment) else { continue }
+      let layers = policies.owner.indices.filter { policies.owner[$0] == owner }
+      plan.removeAll()
+      try decide(owner: owner, layers: layers, moment: moment, signals: SignalBuffers())
+      carryOut(plan)
+      for layer in layers { measure(layer: layer) }
+    }
+    ledger.advance(tokens: moment.tokens, stored: mostRows.reduce(0, +))
+    for index in mostRows.indices { mostRows[index] = lanes[index].count }
+    length.tokens += moment.tokens
+    if case .step(let index) = moment { steps = index }
+  }
+
+  private func decide(
+    owner: Int, layers: [Int], moment: Moment, signals: SignalBuffers
+  ) throws(StoreError) {
+    let after = LogicalLength(length.tokens + moment.tokens)
+    let view = CacheView(
+      moment: moment, layers: layers, shape: shape, length: after, lanes: lanes, signals: signals)
+    policies.policies[owner].evict(view, plan: &plan)
+    guard !plan.isEmpty else { return }
+    let policy = policies.policies[owner]
+    try check(plan, layers: layers, rule: policy.positions, phase: policy.phase)
+    onPlan?(plan, moment)
+  }
+}
+
+extension Moment {
+  /// Tokens the moment reads.
+  package var tokens: Int {
+    switch self {
+    case .chunk(let tokens, _): tokens.count
+    case .step: 1
+    }
+  }
+}
+
+extension Cadence {
+  /// Whether a policy of this cadence is asked now.
+  package func asks(at moment: Moment) -> Bool {
+    switch moment {
+    case .chunk(_, let isLast): prompt == .everyChunk || (prompt == .atEnd && isLast)
+    case .step(let index): every > 0 && index % every == 0
+    }
+  }
+}
+
+/// Stores floats in a row's format.
+@unsafe private func convert(
+  _ source: UnsafePointer<Float>, count: Int, to target: UnsafeMutableRawPointer,
+  as format: RowFormat
+) {
+  switch format {
+  case .f32: unsafe target.copyMemory(from: source, byteCount: count * 4)
+  case .f16:
+    let halves = unsafe target.assumingMemoryBound(to: Float16.self)
+    for index in 0..<count { unsafe halves[index] = Float16(source[index]) }
+  }
+}

@@ -1,0 +1,62 @@
+/// What must hold between any two calls.
+extension KVSequence {
+  /// The first broken invariant, or nil. O(rows).
+  public func checkInvariants() -> String? {
+    for lane in lanes {
+      if let broken = lane.checkInvariants(length: length.tokens) {
+        return "layer \(lane.id.layer), head \(lane.id.head): \(broken)"
+      }
+    }
+    return store.pool.audit().isSound ? nil : "free and used pages do not add up to the mapped ones"
+  }
+}
+
+extension PagedKVStore {
+  /// The first broken invariant of the store, given all of its sequences, or nil.
+  public func checkInvariants(_ sequences: [KVSequence]) -> String? {
+    for sequence in sequences {
+      if let broken = sequence.checkInvariants() { return broken }
+    }
+    let held = sequences.reduce(0) { $0 + $1.lanes.reduce(0) { $0 + $1.pagesHeld } }
+    let references = pool.audit().references
+    return held == references
+      ? nil : "the pool counts \(references) references, the sequences hold \(held)"
+  }
+}
+
+extension Lane {
+  func checkInvariants(length: Int) -> String? {
+    if slots.count != count { return "\(slots.count) slots for \(count) rows" }
+    if Set(positions).count != count { return "a position occurs twice" }
+    if let last = positions.max(), last >= length { return "position \(last) was not read yet" }
+    if Set(slots).count != count { return "two rows share a slot" }
+    if isDense != slots.enumerated().allSatisfy({ $0.offset == Int($0.element) }) && isDense {
+      return "it is called dense and is not"
+    }
+    if isOrdered && zip(positions, positions.dropFirst()).contains(where: { $0 >= $1 }) {
+      return "it is called ordered and is not"
+    }
+    var live = pages.map { _ in UInt64(0) }
+    for slot in slots {
+      let page = Int(slot) / layout.pageRows
+      if page >= pages.count || pages[page].id < 0 { return "slot \(slot) has no page" }
+      live[page] |= 1 << UInt64(Int(slot) % layout.pageRows)
+    }
+    if live != pages.map(\.live) { return "the live masks do not match the rows" }
+    for page in pages where page.id >= 0 {
+      if pool.referenceCount(page.id) < 1 { return "page \(page.id) is held and not referenced" }
+    }
+    if columns.contains(where: { $0.stride < count }) { return "a column is shorter than the lane" }
+    return checkPlaces()
+  }
+
+  private func checkPlaces() -> String? {
+    switch rule {
+    case .original: places.isEmpty ? nil : "keys at original positions have places"
+    case .placed: places.count == count ? nil : "\(places.count) places for \(count) rows"
+    case .compacted:
+      rowsByPosition().map { places[$0] } == (0..<Int32(count)).map { $0 }
+        ? nil : "the places are not the ranks of the positions"
+    }
+  }
+}

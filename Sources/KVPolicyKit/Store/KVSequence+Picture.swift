@@ -1,0 +1,32 @@
+/// The cache as text.
+extension KVSequence {
+  /// Which positions each lane still holds, one line a lane:
+  ///
+  /// ```
+  /// layer 0 head 0 |####......##.#######| 13/20
+  /// ```
+  ///
+  /// `#` is a row, `.` a forgotten one. When the text is longer than `width`, a character stands for
+  /// several positions: `#` all kept, `+` at least half, `-` some, `.` none.
+  public func picture(width: Int = 64, layers: Range<Int>? = nil) -> String {
+    let layers = (layers ?? 0..<shape.layers).clamped(to: 0..<shape.layers)
+    return layers.flatMap { layer in
+      (0..<shape.keyHeads).map { head in
+        "layer \(layer) head \(head) |\(picture(layer: layer, head: head, width: width))| "
+          + "\(lane(layer, head).count)/\(length.tokens)"
+      }
+    }.joined(separator: "\n")
+  }
+
+  /// The picture of one lane, without its frame.
+  public func picture(layer: Int, head: Int, width: Int = 64) -> String {
+    let span = max(1, (length.tokens + max(1, width) - 1) / max(1, width))
+    var kept = [Int](repeating: 0, count: (length.tokens + span - 1) / span)
+    for position in lane(layer, head).positions { kept[Int(position) / span] += 1 }
+    return String(
+      kept.enumerated().map { index, count in
+        let size = min(span, length.tokens - index * span)
+        return count == size ? "#" : count * 2 >= size ? "+" : count > 0 ? "-" : "."
+      })
+  }
+}

@@ -1,0 +1,107 @@
+/// The cache of one sequence: its lanes, its policies, and how far it has read.
+///
+/// An engine drives it layer by layer:
+/// ``reserve(tokens:)`` once per chunk or step, then for every layer `append`, attention, `observe`,
+/// `decide`, and at the end `finish`. Not thread-safe: one owner.
+public final class KVSequence {
+  /// The store whose pages it uses.
+  public let store: PagedKVStore
+  let shape: CacheShape
+  var lanes: [Lane]
+  var policies: PolicyAssignment
+  /// Tokens read. The next token's position is `length.tokens`.
+  public internal(set) var length = LogicalLength(0)
+  /// Decode steps so far.
+  public internal(set) var steps = 0
+  var ledger: FootprintLedger
+  /// Per lane: the most rows it held in the current chunk or step.
+  var mostRows: [Int]
+  /// Per lane: its bytes when last looked at.
+  var laneBytes: [Int]
+  var residentLaneBytes = 0
+  var peakResidentBytes = 0
+  /// The plan being written, kept for its memory.
+  var plan = CachePlan()
+  /// Called with every plan that is not empty, before it is carried out.
+  public var onPlan: ((CachePlan, Moment) -> Void)?
+
+  init(store: PagedKVStore, policies: PolicyAssignment) {
+    self.store = store
+    self.policies = policies
+    shape = store.shape
+    ledger = FootprintLedger(lanes: shape.lanes)
+    mostRows = Array(repeating: 0, count: shape.lanes)
+    laneBytes = mostRows
+    lanes = (0..<store.shape.lanes).map { index in
+      let layer = index / store.shape.keyHeads
+      let policy = policies.policies[policies.owner[layer]]
+      return Lane(
+        LaneID(layer: layer, head: index % store.shape.keyHeads), pool: store.pool,
+        layout: store.layout, rule: policy.positions, columns: policy.columns)
+    }
+  }
+
+  /// A sequence that shares every page with `other` and goes its own way from here.
+  private init(forking other: KVSequence) {
+    store = other.store
+    shape = other.shape
+    lanes = other.lanes.map { Lane(forking: $0) }
+    policies = other.policies
+    length = other.length
+    steps = other.steps
+    ledger = other.ledger
+    mostRows = other.mostRows
+    laneBytes = other.laneBytes
+    residentLaneBytes = other.residentLaneBytes
+    peakResidentBytes = other.peakResidentBytes
+  }
+
+  /// A copy that shares all pages until one of the two writes. O(lanes + pages), copies no row.
+  public func fork() -> KVSequence { KVSequence(forking: self) }
+
+  /// The lane of a layer and key head.
+  func lane(_ layer: Int, _ head: Int) -> Lane { lanes[layer * shape.keyHeads + head] }
+
+  /// The policy that decides about a layer.
+  public func policy(ofLayer layer: Int) -> any KVCachePolicy {
+    policies.policies[policies.owner[layer]]
+  }
+
+  /// Rows of one lane.
+  public func rowCount(layer: Int, head: Int) -> Int { lane(layer, head).count }
+
+  /// Original positions that one lane still holds, ascending.
+  public func keptPositions(layer: Int, head: Int) -> [Int] {
+    lane(layer, head).positions.map(Int.init).sorted()
+  }
+
+  /// What the cache holds and has held.
+  public var statistics: CacheStatistics {
+    let counts = lanes.map(\.count)
+    let state = policyStateBytes
+    return CacheStatistics(
+      tokens: length.tokens, rowsLive: counts.reduce(0, +),
+      rowsDropped: lanes.reduce(0) { $0 + $1.dropped }, longestLane: counts.max() ?? 0,
+      shortestLane: counts.min() ?? 0, pagesHeld: lanes.reduce(0) { $0 + $1.pagesHeld },
+      pagesReturned: lanes.reduce(0) { $0 + $1.pagesReturned },
+      residentBytes: lanes.reduce(0) { $0 + $1.bytes } + ownStateBytes,
+      peakResidentBytes: peakResidentBytes, policyStateBytes: state, footprint: ledger.footprint,
+      peakFootprint: ledger.peak)
+  }
+
+  private var ownStateBytes: Int { policies.policies.reduce(0) { $0 + $1.stateBytes } }
+  private var policyStateBytes: Int {
+    lanes.reduce(0) { $0 + $1.columnBytes } + ownStateBytes
+  }
+
+  /// Brings the bytes of a layer's lanes up to date, and the peak.
+  func measure(layer: Int) {
+    for index in layer * shape.keyHeads..<(layer + 1) * shape.keyHeads {
+      let bytes = lanes[index].bytes
+      residentLaneBytes += bytes - laneBytes[index]
+      laneBytes[index] = bytes
+      mostRows[index] = max(mostRows[index], lanes[index].count)
+    }
+    peakResidentBytes = max(peakResidentBytes, residentLaneBytes + ownStateBytes)
+  }
+}

@@ -1,0 +1,99 @@
+extension Lane {
+  /// Pages that appending `rows` rows may take, at most.
+  func pagesNeeded(for rows: Int) -> Int {
+    guard rows > 0 else { return 0 }
+    if isDense {
+      let total = (count + rows + layout.pageRows - 1) / layout.pageRows
+      let tailIsShared = count % layout.pageRows != 0 && !(pages.last.map(isPrivate) ?? true)
+      return total - pages.count + (tailIsShared ? 1 : 0)
+    }
+    let room = pages.reduce(0) {
+      $0 + (isPrivate($1) ? layout.pageRows - $1.live.nonzeroBitCount : 0)
+    }
+    return (max(0, rows - room) + layout.pageRows - 1) / layout.pageRows
+  }
+
+  /// Appends rows for the tokens at `newPositions`; their keys and values are written by `write`,
+  /// which is given each row's number and its two addresses.
+  ///
+  /// - Throws: `StoreError.poolFull`; with `pagesNeeded` pages free it does not.
+  func append(
+    _ newPositions: Range<Int>,
+    write: (Int, UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Void
+  ) throws(StoreError) {
+    let first = count
+    growColumns(to: first + newPositions.count)
+    for position in newPositions {
+      let slot = try freeSlot()
+      markLive(slot)
+      if let last = positions.last, last > position { isOrdered = false }
+      positions.append(Int32(position))
+      slots.append(Int32(slot))
+      appendPlace()
+      unsafe write(
+        count - 1, address(slot: slot, value: false), address(slot: slot, value: true))
+    }
+    for index in columns.indices { ownColumn(index).reset(first..<count) }
+  }
+
+  private func isPrivate(_ page: PageReference) -> Bool {
+    page.id >= 0 && pool.isPrivate(page.id)
+  }
+
+  private func appendPlace() {
+    switch rule {
+    case .original: break
+    case .compacted: places.append(Int32(places.count))
+    case .placed: places.append((places.max() ?? -1) + 1)
+    }
+  }
+
+  private func markLive(_ slot: Int) {
+    pages[slot / layout.pageRows].live |= 1 << UInt64(slot % layout.pageRows)
+  }
+
+  /// A slot that may be written: the next one of a dense lane, else a freed one of a private page, else
+  /// the first of a new page.
+  private func freeSlot() throws(StoreError) -> Int {
+    if isDense {
+      let slot = count
+      let page = slot / layout.pageRows
+      if page == pages.count {
+        try addPage()
+      } else if !isPrivate(pages[page]) {
+        try ownPage(page)
+      }
+      return slot
+    }
+    for (index, page) in pages.enumerated() where page.live != layout.fullMask && isPrivate(page) {
+      return index * layout.pageRows + (~page.live).trailingZeroBitCount
+    }
+    try addPage()
+    return (pages.count - 1) * layout.pageRows
+  }
+
+  private func addPage() throws(StoreError) {
+    let page = try pool.allocate()
+    pages.append(PageReference(id: page, live: 0))
+    unsafe addresses.append(pool.address(page))
+  }
+
+  /// Copies a shared page before it is written.
+  private func ownPage(_ index: Int) throws(StoreError) {
+    let copy = try pool.allocate()
+    let source = unsafe pool.address(pages[index].id)
+    unsafe pool.address(copy).copyMemory(from: source, byteCount: layout.pageBytes)
+    pool.release(pages[index].id)
+    pages[index].id = copy
+    unsafe addresses[index] = unsafe pool.address(copy)
+  }
+
+  /// Room for `rows` rows, by halves again so that growth costs O(1) a row.
+  private func growColumns(to rows: Int) {
+    for index in columns.indices where columns[index].stride < rows {
+      let stride = max(rows, columns[index].stride * 3 / 2)
+      let rounded = (stride + layout.pageRows - 1) / layout.pageRows * layout.pageRows
+      ownColumn(index).resize(stride: rounded, count: count)
+    }
+  }
+}

@@ -1,0 +1,132 @@
+extension Lane {
+  /// Drops one row: the last row takes its number.
+  func drop(row: Int) {
+    let last = count - 1
+    let slot = Int(slots[row])
+    if isDense && pool.isPrivate(pages[row / layout.pageRows].id) {
+      // Private and dense: the last row's key and value move into the freed slot.
+      if row != last { unsafe copyRow(from: last, to: slot) }
+      unmark(slot: last)
+    } else {
+      if row != last { slots[row] = slots[last] }
+      isDense = isDense && row == last
+      unmark(slot: slot)
+    }
+    slots.removeLast()
+    if row != last {
+      positions[row] = positions[last]
+      isOrdered = false
+      for index in columns.indices { ownColumn(index).move(from: last, to: row) }
+    }
+    positions.removeLast()
+    dropPlace(row)
+    dropped += 1
+    compactIfWorthwhile()
+  }
+
+  /// Drops all rows but `survivors` (ascending): they move together in their order.
+  func keep(_ survivors: [Int32]) {
+    dropped += count - survivors.count
+    let wasPrivate = isDense && pages.allSatisfy { pool.isPrivate($0.id) }
+    if wasPrivate {
+      for (target, source) in survivors.enumerated() where target != Int(source) {
+        unsafe copyRow(from: Int(source), to: target)
+      }
+      for slot in stride(from: count - 1, through: survivors.count, by: -1) { unmark(slot: slot) }
+      slots.removeLast(count - survivors.count)
+    } else {
+      var isKept = [Bool](repeating: false, count: count)
+      for row in survivors { isKept[Int(row)] = true }
+      for row in 0..<count where !isKept[row] { unmark(slot: Int(slots[row])) }
+      slots = survivors.map { slots[Int($0)] }
+      isDense = slots.enumerated().allSatisfy { $0.offset == Int($0.element) }
+    }
+    positions = survivors.map { positions[Int($0)] }
+    if rule != .original { places = survivors.map { places[Int($0)] } }
+    for index in columns.indices { compactColumn(index, survivors) }
+    if rule == .compacted { compactPlaces() }
+    compactIfWorthwhile()
+  }
+
+  /// Copies a live row's key and value into another slot of a private page.
+  @unsafe private func copyRow(from source: Int, to target: Int) {
+    for value in [false, true] {
+      unsafe address(slot: target, value: value).copyMemory(
+        from: address(slot: source, value: value), byteCount: layout.rowBytes)
+    }
+  }
+
+  /// Takes a slot out of the live mask; a page without live rows goes back to the pool.
+  private func unmark(slot: Int) {
+    let index = slot / layout.pageRows
+    pages[index].live &= ~(1 << UInt64(slot % layout.pageRows))
+    guard pages[index].live == 0 else { return }
+    pool.release(pages[index].id)
+    pagesReturned += 1
+    pages[index].id = -1
+    unsafe addresses[index] = nil
+    while let last = pages.last, last.id < 0 {
+      pages.removeLast()
+      unsafe addresses.removeLast()
+    }
+  }
+
+  private func compactColumn(_ index: Int, _ survivors: [Int32]) {
+    let column = ownColumn(index)
+    column.compact(survivors)
+    let needed = (survivors.count + 2 * layout.pageRows - 1) / layout.pageRows * layout.pageRows
+    if needed * 2 <= column.stride { column.resize(stride: needed, count: survivors.count) }
+  }
+
+  /// Removes a row's place; under rule `compacted` the later ones move up.
+  private func dropPlace(_ row: Int) {
+    guard rule != .original else { return }
+    let gap = places[row]
+    places[row] = places[places.count - 1]
+    places.removeLast()
+    guard rule == .compacted else { return }
+    for index in places.indices where places[index] > gap { places[index] -= 1 }
+  }
+
+  private func compactPlaces() {
+    for (rank, row) in rowsByPosition().enumerated() { places[row] = Int32(rank) }
+  }
+
+  /// Copies the live rows of a lane with holes to fresh pages, when the holes are worth it: at least two
+  /// pages and a quarter of the rows. Left for later when the pool has no room for the copy.
+  private func compactIfWorthwhile() {
+    guard !isDense, count > 0 else { return }
+    let holes = pagesHeld * layout.pageRows - count
+    let needed = (count + layout.pageRows - 1) / layout.pageRows
+    guard holes >= max(2 * layout.pageRows, count / 4), pool.freePages >= needed else { return }
+    var fresh: [PageReference] = []
+    var freshAddresses = unsafe [UnsafeMutableRawPointer?]()
+    for _ in 0..<needed {
+      guard let page = try? pool.allocate() else {
+        for page in fresh { pool.release(page.id) }
+        return
+      }
+      fresh.append(PageReference(id: page, live: 0))
+      unsafe freshAddresses.append(pool.address(page))
+    }
+    for row in 0..<count {
+      let (page, index) = (row / layout.pageRows, row % layout.pageRows)
+      fresh[page].live |= 1 << UInt64(index)
+      guard let target = unsafe freshAddresses[page] else { continue }
+      for value in [false, true] {
+        let offset = (value ? layout.valueOffset : 0) + index * layout.rowBytes
+        unsafe (target + offset).copyMemory(
+          from: address(slot: Int(slots[row]), value: value), byteCount: layout.rowBytes)
+      }
+    }
+    for page in pages where page.id >= 0 {
+      pool.release(page.id)
+      pagesReturned += 1
+    }
+    pagesReturned -= needed
+    pages = fresh
+    unsafe addresses = freshAddresses
+    slots = (0..<Int32(count)).map { $0 }
+    isDense = true
+  }
+}

@@ -1,0 +1,142 @@
+/// One lane: which rows it holds, where they are, and their columns.
+///
+/// Rows are numbered densely from 0. `slots` says where in the lane's pages a row's key and value are;
+/// while no page is shared that is the row's own number (`isDense`), and dropping a row moves the last
+/// one into its slot. A shared page is never written: a row dropped there only leaves the live mask.
+@safe final class Lane {
+  // Slots lie below pages.count × pageRows and name live rows only; `checkInvariants` proves it.
+
+  /// A page as this lane sees it.
+  struct PageReference {
+    /// The page, or -1 when no row of it is live and it was given back.
+    var id: PagePool.PageID
+    /// Bit s: whether the row in slot s of the page is live.
+    var live: UInt64
+  }
+
+  let id: LaneID
+  let pool: PagePool
+  let layout: PageLayout
+  let rule: PositionRule
+  var positions: [Int32] = []
+  var slots: [Int32] = []
+  /// Where each row's key is rotated; empty under rule `original`.
+  var places: [Int32] = []
+  var pages: [PageReference] = []
+  @unsafe var addresses: [UnsafeMutableRawPointer?]
+  var columns: [ColumnStorage]
+  var isDense = true
+  /// Whether the positions ascend with the row numbers.
+  var isOrdered = true
+  /// Rows dropped so far.
+  var dropped = 0
+  /// Pages this lane gave back so far.
+  var pagesReturned = 0
+
+  init(_ id: LaneID, pool: PagePool, layout: PageLayout, rule: PositionRule, columns: [Column]) {
+    self.id = id
+    self.pool = pool
+    self.layout = layout
+    self.rule = rule
+    self.columns = columns.map { ColumnStorage($0, stride: layout.pageRows) }
+    unsafe addresses = []
+  }
+
+  /// A fork: shares every page, and every column until one side writes it.
+  init(forking other: Lane) {
+    id = other.id
+    pool = other.pool
+    layout = other.layout
+    rule = other.rule
+    positions = other.positions
+    slots = other.slots
+    places = other.places
+    pages = other.pages
+    unsafe addresses = other.addresses
+    columns = other.columns
+    isDense = other.isDense
+    isOrdered = other.isOrdered
+    for page in pages where page.id >= 0 { pool.retain(page.id) }
+  }
+
+  deinit {
+    for page in pages where page.id >= 0 { pool.release(page.id) }
+  }
+
+  var count: Int { positions.count }
+  var pagesHeld: Int { pages.count { $0.id >= 0 } }
+  var columnBytes: Int { columns.reduce(0) { $0 + $1.bytes } }
+
+  /// Bytes of pages, columns and bookkeeping.
+  var bytes: Int {
+    let perRow = (positions.capacity + slots.capacity + places.capacity) * 4
+    let perPage = unsafe pages.capacity * 16 + addresses.capacity * 8
+    return pagesHeld * layout.pageBytes + columnBytes + perRow + perPage
+  }
+
+  /// The column, unshared.
+  func ownColumn(_ index: Int) -> ColumnStorage {
+    if !isKnownUniquelyReferenced(&columns[index]) {
+      let shared = columns[index]
+      columns[index] = ColumnStorage(copying: shared, count: count, stride: shared.stride)
+    }
+    return columns[index]
+  }
+
+  /// Rows in ascending position.
+  func rowsByPosition() -> [Int] {
+    let rows = Array(0..<count)
+    return isOrdered ? rows : rows.sorted { positions[$0] < positions[$1] }
+  }
+
+  /// Where a slot's key (or value) is.
+  @unsafe func address(slot: Int, value: Bool) -> UnsafeMutableRawPointer {
+    let (page, index) = (slot / layout.pageRows, slot % layout.pageRows)
+    guard let base = unsafe addresses[page] else {
+      preconditionFailure("a slot of a page that was given back holds no row")
+    }
+    return unsafe base + (value ? layout.valueOffset : 0) + index * layout.rowBytes
+  }
+
+  /// A row's key or value as floats.
+  func vector(_ row: Int, value: Bool) -> [Float] {
+    precondition(row >= 0 && row < count, "no such row in the lane")
+    let base = unsafe address(slot: Int(slots[row]), value: value)
+    return (0..<layout.headDimension).map { index in
+      switch layout.format {
+      case .f32: unsafe base.load(fromByteOffset: index * 4, as: Float.self)
+      case .f16: Float(unsafe base.load(fromByteOffset: index * 2, as: Float16.self))
+      }
+    }
+  }
+
+  /// What an attention kernel needs, valid inside `body`.
+  @unsafe func withRows<Result>(_ body: (LaneRows) -> Result) -> Result {
+    unsafe slots.withUnsafeBufferPointer { slots in
+      unsafe addresses.withUnsafeBufferPointer { addresses in
+        // An empty array may have no base address; a dangling, never read pointer stands in.
+        let slotBase = unsafe slots.baseAddress ?? UnsafePointer(bitPattern: 64).unsafelyUnwrapped
+        let pageBase =
+          unsafe addresses.baseAddress ?? UnsafePointer(bitPattern: 64).unsafelyUnwrapped
+        return unsafe body(
+          LaneRows(
+            count: count, slots: slotBase, pages: pageBase, pageRows: layout.pageRows,
+            headDimension: layout.headDimension, format: layout.format, isDense: isDense))
+      }
+    }
+  }
+}
+
+/// How a page is laid out: `pageRows` keys, then as many values.
+struct PageLayout: Hashable, Sendable {
+  /// Rows of a page: a power of two up to 64, so that a live mask is one word.
+  let pageRows: Int
+  let headDimension: Int
+  let format: RowFormat
+
+  var rowBytes: Int { headDimension * format.elementBytes }
+  var valueOffset: Int { pageRows * rowBytes }
+  /// Rounded up to 64, so that every page starts on a cache line.
+  var pageBytes: Int { (2 * valueOffset + 63) / 64 * 64 }
+  var fullMask: UInt64 { pageRows == 64 ? .max : (1 << UInt64(pageRows)) - 1 }
+}

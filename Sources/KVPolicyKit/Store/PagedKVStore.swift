@@ -1,0 +1,74 @@
+/// How a store holds rows.
+public struct StoreConfiguration: Hashable, Sendable {
+  /// Rows per page: 4, 8, 16, 32 or 64.
+  public var pageRows = 16
+  /// How keys and values are stored.
+  public var format = RowFormat.f16
+  /// The most bytes that pages may take.
+  public var limitBytes = 16 << 30
+
+  /// Sixteen rows a page, 16-bit rows, 16 GiB.
+  public init() {}
+
+  /// Sets what differs.
+  public init(pageRows: Int = 16, format: RowFormat = .f16, limitBytes: Int = 16 << 30) {
+    self.pageRows = pageRows
+    self.format = format
+    self.limitBytes = limitBytes
+  }
+}
+
+/// The paged store that sequences share: one pool of pages, each belonging to one lane.
+///
+/// Not thread-safe: one owner mutates it. Sequences made from it keep it alive.
+public final class PagedKVStore {
+  /// The shape of every sequence in the store.
+  public let shape: CacheShape
+  /// How it holds rows.
+  public let configuration: StoreConfiguration
+  let pool: PagePool
+  let layout: PageLayout
+
+  /// Makes an empty store; memory is taken as rows come.
+  ///
+  /// - Throws: `StoreError.badSetting`.
+  public init(
+    shape: CacheShape, configuration: StoreConfiguration = StoreConfiguration()
+  ) throws(StoreError) {
+    guard [4, 8, 16, 32, 64].contains(configuration.pageRows) else {
+      throw .badSetting(
+        "a page of \(configuration.pageRows) rows is not possible; use 4, 8, 16, 32 or 64")
+    }
+    self.shape = shape
+    self.configuration = configuration
+    layout = PageLayout(
+      pageRows: configuration.pageRows, headDimension: shape.headDimension,
+      format: configuration.format)
+    guard configuration.limitBytes >= layout.pageBytes * shape.lanes else {
+      throw .badSetting(
+        "a limit of \(configuration.limitBytes) bytes does not hold one page of "
+          + "\(layout.pageBytes) bytes for each of the \(shape.lanes) lanes")
+    }
+    pool = PagePool(pageBytes: layout.pageBytes, limitBytes: configuration.limitBytes)
+  }
+
+  /// Bytes of one page.
+  public var pageBytes: Int { layout.pageBytes }
+  /// Pages in use by all sequences; a shared page counts once.
+  public var pagesInUse: Int { pool.used }
+  /// The most pages ever in use.
+  public var peakPagesInUse: Int { pool.peakUsed }
+  /// Pages given back since the store was made.
+  public var pagesReturned: Int { pool.returned }
+  /// Pages the limit still allows.
+  public var freePages: Int { pool.freePages }
+  /// Bytes mapped from the operating system: whole slabs.
+  public var mappedBytes: Int { pool.mappedBytes }
+  /// Bytes of key and value per token over all lanes.
+  public var bytesPerToken: Int { 2 * layout.rowBytes * shape.lanes }
+
+  /// A new, empty sequence under these policies.
+  public func makeSequence(_ policies: PolicyAssignment) -> KVSequence {
+    KVSequence(store: self, policies: policies)
+  }
+}
