@@ -26,8 +26,8 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
 
   /// What the engine must compute and show. Default: nothing.
   var signals: Set<Signal> { get }
-  /// Numbers attached to every row; they travel with it. Default: none.
-  var columns: [Column] { get }
+  /// Numbers attached to every row of a cache of this shape; they travel with it. Default: none.
+  func columns(for shape: CacheShape) -> [Column]
   /// When ``evict(_:plan:)`` is asked. Default: after the prompt and after every step.
   var cadence: Cadence { get }
   /// At which position a key is rotated when it is read. Default: its original position.
@@ -55,7 +55,7 @@ extension KVCachePolicy {
   /// Nothing needs to be computed.
   public var signals: Set<Signal> { [] }
   /// No numbers are attached to rows.
-  public var columns: [Column] { [] }
+  public func columns(for shape: CacheShape) -> [Column] { [] }
   /// Asked after the prompt and after every step.
   public var cadence: Cadence { Cadence(prompt: .atEnd, every: 1) }
   /// Keys keep their original positions.

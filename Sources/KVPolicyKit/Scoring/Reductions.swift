@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// How the scores of a group of query heads become one score of their key head.
 public enum GroupReduction: String, CaseIterable, Sendable {
   /// The arithmetic mean.
@@ -44,28 +38,5 @@ public enum Pooling: String, CaseIterable, Sendable {
       case .max: return window.max() ?? 0
       }
     }
-  }
-}
-
-/// Turning logits into probabilities.
-public enum Softmax {
-  /// Probabilities over the rows named by `support`, 0 elsewhere. −∞ logits get 0.
-  public static func over(_ logits: Span<Float>, support: [Int]) -> [Float] {
-    var result = [Float](repeating: 0, count: logits.count)
-    var largest = -Float.infinity
-    for row in support { largest = max(largest, logits[row]) }
-    guard largest > -.infinity else { return result }
-    var sum: Float = 0
-    for row in support {
-      result[row] = expf(logits[row] - largest)
-      sum += result[row]
-    }
-    for row in support { result[row] /= sum }
-    return result
-  }
-
-  /// Probabilities over all rows.
-  public static func over(_ logits: Span<Float>) -> [Float] {
-    over(logits, support: Array(0..<logits.count))
   }
 }

@@ -37,7 +37,7 @@ public final class KVSequence {
       let policy = policies.policies[policies.owner[layer]]
       return Lane(
         LaneID(layer: layer, head: index % store.shape.keyHeads), pool: store.pool,
-        layout: store.layout, rule: policy.positions, columns: policy.columns)
+        layout: store.layout, rule: policy.positions, columns: policy.columns(for: store.shape))
     }
   }
 

@@ -1,0 +1,134 @@
+import KVPolicyKit
+
+/// Keeps the recent tokens and the "heavy hitters": those that received the most attention so far.
+///
+/// Zhang et al., "H2O: Heavy-Hitter Oracle", NeurIPS 2023, §4; behaviour of FMInference/H2O
+/// `utils_real_drop`, with one set per key head: its query heads' scores are reduced. Keeping an
+/// `average` instead of a sum removes the advantage of early tokens, which more queries have seen
+/// (NVIDIA/kvpress `ObservedAttentionPress`).
+public struct H2O: KVCachePolicy {
+  /// The name in configurations.
+  public static let name = "h2o"
+  /// What it keeps.
+  public static let summary = "keeps the tokens with the most attention so far, and the recent ones"
+  /// Where it comes from.
+  public static let source = "Zhang et al., NeurIPS 2023; FMInference/H2O"
+
+  /// What the attention a token received is divided by.
+  public enum Score: String, CaseIterable, Sendable {
+    /// By nothing.
+    case sum
+    /// By the number of queries that could see the token.
+    case average
+  }
+
+  let heavy: Int
+  let recent: Int
+  let score: Score
+  let reduction: GroupReduction
+  let keyPositions: KeyPositions
+  let when: Timing
+
+  /// Reads its settings.
+  public init(_ settings: inout Settings) throws(PolicyError) {
+    heavy = try settings.integer(
+      "heavy", default: 1024, atLeast: 0, "tokens kept for the attention they received")
+    recent = try settings.integer("recent", default: 1024, atLeast: 0, "most recent tokens kept")
+    score = try settings.choice("score", default: .sum, "attention summed, or per query that saw it")
+    reduction = try settings.choice(
+      "gqa", default: .mean, "how the query heads of a group become one score")
+    keyPositions = try settings.choice(
+      "positions", default: .original, "rotate keys at their index in the text, or rank in the cache")
+    when = try settings.choice("when", default: .everyStep, "when to forget")
+    guard heavy + recent > 0 else { throw settings.impossible("heavy + recent must be at least 1") }
+  }
+
+  /// Half heavy, half recent.
+  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+    guard rows >= 2 else {
+      throw .impossible(policy: name, reason: "a budget of \(rows) cannot be halved; use 2 or more")
+    }
+    return ["heavy": .number(Double(rows - rows / 2)), "recent": .number(Double(rows / 2))]
+  }
+
+  /// The attention every token receives.
+  public var signals: Set<Signal> {
+    when == .everyStep ? [.promptColumnSums, .stepProbabilities] : [.promptColumnSums]
+  }
+
+  /// The attention received so far; per query head only where a maximum needs them apart.
+  public func columns(for shape: CacheShape) -> [Column] {
+    [.ring("attention", width: reduction == .max ? shape.group : 1)]
+  }
+
+  /// As set.
+  public var cadence: Cadence { when.cadence }
+  /// As set.
+  public var positions: PositionRule { keyPositions.rule }
+
+  /// Adds the attention of the chunk's queries.
+  public mutating func prefill(_ layer: borrowing LayerView) {
+    for head in 0..<layer.shape.keyHeads {
+      let lane = layer.lane(head)
+      for query in 0..<lane.group { add(lane.promptColumnSums(query), query, to: lane) }
+    }
+  }
+
+  /// Adds the attention of the new token.
+  public mutating func step(_ layer: borrowing LayerView) {
+    guard when == .everyStep else { return }
+    for head in 0..<layer.shape.keyHeads {
+      let lane = layer.lane(head)
+      for query in 0..<lane.group { add(lane.probabilities(query), query, to: lane) }
+    }
+  }
+
+  private func add(_ attention: Span<Float>, _ query: Int, to lane: borrowing LaneView) {
+    var total = lane.mutableColumn(0, entry: reduction == .max ? query : 0)
+    let share: Float = reduction == .mean ? 1 / Float(lane.group) : 1
+    for row in 0..<total.count { total[row] += attention[row] * share }
+  }
+
+  /// Drops the lightest of the tokens before the recent ones, down to `heavy`.
+  public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    for layer in cache.layers {
+      for head in 0..<cache.shape.keyHeads {
+        let lane = cache.lane(layer: layer, head: head)
+        let surplus = lane.count - heavy - recent
+        guard surplus > 0 else { continue }
+        if surplus == 1, recent < lane.count {
+          plan.drop(lightest(lane), of: lane.id)
+        } else {
+          let (earlier, last) = Selection.split(recent: recent, of: lane)
+          let scores = (0..<lane.count).map { value(lane, $0) }
+          let hitters = Selection.largest(heavy, of: earlier, by: scores, positions: lane.positions)
+          plan.keep(hitters + last, of: lane.id)
+        }
+      }
+    }
+  }
+
+  /// The row before the recent ones with the least score; of equals the one furthest on.
+  private func lightest(_ lane: borrowing LaneView) -> Int {
+    let positions = lane.positions
+    let horizon = Int32(lane.length.tokens - recent)
+    var (best, least) = (-1, Float.infinity)
+    for row in 0..<positions.count where positions[row] < horizon {
+      let score = value(lane, row)
+      if best < 0 || score < least || (score == least && positions[row] > positions[best]) {
+        (best, least) = (row, score)
+      }
+    }
+    return best
+  }
+
+  /// A row's score.
+  private func value(_ lane: borrowing LaneView, _ row: Int) -> Float {
+    var total = lane.column(0)[row]
+    if reduction == .max {
+      for query in 1..<max(1, lane.group) { total = max(total, lane.column(0, entry: query)[row]) }
+    }
+    guard score == .average else { return total }
+    return total / Float(lane.length.tokens - Int(lane.positions[row]))
+  }
+}

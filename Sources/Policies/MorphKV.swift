@@ -1,0 +1,122 @@
+import KVPolicyKit
+
+/// Keeps the cache at a constant size: of the old tokens, those that the recent ones attend to.
+///
+/// Ghadia et al., "Dialogue Without Limits: Constant-Sized KV Caches for Extended Responses in LLMs",
+/// ICML 2025; behaviour of ghadiaravi13/MorphKV. Before each step's output is computed, the `window`
+/// tokens before the current one vote, with their attention over the older ("distant") tokens; the best
+/// `capacity − window` stay, beside the window and the current token: `capacity + 1` rows.
+///
+/// The voters' logits are a column, so they stay with their rows by construction; the official Llama
+/// code keeps them in an array of its own, which comes apart from the cache under grouped-query attention.
+public struct MorphKV: KVCachePolicy {
+  /// The name in configurations.
+  public static let name = "morphkv"
+  /// What it keeps.
+  public static let summary = "keeps a constant number: what the recent tokens attend to, and those"
+  /// Where it comes from.
+  public static let source = "Ghadia et al., ICML 2025; ghadiaravi13/MorphKV"
+
+  let options: MorphKVOptions
+  /// Per layer: how many queries were recorded in its ring.
+  private var recorded: [Int] = []
+  /// Queries that vote, once a prompt shorter than the window has fixed it.
+  private var voterLimit = Int.max
+  private var voting = MorphKVVoting()
+
+  /// Reads its settings.
+  public init(_ settings: inout Settings) throws(PolicyError) {
+    options = try MorphKVOptions(&settings)
+  }
+
+  /// The budget is the capacity; the window shrinks to a quarter of it if need be.
+  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+    guard rows >= 8 else {
+      throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 8 or more")
+    }
+    return ["capacity": .number(Double(rows)), "window": .number(Double(min(32, rows / 4)))]
+  }
+
+  /// The votes of the prompt's last queries, and of every new one.
+  public var signals: Set<Signal> { [.promptRows(options.previousVoters), .stepLogits] }
+
+  /// A ring of logits: one entry per remembered query and query head of the group.
+  public func columns(for shape: CacheShape) -> [Column] {
+    [.ring("logits", width: options.ringLength * shape.group, initial: -.infinity)]
+  }
+
+  /// Every step; at the prompt's end if the prompt is pruned.
+  public var cadence: Cadence {
+    Cadence(prompt: options.prunePrompt == .atPrefillEnd ? .atEnd : .never, every: 1)
+  }
+  /// The output is computed from the survivors.
+  public var phase: Phase { .beforeOutput }
+  /// Scratch and counters.
+  public var stateBytes: Int { recorded.capacity * 8 + voting.bytes }
+
+  /// Records the votes of the prompt's last queries.
+  public mutating func prefill(_ layer: borrowing LayerView) {
+    guard case .chunk(_, isLast: true) = layer.moment else { return }
+    prepare(layer.shape)
+    let queries = layer.lane(0).promptRowCount
+    if options.rows == .windowMinusOne, options.shortPrompt == .official, layer.length.tokens > 1 {
+      voterLimit = min(voterLimit, min(options.window, layer.length.tokens) - 1)
+    }
+    for head in 0..<layer.shape.keyHeads {
+      let lane = layer.lane(head)
+      for index in 0..<queries {
+        let slot = (recorded[layer.layer] + index) % options.ringLength
+        for query in 0..<lane.group {
+          copy(lane.promptRow(index, query), to: slot * lane.group + query, of: lane)
+        }
+      }
+    }
+    recorded[layer.layer] += queries
+  }
+
+  /// Records the vote of the new token. It counts from the next step on.
+  public mutating func step(_ layer: borrowing LayerView) {
+    prepare(layer.shape)
+    let slot = recorded[layer.layer] % options.ringLength
+    for head in 0..<layer.shape.keyHeads {
+      let lane = layer.lane(head)
+      for query in 0..<lane.group {
+        copy(lane.logits(query), to: slot * lane.group + query, of: lane)
+      }
+    }
+    recorded[layer.layer] += 1
+  }
+
+  private mutating func prepare(_ shape: CacheShape) {
+    if recorded.isEmpty { recorded = Array(repeating: 0, count: shape.layers) }
+  }
+
+  private func copy(_ logits: Span<Float>, to entry: Int, of lane: borrowing LaneView) {
+    var column = lane.mutableColumn(0, entry: entry)
+    for row in 0..<column.count { column[row] = logits[row] }
+  }
+
+  /// Drops the distant tokens with the fewest votes, down to `capacity − window` of them.
+  public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    var isStep = false
+    if case .step = cache.moment { isStep = true }
+    // During a step the current token stands beside the window and has not been asked.
+    let nearest = options.window + (isStep ? 1 : 0)
+    let trigger = max(options.capacity + nearest - options.window + 1, options.burstTrigger)
+    for layer in cache.layers {
+      let voters = self.voters(layer: layer, isStep: isStep)
+      for head in 0..<cache.shape.keyHeads {
+        let lane = cache.lane(layer: layer, head: head)
+        guard lane.count >= (isStep ? trigger : options.capacity + 1) else { continue }
+        voting.choose(lane, options: options, nearest: nearest, voters: voters, plan: &plan)
+      }
+    }
+  }
+
+  /// The ring slots of the queries that vote, oldest first.
+  private func voters(layer: Int, isStep: Bool) -> Range<Int> {
+    let newest = recorded[layer] - (isStep && !options.includeCurrentQuery ? 1 : 0)
+    let count = min(options.voters, min(voterLimit, newest))
+    return newest - count..<newest
+  }
+}

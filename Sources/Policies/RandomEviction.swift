@@ -1,0 +1,70 @@
+import KVPolicyKit
+
+/// Keeps a random choice: the control that any idea must beat.
+///
+/// Every token of every lane draws a number once, from the seed, the lane and its position; the largest
+/// stay. So a choice does not depend on when it is made.
+public struct RandomEviction: KVCachePolicy {
+  /// The name in configurations.
+  public static let name = "random"
+  /// What it keeps.
+  public static let summary = "keeps tokens drawn by lot: the control"
+  /// Where it comes from.
+  public static let source = "a control; as NVIDIA/kvpress RandomPress"
+
+  let capacity: Int
+  let recent: Int
+  let seed: Int
+  let when: Timing
+
+  /// Reads its settings.
+  public init(_ settings: inout Settings) throws(PolicyError) {
+    capacity = try settings.integer("capacity", default: 1024, atLeast: 1, "tokens kept")
+    recent = try settings.integer(
+      "recent", default: 0, atLeast: 0, "of those, most recent tokens that always stay")
+    seed = try settings.integer("seed", default: 0, atLeast: 0, "chooses the draw")
+    when = try settings.choice("when", default: .everyStep, "when to forget")
+    guard recent <= capacity else {
+      throw settings.impossible("recent (\(recent)) cannot exceed capacity (\(capacity))")
+    }
+  }
+
+  /// The budget is the capacity.
+  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+    guard rows >= 1 else { throw .impossible(policy: name, reason: "a budget must be at least 1") }
+    return ["capacity": .number(Double(rows))]
+  }
+
+  /// As set.
+  public var cadence: Cadence { when.cadence }
+
+  /// Drops the smallest draws among the tokens before the recent ones.
+  public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    for layer in cache.layers {
+      for head in 0..<cache.shape.keyHeads {
+        let lane = cache.lane(layer: layer, head: head)
+        guard lane.count > capacity else { continue }
+        let positions = lane.positions
+        let horizon = lane.length.tokens - recent
+        let draws = (0..<lane.count).map { row in
+          Int(positions[row]) >= horizon ? Float.infinity : draw(lane.id, Int(positions[row]))
+        }
+        let kept = Selection.largest(
+          capacity, of: Array(0..<lane.count), by: draws, positions: positions)
+        plan.keep(kept, of: lane.id)
+      }
+    }
+  }
+
+  /// A number in [0, 1) from the seed, the lane and the position (SplitMix64's finaliser).
+  private func draw(_ lane: LaneID, _ position: Int) -> Float {
+    var state = UInt64(seed)
+    for part in [lane.layer, lane.head, position] {
+      state = (state &+ UInt64(part) &+ 1) &* 0x9E37_79B9_7F4A_7C15
+      state = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      state = (state ^ (state >> 27)) &* 0x94D0_49BB_1331_11EB
+      state ^= state >> 31
+    }
+    return Float(state >> 40) / Float(1 << 24)
+  }
+}

@@ -1,0 +1,72 @@
+import KVPolicyKit
+
+/// Keeps the first tokens, on which attention rests whatever they say, and the most recent ones.
+///
+/// Xiao et al., "Efficient Streaming Language Models with Attention Sinks", ICLR 2024; settings as in
+/// mit-han-lab/streaming-llm. The official code rotates keys at their rank in the cache
+/// (`positions: compacted`); most ports keep the original positions.
+public struct StreamingLLM: KVCachePolicy {
+  /// The name in configurations.
+  public static let name = "streamingllm"
+  /// What it keeps.
+  public static let summary = "keeps the first tokens and the most recent ones"
+  /// Where it comes from.
+  public static let source = "Xiao et al., ICLR 2024; mit-han-lab/streaming-llm"
+
+  let sinks: Int
+  let recent: Int
+  let keyPositions: KeyPositions
+  let when: Timing
+
+  /// Reads its settings.
+  public init(_ settings: inout Settings) throws(PolicyError) {
+    sinks = try settings.integer(
+      "sinks", default: 4, atLeast: 0, "first tokens that are never forgotten")
+    recent = try settings.integer(
+      "recent", default: 2000, atLeast: 1, "most recent tokens that are kept")
+    keyPositions = try settings.choice(
+      "positions", default: .compacted, "rotate keys at their rank in the cache, or in the text")
+    when = try settings.choice("when", default: .everyStep, "when to forget")
+  }
+
+  /// Four sinks, the rest recent.
+  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+    guard rows > 4 else {
+      throw .impossible(policy: name, reason: "a budget of \(rows) has no room beside 4 sinks")
+    }
+    return ["sinks": 4, "recent": .number(Double(rows - 4))]
+  }
+
+  /// As set.
+  public var cadence: Cadence { when.cadence }
+  /// As set.
+  public var positions: PositionRule { keyPositions.rule }
+
+  /// Drops what is neither among the first nor among the last.
+  public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    for layer in cache.layers {
+      for head in 0..<cache.shape.keyHeads {
+        let lane = cache.lane(layer: layer, head: head)
+        let surplus = lane.count - sinks - recent
+        guard surplus > 0 else { continue }
+        if surplus == 1 {
+          plan.drop(newestExpired(lane), of: lane.id)
+        } else {
+          plan.drop(lane.rowsByPosition()[sinks..<sinks + surplus], of: lane.id)
+        }
+      }
+    }
+  }
+
+  /// The row that just left the recent ones: of the rows before them, the one furthest on. The recent
+  /// ones are the last `recent` positions without gaps, for none of them was ever dropped.
+  private func newestExpired(_ lane: borrowing LaneView) -> Int {
+    let positions = lane.positions
+    let horizon = Int32(lane.length.tokens - recent)
+    var row = -1
+    for candidate in 0..<positions.count where positions[candidate] < horizon {
+      if row < 0 || positions[candidate] > positions[row] { row = candidate }
+    }
+    return row
+  }
+}

@@ -1,0 +1,100 @@
+import KVPolicyKit
+
+/// Keeps the tokens that the newest query attends to most, one set for all heads of a layer.
+///
+/// Oren et al., "Transformers are Multi-State RNNs", 2024; behaviour of schwartz-lab-NLP/TOVA. The newest
+/// token may be dropped too, unless `protectNewest`, as NVIDIA/kvpress does.
+public struct TOVA: KVCachePolicy {
+  /// The name in configurations.
+  public static let name = "tova"
+  /// What it keeps.
+  public static let summary = "keeps the tokens that the newest query attends to most"
+  /// Where it comes from.
+  public static let source = "Oren et al., 2024; schwartz-lab-NLP/TOVA"
+
+  let capacity: Int
+  let protectNewest: Bool
+  let when: Timing
+  /// Mean probability over all query heads of the layer, one per row; kept for its memory.
+  private var scores: [Float] = []
+
+  /// Reads its settings.
+  public init(_ settings: inout Settings) throws(PolicyError) {
+    capacity = try settings.integer("capacity", default: 1024, atLeast: 1, "tokens kept")
+    protectNewest = try settings.flag(
+      "protectNewest", default: false, "whether the newest token always stays")
+    when = try settings.choice("when", default: .everyStep, "when to forget")
+  }
+
+  /// The budget is the capacity.
+  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+    guard rows >= 1 else { throw .impossible(policy: name, reason: "a budget must be at least 1") }
+    return ["capacity": .number(Double(rows))]
+  }
+
+  /// The newest query's attention.
+  public var signals: Set<Signal> {
+    when == .everyStep ? [.promptRows(1), .stepProbabilities] : [.promptRows(1)]
+  }
+  /// As set.
+  public var cadence: Cadence { when.cadence }
+  /// The scores of one layer.
+  public var stateBytes: Int { scores.capacity * 4 }
+
+  /// Drops the tokens that the newest query attends to least, the same in every lane: these have the
+  /// same history, so a row number means the same token in all of them.
+  public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    for layer in cache.layers {
+      let first = cache.lane(layer: layer, head: 0)
+      guard first.count > capacity else { continue }
+      sumAttention(cache, layer: layer)
+      let positions = first.positions
+      if protectNewest {
+        for row in 0..<first.count where Int(positions[row]) == first.length.tokens - 1 {
+          scores[row] = .infinity
+        }
+      }
+      if first.count == capacity + 1 {
+        let victim = lightest(positions)
+        for head in 0..<cache.shape.keyHeads {
+          plan.drop(victim, of: LaneID(layer: layer, head: head))
+        }
+      } else {
+        let kept = Selection.largest(
+          capacity, of: Array(0..<first.count), by: scores, positions: positions)
+        for head in 0..<cache.shape.keyHeads {
+          plan.keep(kept, of: LaneID(layer: layer, head: head))
+        }
+      }
+    }
+  }
+
+  private mutating func sumAttention(_ cache: borrowing CacheView, layer: Int) {
+    scores.removeAll(keepingCapacity: true)
+    scores.append(contentsOf: repeatElement(0, count: cache.lane(layer: layer, head: 0).count))
+    for head in 0..<cache.shape.keyHeads {
+      let lane = cache.lane(layer: layer, head: head)
+      for query in 0..<lane.group {
+        if case .step = cache.moment {
+          let row = lane.probabilities(query)
+          for index in 0..<row.count { scores[index] += row[index] }
+        } else {
+          let row = Softmax.over(lane.promptRow(lane.promptRowCount - 1, query))
+          for index in row.indices { scores[index] += row[index] }
+        }
+      }
+    }
+  }
+
+  /// The least score; of equals the position furthest on.
+  private func lightest(_ positions: Span<Int32>) -> Int {
+    var best = 0
+    for row in 1..<positions.count {
+      let isLess =
+        scores[row] != scores[best]
+        ? scores[row] < scores[best] : positions[row] > positions[best]
+      if isLess { best = row }
+    }
+    return best
+  }
+}

@@ -1,0 +1,25 @@
+import KVPolicyKit
+
+/// When a policy that could evict at any time does.
+public enum Timing: String, CaseIterable, Sendable {
+  /// After the prompt and after every decode step: constant size.
+  case everyStep
+  /// Once, when the prompt ends; generated tokens all stay.
+  case afterPrompt
+
+  /// The cadence it stands for.
+  public var cadence: Cadence {
+    self == .everyStep ? Cadence(prompt: .atEnd, every: 1) : .afterPrompt
+  }
+}
+
+/// The two position rules a configuration can ask for.
+public enum KeyPositions: String, CaseIterable, Sendable {
+  /// Keys stay rotated at their index in the text.
+  case original
+  /// Keys are rotated at their rank in the cache.
+  case compacted
+
+  /// The rule it stands for.
+  public var rule: PositionRule { self == .original ? .original : .compacted }
+}

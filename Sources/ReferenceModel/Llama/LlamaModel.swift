@@ -1,0 +1,39 @@
+import KVPolicyKit
+
+/// A model ready to run: its weights as mapped from the file, its rotary tables and its threads.
+///
+/// Shared by any number of sessions, one of which runs at a time.
+public final class LlamaModel: Sendable {
+  /// The sizes and constants of the architecture.
+  public let configuration: LlamaConfiguration
+  let weights: LlamaWeights
+  let team: ThreadTeam
+
+  /// Makes a model of opened files.
+  ///
+  /// - Parameter threads: how many work on a matrix; by default one per core.
+  public init(_ files: ModelFiles, threads: Int = LlamaModel.defaultThreads) {
+    configuration = files.configuration
+    weights = files.weights
+    team = ThreadTeam(threads: max(1, threads))
+  }
+
+  /// Threads that work on a matrix.
+  public var threads: Int { team.threads }
+
+  /// The shape of its key-value cache.
+  public var shape: CacheShape { configuration.cacheShape }
+
+  /// Starts a session over an empty cache sequence of this model's shape.
+  public func makeSession(_ sequence: KVSequence) -> LlamaSession {
+    LlamaSession(model: self, sequence: sequence)
+  }
+
+  /// Checks that every token is in the vocabulary.
+  func check(_ tokens: some Sequence<Int>) throws(ModelError) {
+    for token in tokens where token < 0 || token >= configuration.vocabulary {
+      throw .request(
+        "token \(token) is not in the vocabulary; tokens are 0 to \(configuration.vocabulary - 1)")
+    }
+  }
+}

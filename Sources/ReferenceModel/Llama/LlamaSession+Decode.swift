@@ -1,0 +1,155 @@
+import KVPolicyKit
+
+/// The journey of one token.
+extension LlamaSession {
+  /// Reads one token and computes the logits of the next.
+  ///
+  /// - Throws: `ModelError.request` for a token outside the vocabulary or a model that computes no finite
+  ///   logits, `StoreError.poolFull` before anything changed.
+  public func decode(_ token: Int) throws {
+    try model.check(CollectionOfOne(token))
+    try sequence.reserve(tokens: 1)
+    let moment = Moment.step(index: sequence.steps + 1)
+    let position = sequence.length.tokens
+    let (weights, team) = (model.weights, model.team)
+    let stream = unsafe scratch.stream.base
+    unsafe dequantise(row: token, of: weights.embedding, into: stream)
+
+    for (index, layer) in weights.layers.enumerated() {
+      unsafe norm(stream, layer.attentionNorm, into: scratch.normed.base)
+      unsafe Kernels.multiply(
+        layer.query, layer.key, layer.value, scratch.normed.base, into: scratch.queries.base,
+        scratch.keys.base, scratch.values.base, team: team)
+      if wants[index].rule == .original { unsafe rotate(tokens: 1, from: position) }
+      try unsafe sequence.append(
+        layer: index, tokens: 1, keys: scratch.keys.base, values: scratch.values.base)
+      try attend(layer: index, moment: moment)
+      unsafe Kernels.multiply(
+        layer.output, scratch.mixed.base, into: scratch.projected.base, team: team)
+      unsafe Kernels.add(scratch.projected.base, to: stream, count: model.configuration.hidden)
+
+      unsafe norm(stream, layer.feedForwardNorm, into: scratch.normed.base)
+      unsafe Kernels.multiply(
+        layer.gate, layer.up, scratch.normed.base, into: scratch.gate.base, scratch.up.base,
+        team: team)
+      unsafe Kernels.swiGLU(
+        gate: scratch.gate.base, up: scratch.up.base, count: model.configuration.intermediate,
+        into: scratch.gate.base)
+      unsafe Kernels.multiply(
+        layer.down, scratch.gate.base, into: scratch.projected.base, team: team)
+      unsafe Kernels.add(scratch.projected.base, to: stream, count: model.configuration.hidden)
+    }
+    unsafe head(stream, into: scratch.logits.base)
+    try timingPolicy { try sequence.finish(moment: moment) }
+    try checkFinite()
+  }
+
+  /// Attention of the new token over what a layer still holds, and the policy's say about it.
+  private func attend(layer: Int, moment: Moment) throws {
+    let wants = wants[layer]
+    let stride = longestLane(layer)
+    let raw = unsafe scratch.stepLogits.room(model.configuration.queryHeads * stride)
+    let weights = unsafe scratch.weights.room(model.configuration.queryHeads * stride)
+    unsafe computeLogits(layer: layer, stride: stride, into: weights)
+    if wants.stepLogits || wants.phase == .beforeOutput {
+      unsafe raw.update(from: weights, count: model.configuration.queryHeads * stride)
+    }
+    let plan: CachePlan
+    if wants.phase == .beforeOutput {
+      if wants.stepProbabilities { unsafe softmax(layer: layer, weights, stride: stride) }
+      let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
+      plan = try timingPolicy { try consult(layer: layer, moment: moment, signals: signals) }
+      if wants.stepProbabilities {
+        unsafe weights.update(from: raw, count: model.configuration.queryHeads * stride)
+      }
+      unsafe mask(plan, weights, stride: stride)
+      unsafe softmax(layer: layer, weights, stride: stride)
+      unsafe mixValues(layer: layer, weights, stride: stride)
+      timingPolicy { sequence.apply(plan, layer: layer) }
+      sequence.book(layer: layer, moment: moment)
+    } else {
+      unsafe softmax(layer: layer, weights, stride: stride)
+      unsafe mixValues(layer: layer, weights, stride: stride)
+      sequence.book(layer: layer, moment: moment)
+      let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
+      try timingPolicy {
+        sequence.apply(
+          try consult(layer: layer, moment: moment, signals: signals), layer: layer)
+      }
+    }
+  }
+
+  /// Shows the step to the layer's policy, then asks it for a plan.
+  private func consult(
+    layer: Int, moment: Moment, signals: SignalBuffers
+  ) throws(StoreError) -> CachePlan {
+    sequence.observe(layer: layer, moment: moment, signals: signals)
+    return try sequence.decide(layer: layer, moment: moment, signals: signals)
+  }
+
+  @unsafe private func stepSignals(
+    _ wants: LayerWants, _ logits: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
+    stride: Int
+  ) -> SignalBuffers {
+    var signals = SignalBuffers()
+    signals.stride = stride
+    if wants.stepLogits {
+      unsafe signals.logits = logits
+      signalCounts.stepLogits += 1
+    }
+    if wants.stepProbabilities {
+      unsafe signals.probabilities = weights
+      signalCounts.stepProbabilities += 1
+    }
+    return signals
+  }
+
+  /// Takes what a plan forgets, or keeps a query head from reading, out of the logits. Rows are numbered
+  /// as before the plan, which is carried out afterwards.
+  @unsafe private func mask(
+    _ plan: CachePlan, _ logits: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    let group = sequence.store.shape.group
+    for edit in plan.edits {
+      let first = edit.lane.head * group
+      switch edit {
+      case .dropOne(_, let row):
+        for head in first..<first + group { unsafe logits[head * stride + Int(row)] = -.infinity }
+      case .drop(_, let rows):
+        for head in first..<first + group {
+          for row in rows { unsafe logits[head * stride + Int(row)] = -.infinity }
+        }
+      case .keep(let lane, let rows):
+        for head in first..<first + group {
+          unsafe keepOnly(rows, of: lane, logits + head * stride)
+        }
+      case .attend, .place: break
+      }
+    }
+    // What a query head may read is said of the rows before the drop, so it overrides the drop.
+    for case .attend(let lane, let head, let rows) in plan.edits {
+      let row = unsafe logits + (lane.head * group + head) * stride
+      let raw = unsafe scratch.stepLogits.base + (lane.head * group + head) * stride
+      unsafe row.update(from: raw, count: stride)
+      unsafe keepOnly(rows, of: lane, row)
+    }
+  }
+
+  @unsafe private func keepOnly(
+    _ rows: [Int32], of lane: LaneID, _ logits: UnsafeMutablePointer<Float>
+  ) {
+    var isKept = [Bool](
+      repeating: false, count: sequence.rowCount(layer: lane.layer, head: lane.head))
+    for row in rows { isKept[Int(row)] = true }
+    for row in isKept.indices where !isKept[row] { unsafe logits[row] = -.infinity }
+  }
+
+  /// - Throws: `ModelError.request` if any logit is not a finite number.
+  func checkFinite() throws(ModelError) {
+    guard unsafe Kernels.isFinite(scratch.logits.base, count: model.configuration.vocabulary) else {
+      throw .request(
+        "the model computed logits that are not finite numbers after \(sequence.length.tokens) "
+          + "tokens; its weights are damaged (see 'kvpolicy inspect')")
+    }
+  }
+}

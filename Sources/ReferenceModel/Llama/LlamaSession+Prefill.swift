@@ -1,0 +1,135 @@
+import KVPolicyKit
+
+/// A prompt, chunk by chunk.
+extension LlamaSession {
+  /// Reads a prompt; afterwards `logits` are those of its last token.
+  ///
+  /// - Parameters:
+  ///   - tokens: the prompt; not empty.
+  ///   - chunk: tokens that go through a layer together.
+  ///   - eachToken: if given, called with every prompt token's index and logits, in order.
+  /// - Throws: `ModelError.request`, or `StoreError.poolFull` with what was read so far intact.
+  public func prefill(
+    _ tokens: [Int], chunk: Int = 512, eachToken: ((Int, Span<Float>) -> Void)? = nil
+  ) throws {
+    guard !tokens.isEmpty else { throw ModelError.request("the prompt is empty; give at least one token") }
+    guard chunk > 0 else { throw ModelError.request("a chunk of \(chunk) tokens is not possible; use 1 or more") }
+    try model.check(tokens)
+    for queries in recentQueries { queries.removeAll() }
+    for start in stride(from: 0, to: tokens.count, by: chunk) {
+      let part = tokens[start..<min(start + chunk, tokens.count)]
+      try prefill(chunk: Array(part), isLast: part.endIndex == tokens.count)
+      if let eachToken {
+        for index in 0..<part.count {
+          unsafe head(
+            scratch.stream.base + index * model.configuration.hidden, into: scratch.logits.base)
+          eachToken(start + index, logits)
+        }
+      } else if part.endIndex == tokens.count {
+        unsafe head(
+          scratch.stream.base + (part.count - 1) * model.configuration.hidden,
+          into: scratch.logits.base)
+      }
+    }
+    try checkFinite()
+  }
+
+  private func prefill(chunk tokens: [Int], isLast: Bool) throws {
+    try sequence.reserve(tokens: tokens.count)
+    let configuration = model.configuration
+    let first = sequence.length.tokens
+    let count = tokens.count
+    let moment = Moment.chunk(tokens: first..<first + count, isLast: isLast)
+    let weights = model.weights
+    unsafe makeRoom(count)
+    let stream = unsafe scratch.stream.base
+    for (index, token) in tokens.enumerated() {
+      unsafe dequantise(
+        row: token, of: weights.embedding, into: stream + index * configuration.hidden)
+    }
+    for (index, layer) in weights.layers.enumerated() {
+      unsafe normAll(count, layer.attentionNorm)
+      unsafe project(layer.query, scratch.normed, count, scratch.queries)
+      unsafe project(layer.key, scratch.normed, count, scratch.keys)
+      unsafe project(layer.value, scratch.normed, count, scratch.values)
+      if wants[index].rule == .original { unsafe rotate(tokens: count, from: first) }
+      try unsafe sequence.append(
+        layer: index, tokens: count, keys: scratch.keys.base, values: scratch.values.base)
+      try attend(layer: index, moment: moment)
+      unsafe project(layer.output, scratch.mixed, count, scratch.projected)
+      unsafe Kernels.add(
+        scratch.projected.base, to: stream, count: count * configuration.hidden)
+
+      unsafe normAll(count, layer.feedForwardNorm)
+      unsafe project(layer.gate, scratch.normed, count, scratch.gate)
+      unsafe project(layer.up, scratch.normed, count, scratch.up)
+      unsafe Kernels.swiGLU(
+        gate: scratch.gate.base, up: scratch.up.base, count: count * configuration.intermediate,
+        into: scratch.gate.base)
+      unsafe project(layer.down, scratch.gate, count, scratch.projected)
+      unsafe Kernels.add(
+        scratch.projected.base, to: stream, count: count * configuration.hidden)
+    }
+    try timingPolicy { try sequence.finish(moment: moment) }
+  }
+
+  /// Attention of a chunk over what a layer holds, and the policy's say about it.
+  private func attend(layer: Int, moment: Moment) throws {
+    let wants = wants[layer]
+    guard case .chunk(let tokens, let isLast) = moment else { return }
+    var signals = SignalBuffers()
+    signals.stride = longestLane(layer)
+    unsafe attendChunk(layer: layer, count: tokens.count, stride: signals.stride)
+    sequence.book(layer: layer, moment: moment)
+    if wants.promptColumnSums {
+      unsafe signals.columnSums = UnsafePointer(scratch.columnSums.base)
+      signalCounts.promptColumnSums += 1
+    }
+    if wants.promptRows > 0 {
+      unsafe recentQueries[layer].append(
+        scratch.queries.base, count: tokens.count, firstPosition: tokens.lowerBound)
+      if isLast || wants.cadence.prompt == .everyChunk {
+        signals.promptRowCount = recentQueries[layer].count
+        unsafe signals.promptRows = unsafe promptRows(layer: layer, stride: signals.stride)
+        signalCounts.promptRows += 1
+      }
+    }
+    try timingPolicy {
+      sequence.observe(layer: layer, moment: moment, signals: signals)
+      sequence.apply(
+        try sequence.decide(layer: layer, moment: moment, signals: signals), layer: layer)
+    }
+  }
+
+  @unsafe private func makeRoom(_ count: Int) {
+    let configuration = model.configuration
+    let (queryWidth, keyWidth) = (
+      configuration.queryHeads * configuration.headDimension,
+      configuration.keyHeads * configuration.headDimension
+    )
+    for buffer in [scratch.stream, scratch.normed, scratch.projected] {
+      _ = unsafe buffer.room(count * configuration.hidden)
+    }
+    for buffer in [scratch.queries, scratch.mixed] { _ = unsafe buffer.room(count * queryWidth) }
+    for buffer in [scratch.keys, scratch.values] { _ = unsafe buffer.room(count * keyWidth) }
+    for buffer in [scratch.gate, scratch.up] {
+      _ = unsafe buffer.room(count * configuration.intermediate)
+    }
+  }
+
+  @unsafe private func project(
+    _ weight: WeightMatrix, _ input: FloatBuffer, _ count: Int, _ output: FloatBuffer
+  ) {
+    unsafe Kernels.multiply(
+      weight, inputs: input.base, count: count, into: output.base, scratch: scratch.matrix,
+      team: model.team)
+  }
+
+  @unsafe private func normAll(_ count: Int, _ weight: [Float]) {
+    let hidden = model.configuration.hidden
+    for token in 0..<count {
+      unsafe norm(
+        scratch.stream.base + token * hidden, weight, into: scratch.normed.base + token * hidden)
+    }
+  }
+}
