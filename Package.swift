@@ -27,13 +27,40 @@ let package = Package(
     .library(name: "KVPolicyKit", targets: ["KVPolicyKit"]),
     .library(name: "Policies", targets: ["Policies"]),
     .library(name: "ReferenceModel", targets: ["ReferenceModel"]),
+    .library(name: "Evaluation", targets: ["Evaluation"]),
+    .library(name: "KVPolicyCommand", targets: ["KVPolicyCommand"]),
+    .library(name: "KVPolicyTesting", targets: ["KVPolicyTesting"]),
+    .executable(name: "kvpolicy", targets: ["kvpolicy"]),
   ],
   targets: [
     .target(name: "KVPolicyKit", swiftSettings: numeric),
     .target(name: "Policies", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
     .target(name: "ReferenceModel", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
+    .target(
+      name: "Evaluation", dependencies: ["KVPolicyKit", "ReferenceModel"], swiftSettings: numeric),
+    .target(
+      name: "KVPolicyCommand",
+      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "kvpolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
+      swiftSettings: strict),
+    .target(name: "KVPolicyTesting", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
     .testTarget(
-      name: "ReferenceModelTests", dependencies: ["ReferenceModel"], swiftSettings: strict),
+      name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "PoliciesTests", dependencies: ["KVPolicyKit", "Policies", "KVPolicyTesting"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ReferenceModelTests",
+      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"], swiftSettings: strict),
+    .testTarget(
+      name: "EvaluationTests",
+      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -34,11 +34,13 @@ public struct H2O: KVCachePolicy {
     heavy = try settings.integer(
       "heavy", default: 1024, atLeast: 0, "tokens kept for the attention they received")
     recent = try settings.integer("recent", default: 1024, atLeast: 0, "most recent tokens kept")
-    score = try settings.choice("score", default: .sum, "attention summed, or per query that saw it")
+    score = try settings.choice(
+      "score", default: .sum, "attention summed, or per query that saw it")
     reduction = try settings.choice(
       "gqa", default: .mean, "how the query heads of a group become one score")
     keyPositions = try settings.choice(
-      "positions", default: .original, "rotate keys at their index in the text, or rank in the cache")
+      "positions", default: .original,
+      "rotate keys at their index in the text, or rank in the cache")
     when = try settings.choice("when", default: .everyStep, "when to forget")
     guard heavy + recent > 0 else { throw settings.impossible("heavy + recent must be at least 1") }
   }

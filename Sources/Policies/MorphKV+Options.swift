@@ -29,9 +29,11 @@ struct MorphKVOptions: Sendable {
 
   init(_ settings: inout Settings) throws(PolicyError) {
     window = try settings.integer(
-      "window", default: 32, atLeast: 2, "recent tokens: their attention votes, and they always stay")
+      "window", default: 32, atLeast: 2,
+      "recent tokens: their attention votes, and they always stay")
     capacity = try settings.integer(
-      "capacity", default: 1024, atLeast: 3, "tokens kept beside the current one, the window included")
+      "capacity", default: 1024, atLeast: 3,
+      "tokens kept beside the current one, the window included")
     fusion = try settings.choice("fusion", default: .sum, "how the votes of the window are joined")
     reduction = try settings.choice(
       "gqa", default: .maxOfProbabilities, "how the query heads of a group become one vote")

@@ -42,7 +42,8 @@ public struct SnapKV: KVCachePolicy {
     poolOrder = try settings.choice(
       "poolOrder", default: .poolThenGroup, "whether pooling comes before that reduction")
     keyPositions = try settings.choice(
-      "positions", default: .original, "rotate keys at their index in the text, or rank in the cache")
+      "positions", default: .original,
+      "rotate keys at their index in the text, or rank in the cache")
     guard capacity > window else {
       throw settings.impossible(
         "capacity (\(capacity)) must exceed window (\(window)), which always stays")

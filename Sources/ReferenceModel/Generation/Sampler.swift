@@ -58,7 +58,9 @@ public struct Sampler: Sendable {
     let total = weights.reduce(0, +)
     var reached = 0.0
     var kept = 0
-    while kept < weights.count, kept == 0 || (reached < Double(topP) * total && weights[kept] >= Double(minP)) {
+    while kept < weights.count,
+      kept == 0 || (reached < Double(topP) * total && weights[kept] >= Double(minP))
+    {
       reached += weights[kept]
       kept += 1
     }

@@ -12,8 +12,12 @@ extension LlamaSession {
   public func prefill(
     _ tokens: [Int], chunk: Int = 512, eachToken: ((Int, Span<Float>) -> Void)? = nil
   ) throws {
-    guard !tokens.isEmpty else { throw ModelError.request("the prompt is empty; give at least one token") }
-    guard chunk > 0 else { throw ModelError.request("a chunk of \(chunk) tokens is not possible; use 1 or more") }
+    guard !tokens.isEmpty else {
+      throw ModelError.request("the prompt is empty; give at least one token")
+    }
+    guard chunk > 0 else {
+      throw ModelError.request("a chunk of \(chunk) tokens is not possible; use 1 or more")
+    }
     try model.check(tokens)
     for queries in recentQueries { queries.removeAll() }
     for start in stride(from: 0, to: tokens.count, by: chunk) {

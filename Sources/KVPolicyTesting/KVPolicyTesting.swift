@@ -1,0 +1,1 @@
+/// A kit that checks a policy.
