@@ -110,13 +110,16 @@ struct TinyFolder: Sendable {
 
   /// The index of shards by name.
   static func index(_ shards: [String: [String]]) -> String {
-    let lines = shards.flatMap { shard, names in names.map { #""\#($0)":"\#(shard)""# } }
+    let lines = shards.sorted { $0.key < $1.key }.flatMap { shard, names in
+      names.map { #""\#($0)":"\#(shard)""# }
+    }
     return #"{"metadata":{"total_size":1},"weight_map":{\#(lines.joined(separator: ","))}}"#
   }
 
   /// The text of config.json.
   var configurationText: String {
-    configuration ?? "{" + settings.map { #""\#($0)":\#($1)"# }.joined(separator: ",") + "}"
+    configuration ?? "{"
+      + settings.sorted { $0.key < $1.key }.map { #""\#($0)":\#($1)"# }.joined(separator: ",") + "}"
   }
 
   /// Writes the folder's files into `folder`.

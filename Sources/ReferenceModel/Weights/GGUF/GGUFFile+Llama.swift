@@ -55,17 +55,22 @@ extension GGUFFile {
   private func refuseOtherArithmetic(
     _ architecture: String, _ settings: Settings
   ) throws(ModelError) {
-    let neutral: [(key: String, values: ClosedRange<Double>)] = [
-      ("expert_count", 0...0), ("attention.scale", 0...0), ("attention.max_alibi_bias", 0...0),
-      ("attention.clamp_kqv", 0...0), ("logit_scale", 1...1), ("embedding_scale", 1...1),
-      ("residual_scale", 1...1), ("rope.scaling.attn_factor", 1...1),
+    // Zero means "not set"; the other number changes nothing.
+    let neutral: KeyValuePairs<String, Double> = [
+      "expert_count": 0, "attention.scale": 0, "attention.max_alibi_bias": 0,
+      "attention.clamp_kqv": 0, "logit_scale": 1, "embedding_scale": 1, "residual_scale": 1,
+      "rope.scaling.attn_factor": 1,
     ]
     let anything = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
-    for (key, values) in neutral {
+    for (key, unchanged) in neutral {
       let name = "\(architecture).\(key)"
-      if let value = try settings.number(name, in: anything), value != 0, !values.contains(value) {
+      if let value = try settings.number(name, in: anything), value != 0, value != unchanged {
         throw .unsupported(what: "'\(name)' = \(value)", supported: "dense models without it")
       }
+    }
+    let causal = "\(architecture).attention.causal"
+    guard try settings.bool(causal, default: true) else {
+      throw .unsupported(what: "'\(causal)' = false", supported: "causal attention")
     }
     let window = "\(architecture).attention.sliding_window"
     if let rows = try settings.number(window, in: 0...anything.upperBound), rows > 0,

@@ -101,6 +101,9 @@ struct GGUFFile {
 
   private static func readEntry(_ cursor: inout ByteCursor) throws(ModelError) -> Entry {
     let name = try cursor.text(of: "a tensor name", limit: keyLimit)
+    guard !name.isEmpty else {
+      throw .malformed(file: cursor.file.path, reason: "a tensor has no name")
+    }
     let axes = try cursor.integer(UInt32.self, of: "the axes of tensor '\(name)'")
     guard axes >= 1, axes <= axisLimit else {
       throw .tensor(name: name, reason: "claims \(axes) axes; ggml has 1 to \(axisLimit)")

@@ -51,6 +51,9 @@ extension RopeConfiguration {
     guard old == nil || old == type else {
       throw settings.wrong("type", "'\(old ?? "")'", legal: "the same as 'rope_type', '\(type)'")
     }
+    guard old ?? new != nil || !settings.has("factor") else {
+      throw settings.wrong("rope_type", "missing", legal: "given beside a factor")
+    }
     func number(
       _ name: String, _ range: ClosedRange<Double>
     ) throws(ModelError) -> Double {
