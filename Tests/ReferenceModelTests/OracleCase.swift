@@ -46,7 +46,8 @@ struct OracleCase: CustomTestStringConvertible {
     let folder = (file as NSString).deletingLastPathComponent
     guard case .string(let name)? = contents["logits_file"] else { return [] }
     let data = try Data(contentsOf: URL(filePath: "\(Self.root)/\(folder)/\(name)"))
-    let length = Int(data.prefix(8).enumerated().reduce(UInt64(0)) { $0 | UInt64($1.1) << (8 * $1.0) })
+    let length = Int(
+      data.prefix(8).enumerated().reduce(UInt64(0)) { $0 | UInt64($1.1) << (8 * $1.0) })
     guard
       case .object(let header) = try JSONValue.parse(
         String(decoding: data.dropFirst(8).prefix(length), as: UTF8.self)),
@@ -55,7 +56,9 @@ struct OracleCase: CustomTestStringConvertible {
     else { return [] }
     let bytes = Array(data.dropFirst(8 + length + offsets[0]).prefix(offsets[1] - offsets[0]))
     let values = stride(from: 0, to: bytes.count, by: 4).map { index in
-      Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[index + $1]) << (8 * UInt32($1)) })
+      Float(
+        bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[index + $1]) << (8 * UInt32($1)) }
+      )
     }
     return (0..<shape[0]).map { Array(values[$0 * shape[1]..<($0 + 1) * shape[1]]) }
   }

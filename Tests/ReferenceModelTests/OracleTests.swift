@@ -29,7 +29,8 @@ struct OracleTests {
     try replay(one, contents, configuration, registry: .all)
   }
 
-  @Test("heavy hitters chosen once, with the group reduced in three ways",
+  @Test(
+    "heavy hitters chosen once, with the group reduced in three ways",
     arguments: OracleCase.named("factory-h2o"))
   func factoryH2O(_ one: OracleCase) throws {
     let contents = try one.contents()
