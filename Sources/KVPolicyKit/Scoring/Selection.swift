@@ -4,6 +4,7 @@ public enum Selection {
   /// The `count` candidates with the largest scores, in ascending row number.
   ///
   /// - Parameters:
+  ///   - count: how many.
   ///   - candidates: row numbers.
   ///   - scores: one score per row of the lane.
   ///   - positions: one position per row of the lane.

@@ -14,6 +14,7 @@ public enum Softmax {
   ///   - logits: one per row; −∞ counts as probability 0.
   ///   - bias: one per row, 0 where the row takes part and −∞ where it does not.
   ///   - total: one per row; rows without support are left as if 0 were folded in.
+  ///   - fold: whether to add or to take the larger.
   /// - Complexity: O(n), eight rows at a time; allocates nothing.
   public static func fold(
     _ logits: Span<Float>, bias: [Float], into total: inout [Float], by fold: Fold

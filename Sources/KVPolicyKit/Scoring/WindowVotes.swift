@@ -8,7 +8,11 @@ public enum WindowVotes {
   /// the group.
   ///
   /// - Parameters:
+  ///   - lane: the lane whose prompt rows vote.
   ///   - rows: the rows to score, in ascending position.
+  ///   - kernel: width of the pooling; odd.
+  ///   - pool: how votes are smoothed over neighbours.
+  ///   - reduction: how the query heads of the group become one score.
   ///   - poolFirst: whether pooling comes before the reduction; the order matters unless both are means.
   /// - Complexity: O(group × queries × rows).
   public static func scores(

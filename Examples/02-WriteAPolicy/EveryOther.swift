@@ -1,0 +1,38 @@
+import KVPolicyKit
+
+/// Forgets every other token when the cache is full: a silly rule, and a complete policy.
+struct EveryOther: KVCachePolicy {
+  static let name = "everyother"
+  static let summary = "forgets every other token when the cache is full"
+  static let source = "nobody has published this"
+
+  let capacity: Int
+
+  init(_ settings: inout Settings) throws(PolicyError) {
+    capacity = try settings.integer("capacity", default: 64, atLeast: 2, "most tokens held")
+  }
+
+  static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+    guard rows >= 2 else {
+      throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 2 or more")
+    }
+    return ["capacity": .number(Double(rows))]
+  }
+
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    for layer in cache.layers {
+      for head in 0..<cache.shape.keyHeads {
+        let lane = cache.lane(layer: layer, head: head)
+        guard lane.count > capacity else { continue }
+        var kept = lane.rowsByPosition()
+        while kept.count > capacity { kept = everyOther(kept) }
+        plan.keep(kept, of: lane.id)
+      }
+    }
+  }
+
+  /// The last row, the third to last, the fifth to last…
+  private func everyOther(_ rows: [Int]) -> [Int] {
+    rows.indices.filter { (rows.count - $0) % 2 == 1 }.map { rows[$0] }
+  }
+}

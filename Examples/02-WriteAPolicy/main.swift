@@ -1,0 +1,8 @@
+// The whole command line of `kvpolicy`, with one policy more.
+import Foundation
+import KVPolicyCommand
+import KVPolicyKit
+import Policies
+
+let tool = KVPolicyTool(registry: .all.adding(EveryOther.self))
+exit(tool.run(CommandLine.arguments))

@@ -1,0 +1,107 @@
+import Foundation
+import KVPolicyKit
+import Policies
+import Testing
+
+@testable import WriteAPolicy
+
+@Suite("The documentation is true")
+struct DocumentationTests {
+  static let registry = PolicyRegistry.all.adding(EveryOther.self)
+    .adding(LeastRecentlyAttended.self)
+
+  @Test("there is documentation to check")
+  func something() {
+    #expect(CodeBlock.all("swift").count >= 5)
+    #expect(CodeBlock.all("json").count >= PolicyRegistry.all.names.count - 1)
+    #expect(CodeBlock.all("sh").count >= 3)
+  }
+
+  @Test("Swift in the text is part of a file that is compiled", arguments: CodeBlock.all("swift"))
+  func swift(_ block: CodeBlock) throws {
+    let sources = try Repository.swift.map { try Self.lines(Repository.text($0)) }
+    let wanted = Self.lines(block.lines.joined(separator: "\n"))
+    #expect(
+      sources.contains { Self.contains($0, wanted) },
+      "write it in a file of Examples or Tests/ExampleTests/Snippets and copy it from there")
+  }
+
+  /// Lines without indentation and without empty ones.
+  private static func lines(_ text: String) -> [String] {
+    text.components(separatedBy: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+      .filter { !$0.isEmpty }
+  }
+
+  private static func contains(_ lines: [String], _ wanted: [String]) -> Bool {
+    guard let first = wanted.first else { return false }
+    return lines.indices.contains { start in
+      lines[start] == first && lines[start...].starts(with: wanted)
+    }
+  }
+
+  @Test("JSON in the text is a configuration that makes policies", arguments: CodeBlock.all("json"))
+  func json(_ block: CodeBlock) throws {
+    let shape = CacheShape(layers: 30, keyHeads: 3, queryHeads: 9, headDimension: 64)
+    let configuration = try PolicyConfiguration(parsing: block.lines.joined(separator: "\n"))
+    _ = try configuration.makePolicies(Self.registry, shape: shape)
+  }
+
+  @Test("every method and file named in an article exists", arguments: Repository.markdown)
+  func names(_ path: String) throws {
+    let sources = try Repository.swift.map { try Repository.text($0) }.joined()
+    for name in try Repository.text(path).codeVoice {
+      if let method = name.firstMatch(of: /^(?:[A-Za-z]+\.)?([a-z][A-Za-z]*)\(([a-zA-Z_:]*)\)$/) {
+        #expect(sources.contains("func \(method.1)(") || sources.contains("func \(method.1)<"))
+      } else if name.hasSuffix(".swift"), name != "Package.swift" {
+        #expect(Repository.swift.contains { ("/" + $0).hasSuffix("/" + name) }, "no file \(name)")
+      } else if ["Sources/", "Tests/", "Examples/", "Scripts/", ".ci/"].contains(
+        where: name.hasPrefix), !name.contains(where: { " *<{".contains($0) })
+      {
+        let file = Repository.root.appending(path: name).path()
+        #expect(FileManager.default.fileExists(atPath: file), "no file \(name)")
+      }
+    }
+  }
+}
+
+@Suite("Every policy has its page")
+struct PolicyPageTests {
+  static let headings = [
+    "## Idea", "## Settings", "## What it decides", "## Where it differs from the paper",
+    "## Where it differs from the official code",
+  ]
+
+  /// The page of a policy, named after its type.
+  private func page(_ name: String) throws -> String {
+    let type = try PolicyRegistry.all.type(named: name)
+    return try Repository.text("Sources/Policies/Policies.docc/\(type).md")
+  }
+
+  @Test("with the same headings in the same order", arguments: PolicyRegistry.all.names)
+  func headings(_ name: String) throws {
+    let page = try page(name)
+    #expect(page.hasPrefix("# ``Policies/\(try PolicyRegistry.all.type(named: name))``\n"))
+    #expect(page.components(separatedBy: "\n").filter { $0.hasPrefix("## ") } == Self.headings)
+  }
+
+  @Test("whose table is what the policy says of its settings", arguments: PolicyRegistry.all.names)
+  func settings(_ name: String) throws {
+    let entries = try PolicyRegistry.all.settings(of: name)
+    let rows = entries.map {
+      "| `\($0.name)` | `\($0.standard.text)` | \($0.legal) | \($0.meaning) |"
+    }
+    let head = ["| Setting | Default | Legal | Meaning |", "| --- | --- | --- | --- |"]
+    let page = try page(name)
+    let section = page.components(separatedBy: "## Settings\n").last?
+      .components(separatedBy: "\n## ").first
+    let table = section?.components(separatedBy: "\n").filter { $0.hasPrefix("|") }
+    #expect(table == (rows.isEmpty ? [] : head + rows))
+  }
+
+  @Test("and its line in the overview", arguments: PolicyRegistry.all.names)
+  func overview(_ name: String) throws {
+    let overview = try Repository.text("Sources/Policies/Policies.docc/Policies.md")
+    #expect(overview.contains("| `\(name)` |"))
+    #expect(overview.contains("- ``\(try PolicyRegistry.all.type(named: name))``"))
+  }
+}

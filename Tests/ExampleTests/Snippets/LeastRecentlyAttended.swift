@@ -1,0 +1,74 @@
+import KVPolicyKit
+
+/// Forgets the token that was not looked at for longest: a cache in the old sense of the word.
+///
+/// A query looks at a token when it gives it more than an equal share of its attention.
+struct LeastRecentlyAttended: KVCachePolicy {
+  static let name = "leastrecent"
+  static let summary = "forgets the token that was not looked at for longest"
+  static let source = "written for the documentation"
+
+  let capacity: Int
+  let window: Int
+
+  init(_ settings: inout Settings) throws(PolicyError) {
+    capacity = try settings.integer("capacity", default: 256, atLeast: 2, "tokens kept")
+    window = try settings.integer("window", default: 16, atLeast: 1, "last prompt tokens that look")
+    guard window <= capacity else {
+      throw settings.impossible("window (\(window)) cannot exceed capacity (\(capacity))")
+    }
+  }
+
+  static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+    guard rows >= 2 else {
+      throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 2 or more")
+    }
+    return ["capacity": .number(Double(rows)), "window": .number(Double(min(16, rows)))]
+  }
+
+  var signals: Set<Signal> { [.promptRows(window), .stepProbabilities] }
+
+  func columns(for shape: CacheShape) -> [Column] { [.scalar("last looked at")] }
+
+  mutating func prefill(_ layer: borrowing LayerView) {
+    guard case .chunk(_, isLast: true) = layer.moment else { return }
+    for head in 0..<layer.shape.keyHeads {
+      let lane = layer.lane(head)
+      for index in 0..<lane.promptRowCount {
+        let time = lane.length.tokens - lane.promptRowCount + index
+        for query in 0..<lane.group {
+          note(Softmax.over(lane.promptRow(index, query)).span, at: time, in: lane)
+        }
+      }
+    }
+  }
+
+  mutating func step(_ layer: borrowing LayerView) {
+    for head in 0..<layer.shape.keyHeads {
+      let lane = layer.lane(head)
+      for query in 0..<lane.group {
+        note(lane.probabilities(query), at: lane.length.tokens - 1, in: lane)
+      }
+    }
+  }
+
+  private func note(_ attention: Span<Float>, at time: Int, in lane: borrowing LaneView) {
+    var lastLooked = lane.mutableColumn(0)
+    let share = 1 / Float(attention.count)
+    for row in 0..<attention.count where attention[row] > share { lastLooked[row] = Float(time) }
+  }
+
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    for layer in cache.layers {
+      for head in 0..<cache.shape.keyHeads {
+        let lane = cache.lane(layer: layer, head: head)
+        guard lane.count > capacity else { continue }
+        // A token that nobody looked at yet was last looked at when it was written.
+        let times = (0..<lane.count).map { max(lane.column(0)[$0], Float(lane.positions[$0])) }
+        let kept = Selection.largest(
+          capacity, of: Array(0..<lane.count), by: times, positions: lane.positions)
+        plan.keep(kept, of: lane.id)
+      }
+    }
+  }
+}
