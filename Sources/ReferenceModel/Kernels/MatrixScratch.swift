@@ -24,7 +24,8 @@ import Synchronization
 
   /// Makes room for matrices of up to `columns` columns, on a team of `threads` threads.
   package func reserve(columns: Int, threads: Int) {
-    precondition(threads <= self.threads, "the scratch was made for fewer threads than the team has")
+    precondition(
+      threads <= self.threads, "the scratch was made for fewer threads than the team has")
     guard columns > self.columns else { return }
     unsafe floats?.deallocate()
     self.columns = columns
