@@ -1,29 +1,32 @@
 extension Kernels {
   /// `C[m × n] = scale · A[m × k] · B[n × k]ᵀ` on this thread; a stride is the distance between rows.
+  ///
+  /// Sixteen rows of `B` at a time are turned into columns in a panel of `16 · k` floats, the only
+  /// memory a call takes.
   @unsafe package static func productTransposed(
     a: UnsafePointer<Float>, aStride: Int, b: UnsafePointer<Float>, bStride: Int,
     m: Int, n: Int, k: Int, scale: Float, into c: UnsafeMutablePointer<Float>, cStride: Int
   ) {
-    // Four rows of B at a time stay in the nearest cache while all of A goes by.
-    var column = 0
-    while column < n {
-      let last = n &- 1
-      let width = min(DotTile.width, n &- column)
-      let rows = unsafe (
-        UnsafeRawPointer(b + column &* bStride),
-        UnsafeRawPointer(b + min(column &+ 1, last) &* bStride),
-        UnsafeRawPointer(b + min(column &+ 2, last) &* bStride),
-        UnsafeRawPointer(b + min(column &+ 3, last) &* bStride)
-      )
-      var row = 0
-      while row < m {
-        unsafe storeDots(
-          F32Format.self, height: m &- row, q: a + row &* aStride, qStride: aStride, k: rows,
-          depth: k, scale: scale, into: c + (row &* cStride &+ column), stride: cStride,
-          width: width)
-        row &+= DotTile.height
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 16 * max(k, 1)) { panel in
+      guard let panel = panel.baseAddress else { return }
+      var column = 0
+      while column < n {
+        let width = min(ProductTile.columns, n &- column)
+        unsafe packPanel(
+          b + column &* bStride, stride: bStride, count: width, depth: k, into: panel)
+        var row = 0
+        while row < m {
+          let height = min(ProductTile.rows, m &- row)
+          var tile = unsafe ProductTile(
+            a: a + row &* aStride, aStride: aStride, count: height, b: panel,
+            bStride: ProductTile.columns, depth: k)
+          tile.multiply(by: scale)
+          unsafe tile.store(
+            to: c + (row &* cStride &+ column), stride: cStride, count: height, columns: width)
+          row &+= ProductTile.rows
+        }
+        column &+= ProductTile.columns
       }
-      column &+= DotTile.width
     }
   }
 
@@ -33,7 +36,7 @@ extension Kernels {
     m: Int, n: Int, k: Int, into c: UnsafeMutablePointer<Float>, cStride: Int
   ) {
     var column = 0
-    while column &+ 16 <= n {
+    while column &+ ProductTile.columns <= n {
       var row = 0
       while row < m {
         let height = min(ProductTile.rows, m &- row)
@@ -41,10 +44,11 @@ extension Kernels {
           a: a + row &* aStride, aStride: aStride, count: height, b: b + column, bStride: bStride,
           depth: k)
         unsafe tile.store(
-          to: c + (row &* cStride &+ column), stride: cStride, count: height, columns: 16)
+          to: c + (row &* cStride &+ column), stride: cStride, count: height,
+          columns: ProductTile.columns)
         row &+= ProductTile.rows
       }
-      column &+= 16
+      column &+= ProductTile.columns
     }
     while column < n {
       for row in 0..<m {

@@ -20,22 +20,27 @@ struct DotTile {
     _: Format.Type, height: Int, q: UnsafePointer<Float>, stride: Int,
     k: (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer), depth: Int
   ) {
-    var s0 = Sums()
-    var s1 = Sums()
-    var s2 = Sums()
+    var c0 = Column()
+    var c1 = Column()
+    var c2 = Column()
+    var c3 = Column()
     var i = 0
     while i &+ 8 <= depth {
       let offset = i &* Format.elementBytes
-      let keys = unsafe (
-        Format.load8(k.0 + offset), Format.load8(k.1 + offset), Format.load8(k.2 + offset),
-        Format.load8(k.3 + offset)
-      )
-      unsafe s0.add(load8(q + i), keys)
-      if height > 1 { unsafe s1.add(load8(q + stride + i), keys) }
-      if height > 2 { unsafe s2.add(load8(q + 2 &* stride + i), keys) }
+      // The queries stay in three registers and the keys pass through one: with the twelve sums
+      // that is all sixteen, and nothing goes through memory.
+      let q0 = unsafe load8(q + i)
+      let q1 = unsafe height > 1 ? load8(q + stride + i) : q0
+      let q2 = unsafe height > 2 ? load8(q + 2 &* stride + i) : q0
+      unsafe c0.add(Format.load8(k.0 + offset), q0, q1, q2, height: height)
+      unsafe c1.add(Format.load8(k.1 + offset), q0, q1, q2, height: height)
+      unsafe c2.add(Format.load8(k.2 + offset), q0, q1, q2, height: height)
+      unsafe c3.add(Format.load8(k.3 + offset), q0, q1, q2, height: height)
       i &+= 8
     }
-    (r0, r1, r2) = (s0.totals, s1.totals, s2.totals)
+    r0 = totals(c0.r0, c1.r0, c2.r0, c3.r0)
+    if height > 1 { r1 = totals(c0.r1, c1.r1, c2.r1, c3.r1) }
+    if height > 2 { r2 = totals(c0.r2, c1.r2, c2.r2, c3.r2) }
     while i < depth {
       let offset = i &* Format.elementBytes
       let keys = unsafe SIMD4(
@@ -48,23 +53,18 @@ struct DotTile {
     }
   }
 
-  /// One `q` with four `k`, by lane.
-  private struct Sums {
-    var k0 = Float8.zero
-    var k1 = Float8.zero
-    var k2 = Float8.zero
-    var k3 = Float8.zero
+  /// One `k` with up to three `q`, by lane.
+  private struct Column {
+    var r0 = Float8.zero
+    var r1 = Float8.zero
+    var r2 = Float8.zero
 
     @inline(__always)
-    mutating func add(_ q: Float8, _ k: (Float8, Float8, Float8, Float8)) {
-      k0 = multiplyAdd(q, k.0, k0)
-      k1 = multiplyAdd(q, k.1, k1)
-      k2 = multiplyAdd(q, k.2, k2)
-      k3 = multiplyAdd(q, k.3, k3)
+    mutating func add(_ k: Float8, _ q0: Float8, _ q1: Float8, _ q2: Float8, height: Int) {
+      r0 = multiplyAdd(k, q0, r0)
+      if height > 1 { r1 = multiplyAdd(k, q1, r1) }
+      if height > 2 { r2 = multiplyAdd(k, q2, r2) }
     }
-
-    @inline(__always)
-    var totals: SIMD4<Float> { ReferenceModel.totals(k0, k1, k2, k3) }
   }
 }
 

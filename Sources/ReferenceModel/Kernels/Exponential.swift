@@ -15,19 +15,18 @@ extension Kernels {
     x.replace(with: Float8(repeating: -104), where: x .< -104)
     // Adding 1.5·2²³ rounds to an integer, which is then in the low bits.
     let magic: Float = 12_582_912
-    let shifted = multiplyAdd(x, Float8(repeating: 1.442_695_04), Float8(repeating: magic))
+    let shifted = x * 1.442_695_04 + magic
     let n = shifted - magic
     // ln 2 in two parts; n has at most eight bits and 355/512 nine, so the first product is exact.
-    var r = x - n * 0.693_359_375
-    r = multiplyAdd(n, Float8(repeating: 2.121_944_4e-4), r)
-    var p = Float8(repeating: 1.0 / 5040)
-    p = multiplyAdd(p, r, Float8(repeating: 1.0 / 720))
-    p = multiplyAdd(p, r, Float8(repeating: 1.0 / 120))
-    p = multiplyAdd(p, r, Float8(repeating: 1.0 / 24))
-    p = multiplyAdd(p, r, Float8(repeating: 1.0 / 6))
-    p = multiplyAdd(p, r, Float8(repeating: 0.5))
+    let r = x - n * 0.693_359_375 + n * 2.121_944_4e-4
+    // Plain products and sums: they stay vectors in every build, and nothing here needs a fused one.
+    var p = r * (1.0 / 5040) + 1.0 / 720
+    p = p * r + 1.0 / 120
+    p = p * r + 1.0 / 24
+    p = p * r + 1.0 / 6
+    p = p * r + 0.5
     // 1 + (r + r²·p): the largest term last.
-    let exponential = 1 + multiplyAdd(p * r, r, r)
+    let exponential = 1 + (r + r * r * p)
     let integer = bits(shifted) &- SIMD8(repeating: Int32(bitPattern: magic.bitPattern))
     let half = integer &>> 1
     return exponential * power(half) * power(integer &- half)

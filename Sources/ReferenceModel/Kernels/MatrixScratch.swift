@@ -5,12 +5,9 @@ import Synchronization
 /// Made once per model: it grows to the widest matrix it meets, and nothing is allocated after
 /// that. One product at a time uses it.
 @safe package final class MatrixScratch {
-  /// Rows of a matrix that are unpacked together.
-  static let panelRows = 16
-
   private let threads: Int
   private var columns = 0
-  /// Per thread: the panel, `columns × panelRows`, then `panelRows × 32` floats of one block column.
+  /// Per thread: the panel, `columns × 16` floats, then `16 × 32` floats of one block column.
   @unsafe private var floats: UnsafeMutablePointer<Float>?
 
   /// Scratch for a team of `threads`.
@@ -42,6 +39,6 @@ import Synchronization
   }
 
   /// Columns are rounded up to whole blocks of 32.
-  private var panelFloats: Int { (columns + 31) / 32 * 32 * Self.panelRows }
-  private var threadFloats: Int { panelFloats + 32 * Self.panelRows }
+  private var panelFloats: Int { (columns + 31) / 32 * 32 * ProductTile.columns }
+  private var threadFloats: Int { panelFloats + 32 * ProductTile.columns }
 }
