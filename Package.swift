@@ -46,6 +46,15 @@ let package = Package(
       name: "kvpolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
       swiftSettings: strict),
     .target(name: "KVPolicyTesting", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
+    .executableTarget(
+      name: "FirstRun", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
+      path: "Examples/01-FirstRun", exclude: ["README.md"], swiftSettings: strict),
+    .executableTarget(
+      name: "WriteAPolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
+      path: "Examples/02-WriteAPolicy", exclude: ["README.md"], swiftSettings: strict),
+    .executableTarget(
+      name: "WatchACache", dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies"],
+      path: "Examples/03-WatchACache", exclude: ["README.md"], swiftSettings: strict),
     .testTarget(
       name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
       swiftSettings: strict),
@@ -61,6 +70,11 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand"], swiftSettings: strict),
+    .testTarget(
+      name: "ExampleTests",
+      dependencies: [
+        "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand", "WriteAPolicy", "WatchACache",
+      ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,29 @@
+import KVPolicyKit
+import KVPolicyTesting
+import Testing
+
+@testable import WriteAPolicy
+
+@Suite("The policies of the guide")
+struct PolicyExampleTests {
+  @Test("EveryOther obeys every rule") func everyOther() {
+    #expect(checkPolicy(rowLimit: 16) { try EveryOther(["capacity": 16]) }.isEmpty)
+  }
+
+  @Test("LeastRecentlyAttended obeys every rule") func leastRecent() {
+    #expect(checkPolicy(rowLimit: 16) { try LeastRecentlyAttended(["capacity": 16]) }.isEmpty)
+  }
+
+  @Test("EveryOther keeps every other token") func everyOtherPicture() throws {
+    #expect(try picture(of: EveryOther(["capacity": 8]), prompt: 13) == "#.#.#.#.#.#.#")
+    #expect(try picture(of: EveryOther(["capacity": 4]), prompt: 13) == "#...#...#...#")
+  }
+
+  @Test("a token that is looked at again and again outlives newer ones") func glances() throws {
+    let kept = try picture(of: LeastRecentlyAttended(["capacity": 4]), prompt: 8, steps: 4) {
+      query, key in
+      key == 2 || key == query ? 1 : 0.01
+    }
+    #expect(kept == "..#......###")
+  }
+}
