@@ -8,9 +8,10 @@ public struct SyntheticAttention: Sendable {
   /// queries, key heads for keys and values.
   public typealias Vectors = @Sendable (_ layer: Int, _ head: Int, _ position: Int) -> [Float]
   /// A scaled logit for one layer, query head, query position and key position.
-  public typealias Logit = @Sendable (
-    _ layer: Int, _ queryHead: Int, _ query: Int, _ key: Int
-  ) -> Float
+  public typealias Logit =
+    @Sendable (
+      _ layer: Int, _ queryHead: Int, _ query: Int, _ key: Int
+    ) -> Float
 
   /// The shape of the cache it feeds.
   public let shape: CacheShape

@@ -27,6 +27,8 @@ extension Lane {
   /// Drops all rows but `survivors` (ascending): they move together in their order.
   func keep(_ survivors: [Int32]) {
     dropped += count - survivors.count
+    // First, because a shared column is copied up to `count`, which the positions below shorten.
+    for index in columns.indices { compactColumn(index, survivors) }
     let wasPrivate = isDense && pages.allSatisfy { pool.isPrivate($0.id) }
     if wasPrivate {
       for (target, source) in survivors.enumerated() where target != Int(source) {
@@ -43,7 +45,6 @@ extension Lane {
     }
     positions = survivors.map { positions[Int($0)] }
     if rule != .original { places = survivors.map { places[Int($0)] } }
-    for index in columns.indices { compactColumn(index, survivors) }
     if rule == .compacted { compactPlaces() }
     compactIfWorthwhile()
   }
