@@ -36,7 +36,7 @@ extension Lane {
     for index in columns.indices { ownColumn(index).reset(first..<count) }
   }
 
-  private func isPrivate(_ page: PageReference) -> Bool {
+  func isPrivate(_ page: PageReference) -> Bool {
     page.id >= 0 && pool.isPrivate(page.id)
   }
 
