@@ -137,6 +137,28 @@ import Testing
     #expect(store.mappedBytes == 0)
   }
 
+  @Test("go back to the operating system when the slabs empty first to last")
+  func slabsInOrder() throws {
+    let store = try PagedKVStore(
+      shape: .single, configuration: StoreConfiguration(pageRows: 4, format: .f32))
+    let policies = try PolicyAssignment(Painter(), shape: .single)
+    var engines: [PlainEngine] = []
+    for seed in 0..<2 as Range<UInt64> {
+      let engine = PlainEngine(
+        .random(shape: .single, seed: seed), sequence: store.makeSequence(policies))
+      engine.remembers = false
+      // One slab exactly.
+      for _ in 0..<16 { try engine.read(64) }
+      engines.append(engine)
+    }
+    #expect(store.pagesInUse == 512)
+    engines.removeFirst()
+    // Kept for the next page, for the other slab has no room.
+    #expect(store.mappedBytes == 512 * store.pageBytes)
+    engines.removeFirst()
+    #expect(store.mappedBytes == 0)
+  }
+
   @Test("are asked for beforehand: a full pool is an error that loses nothing")
   func fullPool() throws {
     let engine = try paintedEngine(.small, pageRows: 4, limitPages: 12)
