@@ -12,7 +12,9 @@ public final class LlamaModel: Sendable {
 
   /// Makes a model of opened files.
   ///
-  /// - Parameter threads: how many work on a matrix; by default one per core.
+  /// - Parameters:
+  ///   - files: what was opened; its mappings stay as long as the model.
+  ///   - threads: how many work on a matrix; by default one per core.
   public init(_ files: ModelFiles, threads: Int = LlamaModel.defaultThreads) {
     configuration = files.configuration
     weights = files.weights

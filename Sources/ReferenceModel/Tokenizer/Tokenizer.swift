@@ -43,8 +43,10 @@ public struct Tokenizer: Sendable {
 
   /// The tokens of `text`, without a BOS token.
   ///
-  /// - Parameter parseSpecial: whether `<|im_end|>` and its like in the text become that token, as a
-  ///   rendered chat needs; if not they are text like any other, as is right for what a user typed.
+  /// - Parameters:
+  ///   - text: any text; empty gives no tokens.
+  ///   - parseSpecial: whether `<|im_end|>` and its like in the text become that token, as a rendered
+  ///     chat needs; if not they are text like any other, as is right for what a user typed.
   public func encode(_ text: String, parseSpecial: Bool = true) -> [Int] {
     encode(bytes: Array(text.utf8), parseSpecial: parseSpecial)
   }
@@ -93,7 +95,9 @@ public struct Tokenizer: Sendable {
 
   /// The text of `tokens`; bytes that are no UTF-8 become U+FFFD.
   ///
-  /// - Parameter skipSpecial: whether special tokens are left out.
+  /// - Parameters:
+  ///   - tokens: tokens of the vocabulary.
+  ///   - skipSpecial: whether special tokens are left out.
   /// - Throws: `ModelError.request` for a token outside the vocabulary.
   public func decode(_ tokens: [Int], skipSpecial: Bool = false) throws(ModelError) -> String {
     var bytes: [UInt8] = []

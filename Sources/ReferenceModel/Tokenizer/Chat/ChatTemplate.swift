@@ -14,7 +14,9 @@ public enum ChatTemplate: Sendable, Equatable {
   /// A message whose content spells a special token becomes that token, as in the original
   /// templates: check what you did not write yourself.
   ///
-  /// - Parameter addGenerationPrompt: whether the text ends with the start of the model's own turn.
+  /// - Parameters:
+  ///   - messages: the turns so far, oldest first.
+  ///   - addGenerationPrompt: whether the text ends with the start of the model's own turn.
   public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool) -> String {
     switch self {
     case .chatML(let defaultSystem):
