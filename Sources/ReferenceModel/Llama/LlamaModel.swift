@@ -1,3 +1,4 @@
+import Foundation
 import KVPolicyKit
 
 /// A model ready to run: its weights as mapped from the file, its rotary tables and its threads.
@@ -17,6 +18,9 @@ public final class LlamaModel: Sendable {
     weights = files.weights
     team = ThreadTeam(threads: max(1, threads))
   }
+
+  /// One thread per core.
+  public static let defaultThreads = max(1, ProcessInfo.processInfo.activeProcessorCount)
 
   /// Threads that work on a matrix.
   public var threads: Int { team.threads }

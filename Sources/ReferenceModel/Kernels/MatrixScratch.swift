@@ -1,0 +1,46 @@
+import Synchronization
+
+/// Where each thread of a team unpacks a panel of weights during a product with many inputs.
+///
+/// Made once per model: it grows to the widest matrix it meets, and nothing is allocated after
+/// that. One product at a time uses it.
+@safe package final class MatrixScratch {
+  /// Rows of a matrix that are unpacked together.
+  static let panelRows = 16
+
+  private let threads: Int
+  private var columns = 0
+  /// Per thread: the panel, `columns × panelRows`, then `panelRows × 32` floats of one block column.
+  @unsafe private var floats: UnsafeMutablePointer<Float>?
+
+  /// Scratch for a team of `threads`.
+  package init(threads: Int) {
+    precondition(threads >= 1, "a team has at least one thread")
+    self.threads = threads
+    unsafe floats = nil
+  }
+
+  deinit { unsafe floats?.deallocate() }
+
+  /// Makes room for matrices of up to `columns` columns, on a team of `threads` threads.
+  package func reserve(columns: Int, threads: Int) {
+    precondition(threads <= self.threads, "the scratch was made for fewer threads than the team has")
+    guard columns > self.columns else { return }
+    unsafe floats?.deallocate()
+    self.columns = columns
+    unsafe floats = .allocate(capacity: threadFloats * self.threads)
+  }
+
+  /// The panel of `thread`, and its block column. `reserve` was called for the matrix.
+  @unsafe func buffers(
+    thread: Int
+  ) -> (panel: UnsafeMutablePointer<Float>, block: UnsafeMutablePointer<Float>)? {
+    guard let floats = unsafe floats else { return nil }
+    let panel = unsafe floats + thread * threadFloats
+    return unsafe (panel, panel + panelFloats)
+  }
+
+  /// Columns are rounded up to whole blocks of 32.
+  private var panelFloats: Int { (columns + 31) / 32 * 32 * Self.panelRows }
+  private var threadFloats: Int { panelFloats + 32 * Self.panelRows }
+}

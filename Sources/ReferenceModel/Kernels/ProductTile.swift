@@ -1,0 +1,80 @@
+/// Six rows by sixteen columns of a product, held in twelve registers.
+///
+/// One step of the inner loop loads two vectors of `B` and six floats of `A`, and does twelve
+/// multiply-adds: the loads fit beside the arithmetic. Every element is a sum over `k` in order,
+/// whatever tile it falls in.
+struct ProductTile {
+  /// Rows of a tile.
+  static let rows = 6
+
+  private var r0 = (Float8.zero, Float8.zero)
+  private var r1 = (Float8.zero, Float8.zero)
+  private var r2 = (Float8.zero, Float8.zero)
+  private var r3 = (Float8.zero, Float8.zero)
+  private var r4 = (Float8.zero, Float8.zero)
+  private var r5 = (Float8.zero, Float8.zero)
+
+  /// `A[0..<6, 0..<depth] · B[0..<depth, 0..<16]`, of which only the first `count ≥ 1` rows of `A`
+  /// exist: the missing ones are computed from the last one and thrown away.
+  @unsafe @inline(__always)
+  init(
+    a: UnsafePointer<Float>, aStride: Int, count: Int,
+    b: UnsafePointer<Float>, bStride: Int, depth: Int
+  ) {
+    let last = count &- 1
+    let a0 = unsafe a
+    let a1 = unsafe a + min(1, last) &* aStride
+    let a2 = unsafe a + min(2, last) &* aStride
+    let a3 = unsafe a + min(3, last) &* aStride
+    let a4 = unsafe a + min(4, last) &* aStride
+    let a5 = unsafe a + min(5, last) &* aStride
+    var row = unsafe b
+    var k = 0
+    while k < depth {
+      let (left, right) = unsafe (load8(row), load8(row + 8))
+      unsafe Self.add(a0[k], left, right, to: &r0)
+      unsafe Self.add(a1[k], left, right, to: &r1)
+      unsafe Self.add(a2[k], left, right, to: &r2)
+      unsafe Self.add(a3[k], left, right, to: &r3)
+      unsafe Self.add(a4[k], left, right, to: &r4)
+      unsafe Self.add(a5[k], left, right, to: &r5)
+      unsafe row += bStride
+      k &+= 1
+    }
+  }
+
+  /// Writes the first `count` rows and `columns ≤ 16` columns to `c`.
+  @unsafe @inline(__always)
+  func store(
+    to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, columns: Int
+  ) {
+    unsafe Self.store(r0, c, columns)
+    if count > 1 { unsafe Self.store(r1, c + stride, columns) }
+    if count > 2 { unsafe Self.store(r2, c + 2 &* stride, columns) }
+    if count > 3 { unsafe Self.store(r3, c + 3 &* stride, columns) }
+    if count > 4 { unsafe Self.store(r4, c + 4 &* stride, columns) }
+    if count > 5 { unsafe Self.store(r5, c + 5 &* stride, columns) }
+  }
+
+  @inline(__always)
+  private static func add(
+    _ factor: Float, _ left: Float8, _ right: Float8, to row: inout (Float8, Float8)
+  ) {
+    let factors = Float8(repeating: factor)
+    row.0 = multiplyAdd(left, factors, row.0)
+    row.1 = multiplyAdd(right, factors, row.1)
+  }
+
+  @unsafe @inline(__always)
+  private static func store(
+    _ row: (Float8, Float8), _ c: UnsafeMutablePointer<Float>, _ columns: Int
+  ) {
+    if columns == 16 {
+      unsafe store8(row.0, c)
+      unsafe store8(row.1, c + 8)
+    } else {
+      unsafe store8(row.0, c, count: min(columns, 8))
+      unsafe store8(row.1, c + 8, count: max(columns &- 8, 0))
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import Synchronization
+
+/// A fixed set of threads that carry out one piece of work together, again and again.
+///
+/// A decode step is a few hundred matrix products of some microseconds each, so a worker that has
+/// just finished keeps looking for the next piece for a short while, and sleeps only when none
+/// comes: a busy model pays no wake-ups, an idle one no processor time.
+package final class ThreadTeam: Sendable {
+  /// Threads that work, the caller's included.
+  package let threads: Int
+
+  private let board = TeamBoard()
+  private let workers: [TeamWorker]
+  /// The next item `share` hands out.
+  private let next = Atomic<Int>(0)
+  /// One region at a time. A region started inside another on the same thread is a programmer error.
+  private let region = Mutex(())
+
+  /// Starts `threads − 1` workers; the caller of `run` is the remaining thread.
+  ///
+  /// The system may refuse some of them; the team is then smaller, which `threads` tells.
+  /// - Precondition: `threads` is at least 1.
+  package init(threads: Int) {
+    precondition(threads >= 1, "a team has at least one thread")
+    var workers: [TeamWorker] = []
+    for number in 1..<max(threads, 1) {
+      guard let worker = TeamWorker(number: number, board: board) else { break }
+      workers.append(worker)
+    }
+    self.workers = workers
+    self.threads = workers.count + 1
+  }
+
+  deinit {
+    board.end(workers)
+    for worker in workers { worker.join() }
+  }
+
+  /// Runs `body` once for every number in `0..<threads`, at the same time as far as the machine
+  /// allows, and returns when all are done. What `body` wrote is visible to the caller afterwards.
+  package func run(_ body: (_ thread: Int) -> Void) {
+    share(threads, grain: 1) { _, numbers in
+      for number in numbers { body(number) }
+    }
+  }
+
+  /// Runs `body` over `0..<count` in runs of `grain` items (the last may be shorter), each run once,
+  /// on whichever thread is free: a thread the system interrupts does not hold up the others.
+  /// `thread`, in `0..<threads`, is never used by two calls of `body` at the same time.
+  package func share(
+    _ count: Int, grain: Int, _ body: (_ thread: Int, _ range: Range<Int>) -> Void
+  ) {
+    precondition(grain > 0, "work is shared out in runs of at least one item")
+    if threads == 1 || count <= grain {
+      if count > 0 { body(0, 0..<count) }
+      return
+    }
+    region.withLock { _ in
+      next.store(0, ordering: .relaxed)
+      perform { thread in
+        while true {
+          let first = next.wrappingAdd(grain, ordering: .relaxed).oldValue
+          guard first < count else { return }
+          body(thread, first..<min(first + grain, count))
+        }
+      }
+    }
+  }
+
+  /// One region: `body` hands out its own work and returns when none is left. The caller holds the
+  /// lock.
+  private func perform(_ body: (_ thread: Int) -> Void) {
+    withoutActuallyEscaping(body) { work in
+      // No worker uses the job after `close`, so the pointer is never used after this scope.
+      unsafe withUnsafePointer(to: TeamJob(work: work)) { job in
+        unsafe board.open(job, to: workers)
+        work(0)
+        board.close()
+      }
+    }
+  }
+}
+
+/// What the workers are asked to do in one region.
+struct TeamJob {
+  let work: (Int) -> Void
+}

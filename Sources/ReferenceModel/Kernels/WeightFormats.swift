@@ -1,0 +1,83 @@
+/// How one weight type is read: 32 consecutive elements of a row at a time.
+///
+/// A "block" here is always 32 elements, for the float types too. Blocks may start at any address:
+/// every load is unaligned.
+protocol WeightFormat {
+  /// Bytes of 32 elements.
+  static var bytes: Int { get }
+
+  /// The block at `p` as floats, in order.
+  @unsafe static func unpack(_ p: UnsafeRawPointer) -> (Float8, Float8, Float8, Float8)
+
+  /// The first `count` elements of a block that the row ends in: only the float types have those.
+  @unsafe static func unpackPart(
+    _ p: UnsafeRawPointer, _ count: Int, into x: UnsafeMutablePointer<Float>)
+}
+
+/// A float type: elements without scales, so a row may end inside a block.
+protocol FloatFormat: WeightFormat {
+  /// Bytes of one element.
+  static var elementBytes: Int { get }
+  /// Eight elements at `p`.
+  @unsafe static func load8(_ p: UnsafeRawPointer) -> Float8
+  /// One element at `p`.
+  @unsafe static func load(_ p: UnsafeRawPointer) -> Float
+}
+
+extension FloatFormat {
+  @unsafe @inline(__always)
+  static func unpackPart(
+    _ p: UnsafeRawPointer, _ count: Int, into x: UnsafeMutablePointer<Float>
+  ) {
+    for element in 0..<count { unsafe x[element] = load(p + element &* elementBytes) }
+  }
+
+  @inline(__always) static var bytes: Int { 32 &* elementBytes }
+
+  @unsafe @inline(__always)
+  static func unpack(_ p: UnsafeRawPointer) -> (Float8, Float8, Float8, Float8) {
+    let step = 8 &* elementBytes
+    return unsafe (
+      load8(p), load8(p + step), load8(p + 2 &* step), load8(p + 3 &* step)
+    )
+  }
+}
+
+/// 32-bit floats.
+enum F32Format: FloatFormat {
+  @inline(__always) static var elementBytes: Int { 4 }
+
+  @unsafe @inline(__always) static func load8(_ p: UnsafeRawPointer) -> Float8 {
+    unsafe p.loadUnaligned(as: Float8.self)
+  }
+
+  @unsafe @inline(__always) static func load(_ p: UnsafeRawPointer) -> Float {
+    unsafe p.loadUnaligned(as: Float.self)
+  }
+}
+
+/// 16-bit floats.
+enum F16Format: FloatFormat {
+  @inline(__always) static var elementBytes: Int { 2 }
+
+  @unsafe @inline(__always) static func load8(_ p: UnsafeRawPointer) -> Float8 {
+    unsafe floats(p.loadUnaligned(as: SIMD8<Float16>.self))
+  }
+
+  @unsafe @inline(__always) static func load(_ p: UnsafeRawPointer) -> Float {
+    unsafe Float(p.loadUnaligned(as: Float16.self))
+  }
+}
+
+/// The upper halves of 32-bit floats.
+enum BF16Format: FloatFormat {
+  @inline(__always) static var elementBytes: Int { 2 }
+
+  @unsafe @inline(__always) static func load8(_ p: UnsafeRawPointer) -> Float8 {
+    unsafe floats(upperHalves: p.loadUnaligned(as: SIMD8<UInt16>.self))
+  }
+
+  @unsafe @inline(__always) static func load(_ p: UnsafeRawPointer) -> Float {
+    unsafe Float(bitPattern: UInt32(p.loadUnaligned(as: UInt16.self)) &<< 16)
+  }
+}

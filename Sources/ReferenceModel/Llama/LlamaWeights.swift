@@ -1,0 +1,74 @@
+/// All weights of a model, where its files have them.
+package struct LlamaWeights: Sendable {
+  /// One transformer layer. Matrices are `outputs × inputs`.
+  package struct Layer: Sendable {
+    /// `hidden` gains of the norm before attention.
+    package let attentionNorm: [Float]
+    /// `queryHeads·headDimension × hidden`
+    package let query: WeightMatrix
+    /// `keyHeads·headDimension × hidden`
+    package let key: WeightMatrix
+    /// `keyHeads·headDimension × hidden`
+    package let value: WeightMatrix
+    /// `hidden × queryHeads·headDimension`
+    package let output: WeightMatrix
+    /// `hidden` gains of the norm before the feed-forward block.
+    package let feedForwardNorm: [Float]
+    /// `intermediate × hidden`
+    package let gate: WeightMatrix
+    /// `intermediate × hidden`
+    package let up: WeightMatrix
+    /// `hidden × intermediate`
+    package let down: WeightMatrix
+  }
+
+  /// `vocabulary × hidden`
+  package let embedding: WeightMatrix
+  /// In order.
+  package let layers: [Layer]
+  /// `hidden` gains of the last norm.
+  package let outputNorm: [Float]
+  /// `vocabulary × hidden`; the embedding when it is tied.
+  package let head: WeightMatrix
+}
+
+extension LlamaWeights {
+  /// Takes every tensor the model needs out of `table`; throws at the first that is missing or
+  /// has another shape.
+  init(
+    _ model: LlamaConfiguration, from table: inout TensorTable, names: TensorNames
+  ) throws(ModelError) {
+    embedding = try table.matrix(names.embedding, rows: model.vocabulary, columns: model.hidden)
+    // Not reserved in advance: a false number of layers must fail at the first missing tensor.
+    var layers: [Layer] = []
+    for index in 0..<model.layers {
+      layers.append(try Layer(model, from: &table, names: names.layer(index)))
+    }
+    self.layers = layers
+    outputNorm = try table.vector(names.outputNorm, count: model.hidden)
+    head =
+      model.tiedEmbedding
+      ? embedding
+      : try table.matrix(names.head, rows: model.vocabulary, columns: model.hidden)
+  }
+}
+
+extension LlamaWeights.Layer {
+  fileprivate init(
+    _ model: LlamaConfiguration, from table: inout TensorTable, names: TensorNames.Layer
+  ) throws(ModelError) {
+    let hidden = model.hidden
+    // Both factors are at most 2^24 (`Settings.sizeLimit`), so the products fit.
+    let queries = model.queryHeads * model.headDimension
+    let keys = model.keyHeads * model.headDimension
+    attentionNorm = try table.vector(names.attentionNorm, count: hidden)
+    query = try table.matrix(names.query, rows: queries, columns: hidden)
+    key = try table.matrix(names.key, rows: keys, columns: hidden)
+    value = try table.matrix(names.value, rows: keys, columns: hidden)
+    output = try table.matrix(names.output, rows: hidden, columns: queries)
+    feedForwardNorm = try table.vector(names.feedForwardNorm, count: hidden)
+    gate = try table.matrix(names.gate, rows: model.intermediate, columns: hidden)
+    up = try table.matrix(names.up, rows: model.intermediate, columns: hidden)
+    down = try table.matrix(names.down, rows: hidden, columns: model.intermediate)
+  }
+}

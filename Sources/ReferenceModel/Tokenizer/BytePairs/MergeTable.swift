@@ -1,0 +1,58 @@
+/// Which neighbouring tokens join, in what order, and into what.
+///
+/// A hash table with open addressing: encoding asks it about every pair of neighbours, and a
+/// general dictionary would be most of the time spent.
+struct MergeTable: Sendable {
+  /// The token that each merge makes, by rank; rank 0 happens first.
+  private(set) var merged: [Int32] = []
+  /// `left << 32 | right`, or `empty`. A power of two of slots, at most half of them taken.
+  private var pairs: [UInt64]
+  /// The rank of the pair in the same slot.
+  private var ranks: [UInt32]
+  private let mask: Int
+  private static let empty = UInt64.max
+  /// The rank of a pair that never joins.
+  static let never = UInt32.max
+
+  /// An empty table with room for `count` merges.
+  init(capacity count: Int) {
+    var slots = 16
+    while slots < 2 * count { slots *= 2 }
+    pairs = Array(repeating: MergeTable.empty, count: slots)
+    ranks = Array(repeating: MergeTable.never, count: slots)
+    mask = slots - 1
+    merged.reserveCapacity(count)
+  }
+
+  /// Adds the next merge. A pair that is listed again takes the later rank.
+  ///
+  /// Precondition: no more merges than the table was made for, so a free slot always remains.
+  mutating func append(left: Int32, right: Int32, into token: Int32) {
+    let pair = MergeTable.pair(left, right)
+    var slot = firstSlot(of: pair)
+    while pairs[slot] != pair && pairs[slot] != MergeTable.empty { slot = (slot + 1) & mask }
+    pairs[slot] = pair
+    ranks[slot] = UInt32(merged.count)
+    merged.append(token)
+  }
+
+  /// The rank at which `left` and `right` join, or `never`.
+  func rank(_ left: Int32, _ right: Int32) -> UInt32 {
+    let pair = MergeTable.pair(left, right)
+    var slot = firstSlot(of: pair)
+    while pairs[slot] != pair {
+      if pairs[slot] == MergeTable.empty { return MergeTable.never }
+      slot = (slot + 1) & mask
+    }
+    return ranks[slot]
+  }
+
+  private static func pair(_ left: Int32, _ right: Int32) -> UInt64 {
+    UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+  }
+
+  /// Fibonacci hashing: the high bits of the product depend on every bit of the pair.
+  private func firstSlot(of pair: UInt64) -> Int {
+    Int(truncatingIfNeeded: (pair &* 0x9E37_79B9_7F4A_7C15) >> 32) & mask
+  }
+}

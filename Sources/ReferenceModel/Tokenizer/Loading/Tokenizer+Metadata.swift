@@ -1,0 +1,121 @@
+extension Tokenizer {
+  /// Reads the tokenizer from a GGUF file's metadata.
+  ///
+  /// Uses `tokenizer.ggml.model` (must be `gpt2`: byte-level pairs), `.tokens`, `.merges`,
+  /// `.token_type`, `.pre`, the BOS and end tokens, `.add_bos_token`, `.add_space_prefix`, and
+  /// `tokenizer.chat_template`. Without `.pre` the rule is GPT-2's. The unknown token that a GGUF
+  /// file names is not what a byte without a token becomes: such bytes vanish, as they do in the
+  /// model's own tokenizer.
+  ///
+  /// - Throws: `ModelError.tokenizer` if the metadata is incomplete, contradictory or of another kind.
+  package init(metadata: [String: GGUFValue]) throws(ModelError) {
+    let reader = TokenizerMetadata(values: metadata)
+    let kind = try reader.text("tokenizer.ggml.model")
+    guard let kind, kind == "gpt2" else {
+      throw ModelError.tokenizer(
+        reason: "tokenizer.ggml.model is '\(kind ?? "absent")'; only 'gpt2' (byte-level pairs) is"
+          + " supported, not SentencePiece ('llama') or WordPiece; use a model of the Llama 3,"
+          + " Qwen2 or SmolLM families")
+    }
+    var parts = TokenizerParts()
+    parts.entries = try reader.entries()
+    parts.merges = try reader.merges()
+    let rule = try reader.text("tokenizer.ggml.pre") ?? "gpt2"
+    parts.preTokenizer = try PreTokenizer.named(rule)
+    // Files in this format do not say these two; they belong to the rule.
+    let isLlama3 = parts.preTokenizer.name == "llama-bpe"
+    parts.ignoresMerges = isLlama3
+    parts.addsBOS = try reader.flag("tokenizer.ggml.add_bos_token") ?? isLlama3
+    if try reader.flag("tokenizer.ggml.add_space_prefix") == true {
+      parts.preTokenizer.steps.insert(
+        .prefixSpace, at: parts.preTokenizer.steps.firstIndex(of: .split(.gpt2)) ?? 0)
+    }
+    parts.bos = try reader.id("tokenizer.ggml.bos_token_id")
+    for name in ["eos", "eot", "eom"] {
+      if let id = try reader.id("tokenizer.ggml.\(name)_token_id") { parts.eos.append(id) }
+    }
+    parts.added = parts.entries.enumerated().compactMap { id, entry in
+      guard entry.kind == .special || entry.kind == .added else { return nil }
+      let isSpecial = entry.kind == .special
+      return TokenizerParts.Added(
+        pattern: AddedTokens.Pattern(id: id, text: Array(entry.text.utf8), isSpecial: isSpecial))
+    }
+    parts.chatTemplate = try reader.text("tokenizer.chat_template")
+    try self.init(parts)
+  }
+}
+
+/// Reads the values the tokenizer needs, and refuses values of another type.
+private struct TokenizerMetadata {
+  let values: [String: GGUFValue]
+
+  func text(_ key: String) throws(ModelError) -> String? {
+    switch values[key] {
+    case nil: nil
+    case .string(let text): text
+    case .some: throw wrongType(key, "text")
+    }
+  }
+
+  func flag(_ key: String) throws(ModelError) -> Bool? {
+    switch values[key] {
+    case nil: nil
+    case .bool(let flag): flag
+    case .some: throw wrongType(key, "a Boolean")
+    }
+  }
+
+  func id(_ key: String) throws(ModelError) -> Int? {
+    switch values[key] {
+    case nil: nil
+    case .integer(let id): Int(id)
+    case .some: throw wrongType(key, "a whole number")
+    }
+  }
+
+  /// The tokens with their kinds. Token types: 1 ordinary, 2 unknown, 3 control, 4 added by the
+  /// user, 5 unused; without types all are ordinary.
+  func entries() throws(ModelError) -> [Vocabulary.Entry] {
+    let (texts, types) = ("tokenizer.ggml.tokens", "tokenizer.ggml.token_type")
+    guard case .strings(let tokens)? = values[texts] else {
+      throw wrongType(texts, "a list of texts, one per token")
+    }
+    var kinds = [Int64](repeating: 1, count: tokens.count)
+    if let value = values[types] {
+      guard case .integers(let given) = value, given.count == tokens.count else {
+        throw wrongType(types, "a list of \(tokens.count) whole numbers, one per token")
+      }
+      kinds = given
+    }
+    var entries: [Vocabulary.Entry] = []
+    for (id, text) in tokens.enumerated() {
+      let kind: Vocabulary.Kind
+      switch kinds[id] {
+      case 1: kind = .ordinary
+      case 2, 3: kind = .special
+      case 4: kind = .added
+      case 5: kind = .unused
+      default:
+        throw ModelError.tokenizer(
+          reason: "token \(id) is of type \(kinds[id]); the types of byte-level tokens are 1 to 5")
+      }
+      entries.append(Vocabulary.Entry(text: text, kind: kind))
+    }
+    return entries
+  }
+
+  /// The merges, each written as two texts with a space between them.
+  func merges() throws(ModelError) -> [(left: String, right: String)] {
+    let key = "tokenizer.ggml.merges"
+    guard case .strings(let lines)? = values[key] else {
+      throw wrongType(key, "a list of texts, two tokens each")
+    }
+    return try lines.map { line throws(ModelError) in try MergeLine.parse(line) }
+  }
+
+  private func wrongType(_ key: String, _ expected: String) -> ModelError {
+    .tokenizer(
+      reason: "\(key) is \(values[key] == nil ? "absent" : "of the wrong type or length");"
+        + " it must be \(expected)")
+  }
+}

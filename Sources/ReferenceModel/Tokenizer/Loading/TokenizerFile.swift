@@ -1,0 +1,238 @@
+/// The content of `tokenizer.json`: vocabulary, merges, added tokens, and the rules around them.
+struct TokenizerFile {
+  /// What the file says, without what only the files beside it say.
+  private(set) var parts = TokenizerParts()
+  /// The token that the post-processor puts before every text.
+  private(set) var leadingToken: String?
+  private let file: TokenizerJSON
+  private var idOfText: [[UInt8]: Int] = [:]
+
+  /// Reads the whole of the file, given as `node`.
+  ///
+  /// - Throws: `ModelError.tokenizer` for anything that is contradictory or not supported.
+  init(_ node: JSONNode) throws(ModelError) {
+    file = try TokenizerJSON(node, what: "tokenizer.json")
+    parts.preTokenizer = try preTokenizer()
+    parts.preTokenizer.composes = try composes()
+    try checkDecoder()
+    try readPostProcessor()
+    guard let model = try file.object("model") else {
+      throw ModelError.tokenizer(reason: "tokenizer.json has no model")
+    }
+    try checkModel(model)
+    parts.merges = try merges(model)
+    parts.ignoresMerges = try model.flag("ignore_merges") ?? false
+    try readTokens(model)
+    if let unknown = try model.text("unk_token") { parts.unknown = try id(of: unknown) }
+  }
+
+  /// The id of the token whose text is `text`, ordinary or added.
+  func id(of text: String) throws(ModelError) -> Int {
+    guard let id = idOfText[Array(text.utf8)] else {
+      throw ModelError.tokenizer(
+        reason: "'\(text)' is named as a special token, but the vocabulary has no such token")
+    }
+    return id
+  }
+
+  private func checkModel(_ model: TokenizerJSON) throws(ModelError) {
+    let kind = try model.text("type") ?? "BPE"
+    guard kind == "BPE" else {
+      throw model.unsupported("type '\(kind)'", supported: "BPE over bytes")
+    }
+    guard try model.flag("byte_fallback") != true else {
+      throw model.unsupported(
+        "byte_fallback (SentencePiece)", supported: "BPE over bytes: Llama 3, Qwen2, SmolLM")
+    }
+    guard try model.flag("fuse_unk") != true else {
+      throw model.unsupported("fuse_unk", supported: "false")
+    }
+    for affix in ["continuing_subword_prefix", "end_of_word_suffix"] {
+      if let text = try model.text(affix), !text.isEmpty {
+        throw model.unsupported("\(affix) '\(text)'", supported: "none")
+      }
+    }
+    if let dropout = model.members["dropout"], dropout != .integer(0), dropout != .number(0) {
+      throw model.unsupported("dropout", supported: "null (it is for training)")
+    }
+  }
+
+  /// The merges, each a text with one space or a list of two texts.
+  private func merges(
+    _ model: TokenizerJSON
+  ) throws(ModelError) -> [(left: String, right: String)] {
+    guard let list = try model.list("merges") else {
+      throw ModelError.tokenizer(reason: "tokenizer.json has no model.merges")
+    }
+    return try list.map { node throws(ModelError) in
+      switch node {
+      case .string(let line): return try MergeLine.parse(line)
+      case .array(let pair):
+        guard pair.count == 2, case .string(let left) = pair[0], case .string(let right) = pair[1]
+        else { throw ModelError.tokenizer(reason: "a merge is a list, but not of two texts") }
+        return (left, right)
+      default:
+        throw ModelError.tokenizer(
+          reason: "a merge is \(node.kind); it must be \"left right\" or [\"left\", \"right\"]")
+      }
+    }
+  }
+}
+
+// MARK: - Tokens
+
+extension TokenizerFile {
+  /// Puts the model's tokens and the added ones in the order of their ids.
+  ///
+  /// Ids must be 0, 1, 2, … without gaps: then no id, however large, makes us allocate anything.
+  private mutating func readTokens(_ model: TokenizerJSON) throws(ModelError) {
+    guard let vocabulary = try model.object("vocab") else {
+      throw ModelError.tokenizer(reason: "tokenizer.json has no model.vocab")
+    }
+    var tokens: [(id: Int, entry: Vocabulary.Entry)] = []
+    for (text, node) in vocabulary.members {
+      let id = try vocabulary.id(node, of: "'\(text)'")
+      idOfText[Array(text.utf8)] = id
+      tokens.append((id, Vocabulary.Entry(text: text, kind: .ordinary)))
+    }
+    var kinds: [Int: Vocabulary.Kind] = [:]
+    for added in try addedTokens() {
+      let (id, bytes) = (added.pattern.id, added.pattern.text)
+      let kind: Vocabulary.Kind = added.pattern.isSpecial ? .special : .added
+      let text = String(decoding: bytes, as: UTF8.self)
+      guard idOfText[bytes] == nil || idOfText[bytes] == id, kinds[id] == nil else {
+        throw ModelError.tokenizer(
+          reason: "the added token '\(text)' has id \(id), which contradicts another entry")
+      }
+      kinds[id] = kind
+      if idOfText.updateValue(id, forKey: bytes) == nil {
+        tokens.append((id, Vocabulary.Entry(text: text, kind: kind, isInModel: false)))
+      }
+      parts.added.append(added)
+    }
+    try place(tokens, kinds: kinds)
+  }
+
+  private mutating func place(
+    _ tokens: [(id: Int, entry: Vocabulary.Entry)], kinds: [Int: Vocabulary.Kind]
+  ) throws(ModelError) {
+    var entries = [Vocabulary.Entry?](repeating: nil, count: tokens.count)
+    for (id, entry) in tokens {
+      guard entries.indices.contains(id), entries[id] == nil else {
+        throw ModelError.tokenizer(
+          reason: "the token '\(entry.text)' has id \(id), which is taken or out of range;"
+            + " \(tokens.count) tokens have the ids 0 to \(tokens.count - 1), each once")
+      }
+      entries[id] = entry
+      entries[id]?.kind = kinds[id] ?? entry.kind
+    }
+    parts.entries = entries.compactMap(\.self)
+  }
+
+  private func addedTokens() throws(ModelError) -> [TokenizerParts.Added] {
+    var list: [TokenizerParts.Added] = []
+    for node in try file.list("added_tokens") ?? [] {
+      let token = try TokenizerJSON(node, what: "an added token")
+      guard let text = try token.text("content"), !text.isEmpty, let idNode = token.members["id"]
+      else { throw ModelError.tokenizer(reason: "an added token needs an id and a content") }
+      let isSpecial = try token.flag("special") ?? false
+      let pattern = AddedTokens.Pattern(
+        id: try token.id(idNode, of: "id"), text: Array(text.utf8), isSpecial: isSpecial,
+        takesSpaceBefore: try token.flag("lstrip") ?? false,
+        takesSpaceAfter: try token.flag("rstrip") ?? false,
+        isWholeWord: try token.flag("single_word") ?? false)
+      let isComposed = try token.flag("normalized") ?? !isSpecial
+      list.append(TokenizerParts.Added(pattern: pattern, isComposed: isComposed))
+    }
+    return list
+  }
+}
+
+// MARK: - Rules
+
+extension TokenizerFile {
+  private func preTokenizer() throws(ModelError) -> PreTokenizer {
+    guard let node = try file.object("pre_tokenizer") else {
+      throw file.unsupported("no pre_tokenizer", supported: "one that ends with ByteLevel")
+    }
+    let list = try node.unwrapped("pretokenizers")
+    var rule = PreTokenizer(steps: [])
+    for (index, part) in list.enumerated() {
+      let kind = try part.text("type") ?? "absent"
+      guard (kind == "ByteLevel") == (index == list.count - 1) else {
+        throw part.unsupported(
+          "'\(kind)' as step \(index + 1) of \(list.count)", supported: "ByteLevel, once, at the end")
+      }
+      switch kind {
+      case "Digits":
+        rule.steps.append(.digits(individually: try part.flag("individual_digits") ?? false))
+      case "Split": rule.steps.append(.split(try pattern(part)))
+      case "ByteLevel":
+        if try part.flag("add_prefix_space") ?? true { rule.steps.append(.prefixSpace) }
+        if try part.flag("use_regex") ?? true { rule.steps.append(.split(.gpt2)) }
+      default: throw part.unsupported("type '\(kind)'", supported: "Digits, Split, ByteLevel")
+      }
+    }
+    guard !list.isEmpty else {
+      throw node.unsupported("an empty Sequence", supported: "one that ends with ByteLevel")
+    }
+    return rule
+  }
+
+  private func pattern(_ split: TokenizerJSON) throws(ModelError) -> SplitPattern {
+    let behaviour = try split.text("behavior") ?? "absent"
+    guard behaviour == "Isolated", try split.flag("invert") != true else {
+      throw split.unsupported(
+        "Split with behavior \(behaviour) or inverted", supported: "Isolated, not inverted")
+    }
+    let source = try split.object("pattern")?.text("Regex")
+    guard let source, let pattern = SplitPattern(rawValue: source) else {
+      let known = SplitPattern.allCases.map(\.name).joined(separator: ", ")
+      throw split.unsupported(
+        "the pattern \(source ?? "(no Regex)")", supported: "exactly the expressions of \(known)")
+    }
+    return pattern
+  }
+
+  private func composes() throws(ModelError) -> Bool {
+    guard let node = try file.object("normalizer") else { return false }
+    let list = try node.unwrapped("normalizers")
+    for part in list {
+      let kind = try part.text("type") ?? "absent"
+      guard kind == "NFC" else { throw part.unsupported("type '\(kind)'", supported: "null, NFC") }
+    }
+    return !list.isEmpty
+  }
+
+  private func checkDecoder() throws(ModelError) {
+    for part in try file.object("decoder")?.unwrapped("decoders") ?? [] {
+      let kind = try part.text("type") ?? "absent"
+      guard kind == "ByteLevel" else {
+        throw part.unsupported("type '\(kind)'", supported: "null, ByteLevel")
+      }
+    }
+  }
+
+  /// Finds the token that is put before every text; a template that does anything else is refused.
+  private mutating func readPostProcessor() throws(ModelError) {
+    for part in try file.object("post_processor")?.unwrapped("processors") ?? [] {
+      let kind = try part.text("type") ?? "absent"
+      switch kind {
+      case "ByteLevel": continue
+      case "TemplateProcessing":
+        var names: [String?] = []
+        for node in try part.list("single") ?? [] {
+          let step = try TokenizerJSON(node, what: part.what)
+          names.append(try step.object("SpecialToken")?.text("id"))
+        }
+        guard names.last == .some(nil), names.count <= 2 else {
+          throw part.unsupported(
+            "a template other than [BOS] text", supported: "one token or none before the text")
+        }
+        leadingToken = names.count == 2 ? names[0] : nil
+      default:
+        throw part.unsupported("type '\(kind)'", supported: "null, ByteLevel, TemplateProcessing")
+      }
+    }
+  }
+}

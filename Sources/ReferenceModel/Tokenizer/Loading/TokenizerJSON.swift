@@ -1,0 +1,74 @@
+/// An object of `tokenizer.json` or a file beside it, read with the types that are expected.
+///
+/// `null` counts as absent, as it does to the library that writes these files.
+struct TokenizerJSON {
+  /// The object's values.
+  let members: [String: JSONNode]
+  /// What the object is, for messages.
+  let what: String
+
+  /// Takes `node`, which must be an object.
+  init(_ node: JSONNode, what: String) throws(ModelError) {
+    guard case .object(let members) = node else {
+      throw ModelError.tokenizer(reason: "\(what) is \(node.kind); it must be an object")
+    }
+    self.members = members.filter { $0.value != .null }
+    self.what = what
+  }
+
+  /// The text under `key`; nil if absent.
+  func text(_ key: String) throws(ModelError) -> String? {
+    guard let node = members[key] else { return nil }
+    guard case .string(let text) = node else { throw wrongType(key, node, "text") }
+    return text
+  }
+
+  /// The Boolean under `key`; nil if absent.
+  func flag(_ key: String) throws(ModelError) -> Bool? {
+    guard let node = members[key] else { return nil }
+    guard case .bool(let flag) = node else { throw wrongType(key, node, "a Boolean") }
+    return flag
+  }
+
+  /// The list under `key`; nil if absent.
+  func list(_ key: String) throws(ModelError) -> [JSONNode]? {
+    guard let node = members[key] else { return nil }
+    guard case .array(let list) = node else { throw wrongType(key, node, "a list") }
+    return list
+  }
+
+  /// The object under `key`; nil if absent.
+  func object(_ key: String) throws(ModelError) -> TokenizerJSON? {
+    guard let node = members[key] else { return nil }
+    return try TokenizerJSON(node, what: "\(what), \(key)")
+  }
+
+  /// A token's id.
+  func id(_ node: JSONNode, of name: String) throws(ModelError) -> Int {
+    guard case .integer(let id) = node else { throw wrongType(name, node, "a whole number") }
+    return Int(id)
+  }
+
+  /// The object itself if its type is none of `kinds` that wrap a list, else the list's objects.
+  func unwrapped(_ list: String) throws(ModelError) -> [TokenizerJSON] {
+    guard try text("type") == "Sequence" else { return [self] }
+    var parts: [TokenizerJSON] = []
+    for node in try self.list(list) ?? [] {
+      let part = try TokenizerJSON(node, what: what)
+      guard try part.text("type") != "Sequence" else {
+        throw ModelError.tokenizer(reason: "\(what) is a Sequence inside a Sequence; write it flat")
+      }
+      parts.append(part)
+    }
+    return parts
+  }
+
+  /// The error for a part of some type or setting that is not supported.
+  func unsupported(_ found: String, supported: String) -> ModelError {
+    .tokenizer(reason: "\(what): \(found) is not supported; supported: \(supported)")
+  }
+
+  private func wrongType(_ key: String, _ node: JSONNode, _ expected: String) -> ModelError {
+    .tokenizer(reason: "\(what): \(key) is \(node.kind); it must be \(expected)")
+  }
+}

@@ -1,0 +1,107 @@
+/// A text's bytes, each with the class of the character it belongs to.
+///
+/// The rules that split text ask only for these five classes, so Unicode's tables are read once
+/// per character and the scanners run over two byte arrays.
+struct ClassifiedText {
+  /// The text, UTF-8 as far as it is valid.
+  private(set) var bytes: [UInt8] = []
+  /// For each byte its character's class; `continuation` is set on all but a character's first byte.
+  private(set) var classes: [UInt8] = []
+
+  /// `\p{L}`
+  static let letter: UInt8 = 0
+  /// `\p{N}`
+  static let number: UInt8 = 1
+  /// Carriage return or line feed.
+  static let newline: UInt8 = 2
+  /// Any other `\s`.
+  static let space: UInt8 = 3
+  /// Everything else, bytes that are no UTF-8 among it (U+FFFD is of this class too).
+  static let other: UInt8 = 4
+  /// Marks a byte that is not the first of its character.
+  static let continuation: UInt8 = 0x80
+
+  /// Classifies `bytes`.
+  init(_ bytes: ArraySlice<UInt8>) {
+    self.init(bytes: Array(bytes), classes: [])
+    classes.reserveCapacity(bytes.count)
+    var index = 0
+    while index < self.bytes.count {
+      let byte = self.bytes[index]
+      if byte < 0x80 {
+        classes.append(ClassifiedText.classOfASCII[Int(byte)])
+        index += 1
+        continue
+      }
+      let (scalar, length, _) = UTF8Text.character(in: self.bytes, at: index)
+      let kind = scalar.map(ClassifiedText.characterClass) ?? ClassifiedText.other
+      classes.append(kind)
+      for _ in 1..<length { classes.append(kind | ClassifiedText.continuation) }
+      index += length
+    }
+  }
+
+  private init(bytes: [UInt8], classes: [UInt8]) {
+    self.bytes = bytes
+    self.classes = classes
+  }
+
+  /// The class of the character that byte `index` belongs to.
+  func kind(at index: Int) -> UInt8 { classes[index] & ~ClassifiedText.continuation }
+
+  /// Whether the character at `index` is white space of any kind.
+  func isSpace(at index: Int) -> Bool {
+    let kind = kind(at: index)
+    return kind == ClassifiedText.space || kind == ClassifiedText.newline
+  }
+
+  /// Where the character at `index` ends, inside `..<end`.
+  func characterEnd(_ index: Int, _ end: Int) -> Int {
+    var stop = index + 1
+    while stop < end, classes[stop] & ClassifiedText.continuation != 0 { stop += 1 }
+    return stop
+  }
+
+  /// Where the characters of class `kind` that start at `index` end, inside `..<end`.
+  func runEnd(of kind: UInt8, _ index: Int, _ end: Int) -> Int {
+    var stop = index
+    while stop < end, self.kind(at: stop) == kind { stop += 1 }
+    return stop
+  }
+
+  /// The pieces in `ranges` with a space put before each that does not start with one; the new text
+  /// and the pieces' new places.
+  func prefixingSpaces(_ ranges: [Range<Int>]) -> (ClassifiedText, [Range<Int>]) {
+    var text = ClassifiedText(bytes: [], classes: [])
+    var moved: [Range<Int>] = []
+    for range in ranges {
+      let start = text.bytes.count
+      if bytes[range.lowerBound] != UInt8(ascii: " ") {
+        text.bytes.append(UInt8(ascii: " "))
+        text.classes.append(ClassifiedText.space)
+      }
+      text.bytes += bytes[range]
+      text.classes += classes[range]
+      moved.append(start..<text.bytes.count)
+    }
+    return (text, moved)
+  }
+
+  private static let classOfASCII: [UInt8] = (UInt8(0)..<128).map {
+    characterClass(Unicode.Scalar($0))
+  }
+
+  private static func characterClass(_ scalar: Unicode.Scalar) -> UInt8 {
+    switch scalar.properties.generalCategory {
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
+      letter
+    case .decimalNumber, .letterNumber, .otherNumber: number
+    default:
+      if scalar == "\r" || scalar == "\n" {
+        newline
+      } else {
+        scalar.properties.isWhitespace ? space : other
+      }
+    }
+  }
+}

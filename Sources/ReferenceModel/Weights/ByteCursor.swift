@@ -1,0 +1,68 @@
+/// Reads a mapped file from front to back; every read names what it was looking for, so that a
+/// file that ends early or lies about a length gives a message that helps.
+struct ByteCursor {
+  /// The file that is read.
+  let file: MappedFile
+  /// The next byte to read; never past the end.
+  private(set) var offset = 0
+
+  /// Starts at the first byte of `file`.
+  init(_ file: MappedFile) { self.file = file }
+
+  /// Bytes not yet read.
+  var remaining: Int { file.count - offset }
+
+  /// The next little-endian integer.
+  mutating func integer<Number: FixedWidthInteger>(
+    _ type: Number.Type, of what: @autoclosure () -> String
+  ) throws(ModelError) -> Number {
+    guard let value = file.integer(at: offset, as: type) else { throw ended(in: what()) }
+    offset += MemoryLayout<Number>.size
+    return value
+  }
+
+  /// A 64-bit count of things that each take at least `bytes` bytes, checked against what is left
+  /// so that nothing is ever allocated for things the file cannot hold.
+  mutating func count(
+    of what: @autoclosure () -> String, eachAtLeast bytes: Int
+  ) throws(ModelError) -> Int {
+    let claimed = try integer(UInt64.self, of: "the number of \(what())")
+    let possible = remaining / bytes
+    guard claimed <= UInt64(possible) else {
+      throw .malformed(
+        file: file.path,
+        reason: "it claims \(claimed) \(what()), but the \(remaining) bytes left can hold at most "
+          + "\(possible)")
+    }
+    return Int(claimed)
+  }
+
+  /// UTF-8 text after its 64-bit length.
+  mutating func text(
+    of what: @autoclosure () -> String, limit: Int = .max
+  ) throws(ModelError) -> String {
+    let claimed = try integer(UInt64.self, of: "the length of \(what())")
+    guard claimed <= UInt64(remaining) else {
+      throw .malformed(
+        file: file.path,
+        reason: "\(what()) claims \(claimed) bytes, but only \(remaining) are left")
+    }
+    let length = Int(claimed)
+    guard length <= limit else {
+      throw .malformed(
+        file: file.path, reason: "\(what()) is \(length) bytes long; at most \(limit) are allowed")
+    }
+    guard let text = file.text(at: offset, bytes: length) else {
+      throw .malformed(file: file.path, reason: "\(what()) is not valid UTF-8")
+    }
+    offset += length
+    return text
+  }
+
+  /// The error for a file that ends too soon.
+  private func ended(in what: String) -> ModelError {
+    .malformed(
+      file: file.path,
+      reason: "the file ends inside \(what) (byte \(offset) of \(file.count)); is it cut short?")
+  }
+}

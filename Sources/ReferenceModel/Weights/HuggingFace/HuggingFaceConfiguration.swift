@@ -1,0 +1,84 @@
+extension LlamaConfiguration {
+  /// Reads a Hugging Face `config.json` at `path`.
+  init(huggingFace path: String) throws(ModelError) {
+    guard case .object(let members) = try JSONNode(file: path) else {
+      throw ModelError.malformed(file: path, reason: "it is not a JSON object")
+    }
+    let settings = Settings(members, file: path)
+    guard let architecture = try settings.text("model_type") else {
+      throw ModelError.malformed(file: path, reason: "'model_type' is missing")
+    }
+    try LlamaConfiguration.checkArchitecture(architecture)
+    try LlamaConfiguration.refuseOtherArithmetic(settings)
+    let context = try settings.size("max_position_embeddings")
+    try LlamaConfiguration.refuseSlidingWindow(settings, architecture, context: context)
+    let hidden = try settings.size("hidden_size")
+    let heads = try settings.size("num_attention_heads")
+    let dimension = try LlamaConfiguration.headDimension(settings, hidden: hidden, heads: heads)
+    let vocabulary = try settings.size("vocab_size")
+    // What an absent setting means differs between the two architectures.
+    let defaultKeyHeads = architecture == "mistral" ? 8 : heads
+    self.init(
+      architecture: architecture,
+      layers: try settings.size("num_hidden_layers"), hidden: hidden,
+      intermediate: try settings.size("intermediate_size"), queryHeads: heads,
+      keyHeads: try settings.sizeIfPresent("num_key_value_heads") ?? defaultKeyHeads,
+      headDimension: dimension, vocabulary: vocabulary, contextLength: context,
+      normEpsilon: Float(try settings.number("rms_norm_eps", in: 1e-30...1) ?? 1e-6),
+      rope: try RopeConfiguration(huggingFace: members, dimensions: dimension, file: path),
+      tiedEmbedding: try settings.bool("tie_word_embeddings", default: false),
+      bosToken: try settings.tokens("bos_token_id", vocabulary: vocabulary).first,
+      eosTokens: try settings.tokens("eos_token_id", vocabulary: vocabulary))
+    try checkHeads(file: path)
+  }
+
+  /// Refuses settings that change what the layers compute.
+  private static func refuseOtherArithmetic(_ settings: Settings) throws(ModelError) {
+    let activation = try settings.text("hidden_act") ?? "silu"
+    guard activation == "silu" else {
+      throw .unsupported(what: "'hidden_act' = '\(activation)'", supported: "silu")
+    }
+    for name in ["attention_bias", "mlp_bias"] where try settings.bool(name, default: false) {
+      throw .unsupported(what: "'\(name)' = true", supported: "models without biases")
+    }
+    guard !settings.has("quantization_config") else {
+      throw .unsupported(
+        what: "'quantization_config' in \(settings.file)",
+        supported: "F32, F16 and BF16 folders, and quantised GGUF files")
+    }
+  }
+
+  /// Refuses attention that sees less than the whole context.
+  private static func refuseSlidingWindow(
+    _ settings: Settings, _ architecture: String, context: Int
+  ) throws(ModelError) {
+    guard architecture == "mistral" else { return }
+    guard settings.declares("sliding_window") else {
+      // What Mistral's configuration class fills in when the setting is absent.
+      guard context > 4096 else { return }
+      throw .unsupported(
+        what: "mistral without 'sliding_window', which then is 4096, below "
+          + "'max_position_embeddings' = \(context)",
+        supported: "attention over the whole context ('sliding_window': null)")
+    }
+    if let window = try settings.sizeIfPresent("sliding_window"), window < context {
+      throw .unsupported(
+        what: "'sliding_window' = \(window), below 'max_position_embeddings' = \(context)",
+        supported: "attention over the whole context ('sliding_window': null)")
+    }
+  }
+
+  /// Elements of a head: as given, or the stream's share of it.
+  private static func headDimension(
+    _ settings: Settings, hidden: Int, heads: Int
+  ) throws(ModelError) -> Int {
+    if let given = try settings.sizeIfPresent("head_dim") { return given }
+    guard hidden % heads == 0 else {
+      throw .malformed(
+        file: settings.file,
+        reason: "'hidden_size' \(hidden) does not divide among \(heads) heads, and 'head_dim' "
+          + "is missing")
+    }
+    return hidden / heads
+  }
+}

@@ -1,0 +1,116 @@
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
+/// A file mapped into memory, read-only, for as long as the object lives.
+///
+/// Every access goes through a method that checks it against the size the file had when it was
+/// mapped. (Somebody who shortens the file afterwards is outside what a mapping can defend against.)
+@safe package final class MappedFile: @unchecked Sendable {
+  // @unchecked: the mapping is private and read-only from `init` to `deinit`; no state changes.
+
+  /// The path it was opened with, for messages.
+  package let path: String
+  /// Bytes in the file; at least 1.
+  package let count: Int
+  /// First of `count` readable bytes; page-aligned.
+  @unsafe private let base: UnsafeRawPointer
+
+  /// Maps the regular file at `path`. Fails on a missing, unreadable, empty or special file.
+  package init(_ path: String) throws(ModelError) {
+    guard !path.utf8.contains(0) else {
+      throw ModelError.unreadable(path: path, reason: "the path contains a zero byte")
+    }
+    // Without O_NONBLOCK, opening a pipe would wait for a writer for ever.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      throw ModelError.unreadable(path: path, reason: MappedFile.lastSystemError())
+    }
+    defer { close(descriptor) }
+    let size = try MappedFile.sizeOfRegularFile(descriptor, path: path)
+    guard let address = unsafe mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0),
+      unsafe address != MAP_FAILED
+    else {
+      throw ModelError.unreadable(path: path, reason: MappedFile.lastSystemError())
+    }
+    self.path = path
+    self.count = size
+    unsafe self.base = UnsafeRawPointer(address)
+  }
+
+  deinit {
+    unsafe munmap(UnsafeMutableRawPointer(mutating: base), count)
+  }
+
+  /// The little-endian integer at byte `offset`, or nil where the file does not hold it whole.
+  package func integer<Number: FixedWidthInteger>(at offset: Int, as type: Number.Type) -> Number? {
+    guard let address = unsafe pointer(at: offset, bytes: MemoryLayout<Number>.size) else {
+      return nil
+    }
+    // `pointer` proved that the whole integer is inside the mapping.
+    return unsafe Number(littleEndian: address.loadUnaligned(as: Number.self))
+  }
+
+  /// A copy of `bytes` bytes from `offset` on, or nil where the file does not hold them.
+  package func copy(at offset: Int, bytes: Int) -> [UInt8]? {
+    guard let address = unsafe pointer(at: offset, bytes: bytes) else { return nil }
+    // `pointer` proved that the range is inside the mapping.
+    return unsafe [UInt8](UnsafeRawBufferPointer(start: address, count: bytes))
+  }
+
+  /// `bytes` bytes from `offset` on as text, or nil where they are not there or not valid UTF-8.
+  package func text(at offset: Int, bytes: Int) -> String? {
+    guard let address = unsafe pointer(at: offset, bytes: bytes) else { return nil }
+    // `pointer` proved that the range is inside the mapping; bytes may be read as UInt8 anywhere.
+    let start = unsafe address.assumingMemoryBound(to: UInt8.self)
+    return unsafe String(
+      validating: UnsafeBufferPointer(start: start, count: bytes), as: UTF8.self)
+  }
+
+  /// The address of byte `offset`, or nil unless `bytes` bytes from there on are in the file.
+  /// It is good for reading those bytes while this object lives.
+  @unsafe package func pointer(at offset: Int, bytes: Int) -> UnsafeRawPointer? {
+    // `count - bytes` cannot overflow: both are checked to be non-negative first.
+    guard offset >= 0, bytes >= 0, bytes <= count, offset <= count - bytes else { return nil }
+    return unsafe base + offset
+  }
+}
+
+extension MappedFile {
+  /// Whether `path` is a folder; false for everything else, also for what does not exist.
+  static func isFolder(_ path: String) -> Bool {
+    var information = stat()
+    guard unsafe stat(path, &information) == 0 else { return false }
+    return information.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The size of an open file, refusing what cannot be mapped.
+  private static func sizeOfRegularFile(
+    _ descriptor: Int32, path: String
+  ) throws(ModelError) -> Int {
+    var information = stat()
+    guard unsafe fstat(descriptor, &information) == 0 else {
+      throw ModelError.unreadable(path: path, reason: lastSystemError())
+    }
+    switch information.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw ModelError.unreadable(path: path, reason: "it is a folder, not a file")
+    default: throw ModelError.unreadable(path: path, reason: "it is not a regular file")
+    }
+    guard let size = Int(exactly: information.st_size), size > 0 else {
+      throw ModelError.malformed(file: path, reason: "the file is empty")
+    }
+    return size
+  }
+
+  /// What the last failed system call complained of.
+  private static func lastSystemError() -> String {
+    // strerror returns a zero-terminated string that stays until the next call; it is copied here.
+    guard let text = unsafe strerror(errno) else { return "unknown system error" }
+    return unsafe String(cString: text)
+  }
+}

@@ -1,0 +1,172 @@
+/// One setting of a model file, whatever the format it was written in.
+enum Setting {
+  case integer(Int64)
+  case number(Double)
+  case bool(Bool)
+  case text(String)
+  case integers([Int64])
+  /// Anything no setting is made of; says what it is.
+  case other(String)
+
+  /// What kind of value it is, for messages.
+  var kind: String {
+    switch self {
+    case .integer: "a whole number"
+    case .number: "a number with a fraction"
+    case .bool: "a Boolean"
+    case .text: "text"
+    case .integers: "a list of whole numbers"
+    case .other(let kind): kind
+    }
+  }
+}
+
+/// The settings of a model, looked up by name and checked as they are read: every getter throws
+/// an error that names the setting, its value and what would be legal.
+struct Settings {
+  /// The file, for messages.
+  let file: String
+  /// Settings by name; a JSON null counts as absent.
+  private let values: [String: Setting]
+  /// All names, also those whose value is null.
+  private let names: Set<String>
+  /// Put before names in messages.
+  private let prefix: String
+
+  /// Sizes larger than this are refused: beyond any real model, small enough never to overflow.
+  static let sizeLimit: Int64 = 1 << 24
+
+  /// The settings in an object of `file`; `prefix` is the path of the object in it.
+  init(_ object: [String: JSONNode], file: String, prefix: String = "") {
+    self.file = file
+    self.prefix = prefix
+    self.names = Set(object.keys)
+    self.values = object.compactMapValues(Setting.init)
+  }
+
+  /// The metadata of a GGUF file.
+  init(_ metadata: [String: GGUFValue], file: String) {
+    self.file = file
+    self.prefix = ""
+    self.names = Set(metadata.keys)
+    self.values = metadata.mapValues(Setting.init)
+  }
+
+  /// Whether the setting is written down, if only as null.
+  func declares(_ name: String) -> Bool { names.contains(name) }
+
+  /// Whether the setting has a value.
+  func has(_ name: String) -> Bool { values[name] != nil }
+
+  /// A whole number from 1 to `sizeLimit`.
+  func size(_ name: String) throws(ModelError) -> Int {
+    guard let size = try sizeIfPresent(name) else {
+      throw .malformed(file: file, reason: "'\(prefix)\(name)' is missing")
+    }
+    return size
+  }
+
+  /// A whole number from 1 to `sizeLimit`, or nil where the setting is absent.
+  func sizeIfPresent(_ name: String) throws(ModelError) -> Int? {
+    guard let value = values[name] else { return nil }
+    let legal = "a whole number from 1 to \(Settings.sizeLimit)"
+    guard case .integer(let integer) = value else { throw wrong(name, value.kind, legal: legal) }
+    guard integer >= 1, integer <= Settings.sizeLimit else {
+      throw wrong(name, "\(integer)", legal: legal)
+    }
+    return Int(integer)
+  }
+
+  /// A number in `range`, or nil where the setting is absent.
+  func number(_ name: String, in range: ClosedRange<Double>) throws(ModelError) -> Double? {
+    guard let value = values[name] else { return nil }
+    let legal = "a number from \(range.lowerBound) to \(range.upperBound)"
+    let number: Double
+    switch value {
+    case .integer(let integer): number = Double(integer)
+    case .number(let double): number = double
+    default: throw wrong(name, value.kind, legal: legal)
+    }
+    // NaN is in no range.
+    guard range.contains(number) else { throw wrong(name, "\(number)", legal: legal) }
+    return number
+  }
+
+  /// A Boolean; `fallback` where the setting is absent.
+  func bool(_ name: String, default fallback: Bool) throws(ModelError) -> Bool {
+    guard let value = values[name] else { return fallback }
+    guard case .bool(let bool) = value else {
+      throw wrong(name, value.kind, legal: "true or false")
+    }
+    return bool
+  }
+
+  /// Text, or nil where the setting is absent.
+  func text(_ name: String) throws(ModelError) -> String? {
+    guard let value = values[name] else { return nil }
+    guard case .text(let text) = value else { throw wrong(name, value.kind, legal: "text") }
+    return text
+  }
+
+  /// Token numbers below `vocabulary`: one, or a list of them; empty where the setting is absent.
+  func tokens(_ name: String, vocabulary: Int) throws(ModelError) -> [Int] {
+    guard let value = values[name] else { return [] }
+    let legal = "token numbers from 0 to \(vocabulary - 1)"
+    let numbers: [Int64]
+    switch value {
+    case .integer(let integer): numbers = [integer]
+    case .integers(let integers): numbers = integers
+    default: throw wrong(name, value.kind, legal: legal)
+    }
+    var tokens: [Int] = []
+    for number in numbers {
+      guard number >= 0, number < Int64(vocabulary) else {
+        throw wrong(name, "\(number)", legal: legal)
+      }
+      if !tokens.contains(Int(number)) { tokens.append(Int(number)) }
+    }
+    return tokens
+  }
+
+  /// The error for a setting with an unusable value.
+  func wrong(_ name: String, _ value: String, legal: String) -> ModelError {
+    .malformed(file: file, reason: "'\(prefix)\(name)' is \(value); it must be \(legal)")
+  }
+}
+
+extension Setting {
+  /// The setting a JSON value stands for; nil for null.
+  init?(_ node: JSONNode) {
+    switch node {
+    case .null: return nil
+    case .bool(let bool): self = .bool(bool)
+    case .integer(let integer): self = .integer(integer)
+    case .number(let number): self = .number(number)
+    case .string(let text): self = .text(text)
+    case .object: self = .other(node.kind)
+    case .array(let elements):
+      var integers: [Int64] = []
+      for element in elements {
+        guard case .integer(let integer) = element else {
+          self = .other(node.kind)
+          return
+        }
+        integers.append(integer)
+      }
+      self = .integers(integers)
+    }
+  }
+
+  /// The setting a GGUF value stands for.
+  init(_ value: GGUFValue) {
+    switch value {
+    case .integer(let integer): self = .integer(integer)
+    case .float(let number): self = .number(number)
+    case .bool(let bool): self = .bool(bool)
+    case .string(let text): self = .text(text)
+    case .integers(let integers): self = .integers(integers)
+    case .strings: self = .other("a list of texts")
+    case .floats: self = .other("a list of numbers")
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/// What a model file says about one tensor; for listings.
+public struct TensorSummary: Sendable, Equatable {
+  /// The tensor's name in the file.
+  public let name: String
+  /// Elements along each axis, outermost first: a matrix is `[rows, columns]`.
+  public let shape: [Int]
+  /// How its elements are stored.
+  public let type: TensorType
+  /// Bytes it takes in the file.
+  public let bytes: Int
+}
+
+/// A tensor found in a mapped file, its place checked against the file's size.
+@safe struct StoredTensor: Sendable {
+  /// The tensor's name in the file.
+  let name: String
+  /// Elements along each axis, outermost first; each at least 1.
+  let shape: [Int]
+  /// How its elements are stored.
+  let type: TensorType
+  /// Where its bytes are; keeps the mapping alive.
+  let file: MappedFile
+  /// First byte, counted from the start of the file.
+  let offset: Int
+  /// Exactly the bytes that `shape` elements of `type` take.
+  let bytes: Int
+
+  /// Checks shape and place; throws what is wrong with them, naming the tensor.
+  init(
+    name: String, shape: [Int], type: TensorType, file: MappedFile, offset: Int
+  ) throws(ModelError) {
+    guard shape.allSatisfy({ $0 > 0 }), !shape.isEmpty else {
+      throw .tensor(name: name, reason: "its shape \(shape) has no elements")
+    }
+    guard let columns = shape.last, columns % type.blockSize == 0 else {
+      throw .tensor(
+        name: name,
+        reason: "its shape \(shape) does not divide into \(type.rawValue) blocks: "
+          + "columns must be a multiple of \(type.blockSize)")
+    }
+    guard let bytes = type.bytes(shape: shape) else {
+      throw .tensor(name: name, reason: "its shape \(shape) is larger than any file")
+    }
+    guard unsafe file.pointer(at: offset, bytes: bytes) != nil else {
+      throw .tensor(
+        name: name,
+        reason: "needs \(bytes) bytes from byte \(offset) on, past the end of "
+          + "\(file.path) (\(file.count) bytes); is the file cut short?")
+    }
+    self.name = name
+    self.shape = shape
+    self.type = type
+    self.file = file
+    self.offset = offset
+    self.bytes = bytes
+  }
+
+  /// The tensor as a matrix: all axes but the last folded into rows.
+  var matrix: WeightMatrix? {
+    guard let columns = shape.last,
+      let address = unsafe file.pointer(at: offset, bytes: bytes)
+    else { return nil }
+    // The bytes hold exactly `shape` elements (checked in `init`), so rows × columns of them.
+    return unsafe WeightMatrix(
+      type: type, rows: shape.dropLast().reduce(1, *), columns: columns, base: address, owner: file)
+  }
+
+  /// The listing of this tensor.
+  var summary: TensorSummary {
+    TensorSummary(name: name, shape: shape, type: type, bytes: bytes)
+  }
+
+  /// Refuses two tensors that share bytes. All must be in the same file.
+  static func checkNoOverlap(_ tensors: [StoredTensor]) throws(ModelError) {
+    let ordered = tensors.sorted { $0.offset < $1.offset }
+    for (first, second) in zip(ordered, ordered.dropFirst())
+    where first.offset + first.bytes > second.offset {
+      // The sum cannot overflow: `init` proved that the end is inside the file.
+      throw .tensor(
+        name: second.name, reason: "its bytes overlap those of tensor '\(first.name)'")
+    }
+  }
+}
+
+extension TensorType {
+  /// Bytes of a tensor of `shape` in this type; nil where the number does not fit an `Int`.
+  /// The last axis must be a multiple of `blockSize`.
+  func bytes(shape: [Int]) -> Int? {
+    var total = blockBytes
+    for (axis, size) in shape.enumerated() {
+      let factor = axis == shape.count - 1 ? size / blockSize : size
+      let (product, overflow) = total.multipliedReportingOverflow(by: factor)
+      guard !overflow else { return nil }
+      total = product
+    }
+    return total
+  }
+
+  /// The names of all types, for messages.
+  static var supportedNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
+}

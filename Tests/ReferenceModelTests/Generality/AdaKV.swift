@@ -1,0 +1,51 @@
+import KVPolicyKit
+
+/// SnapKV whose heads compete for one budget per layer (NVIDIA/kvpress `AdaKVPress`).
+struct AdaKV: KVCachePolicy {
+  static let name = "adakv"
+  static let summary = "SnapKV whose heads compete for the layer's rows"
+  static let source = "Feng et al., 2024; NVIDIA/kvpress"
+
+  let (capacity, window, kernel): (Int, Int, Int)
+  let floor: Double
+
+  init(_ settings: inout Settings) throws(PolicyError) {
+    capacity = try settings.integer("capacity", default: 1024, atLeast: 2, "mean rows per head")
+    window = try settings.integer("window", default: 64, atLeast: 1, "rows that vote")
+    kernel = try settings.integer("kernel", default: 5, atLeast: 1, "width of the pooling")
+    floor = try settings.number("floor", default: 0.2, in: 0...1, "share every head is sure of")
+  }
+
+  static func settings(budget rows: Int) -> [String: JSONValue] {
+    ["capacity": .number(Double(rows))]
+  }
+
+  var signals: Set<Signal> { [.promptRows(window)] }
+  var cadence: Cadence { .afterPrompt }
+
+  func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    for layer in cache.layers {
+      let heads = 0..<cache.shape.keyHeads
+      let count = cache.lane(layer: layer, head: 0).count
+      guard count > capacity else { continue }
+      // One number per head and row; what every head is sure of, and the window, cannot lose.
+      var scores: [(score: Float, head: Int, row: Int)] = []
+      for head in heads {
+        let lane = cache.lane(layer: layer, head: head)
+        let (earlier, last) = Selection.split(recent: window, of: lane)
+        var votes = WindowVotes.scores(
+          lane, rows: earlier, kernel: kernel, pool: .average, reduction: .mean, poolFirst: true)
+        for row in last { votes[row] = .infinity }
+        let sure = Selection.largest(
+          Int(floor * Double(capacity)), of: Array(0..<count), by: votes, positions: lane.positions)
+        for row in sure { votes[row] = .infinity }
+        scores += votes.enumerated().map { (votes[$0.offset], head, $0.offset) }
+      }
+      let kept = scores.sorted { $0.score > $1.score }.prefix(heads.count * capacity)
+      for head in heads {
+        plan.keep(
+          kept.filter { $0.head == head }.map(\.row), of: LaneID(layer: layer, head: head))
+      }
+    }
+  }
+}
