@@ -92,24 +92,3 @@ public enum Softmax {
     unsafe UnsafeRawPointer(pointer).loadUnaligned(as: SIMD8<Float>.self)
   }
 }
-
-/// `eˣ` of eight numbers, for `x ≤ 88`; below −87.3 the result is 0.
-///
-/// `x = n·ln 2 + r` with |r| ≤ ln 2 / 2; a polynomial of degree 6 gives eʳ within 2 ulp, and `2ⁿ` is put
-/// together from its bits.
-@inline(__always)
-package func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
-  let n = (x * 1.442_695_04).rounded(.toNearestOrEven)
-  let r = (x - n * 0.693_359_375) + n * 2.121_944_4e-4
-  var p = SIMD8<Float>(repeating: 1.987_569_1e-4)
-  p = p * r + 1.398_199_95e-3
-  p = p * r + 8.333_452e-3
-  p = p * r + 4.166_579_6e-2
-  p = p * r + 1.666_666_5e-1
-  p = p * r + 0.5
-  p = p * r * r + r + 1
-  let tooSmall = x .< -87.3
-  let exponent = SIMD8<Int32>(n.replacing(with: 0, where: tooSmall)) &+ 127
-  let scale = unsafe unsafeBitCast(exponent &<< 23, to: SIMD8<Float>.self)
-  return (p * scale).replacing(with: 0, where: tooSmall)
-}

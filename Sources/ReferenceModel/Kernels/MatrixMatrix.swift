@@ -9,11 +9,11 @@ extension Kernels {
     into y: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
   ) {
     scratch.reserve(columns: w.columns, threads: team.threads)
-    let panels = (w.rows + MatrixScratch.panelRows - 1) / MatrixScratch.panelRows
+    let panels = (w.rows + ProductTile.columns - 1) / ProductTile.columns
     team.share(panels, grain: 1) { thread, range in
       guard let buffers = unsafe scratch.buffers(thread: thread) else { return }
       for panel in range {
-        let first = panel * MatrixScratch.panelRows
+        let first = panel * ProductTile.columns
         unsafe pack(w, first: first, block: buffers.block, into: buffers.panel)
         unsafe multiplyPanel(
           buffers.panel, first: first, of: w, inputs: x, count: count, into: y)
@@ -28,13 +28,13 @@ extension Kernels {
     inputs x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>
   ) {
     let (rows, columns) = (w.rows, w.columns)
-    let width = min(MatrixScratch.panelRows, rows &- first)
+    let width = min(ProductTile.columns, rows &- first)
     var input = 0
     while input < count {
       let height = min(ProductTile.rows, count &- input)
       let tile = unsafe ProductTile(
         a: x + input &* columns, aStride: columns, count: height,
-        b: panel, bStride: MatrixScratch.panelRows, depth: columns)
+        b: panel, bStride: ProductTile.columns, depth: columns)
       unsafe tile.store(
         to: y + (input &* rows &+ first), stride: rows, count: height, columns: width)
       input &+= ProductTile.rows
@@ -64,11 +64,11 @@ extension Kernels {
     _: Format.Type, _ w: WeightMatrix, _ first: Int, _ block: UnsafeMutablePointer<Float>,
     _ panel: UnsafeMutablePointer<Float>
   ) {
-    let width = min(MatrixScratch.panelRows, w.rows &- first)
+    let width = min(ProductTile.columns, w.rows &- first)
     let rowBytes = w.rowBytes
     let rows = unsafe w.base + first &* rowBytes
     // Rows past the last one stay zero through all blocks.
-    unsafe block.update(repeating: 0, count: 32 &* MatrixScratch.panelRows)
+    unsafe block.update(repeating: 0, count: 32 &* ProductTile.columns)
     var column = 0
     while column < w.columns {
       let count = min(32, w.columns &- column)
@@ -81,34 +81,10 @@ extension Kernels {
           unsafe Format.unpackPart(source, count, into: block + row &* 32)
         }
       }
-      unsafe transposeBlock(block, into: panel + column &* MatrixScratch.panelRows)
+      unsafe packPanel(
+        block, stride: 32, count: ProductTile.columns, depth: 32,
+        into: panel + column &* ProductTile.columns)
       column &+= 32
-    }
-  }
-
-  /// Sixteen rows of 32 floats into 32 columns of sixteen.
-  @unsafe @inline(__always)
-  private static func transposeBlock(
-    _ block: UnsafePointer<Float>, into panel: UnsafeMutablePointer<Float>
-  ) {
-    for half in 0..<2 {
-      for group in 0..<4 {
-        let r = unsafe block + (half &* 256 &+ group &* 8)
-        let c = unsafe transposed(
-          (
-            load8(r), load8(r + 32), load8(r + 64), load8(r + 96),
-            load8(r + 128), load8(r + 160), load8(r + 192), load8(r + 224)
-          ))
-        let target = unsafe panel + (group &* 8 &* MatrixScratch.panelRows &+ half &* 8)
-        unsafe store8(c.0, target)
-        unsafe store8(c.1, target + 16)
-        unsafe store8(c.2, target + 32)
-        unsafe store8(c.3, target + 48)
-        unsafe store8(c.4, target + 64)
-        unsafe store8(c.5, target + 80)
-        unsafe store8(c.6, target + 96)
-        unsafe store8(c.7, target + 112)
-      }
     }
   }
 }

@@ -5,12 +5,9 @@ import Synchronization
 /// Made once per model: it grows to the widest matrix it meets, and nothing is allocated after
 /// that. One product at a time uses it.
 @safe package final class MatrixScratch {
-  /// Rows of a matrix that are unpacked together.
-  static let panelRows = 16
-
   private let threads: Int
   private var columns = 0
-  /// Per thread: the panel, `columns × panelRows`, then `panelRows × 32` floats of one block column.
+  /// Per thread: the panel, `columns × 16` floats, then `16 × 32` floats of one block column.
   @unsafe private var floats: UnsafeMutablePointer<Float>?
 
   /// Scratch for a team of `threads`.
@@ -24,7 +21,8 @@ import Synchronization
 
   /// Makes room for matrices of up to `columns` columns, on a team of `threads` threads.
   package func reserve(columns: Int, threads: Int) {
-    precondition(threads <= self.threads, "the scratch was made for fewer threads than the team has")
+    precondition(
+      threads <= self.threads, "the scratch was made for fewer threads than the team has")
     guard columns > self.columns else { return }
     unsafe floats?.deallocate()
     self.columns = columns
@@ -41,6 +39,6 @@ import Synchronization
   }
 
   /// Columns are rounded up to whole blocks of 32.
-  private var panelFloats: Int { (columns + 31) / 32 * 32 * Self.panelRows }
-  private var threadFloats: Int { panelFloats + 32 * Self.panelRows }
+  private var panelFloats: Int { (columns + 31) / 32 * 32 * ProductTile.columns }
+  private var threadFloats: Int { panelFloats + 32 * ProductTile.columns }
 }

@@ -6,6 +6,8 @@
 struct ProductTile {
   /// Rows of a tile.
   static let rows = 6
+  /// Columns of a tile, and of a panel of `B`.
+  static let columns = 16
 
   private var r0 = (Float8.zero, Float8.zero)
   private var r1 = (Float8.zero, Float8.zero)
@@ -41,6 +43,17 @@ struct ProductTile {
       unsafe row += bStride
       k &+= 1
     }
+  }
+
+  /// Multiplies every element.
+  @inline(__always)
+  mutating func multiply(by factor: Float) {
+    (r0.0, r0.1) = (r0.0 * factor, r0.1 * factor)
+    (r1.0, r1.1) = (r1.0 * factor, r1.1 * factor)
+    (r2.0, r2.1) = (r2.0 * factor, r2.1 * factor)
+    (r3.0, r3.1) = (r3.0 * factor, r3.1 * factor)
+    (r4.0, r4.1) = (r4.0 * factor, r4.1 * factor)
+    (r5.0, r5.1) = (r5.0 * factor, r5.1 * factor)
   }
 
   /// Writes the first `count` rows and `columns ≤ 16` columns to `c`.

@@ -76,7 +76,7 @@ extension LlamaSession {
     let group = sequence.store.shape.group
     let heads = model.configuration.queryHeads
     let threads = model.threads
-    unsafe model.team.run { thread in
+    model.team.run { thread in
       for head in Swift.stride(from: thread, to: heads, by: threads) {
         unsafe Kernels.softmax(
           weights + head * stride, count: sequence.rowCount(layer: layer, head: head / group))

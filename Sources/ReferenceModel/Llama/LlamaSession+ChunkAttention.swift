@@ -27,7 +27,7 @@ extension LlamaSession {
     }
     let group = sequence.store.shape.group
     let threads = model.threads
-    unsafe model.team.run { thread in
+    model.team.run { thread in
       for head in Swift.stride(from: thread, to: configuration.queryHeads, by: threads) {
         let lane = head / group
         unsafe attendChunk(
@@ -109,7 +109,7 @@ extension LlamaSession {
     let keys = unsafe scratch.gatheredKeys.base
     let threads = model.threads
     let scale = 1 / Float(width).squareRoot()
-    unsafe model.team.run { thread in
+    model.team.run { thread in
       for head in Swift.stride(from: thread, to: heads, by: threads) {
         let lane = head / group
         let rows = sequence.rowCount(layer: layer, head: lane)

@@ -147,6 +147,6 @@ struct Scratch {
     up = FloatBuffer(configuration.intermediate)
     logits = FloatBuffer(configuration.vocabulary)
     blocks = (0..<threads).map { _ in FloatBuffer() }
-    matrix = MatrixScratch()
+    matrix = MatrixScratch(threads: threads)
   }
 }

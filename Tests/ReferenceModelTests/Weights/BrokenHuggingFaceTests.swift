@@ -35,6 +35,17 @@ struct BrokenFolderTests {
     #expect(text.contains(broken.words))
   }
 
+  @Test("JSON may nest as deep as the limit and no deeper")
+  func nesting() throws {
+    func lists(_ depth: Int) throws -> JSONNode {
+      let text = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+      return try JSONNode(parsing: Array(text.utf8), file: "deep.json")
+    }
+    // The outermost list is at depth 0.
+    #expect(throws: Never.self) { try lists(JSONNode.depthLimit + 1) }
+    #expect(throws: ModelError.self) { try lists(JSONNode.depthLimit + 2) }
+  }
+
   @Test("cut short anywhere, a safetensors file is refused")
   func everyTruncation() throws {
     let whole = TinyFolder().weights.bytes.count
@@ -131,6 +142,9 @@ extension BrokenFolder {
     head("shape past the end", says: "past the end of") { $0.shapeText = "[1099511627776,32]" },
     head("shape smaller than the bytes", says: "its shape [4, 32] needs 512") {
       $0.shapeText = "[4,32]"
+    },
+    BrokenFolder("shape larger than the bytes", says: "its shape [16, 32] needs 2048") {
+      $0.weights.change("model.embed_tokens.weight") { $0.shapeText = "[16,32]" }
     },
     head("reversed offsets", says: "are not a range in the") { $0.offsetsText = "[1024,0]" },
     head("offsets past the end", says: "are not a range in the") {

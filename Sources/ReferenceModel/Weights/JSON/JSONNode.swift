@@ -16,7 +16,7 @@ package enum JSONNode: Sendable, Equatable {
   /// Values by key.
   case object([String: JSONNode])
 
-  /// How many lists and objects may contain each other.
+  /// How many lists and objects may contain a value.
   package static let depthLimit = 64
   /// The largest file that is read as JSON, in bytes.
   package static let sizeLimit = 32 << 20

@@ -1,0 +1,139 @@
+import KVPolicyKit
+
+extension Kernels {
+  /// The values of one lane, mixed: `out[g × headDimension] = Σ_r weights[g·stride + r] · v_r` over
+  /// `range`, for each of the `group` query heads; with `adding`, that is added to `out`.
+  @unsafe package static func mixValues(
+    weights: UnsafePointer<Float>, stride: Int, group: Int, rows: LaneRows, range: Range<Int>,
+    adding: Bool = false, into out: UnsafeMutablePointer<Float>
+  ) {
+    precondition(unsafe range.upperBound <= rows.count, "only live rows have values")
+    if !adding { unsafe out.update(repeating: 0, count: group * rows.headDimension) }
+    switch unsafe rows.format {
+    case .f32: unsafe mixLane(F32Format.self, weights, stride, group, rows, range, out)
+    case .f16: unsafe mixLane(F16Format.self, weights, stride, group, rows, range, out)
+    }
+  }
+
+  /// Tiles of up to three heads by 32 elements, then by 8, then single elements: each tile stays in
+  /// registers while all rows go by, and a row's elements are converted once for three heads.
+  @unsafe @inline(never)
+  private static func mixLane<Format: FloatFormat>(
+    _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int,
+    _ rows: LaneRows, _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
+  ) {
+    let depth = unsafe rows.headDimension
+    var head = 0
+    while head < group {
+      let w = unsafe weights + head &* stride
+      let target = unsafe out + head &* depth
+      if group &- head >= 3 {
+        unsafe mixHeads(Format.self, heads: 3, w, stride, rows, range, target)
+      } else if group &- head == 2 {
+        unsafe mixHeads(Format.self, heads: 2, w, stride, rows, range, target)
+      } else {
+        unsafe mixHeads(Format.self, heads: 1, w, stride, rows, range, target)
+      }
+      head &+= 3
+    }
+  }
+
+  /// `heads`, a literal at each use, heads of `out`.
+  @unsafe @inline(__always)
+  private static func mixHeads<Format: FloatFormat>(
+    _: Format.Type, heads: Int, _ weights: UnsafePointer<Float>, _ stride: Int,
+    _ rows: LaneRows, _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
+  ) {
+    let depth = unsafe rows.headDimension
+    var element = 0
+    while element &+ 32 <= depth {
+      unsafe mixTile(
+        Format.self, heads: heads, vectors: 4, weights, stride, rows, range, element, out + element)
+      element &+= 32
+    }
+    while element &+ 8 <= depth {
+      unsafe mixTile(
+        Format.self, heads: heads, vectors: 1, weights, stride, rows, range, element, out + element)
+      element &+= 8
+    }
+    while element < depth {
+      for head in 0..<heads {
+        var sum = unsafe out[head &* depth &+ element]
+        for row in range {
+          let value = unsafe Format.load(rows.value(row) + element &* Format.elementBytes)
+          sum = unsafe multiplyAdd(weights[head &* stride &+ row], value, sum)
+        }
+        unsafe out[head &* depth &+ element] = sum
+      }
+      element &+= 1
+    }
+  }
+
+  /// `vectors` (4 or 1) vectors from `element` on, for `heads` heads; both are literals at each use.
+  @unsafe @inline(__always)
+  private static func mixTile<Format: FloatFormat>(
+    _: Format.Type, heads: Int, vectors: Int, _ weights: UnsafePointer<Float>, _ stride: Int,
+    _ rows: LaneRows, _ range: Range<Int>, _ element: Int, _ out: UnsafeMutablePointer<Float>
+  ) {
+    let depth = unsafe rows.headDimension
+    let offset = element &* Format.elementBytes
+    let step = 8 &* Format.elementBytes
+    var m0 = unsafe MixedVectors(out, vectors: vectors)
+    var m1 = unsafe MixedVectors(heads > 1 ? out + depth : out, vectors: vectors)
+    var m2 = unsafe MixedVectors(heads > 2 ? out + 2 &* depth : out, vectors: vectors)
+    var row = range.lowerBound
+    while row < range.upperBound {
+      let p = unsafe rows.value(row) + offset
+      let w = unsafe weights + row
+      let v0 = unsafe Format.load8(p)
+      let v1 = unsafe vectors > 1 ? Format.load8(p + step) : v0
+      let v2 = unsafe vectors > 1 ? Format.load8(p + 2 &* step) : v0
+      let v3 = unsafe vectors > 1 ? Format.load8(p + 3 &* step) : v0
+      unsafe m0.add(w[0], v0, v1, v2, v3, vectors: vectors)
+      if heads > 1 { unsafe m1.add(w[stride], v0, v1, v2, v3, vectors: vectors) }
+      if heads > 2 { unsafe m2.add(w[2 &* stride], v0, v1, v2, v3, vectors: vectors) }
+      row &+= 1
+    }
+    unsafe m0.store(to: out, vectors: vectors)
+    if heads > 1 { unsafe m1.store(to: out + depth, vectors: vectors) }
+    if heads > 2 { unsafe m2.store(to: out + 2 &* depth, vectors: vectors) }
+  }
+}
+
+/// Up to 32 elements of one head's mixture.
+private struct MixedVectors {
+  private var m0: Float8
+  private var m1 = Float8.zero
+  private var m2 = Float8.zero
+  private var m3 = Float8.zero
+
+  @unsafe @inline(__always)
+  init(_ out: UnsafePointer<Float>, vectors: Int) {
+    m0 = unsafe load8(out)
+    guard vectors > 1 else { return }
+    m1 = unsafe load8(out + 8)
+    m2 = unsafe load8(out + 16)
+    m3 = unsafe load8(out + 24)
+  }
+
+  @inline(__always)
+  mutating func add(
+    _ weight: Float, _ v0: Float8, _ v1: Float8, _ v2: Float8, _ v3: Float8, vectors: Int
+  ) {
+    let w = Float8(repeating: weight)
+    m0 = multiplyAdd(w, v0, m0)
+    guard vectors > 1 else { return }
+    m1 = multiplyAdd(w, v1, m1)
+    m2 = multiplyAdd(w, v2, m2)
+    m3 = multiplyAdd(w, v3, m3)
+  }
+
+  @unsafe @inline(__always)
+  func store(to out: UnsafeMutablePointer<Float>, vectors: Int) {
+    unsafe store8(m0, out)
+    guard vectors > 1 else { return }
+    unsafe store8(m1, out + 8)
+    unsafe store8(m2, out + 16)
+    unsafe store8(m3, out + 24)
+  }
+}

@@ -1,0 +1,76 @@
+import KVPolicyKit
+
+@testable import ReferenceModel
+
+/// A lane in memory as the store lays it out, and its contents as plain arrays.
+@safe final class TestLane {
+  let format: RowFormat
+  let headDimension: Int
+  /// Per row, as stored: rounded to the format.
+  private(set) var keys: [[Float]] = []
+  private(set) var values: [[Float]] = []
+  private let pageRows = 16
+  private let isDense: Bool
+  private let slots: UnsafeMutablePointer<Int32>
+  private let pages: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  private let pageCount: Int
+
+  /// `count` rows: in slots 0, 1, 2… when dense; else scattered over twice as many pages as needed,
+  /// of which the unused ones are absent.
+  init(count: Int, headDimension: Int, format: RowFormat, isDense: Bool, seed: UInt64) {
+    self.format = format
+    self.headDimension = headDimension
+    self.isDense = isDense
+    var numbers = Numbers(seed: seed)
+    var places = Array(0..<count)
+    if !isDense {
+      places = Array(0..<max(2 * count, 1))
+      for index in places.indices.reversed() {
+        places.swapAt(index, numbers.below(index + 1))
+      }
+    }
+    pageCount = 2 * count / pageRows + 1
+    unsafe slots = .allocate(capacity: max(count, 1))
+    unsafe pages = .allocate(capacity: pageCount)
+    unsafe pages.initialize(repeating: nil, count: pageCount)
+    for row in 0..<count {
+      unsafe slots[row] = Int32(places[row])
+      fill(slot: places[row], from: &numbers)
+    }
+  }
+
+  deinit {
+    for page in 0..<pageCount { unsafe pages[page]?.deallocate() }
+    unsafe pages.deallocate()
+    unsafe slots.deallocate()
+  }
+
+  var rows: LaneRows {
+    unsafe LaneRows(
+      count: keys.count, slots: slots, pages: pages, pageRows: pageRows,
+      headDimension: headDimension, format: format, isDense: isDense)
+  }
+
+  /// Stores a random key and value with the kernel under test's own converse: a plain loop.
+  private func fill(slot: Int, from numbers: inout Numbers) {
+    let rowBytes = headDimension * format.elementBytes
+    let page =
+      unsafe pages[slot / pageRows]
+      ?? .allocate(byteCount: 2 * pageRows * rowBytes, alignment: 64)
+    unsafe pages[slot / pageRows] = page
+    let (key, value) = (numbers.floats(headDimension), numbers.floats(headDimension))
+    keys.append(unsafe write(key, to: page + slot % pageRows * rowBytes))
+    values.append(unsafe write(value, to: page + (pageRows + slot % pageRows) * rowBytes))
+  }
+
+  @unsafe private func write(_ row: [Float], to p: UnsafeMutableRawPointer) -> [Float] {
+    for (index, element) in row.enumerated() {
+      switch format {
+      case .f32: unsafe p.storeBytes(of: element, toByteOffset: 4 * index, as: Float.self)
+      case .f16:
+        unsafe p.storeBytes(of: Float16(element), toByteOffset: 2 * index, as: Float16.self)
+      }
+    }
+    return format == .f32 ? row : row.map { Float(Float16($0)) }
+  }
+}

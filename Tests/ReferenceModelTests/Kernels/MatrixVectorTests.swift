@@ -1,0 +1,147 @@
+import Testing
+
+@testable import ReferenceModel
+
+/// Sizes that meet every path: one row, fewer and more rows than are handed out at once.
+private let rowCounts = [1, 16, 35]
+
+@Test("a matrix times a vector is what the plain loop says", arguments: TensorType.allCases)
+func matrixVector(type: TensorType) {
+  let team = ThreadTeam(threads: 2)
+  for columns in columnCounts(type) {
+    for rows in rowCounts {
+      let w = randomMatrix(type, rows: rows, columns: columns, seed: UInt64(rows * columns))
+      var numbers = Numbers(seed: 5)
+      let x = numbers.floats(columns)
+      let y = computed(rows) { unsafe Kernels.multiply(w, x, into: $0, team: team) }
+      expectClose(
+        y, PlainKernels.multiply(w, x), scale: sizes(w, x), "\(type) \(rows) × \(columns)")
+    }
+  }
+}
+
+@Test("a row of any type unpacks to its elements", arguments: TensorType.allCases)
+func unpackRow(type: TensorType) {
+  for columns in columnCounts(type) {
+    let w = randomMatrix(type, rows: 3, columns: columns, seed: UInt64(columns))
+    for row in 0..<3 {
+      let x = computed(columns) { unsafe Kernels.unpack(w, row: row, into: $0) }
+      let expected = (0..<columns).map { PlainKernels.element(w, row: row, column: $0) }
+      // One product and one sum, each rounded once.
+      for (value, exact) in zip(x, expected) {
+        #expect(abs(Double(value) - exact) <= 40 * 0x1p-24, "\(type), \(columns) columns")
+      }
+    }
+  }
+}
+
+@Test("every number of threads gives the same bits", arguments: TensorType.allCases)
+func threadsDoNotMatter(type: TensorType) {
+  let w = randomMatrix(type, rows: 203, columns: 160, seed: 3)
+  var numbers = Numbers(seed: 4)
+  let x = numbers.floats(160 * 5)
+  let results = [1, 2, 3, 5].map { threads in
+    let team = ThreadTeam(threads: threads)
+    let scratch = MatrixScratch(threads: team.threads)
+    let one = computed(203) { unsafe Kernels.multiply(w, x, into: $0, team: team) }
+    let many = computed(203 * 5) {
+      unsafe Kernels.multiply(w, inputs: x, count: 5, into: $0, scratch: scratch, team: team)
+    }
+    return (one + many).map(\.bitPattern)
+  }
+  #expect(results.allSatisfy { $0 == results[0] })
+}
+
+@Test("matrices that share an input give what each gives alone")
+func sharedInput() {
+  let team = ThreadTeam(threads: 2)
+  let types: [TensorType] = [.q4_1, .q8_0, .f16]
+  let matrices = zip(types, [33, 20, 65]).map {
+    randomMatrix($0, rows: $1, columns: 64, seed: UInt64($1))
+  }
+  var numbers = Numbers(seed: 9)
+  let x = numbers.floats(64)
+  let alone = matrices.map { w in
+    computed(w.rows) { unsafe Kernels.multiply(w, x, into: $0, team: team) }
+  }
+  let two = computed(33 + 20) { y in
+    unsafe Kernels.multiply(matrices[0], matrices[1], x, into: y, y + 33, team: team)
+  }
+  let three = computed(33 + 20 + 65) { y in
+    unsafe Kernels.multiply(
+      matrices[0], matrices[1], matrices[2], x, into: y, y + 33, y + 53, team: team)
+  }
+  #expect(two == alone[0] + alone[1])
+  #expect(three == alone[0] + alone[1] + alone[2])
+}
+
+@Test("a product with many inputs is what the plain loop says", arguments: TensorType.allCases)
+func matrixMatrix(type: TensorType) {
+  let team = ThreadTeam(threads: 2)
+  let scratch = MatrixScratch(threads: 2)
+  for columns in columnCounts(type) {
+    for (rows, count) in [(1, 1), (16, 6), (35, 13)] {
+      let w = randomMatrix(type, rows: rows, columns: columns, seed: UInt64(rows + columns))
+      var numbers = Numbers(seed: 6)
+      let x = numbers.floats(columns * count)
+      let y = computed(rows * count) {
+        unsafe Kernels.multiply(w, inputs: x, count: count, into: $0, scratch: scratch, team: team)
+      }
+      for input in 0..<count {
+        let part = Array(x[input * columns..<(input + 1) * columns])
+        expectClose(
+          Array(y[input * rows..<(input + 1) * rows]), PlainKernels.multiply(w, part),
+          scale: sizes(w, part), "\(type) \(rows) × \(columns), input \(input) of \(count)")
+      }
+    }
+  }
+}
+
+@Test("what an input gives does not depend on the inputs beside it", arguments: TensorType.allCases)
+func chunksDoNotMatter(type: TensorType) {
+  let team = ThreadTeam(threads: 2)
+  let scratch = MatrixScratch(threads: 2)
+  let w = randomMatrix(type, rows: 20, columns: 64, seed: 8)
+  var numbers = Numbers(seed: 7)
+  let x = numbers.floats(64 * 11)
+  func products(_ range: Range<Int>) -> [UInt32] {
+    let inputs = Array(x[range.lowerBound * 64..<range.upperBound * 64])
+    return computed(range.count * 20) {
+      unsafe Kernels.multiply(
+        w, inputs: inputs, count: range.count, into: $0, scratch: scratch, team: team)
+    }.map(\.bitPattern)
+  }
+  #expect(products(0..<11) == products(0..<1) + products(1..<4) + products(4..<11))
+}
+
+@Test("the largest scales and integers do not overflow", arguments: TensorType.allCases)
+func extremes(type: TensorType) {
+  // Every byte 0x7B: the greatest finite halves begin with it, and all integers are large.
+  let columns = 64
+  let size = columns / type.blockSize * type.blockBytes
+  let w = WeightBytes(count: size) { _ in 0x7B }.matrix(type, rows: 1, columns: columns)
+  let x = (0..<columns).map { Float($0 % 2 == 0 ? 1 : -0.5) }
+  let y = computed(1) { unsafe Kernels.multiply(w, x, into: $0, team: ThreadTeam(threads: 1)) }
+  expectClose(y, PlainKernels.multiply(w, x), scale: sizes(w, x), "\(type)")
+  #expect(y[0].isFinite)
+}
+
+/// Per row, the sum of the sizes of everything a product may add up: for the types with an offset
+/// those are the terms `d·q·x` and `m·x`, which may cancel; twice the greatest element of a block
+/// bounds each of them.
+private func sizes(_ w: WeightMatrix, _ x: [Float]) -> [Double] {
+  let block = w.type.blockSize
+  return (0..<w.rows).map { row in
+    var sum = 0.0
+    for first in stride(from: 0, to: w.columns, by: block) {
+      var greatest = 0.0
+      var inputs = 0.0
+      for column in first..<first + block {
+        greatest = max(greatest, abs(PlainKernels.element(w, row: row, column: column)))
+        inputs += Double(abs(x[column]))
+      }
+      sum += (block == 1 ? 1 : 3) * greatest * inputs
+    }
+    return sum
+  }
+}
