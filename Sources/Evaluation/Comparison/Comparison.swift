@@ -76,7 +76,7 @@ public struct Comparison {
   ///   configuration; both before anything runs. `StoreError` if the cache outgrows its limit.
   public func run(
     _ entries: [Entry], tokens: [Int], progress: (Progress) -> Void = { _ in }
-  ) throws -> ComparisonResult {
+  ) throws -> ComparisonReport {
     let text = try checkedText(tokens)
     try checkConfigurations(entries)
     try warmUp(text)
@@ -136,8 +136,8 @@ public struct Comparison {
     try session.decode(text[0])
   }
 
-  private func result(_ policies: [PolicyMeasurement]) -> ComparisonResult {
-    ComparisonResult(
+  private func result(_ policies: [PolicyMeasurement]) -> ComparisonReport {
+    ComparisonReport(
       model: modelName, text: textName, promptTokens: promptTokens, decodeTokens: decodeTokens,
       chunk: chunk, rowFormat: store.format, pageRows: store.pageRows, threads: model.threads,
       layers: model.shape.layers, keyHeads: model.shape.keyHeads, policies: policies)

@@ -1,5 +1,7 @@
+import KVPolicyKit
+
 /// The comparison for people.
-extension ComparisonResult {
+extension ComparisonReport {
   /// A heading with the conditions, a table of at most 120 columns with ordinary labels, and what its
   /// columns mean.
   public var table: String {

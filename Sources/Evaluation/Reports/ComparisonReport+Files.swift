@@ -2,8 +2,8 @@ import Foundation
 import KVPolicyKit
 
 /// The comparison for programs.
-extension ComparisonResult {
-  /// The result as JSON text, keys sorted; the schema is that of ``ComparisonResult``.
+extension ComparisonReport {
+  /// The result as JSON text, keys sorted; the schema is that of ``ComparisonReport``.
   public func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -17,7 +17,7 @@ extension ComparisonResult {
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    self = try decoder.decode(ComparisonResult.self, from: Data(text.utf8))
+    self = try decoder.decode(ComparisonReport.self, from: Data(text.utf8))
   }
 
   /// The measurements as comma-separated values (RFC 4180): a header with the names of

@@ -16,7 +16,7 @@ import KVPolicyKit
 ///
 /// The keys of a measurement are the properties of ``PolicyMeasurement``. A number that is not finite
 /// is written as `"inf"`, `"-inf"` or `"nan"`.
-public struct ComparisonResult: Codable, Equatable, Sendable {
+public struct ComparisonReport: Codable, Equatable, Sendable {
   /// The model's name.
   public var model: String
   /// Where the text came from.
