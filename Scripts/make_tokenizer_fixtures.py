@@ -313,6 +313,19 @@ def write_added():
     write_lines("added.jsonl", rows)
 
 
+def write_compositions():
+    """Letters with more marks than anybody's buffer holds."""
+    dice, rows = random.Random(15), []
+    marks = [c for c in range(0x300, 0x370)] + [0x5B0, 0x64B, 0x93C, 0xF71, 0xF72, 0xF73, 0x3099]
+    letters = ["", "e", "é", "ệ", "x", "\u1100\u1161", "가", "각", "\u09c7\u09be", "か", "\u0915", "\ufb1d", "ab", "a\u0301b", "Å", "\u212b"]
+    for length in (29, 30, 31, 32, 63, 64, 65, 100):
+        for letter in dice.sample(letters, 6) + ["", "é", "각"]:
+            run = "".join(chr(dice.choice(marks)) for _ in range(length))
+            text = letter + run + dice.choice(["", "o\u0302", "\u09be", "\u11a8", "x", "\u0915\u093c"])
+            rows.append({"text": text, "composed": normalizers.NFC().normalize_str(text)})
+    write_lines("compositions.jsonl", rows)
+
+
 PLAIN_LOOP = "{% for message in messages %}"
 PLAIN_TURN = "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
 PLAIN_END = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -372,6 +385,7 @@ def main():
          "raw": {rule: raw_bytes(small[rule], bytes.fromhex(row)) for rule in ("gpt2", "llama-bpe") if b"<|" not in bytes.fromhex(row)}}
         for row, text in zip(INVALID, lossy)])
     write_added()
+    write_compositions()
     write_chats(template)
     print(len(texts), "strings,", len(INVALID), "byte strings")
     compare_with_transformers(real, sys.argv[1], texts)

@@ -14,7 +14,7 @@ extension KVSequence {
   func check(
     _ plan: CachePlan, layers: [Int], rule: PositionRule?, phase: Phase
   ) throws(StoreError) {
-    var edited: Set<LaneID> = []
+    planStamp += 1
     for edit in plan.edits {
       let id = edit.lane
       guard layers.contains(id.layer), (0..<shape.keyHeads).contains(id.head) else {
@@ -23,23 +23,23 @@ extension KVSequence {
       let lane = lane(id.layer, id.head)
       switch edit {
       case .dropOne(_, let row):
-        // The every-step case, kept free of allocation: one edit of one row.
+        // The every-step case, kept free of allocation.
         guard row >= 0, row < lane.count, lane.count > 1 else {
           throw .badPlan(lane: id, reason: "it drops row \(row) of \(lane.count)")
         }
-        if plan.edits.count > shape.keyHeads { try note(id, in: &edited) }
+        try note(id)
       case .drop(_, let rows):
         try check(rows, of: lane)
         guard rows.count < lane.count else {
           throw .badPlan(lane: id, reason: "it drops every row; keep at least one")
         }
-        try note(id, in: &edited)
+        try note(id)
       case .keep(_, let rows):
         try check(rows, of: lane)
         guard !rows.isEmpty else {
           throw .badPlan(lane: id, reason: "it keeps no row; keep at least one")
         }
-        try note(id, in: &edited)
+        try note(id)
       case .attend(_, let head, let rows):
         try check(rows, of: lane)
         guard phase == .beforeOutput, (0..<shape.group).contains(head), !rows.isEmpty else {
@@ -60,10 +60,12 @@ extension KVSequence {
     }
   }
 
-  private func note(_ id: LaneID, in edited: inout Set<LaneID>) throws(StoreError) {
-    guard edited.insert(id).inserted else {
+  private func note(_ id: LaneID) throws(StoreError) {
+    let index = id.layer * shape.keyHeads + id.head
+    guard lastEdit[index] != planStamp else {
       throw .badPlan(lane: id, reason: "it is edited twice; write one drop or keep per lane")
     }
+    lastEdit[index] = planStamp
   }
 
   private func check(_ rows: [Int32], of lane: Lane) throws(StoreError) {
@@ -79,16 +81,19 @@ extension KVSequence {
     }
   }
 
-  /// Carries out a checked plan. Placing comes last, in the numbering that dropping left.
+  /// Carries out a checked plan. Placing comes first, for every edit counts rows as they were when the
+  /// plan was made; a row takes its place along.
   func carryOut(_ plan: CachePlan) {
+    for case .place(let id, let positions) in plan.edits {
+      lane(id.layer, id.head).places = positions
+    }
     for edit in plan.edits {
       let lane = lane(edit.lane.layer, edit.lane.head)
       switch edit {
       case .dropOne(_, let row): lane.drop(row: Int(row))
       case .drop(_, let rows): lane.drop(rows: rows)
       case .keep(_, let rows): lane.keep(rows.sorted())
-      case .attend: break
-      case .place(_, let positions): lane.places = positions
+      case .attend, .place: break
       }
     }
   }

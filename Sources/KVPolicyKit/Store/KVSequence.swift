@@ -20,6 +20,10 @@ public final class KVSequence {
   var laneBytes: [Int]
   var residentLaneBytes = 0
   var peakResidentBytes = 0
+  /// Per lane: the last plan, by number, that was found to drop or keep rows of it.
+  var lastEdit: [Int]
+  /// Plans checked so far.
+  var planStamp = 0
   /// The plan being written, kept for its memory.
   var plan = CachePlan()
   /// Called with every plan that is not empty, before it is carried out.
@@ -32,6 +36,7 @@ public final class KVSequence {
     ledger = FootprintLedger(lanes: shape.lanes)
     mostRows = Array(repeating: 0, count: shape.lanes)
     laneBytes = mostRows
+    lastEdit = mostRows
     lanes = (0..<store.shape.lanes).map { index in
       let layer = index / store.shape.keyHeads
       let policy = policies.policies[policies.owner[layer]]
@@ -52,6 +57,8 @@ public final class KVSequence {
     ledger = other.ledger
     mostRows = other.mostRows
     laneBytes = other.laneBytes
+    lastEdit = other.lastEdit
+    planStamp = other.planStamp
     residentLaneBytes = other.residentLaneBytes
     peakResidentBytes = other.peakResidentBytes
   }

@@ -36,7 +36,7 @@ extension Lane {
     for index in columns.indices { ownColumn(index).reset(first..<count) }
   }
 
-  private func isPrivate(_ page: PageReference) -> Bool {
+  func isPrivate(_ page: PageReference) -> Bool {
     page.id >= 0 && pool.isPrivate(page.id)
   }
 
@@ -53,7 +53,7 @@ extension Lane {
   }
 
   /// A slot that may be written: the next one of a dense lane, else a freed one of a private page, else
-  /// the first of a new page.
+  /// the first of a new page, which stands where one was given back if there was one.
   private func freeSlot() throws(StoreError) -> Int {
     if isDense {
       let slot = count
@@ -68,8 +68,14 @@ extension Lane {
     for (index, page) in pages.enumerated() where page.live != layout.fullMask && isPrivate(page) {
       return index * layout.pageRows + (~page.live).trailingZeroBitCount
     }
-    try addPage()
-    return (pages.count - 1) * layout.pageRows
+    guard let gap = pages.firstIndex(where: { $0.id < 0 }) else {
+      try addPage()
+      return (pages.count - 1) * layout.pageRows
+    }
+    let page = try pool.allocate()
+    pages[gap].id = page
+    unsafe addresses[gap] = unsafe pool.address(page)
+    return gap * layout.pageRows
   }
 
   private func addPage() throws(StoreError) {

@@ -27,6 +27,8 @@ extension Lane {
   /// Drops all rows but `survivors` (ascending): they move together in their order.
   func keep(_ survivors: [Int32]) {
     dropped += count - survivors.count
+    // First, because a shared column is copied up to `count`, which the positions below shorten.
+    for index in columns.indices { compactColumn(index, survivors) }
     let wasPrivate = isDense && pages.allSatisfy { pool.isPrivate($0.id) }
     if wasPrivate {
       for (target, source) in survivors.enumerated() where target != Int(source) {
@@ -43,7 +45,6 @@ extension Lane {
     }
     positions = survivors.map { positions[Int($0)] }
     if rule != .original { places = survivors.map { places[Int($0)] } }
-    for index in columns.indices { compactColumn(index, survivors) }
     if rule == .compacted { compactPlaces() }
     compactIfWorthwhile()
   }
@@ -93,12 +94,16 @@ extension Lane {
   }
 
   /// Copies the live rows of a lane with holes to fresh pages, when the holes are worth it: at least two
-  /// pages and a quarter of the rows. Left for later when the pool has no room for the copy.
+  /// pages and a quarter of the rows, and the lane's own pages are at least as many as the fresh ones.
+  /// So the copy never takes pages that were reserved for other lanes, nor copies rows of pages that a
+  /// fork would keep in use anyway. Left for later when the pool has no room for the copy.
   private func compactIfWorthwhile() {
     guard !isDense, count > 0 else { return }
     let holes = pagesHeld * layout.pageRows - count
     let needed = (count + layout.pageRows - 1) / layout.pageRows
-    guard holes >= max(2 * layout.pageRows, count / 4), pool.freePages >= needed else { return }
+    guard holes >= max(2 * layout.pageRows, count / 4), pool.freePages >= needed,
+      pages.count(where: isPrivate) >= needed
+    else { return }
     var fresh: [PageReference] = []
     var freshAddresses = unsafe [UnsafeMutableRawPointer?]()
     for _ in 0..<needed {

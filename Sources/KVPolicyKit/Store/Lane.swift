@@ -56,6 +56,8 @@
     columns = other.columns
     isDense = other.isDense
     isOrdered = other.isOrdered
+    dropped = other.dropped
+    pagesReturned = other.pagesReturned
     for page in pages where page.id >= 0 { pool.retain(page.id) }
   }
 

@@ -115,10 +115,15 @@
   }
 
   /// Unmaps an empty slab, unless it is the only one with free pages: then the next page would map it
-  /// again.
+  /// again. When no page is in use, unmaps all.
   private func giveBack(slab index: Int) {
+    guard used > 0 else {
+      for slab in slabs { if let slab { unsafe unmap(slab.base) } }
+      slabs = slabs.map { _ in nil }
+      return
+    }
     let others = slabs.indices.contains { $0 != index && !(slabs[$0]?.free.isEmpty ?? true) }
-    guard others || used == 0, let slab = slabs[index] else { return }
+    guard others, let slab = slabs[index] else { return }
     unsafe unmap(slab.base)
     slabs[index] = nil
   }

@@ -7,12 +7,7 @@ import Foundation
 /// number of threads may rotate. A position beyond the table is rotated too, only slower.
 package struct RotaryTable: Sendable {
   /// Which two elements of a head are rotated together.
-  package enum Pairing: Sendable {
-    /// Element i with i + half: the layout of Hugging Face checkpoints.
-    case halves
-    /// Element 2i with 2i + 1: the layout of Meta's checkpoints, and of GGUF files of the Llama family.
-    case interleaved
-  }
+  package typealias Pairing = RopeConfiguration.Pairing
 
   /// Elements of a head. The first `2 · frequencies` of them are rotated.
   package let headDimension: Int

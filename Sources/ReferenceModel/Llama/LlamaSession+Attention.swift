@@ -62,7 +62,7 @@ extension LlamaSession {
       unsafe Kernels.gatherKeys(rows, into: keys)
     }
     unsafe sequence.withPlaces(layer: layer, head: head) { places in
-      rotary.prepare(upTo: Int(unsafe places.max() ?? 0))
+      rotary.prepare(upTo: Int(unsafe places.max() ?? 0) + 1)
       for row in 0..<places.count {
         unsafe rotary.rotate(
           keys + row * width, heads: 1, position: Int(places[row]),
@@ -128,7 +128,7 @@ extension LlamaSession {
   @unsafe func rotate(tokens: Int, from position: Int) {
     let configuration = model.configuration
     let width = configuration.headDimension
-    rotary.prepare(upTo: position + tokens - 1)
+    rotary.prepare(upTo: position + tokens)
     for token in 0..<tokens {
       unsafe rotary.rotate(
         scratch.queries.base + token * configuration.queryHeads * width,

@@ -2,7 +2,7 @@
 ///
 /// Text is searched for added tokens (`<|im_start|>`), cut into pieces by the model's own rule
 /// (`PreTokenizer`), and each piece's bytes are joined, the most frequent pair first, into tokens.
-/// Every byte has a place in such a vocabulary, so any text can be written and read back exactly.
+/// Where every byte is a token (`missingBytes` is empty), any text is read back exactly.
 public struct Tokenizer: Sendable {
   private let parts: TokenizerParts
   private let merges: MergeTable

@@ -11,7 +11,8 @@ struct MetadataReader {
   private var position = 0
 
   static func metadata(of path: String) throws -> [String: GGUFValue] {
-    var reader = MetadataReader(data: try Data(contentsOf: URL(filePath: path), options: .alwaysMapped))
+    var reader = MetadataReader(
+      data: try Data(contentsOf: URL(filePath: path), options: .alwaysMapped))
     guard try reader.bytes(4).elementsEqual("GGUF".utf8) else { throw Unexpected() }
     _ = try reader.number(4)
     _ = try reader.number(8)

@@ -43,7 +43,9 @@ enum TokenizerFixtures {
     var raw: [String: [Int]]
 
     var bytes: [UInt8] {
-      stride(from: 0, to: hex.count, by: 2).compactMap { UInt8(hex.dropFirst($0).prefix(2), radix: 16) }
+      stride(from: 0, to: hex.count, by: 2).compactMap {
+        UInt8(hex.dropFirst($0).prefix(2), radix: 16)
+      }
     }
   }
 

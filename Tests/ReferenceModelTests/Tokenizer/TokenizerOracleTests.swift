@@ -34,7 +34,8 @@ struct TokenizerOracleTests {
       let tokenizer = try Tokenizer(folder: folder)
       #expect(!tokenizer.missingBytes.isEmpty)
       for line in lines where line.folder == name {
-        #expect(tokenizer.encode(line.text) == line.ids.first, "\(name): \(line.text.debugDescription)")
+        #expect(
+          tokenizer.encode(line.text) == line.ids.first, "\(name): \(line.text.debugDescription)")
         #expect(
           tokenizer.encode(line.text, parseSpecial: false) == line.ids.last,
           "\(name), plain: \(line.text.debugDescription)")

@@ -4,7 +4,8 @@ extension ChatTemplate {
   /// - Throws: `ModelError.unsupported` naming what is supported.
   public static func detect(from template: String) throws(ModelError) -> ChatTemplate {
     let unsupported = ModelError.unsupported(
-      what: "this chat template", supported: "ChatML, with or without a default system message;"
+      what: "this chat template",
+      supported: "ChatML, with or without a default system message;"
         + " write the prompt yourself and pass it as plain text")
     guard var tags = JinjaTag.tags(of: template) else { throw unsupported }
     // A prelude that gives the one setting its default changes nothing for us.

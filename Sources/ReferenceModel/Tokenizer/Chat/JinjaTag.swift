@@ -59,7 +59,8 @@ private struct JinjaScanner {
     var stop = index
     while stop < scalars.count, scalars[stop].properties.isWhitespace { stop += 1 }
     let next = scalars[stop...].prefix(3)
-    if whole || next.elementsEqual("{%-".unicodeScalars) || next.elementsEqual("{{-".unicodeScalars) {
+    if whole || next.elementsEqual("{%-".unicodeScalars) || next.elementsEqual("{{-".unicodeScalars)
+    {
       index = stop
     } else if newline, index < scalars.count, scalars[index] == "\n" {
       index += 1

@@ -161,7 +161,8 @@ extension TokenizerFile {
       let kind = try part.text("type") ?? "absent"
       guard (kind == "ByteLevel") == (index == list.count - 1) else {
         throw part.unsupported(
-          "'\(kind)' as step \(index + 1) of \(list.count)", supported: "ByteLevel, once, at the end")
+          "'\(kind)' as step \(index + 1) of \(list.count)",
+          supported: "ByteLevel, once, at the end")
       }
       switch kind {
       case "Digits":

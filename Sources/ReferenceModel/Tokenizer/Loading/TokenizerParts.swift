@@ -39,7 +39,8 @@ struct TokenizerParts: Sendable {
         let whole = vocabulary.id(ofText: left + right)
       else {
         throw ModelError.tokenizer(
-          reason: "merge \(rank), '\(left)' with '\(right)', names or makes a text that is no token;"
+          reason:
+            "merge \(rank), '\(left)' with '\(right)', names or makes a text that is no token;"
             + " the vocabulary and the merges are not of one model")
       }
       table.append(left: Int32(leftID), right: Int32(rightID), into: Int32(whole))

@@ -12,16 +12,100 @@ enum Composition {
     while index < bytes.count {
       let (scalar, length, _) = UTF8Text.character(in: bytes, at: index)
       if scalar == nil {
-        composed += composeValid(bytes[validStart..<index])
+        composed += compose(String(decoding: bytes[validStart..<index], as: UTF8.self)).utf8
         composed += bytes[index..<index + length]
         validStart = index + length
       }
       index += length
     }
-    return composed + composeValid(bytes[validStart...])
+    return composed + compose(String(decoding: bytes[validStart...], as: UTF8.self)).utf8
   }
 
-  private static func composeValid(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-    Array(String(decoding: bytes, as: UTF8.self).precomposedStringWithCanonicalMapping.utf8)
+  /// As many combining marks on one letter are left to Foundation. From 64 on it loses some, and it
+  /// takes quadratic time, minutes for a megabyte; real text has five or six.
+  private static let marksInReason = 30
+
+  private static func compose(_ text: String) -> String {
+    var composed = String.UnicodeScalarView()
+    var plain = String.UnicodeScalarView()
+    var marks: [Unicode.Scalar] = []
+    func closeRun() {
+      if marks.count <= marksInReason && !marks.contains(where: isDoubleMark) {
+        plain.append(contentsOf: marks)
+      } else {
+        // So many marks never all join their letter, nor does a double one; so nothing after them can
+        // join it either, and what follows is composed by itself.
+        composed += longRun(marks, after: foundation(plain))
+        plain = String.UnicodeScalarView()
+      }
+      marks.removeAll(keepingCapacity: true)
+    }
+    for scalar in text.unicodeScalars {
+      if order(scalar) != 0 || isDoubleMark(scalar) {
+        marks.append(scalar)
+      } else {
+        closeRun()
+        plain.append(scalar)
+      }
+    }
+    closeRun()
+    return String(composed + foundation(plain))
+  }
+
+  /// The composed `text` with `marks` after its last letter: the standard's own algorithm, for one
+  /// letter (UAX #15: decompose, sort the marks by class, join what nothing of its class blocks).
+  private static func longRun(
+    _ marks: [Unicode.Scalar], after text: String.UnicodeScalarView
+  ) -> String.UnicodeScalarView {
+    var head = text
+    let letter = head.popLast().map { decomposed($0) } ?? []
+    let ownMarks = letter.reversed().prefix { order($0) != 0 }.reversed()
+    head = foundation(head + letter.dropLast(ownMarks.count))
+    guard var base = head.popLast() else {
+      return String.UnicodeScalarView(sorted(marks.flatMap(decomposed)))
+    }
+    var rest: [Unicode.Scalar] = []
+    for mark in sorted(ownMarks + marks.flatMap(decomposed)) {
+      let isBlocked = rest.last.map { order($0) >= order(mark) } ?? false
+      if !isBlocked, let whole = composite(base, mark) {
+        base = whole
+      } else {
+        rest.append(mark)
+      }
+    }
+    return head + [base] + rest
+  }
+
+  /// The one character that `base` and `mark` make, if there is one.
+  private static func composite(
+    _ base: Unicode.Scalar, _ mark: Unicode.Scalar
+  ) -> Unicode.Scalar? {
+    let pair = foundation(String.UnicodeScalarView([base, mark]))
+    return pair.count == 1 ? pair.first : nil
+  }
+
+  /// Three Tibetan vowels, of no class themselves, but made of two marks that are; Foundation leaves
+  /// those out of the order.
+  private static func isDoubleMark(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.value == 0xF73 || scalar.value == 0xF75 || scalar.value == 0xF81
+  }
+
+  private static func order(_ scalar: Unicode.Scalar) -> UInt8 {
+    // Nothing below U+0300 is a mark.
+    scalar.value < 0x300 ? 0 : scalar.properties.canonicalCombiningClass.rawValue
+  }
+
+  /// `marks` by class; those of one class keep their order.
+  private static func sorted(_ marks: [Unicode.Scalar]) -> [Unicode.Scalar] {
+    let keyed = marks.enumerated().map { (order: order($0.element), place: $0.offset, $0.element) }
+    return keyed.sorted { ($0.order, $0.place) < ($1.order, $1.place) }.map(\.2)
+  }
+
+  private static func decomposed(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
+    Array(String(Character(scalar)).decomposedStringWithCanonicalMapping.unicodeScalars)
+  }
+
+  private static func foundation(_ text: String.UnicodeScalarView) -> String.UnicodeScalarView {
+    String(text).precomposedStringWithCanonicalMapping.unicodeScalars
   }
 }

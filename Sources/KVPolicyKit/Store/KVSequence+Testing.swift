@@ -1,0 +1,64 @@
+/// What the conformance kit looks at and disturbs. No engine needs it.
+extension KVSequence {
+  /// Every row of a lane, in the order of their numbers. O(rows × row size).
+  package func storedRows(layer: Int, head: Int) -> [StoredRow] {
+    let lane = lane(layer, head)
+    return (0..<lane.count).map { row in
+      StoredRow(
+        position: Int(lane.positions[row]),
+        place: lane.rule == .original ? nil : Int(lane.places[row]),
+        key: lane.vector(row, value: false), value: lane.vector(row, value: true),
+        columns: lane.columns.flatMap { column in
+          (0..<column.column.width).map { unsafe column.entry($0)[row] }
+        })
+    }
+  }
+
+  /// Numbers a lane's rows anew: row `r` becomes the one that was row `order[r]`.
+  ///
+  /// Row numbers mean nothing, so no policy may notice.
+  package func renumber(layer: Int, head: Int, order: [Int]) {
+    let lane = lane(layer, head)
+    precondition(order.sorted() == Array(0..<lane.count), "an order names every row once")
+    lane.slots = order.map { lane.slots[$0] }
+    lane.positions = order.map { lane.positions[$0] }
+    if lane.rule != .original { lane.places = order.map { lane.places[$0] } }
+    for index in lane.columns.indices { lane.ownColumn(index).reorder(order) }
+    lane.isDense = lane.slots.enumerated().allSatisfy { $0.offset == Int($0.element) }
+    lane.isOrdered = zip(lane.positions, lane.positions.dropFirst()).allSatisfy { $0 < $1 }
+  }
+}
+
+/// One row of a lane, copied out of the store.
+package struct StoredRow: Hashable, Sendable {
+  /// The token's index in the text.
+  package var position: Int
+  /// Where its key is rotated, under another rule than `original`.
+  package var place: Int?
+  /// Its key, as stored.
+  package var key: [Float]
+  /// Its value, as stored.
+  package var value: [Float]
+  /// Its numbers in every column, entry by entry.
+  package var columns: [Float]
+
+  /// A row with these contents.
+  package init(position: Int, place: Int?, key: [Float], value: [Float], columns: [Float]) {
+    self.position = position
+    self.place = place
+    self.key = key
+    self.value = value
+    self.columns = columns
+  }
+}
+
+extension ColumnStorage {
+  /// Row `r` gets the numbers of row `order[r]`.
+  func reorder(_ order: [Int]) {
+    for index in 0..<column.width {
+      let start = unsafe entry(index)
+      let values = order.map { unsafe start[$0] }
+      for (row, value) in values.enumerated() { unsafe start[row] = value }
+    }
+  }
+}

@@ -1,1 +1,0 @@
-/// A kit that checks a policy.

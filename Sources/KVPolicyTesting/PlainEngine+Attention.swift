@@ -1,0 +1,175 @@
+import KVPolicyKit
+
+extension PlainEngine {
+  /// Attention of a chunk, and the policy's say about it. Returns each token's output.
+  func attendChunk(
+    layer: Int, tokens: Range<Int>, isLast: Bool, moment: Moment
+  ) throws(StoreError) -> [[Float]] {
+    let lanes = (0..<source.shape.keyHeads).map { readLane(layer: layer, head: $0) }
+    let longest = lanes.map(\.count).max() ?? 0
+    var columnSums = SignalRows(count: source.shape.queryHeads, stride: longest)
+    var outputs: [[Float]] = []
+    for position in tokens {
+      var output: [Float] = []
+      let queries = self.queries(layer: layer, position: position, lanes: lanes)
+      for (head, query) in queries.enumerated() {
+        let lane = lanes[head / source.shape.group]
+        let logits = logits(of: query, layer: layer, head: head, position: position, lane)
+        let weights = Plain.softmax(logits)
+        columnSums.add(weights, to: head)
+        output += Plain.mix(lane.values, weights)
+      }
+      outputs.append(output)
+      remember(queries, position: position, layer: layer)
+    }
+    sequence.book(layer: layer, moment: moment)
+    var shown = ShownSignals(stride: longest)
+    if wants[layer].promptColumnSums { shown.columnSums = columnSums.values }
+    if wants[layer].promptRows > 0, isLast || wants[layer].cadence.prompt == .everyChunk {
+      shown.promptRowCount = recentQueries[layer].count
+      shown.promptRows = promptRows(layer: layer, lanes: lanes, stride: longest).values
+    }
+    let plan = try consult(layer: layer, moment: moment, shown)
+    sequence.apply(plan, layer: layer)
+    return outputs
+  }
+
+  /// Attention of one new token, and the policy's say about it. Returns the token's output.
+  func attendStep(layer: Int, moment: Moment) throws(StoreError) -> [Float] {
+    let position = sequence.length.tokens
+    let lanes = (0..<source.shape.keyHeads).map { readLane(layer: layer, head: $0) }
+    let longest = lanes.map(\.count).max() ?? 0
+    let queries = self.queries(layer: layer, position: position, lanes: lanes)
+    let logits = queries.enumerated().map { head, query in
+      self.logits(
+        of: query, layer: layer, head: head, position: position, lanes[head / source.shape.group])
+    }
+    var shown = ShownSignals(stride: longest)
+    if wants[layer].stepLogits { shown.logits = SignalRows(logits, stride: longest).values }
+    if wants[layer].stepProbabilities {
+      shown.probabilities = SignalRows(logits.map(Plain.softmax), stride: longest).values
+    }
+    guard wants[layer].phase == .beforeOutput else {
+      let output = mix(logits, lanes)
+      sequence.book(layer: layer, moment: moment)
+      sequence.apply(try consult(layer: layer, moment: moment, shown), layer: layer)
+      return output
+    }
+    let plan = try consult(layer: layer, moment: moment, shown)
+    let output = mix(mask(logits, by: plan, lanes), lanes)
+    sequence.apply(plan, layer: layer)
+    sequence.book(layer: layer, moment: moment)
+    return output
+  }
+
+  private func mix(_ logits: [[Float]], _ lanes: [PlainLane]) -> [Float] {
+    logits.enumerated().flatMap { head, row in
+      Plain.mix(lanes[head / source.shape.group].values, Plain.softmax(row))
+    }
+  }
+
+  /// One vector per query head, rotated where the policy has the token in that head's lane.
+  private func queries(layer: Int, position: Int, lanes: [PlainLane]) -> [[Float]] {
+    (0..<source.shape.queryHeads).map { head in
+      let lane = lanes[head / source.shape.group]
+      let row = lane.positions.lastIndex(of: position)
+      let place = row.flatMap { lane.places?[$0] } ?? position
+      return source.rotate(source.query(layer, head, position), at: place)
+    }
+  }
+
+  private func logits(
+    of query: [Float], layer: Int, head: Int, position: Int, _ lane: PlainLane
+  ) -> [Float] {
+    lane.positions.indices.map { row in
+      let key = lane.positions[row]
+      if key > position { return -.infinity }
+      if let given = source.logit { return given(layer, head, position, key) }
+      return Plain.scaledProduct(query, lane.keys[row])
+    }
+  }
+
+  private func remember(_ queries: [[Float]], position: Int, layer: Int) {
+    guard wants[layer].promptRows > 0 else { return }
+    recentQueries[layer].append(RecentQuery(position: position, heads: queries))
+    if recentQueries[layer].count > wants[layer].promptRows { recentQueries[layer].removeFirst() }
+  }
+
+  private func promptRows(layer: Int, lanes: [PlainLane], stride: Int) -> SignalRows {
+    var rows: [[Float]] = []
+    for head in 0..<source.shape.queryHeads {
+      for query in recentQueries[layer] {
+        rows.append(
+          logits(
+            of: query.heads[head], layer: layer, head: head, position: query.position,
+            lanes[head / source.shape.group]))
+      }
+    }
+    return SignalRows(rows, stride: stride)
+  }
+
+  /// −∞ for what the plan forgets or a query head shall not read; rows numbered as before the plan.
+  private func mask(_ logits: [[Float]], by plan: CachePlan, _ lanes: [PlainLane]) -> [[Float]] {
+    let group = source.shape.group
+    var readable = logits.indices.map { Set(0..<Int32(lanes[$0 / group].count)) }
+    for edit in plan.edits {
+      for head in edit.lane.head * group..<(edit.lane.head + 1) * group {
+        switch edit {
+        case .dropOne(_, let row): readable[head].remove(row)
+        case .drop(_, let rows): readable[head].subtract(rows)
+        case .keep(_, let rows): readable[head].formIntersection(rows)
+        case .attend, .place: break
+        }
+      }
+    }
+    // A head's own choice is made of all rows, those being forgotten included.
+    for case .attend(let lane, let head, let rows) in plan.edits {
+      readable[lane.head * group + head] = Set(rows)
+    }
+    return logits.enumerated().map { head, row in
+      row.enumerated().map { readable[head].contains(Int32($0)) ? $1 : -.infinity }
+    }
+  }
+
+  private func consult(
+    layer: Int, moment: Moment, _ shown: ShownSignals
+  ) throws(StoreError) -> CachePlan {
+    let decided = shown.lend { signals -> Result<CachePlan, StoreError> in
+      sequence.observe(layer: layer, moment: moment, signals: signals)
+      do throws(StoreError) {
+        return .success(try sequence.decide(layer: layer, moment: moment, signals: signals))
+      } catch { return .failure(error) }
+    }
+    let plan = try decided.get()
+    if !plan.isEmpty {
+      plans.append(PlannedMoment(moment: moment, layer: layer, plan: plan))
+    }
+    return plan
+  }
+
+  /// A lane's rows as an attention kernel finds them, keys rotated at their places.
+  private func readLane(layer: Int, head: Int) -> PlainLane {
+    let positions = unsafe sequence.withPositions(layer: layer, head: head) {
+      unsafe $0.map { Int($0) }
+    }
+    let places = unsafe sequence.withPlaces(layer: layer, head: head) { unsafe $0.map { Int($0) } }
+    let (stored, values) = unsafe sequence.withRows(layer: layer, head: head) {
+      (unsafe Plain.vectors($0, value: false), unsafe Plain.vectors($0, value: true))
+    }
+    guard wants[layer].rule != .original else {
+      return PlainLane(positions: positions, places: nil, keys: stored, values: values)
+    }
+    let keys = zip(stored, places).map { source.rotate($0, at: $1) }
+    return PlainLane(positions: positions, places: places, keys: keys, values: values)
+  }
+}
+
+/// A lane read back from the store.
+struct PlainLane {
+  let positions: [Int]
+  /// Where each key is rotated, under another rule than `original`.
+  let places: [Int]?
+  let keys: [[Float]]
+  let values: [[Float]]
+  var count: Int { positions.count }
+}

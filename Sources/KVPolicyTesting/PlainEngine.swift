@@ -1,0 +1,188 @@
+import KVPolicyKit
+
+/// The slow, obvious engine: attention in plain loops over rows read back from the store.
+///
+/// It drives a `KVSequence` in the order a model does (reserve, append, attention, observe, decide,
+/// carry out, book, finish), computes the signals that policies declare and no others, and remembers
+/// what happened. It is what policies are tested with, and the oracle for faster engines. A policy that
+/// reads a signal it did not declare traps.
+public final class PlainEngine {
+  /// Where queries, keys and values come from.
+  public internal(set) var source: SyntheticAttention
+  /// The cache it drives.
+  public let sequence: KVSequence
+  /// Attention outputs of every token read: tokens × (layers × queryHeads × headDimension).
+  public internal(set) var outputs: [[Float]] = []
+  /// After every chunk and step: the original positions each lane holds, ascending. Lanes by layer,
+  /// then head.
+  public internal(set) var kept: [[[Int]]] = []
+  /// Every plan that was not empty, with its moment, in order.
+  public internal(set) var plans: [PlannedMoment] = []
+  /// Whether outputs and kept positions are remembered; switch off for long runs.
+  public var remembers = true
+
+  /// If set, rows are numbered anew after every moment; equal lanes of a layer get equal numbers.
+  var renumbering: UInt64?
+  /// If set, called after every moment.
+  var afterMoment: ((Moment) -> Void)?
+  let wants: [SignalWants]
+  /// Per layer: the prompt's last queries, all query heads, oldest first.
+  var recentQueries: [[RecentQuery]]
+
+  /// An engine for a sequence that has read nothing yet, or was read by an engine like this one.
+  public init(_ source: SyntheticAttention, sequence: KVSequence) {
+    precondition(source.shape == sequence.store.shape, "the source needs the shape of the store")
+    self.source = source
+    self.sequence = sequence
+    wants = (0..<source.shape.layers).map { SignalWants(sequence.policy(ofLayer: $0)) }
+    recentQueries = Array(repeating: [], count: source.shape.layers)
+  }
+
+  /// An engine with a store and a sequence of its own, all layers under one policy.
+  public convenience init(
+    _ source: SyntheticAttention, policy: any KVCachePolicy,
+    store: StoreConfiguration = StoreConfiguration(format: .f32)
+  ) throws {
+    let store = try PagedKVStore(shape: source.shape, configuration: store)
+    let policies = try PolicyAssignment(policy, shape: source.shape)
+    self.init(source, sequence: store.makeSequence(policies))
+  }
+
+  /// Reads a prompt of `count` tokens in chunks.
+  ///
+  /// - Throws: `StoreError`; what was read before the failing chunk is intact.
+  public func read(_ count: Int, chunk: Int = .max) throws(StoreError) {
+    precondition(count > 0 && chunk > 0, "a prompt and its chunks have at least one token")
+    for layer in recentQueries.indices { recentQueries[layer].removeAll() }
+    var left = count
+    while left > 0 {
+      let size = min(chunk, left)
+      left -= size
+      let first = sequence.length.tokens
+      try advance(.chunk(tokens: first..<first + size, isLast: left == 0))
+    }
+  }
+
+  /// Decodes `count` tokens.
+  ///
+  /// - Throws: `StoreError`; what was read before the failing step is intact.
+  public func step(_ count: Int = 1) throws(StoreError) {
+    for _ in 0..<count { try advance(.step(index: sequence.steps + 1)) }
+  }
+
+  /// An engine that shares the cache's pages and goes its own way, reading other tokens if told so.
+  public func fork(reading other: SyntheticAttention? = nil) -> PlainEngine {
+    let copy = PlainEngine(other ?? source, sequence: sequence.fork())
+    copy.outputs = outputs
+    copy.kept = kept
+    copy.plans = plans
+    copy.remembers = remembers
+    copy.recentQueries = recentQueries
+    return copy
+  }
+
+  /// The original positions that every lane holds now.
+  public var keptNow: [[Int]] {
+    (0..<source.shape.layers).flatMap { layer in
+      (0..<source.shape.keyHeads).map { sequence.keptPositions(layer: layer, head: $0) }
+    }
+  }
+
+  private func advance(_ moment: Moment) throws(StoreError) {
+    try sequence.reserve(tokens: moment.tokens)
+    var output = Array(repeating: [Float](), count: moment.tokens)
+    for layer in 0..<source.shape.layers {
+      try append(layer: layer, tokens: moment.tokens)
+      let parts =
+        switch moment {
+        case .chunk(let tokens, let isLast):
+          try attendChunk(layer: layer, tokens: tokens, isLast: isLast, moment: moment)
+        case .step: [try attendStep(layer: layer, moment: moment)]
+        }
+      for (index, part) in parts.enumerated() { output[index] += part }
+    }
+    try sequence.finish(moment: moment)
+    if remembers {
+      outputs += output
+      kept.append(keptNow)
+    }
+    if let renumbering { renumber(seed: renumbering) }
+    afterMoment?(moment)
+  }
+
+  private func append(layer: Int, tokens: Int) throws(StoreError) {
+    let first = sequence.length.tokens
+    var (keys, values) = ([Float](), [Float]())
+    for position in first..<first + tokens {
+      for head in 0..<source.shape.keyHeads {
+        let key = source.key(layer, head, position)
+        keys += wants[layer].rule == .original ? source.rotate(key, at: position) : key
+        values += source.value(layer, head, position)
+      }
+    }
+    // Both arrays hold tokens × keyHeads × headDimension floats, as `append` reads.
+    let result = unsafe keys.withUnsafeBufferPointer { keys in
+      unsafe values.withUnsafeBufferPointer { values -> Result<Void, StoreError> in
+        guard let keys = keys.baseAddress, let values = values.baseAddress else {
+          return .success(())
+        }
+        do throws(StoreError) {
+          try unsafe sequence.append(layer: layer, tokens: tokens, keys: keys, values: values)
+          return .success(())
+        } catch { return .failure(error) }
+      }
+    }
+    try result.get()
+  }
+
+  private func renumber(seed: UInt64) {
+    for layer in 0..<source.shape.layers {
+      for head in 0..<source.shape.keyHeads {
+        let count = sequence.rowCount(layer: layer, head: head)
+        var numbers = SeededNumbers(
+          seed: seed ^ UInt64(sequence.length.tokens << 20 + layer << 10 + count))
+        sequence.renumber(
+          layer: layer, head: head, order: Array(0..<count).shuffled(using: &numbers))
+      }
+    }
+  }
+}
+
+/// A plan, and when it was made.
+public struct PlannedMoment: Hashable, Sendable {
+  /// When.
+  public let moment: Moment
+  /// The layer that was decided about.
+  public let layer: Int
+  /// What to forget.
+  public let plan: CachePlan
+}
+
+/// A query of the prompt's end: one vector per query head, rotated as it was when read.
+struct RecentQuery {
+  let position: Int
+  let heads: [[Float]]
+}
+
+/// What the policy of one layer declared.
+struct SignalWants {
+  var stepLogits = false
+  var stepProbabilities = false
+  var promptRows = 0
+  var promptColumnSums = false
+  let rule: PositionRule
+  let phase: Phase
+  let cadence: Cadence
+
+  init(_ policy: any KVCachePolicy) {
+    (rule, phase, cadence) = (policy.positions, policy.phase, policy.cadence)
+    for signal in policy.signals {
+      switch signal {
+      case .stepLogits: stepLogits = true
+      case .stepProbabilities: stepProbabilities = true
+      case .promptRows(let count): promptRows = max(promptRows, count)
+      case .promptColumnSums: promptColumnSums = true
+      }
+    }
+  }
+}

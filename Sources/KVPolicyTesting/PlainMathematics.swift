@@ -1,0 +1,106 @@
+import KVPolicyKit
+
+/// Attention arithmetic without tricks: sums in `Double`, one row after the other.
+enum Plain {
+  /// `q·k / √d`.
+  static func scaledProduct(_ query: [Float], _ key: [Float]) -> Float {
+    var sum = 0.0
+    for index in query.indices { sum += Double(query[index]) * Double(key[index]) }
+    return Float(sum / Double(query.count).squareRoot())
+  }
+
+  /// Probabilities; all 0 if no logit is finite.
+  static func softmax(_ logits: [Float]) -> [Float] {
+    guard let largest = logits.max(), largest > -.infinity else {
+      return logits.map { _ in 0 }
+    }
+    let exponentials = logits.map { exponentialOf(Double($0) - Double(largest)) }
+    let sum = exponentials.reduce(0, +)
+    return exponentials.map { Float($0 / sum) }
+  }
+
+  /// The weighted sum of vectors. `weights` may be longer than there are vectors to weigh.
+  static func mix(_ vectors: [[Float]], _ weights: [Float]) -> [Float] {
+    guard let width = vectors.first?.count else { return [] }
+    var sums = [Double](repeating: 0, count: width)
+    for (vector, weight) in zip(vectors, weights) where weight != 0 {
+      for index in 0..<width { sums[index] += Double(weight) * Double(vector[index]) }
+    }
+    return sums.map { Float($0) }
+  }
+
+  /// The keys or values of a lane, row by row.
+  @unsafe static func vectors(_ rows: LaneRows, value: Bool) -> [[Float]] {
+    let rowBytes = unsafe rows.headDimension * rows.format.elementBytes
+    // Every slot names a live row of a page that is there, so its address is not null.
+    return unsafe (0..<rows.count).map { row in
+      let slot = unsafe Int(rows.slots[row])
+      guard let page = unsafe rows.pages[slot / rows.pageRows] else { return [] }
+      let index = unsafe slot % rows.pageRows + (value ? rows.pageRows : 0)
+      let base = unsafe page + index * rowBytes
+      return unsafe (0..<rows.headDimension).map { element in
+        switch unsafe rows.format {
+        case .f32: unsafe base.load(fromByteOffset: element * 4, as: Float.self)
+        case .f16: Float(unsafe base.load(fromByteOffset: element * 2, as: Float16.self))
+        }
+      }
+    }
+  }
+}
+
+/// One row of floats per query head (or per query head and query), `stride` apart.
+struct SignalRows {
+  var values: [Float]
+  let stride: Int
+
+  init(count: Int, stride: Int) {
+    values = Array(repeating: 0, count: count * stride)
+    self.stride = stride
+  }
+
+  init(_ rows: [[Float]], stride: Int) {
+    self.init(count: rows.count, stride: stride)
+    for (index, row) in rows.enumerated() {
+      values.replaceSubrange(index * stride..<index * stride + row.count, with: row)
+    }
+  }
+
+  mutating func add(_ row: [Float], to index: Int) {
+    for (offset, value) in row.enumerated() { values[index * stride + offset] += value }
+  }
+}
+
+/// The signals of one call. Empty means not declared, and then reading it traps.
+struct ShownSignals {
+  let stride: Int
+  var logits: [Float] = []
+  var probabilities: [Float] = []
+  var promptRows: [Float] = []
+  var promptRowCount = 0
+  var columnSums: [Float] = []
+
+  init(stride: Int) { self.stride = stride }
+
+  /// Lends them as a policy gets them, for the duration of `body`.
+  func lend<Result>(_ body: (SignalBuffers) -> Result) -> Result {
+    var buffers = SignalBuffers()
+    buffers.stride = stride
+    buffers.promptRowCount = promptRowCount
+    // The pointers are used inside these closures only.
+    return unsafe logits.withUnsafeBufferPointer { logits in
+      unsafe probabilities.withUnsafeBufferPointer { probabilities in
+        unsafe promptRows.withUnsafeBufferPointer { promptRows in
+          unsafe columnSums.withUnsafeBufferPointer { columnSums in
+            if !self.logits.isEmpty { unsafe buffers.logits = logits.baseAddress }
+            if !self.probabilities.isEmpty {
+              unsafe buffers.probabilities = probabilities.baseAddress
+            }
+            if !self.promptRows.isEmpty { unsafe buffers.promptRows = promptRows.baseAddress }
+            if !self.columnSums.isEmpty { unsafe buffers.columnSums = columnSums.baseAddress }
+            return body(buffers)
+          }
+        }
+      }
+    }
+  }
+}

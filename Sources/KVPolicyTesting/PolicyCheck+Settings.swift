@@ -1,0 +1,43 @@
+import KVPolicyKit
+
+extension PolicyReport {
+  /// Names, defaults and budgets.
+  mutating func checkSettings(of type: any KVCachePolicy.Type) {
+    require(
+      !type.name.isEmpty && type.name == type.name.lowercased(), .settings,
+      "the name '\(type.name)' is empty or not in lower case")
+    require(!type.summary.isEmpty, .settings, "there is no summary")
+    var defaults = Settings(policy: type.name, values: [:])
+    do throws(PolicyError) {
+      _ = try type.init(&defaults)
+    } catch { return note(.settings, "the defaults are refused: \(error)") }
+    let names = defaults.entries.map(\.name)
+    require(Set(names).count == names.count, .settings, "a setting is read twice: \(names)")
+    for entry in defaults.entries { checkRoundTrip(of: entry, type) }
+    for rows in [1, 2, 3, 4, 5, 8, 13, 64, 1024] { checkBudget(rows, type) }
+  }
+
+  /// A default, written as JSON and read back, is the value in use.
+  private mutating func checkRoundTrip(
+    of entry: Settings.Entry, _ type: any KVCachePolicy.Type
+  ) {
+    require(
+      entry.value == entry.standard, .settings, "'\(entry.name)' does not start as its default")
+    do throws(PolicyError) {
+      let parsed = try JSONValue.parse(entry.standard.text)
+      require(parsed == entry.standard, .settings, "'\(entry.name)' changes when written as JSON")
+      let again = try PolicyRegistry([type]).settings(of: type.name, [entry.name: parsed])
+      require(
+        again.first { $0.name == entry.name }?.value == entry.standard, .settings,
+        "'\(entry.name)' is not read back as it was given")
+    } catch { note(.settings, "the default of '\(entry.name)' is refused: \(error)") }
+  }
+
+  /// A budget is either refused by `settings(budget:)`, or gives settings that work.
+  private mutating func checkBudget(_ rows: Int, _ type: any KVCachePolicy.Type) {
+    guard let settings = try? type.settings(budget: rows) else { return }
+    do throws(PolicyError) {
+      _ = try type.init(settings)
+    } catch { note(.settings, "the settings for a budget of \(rows) rows are refused: \(error)") }
+  }
+}

@@ -1,0 +1,130 @@
+import KVPolicyKit
+
+/// A rule that every policy obeys.
+public enum PolicyRule: String, CaseIterable, Hashable, Sendable {
+  /// Defaults are legal and survive being written as JSON and read back; budgets give usable settings.
+  case settings
+  /// Every plan passes the check of the store: rows that exist, named once, and one left in each lane.
+  case validPlans
+  /// Exactly what a plan forgets is gone, and every other row keeps its key, value and columns.
+  case columnsFollowRows
+  /// The next token's position is the number of tokens read, whatever was forgotten.
+  case truePositions
+  /// The store's invariants hold after every chunk and step.
+  case invariants
+  /// Statistics agree with what was observed from outside.
+  case statistics
+  /// No lane exceeds the stated number of rows after a step, nor by more than one during it.
+  case rowLimit
+  /// The same settings and tokens give the same plans and outputs.
+  case determinism
+  /// Row numbers mean nothing: numbering rows anew changes nothing.
+  case rowNumbers
+  /// How a prompt is cut into chunks changes nothing, unless the policy evicts after each chunk.
+  case chunks
+  /// A fork and its origin never notice one another.
+  case forks
+  /// With a budget that is never reached, outputs are those of a full cache, bit for bit.
+  case ampleBudget
+}
+
+/// A rule that a policy broke, and how.
+public struct PolicyViolation: Hashable, Sendable, CustomStringConvertible {
+  /// Which rule.
+  public let rule: PolicyRule
+  /// What was seen.
+  public let detail: String
+  /// Rule and detail on one line.
+  public var description: String { "\(rule.rawValue): \(detail)" }
+}
+
+/// What a policy is tried on: random attention of this shape over a prompt and some decoded tokens.
+public struct PolicyTrial: Hashable, Sendable {
+  /// The shape of the cache.
+  public var shape = CacheShape(layers: 2, keyHeads: 2, queryHeads: 4, headDimension: 8)
+  /// Tokens of the prompt.
+  public var prompt = 40
+  /// Tokens per chunk of the prompt.
+  public var chunk = 16
+  /// Tokens decoded after it.
+  public var steps = 40
+  /// Rows per page.
+  public var pageRows = 4
+  /// Which random attention.
+  public var seed: UInt64 = 1
+  /// Base of the rotary embedding; nil for none.
+  public var rotaryBase: Double? = 100
+
+  /// Forty and forty tokens, two layers, two key heads, four query heads.
+  public init() {}
+
+  /// Tokens in all.
+  public var tokens: Int { prompt + steps }
+
+  func source(_ salt: UInt64 = 0) -> SyntheticAttention {
+    .random(shape: shape, seed: seed &+ salt &* 1_000_003, rotaryBase: rotaryBase)
+  }
+
+  func engine(_ policy: any KVCachePolicy) throws -> PlainEngine {
+    try PlainEngine(
+      source(), policy: policy, store: StoreConfiguration(pageRows: pageRows, format: .f32))
+  }
+}
+
+/// Tries a policy on every rule that all policies obey.
+///
+/// ```swift
+/// #expect(checkPolicy { try MyPolicy(["capacity": 16]) }.isEmpty)
+/// ```
+///
+/// Reading a signal that the policy did not declare traps.
+///
+/// - Parameters:
+///   - rowLimit: rows that no lane may exceed once the prompt is over and a step is done, if the policy
+///     states such a number.
+///   - trial: what it is tried on; choose prompt and steps so that the policy has something to forget.
+///   - make: makes the policy; called several times.
+/// - Returns: the broken rules; empty if the policy obeys all.
+public func checkPolicy(
+  rowLimit: Int? = nil, on trial: PolicyTrial = PolicyTrial(),
+  _ make: () throws -> any KVCachePolicy
+) -> [PolicyViolation] {
+  var report = PolicyReport()
+  report.attempt(.settings) { report in
+    report.checkSettings(of: type(of: try make()))
+  }
+  report.attempt(.validPlans) { report in
+    report.checkRun(try trial.engine(try make()), trial, rowLimit: rowLimit)
+  }
+  report.attempt(.determinism) { try $0.checkDeterminism(make, trial) }
+  report.attempt(.rowNumbers) { try $0.checkRowNumbers(make, trial) }
+  report.attempt(.chunks) { try $0.checkChunks(make, trial) }
+  report.attempt(.forks) { try $0.checkForks(make, trial) }
+  report.attempt(.ampleBudget) { try $0.checkAmpleBudget(make, trial) }
+  return report.violations
+}
+
+/// Violations as they are found, at most one per rule: the first tells the most.
+struct PolicyReport {
+  private(set) var violations: [PolicyViolation] = []
+
+  mutating func note(_ rule: PolicyRule, _ detail: @autoclosure () -> String) {
+    guard !violations.contains(where: { $0.rule == rule }) else { return }
+    violations.append(PolicyViolation(rule: rule, detail: detail()))
+  }
+
+  mutating func require(
+    _ condition: Bool, _ rule: PolicyRule, _ detail: @autoclosure () -> String
+  ) {
+    if !condition { note(rule, detail()) }
+  }
+
+  /// Runs one check; an error it throws breaks `rule`, or `validPlans` if the store threw it.
+  mutating func attempt(_ rule: PolicyRule, _ body: (inout PolicyReport) throws -> Void) {
+    do {
+      try body(&self)
+    } catch let error as StoreError {
+      note(.validPlans, "\(error)")
+    } catch { note(rule, "\(error)") }
+  }
+}

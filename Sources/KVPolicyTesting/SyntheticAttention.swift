@@ -1,0 +1,86 @@
+import KVPolicyKit
+
+/// Queries, keys and values that come from a formula instead of a model.
+///
+/// Enough to run any policy in the real store, with attention that a test can choose, in microseconds.
+public struct SyntheticAttention: Sendable {
+  /// A vector of `headDimension` numbers for one layer, head and position. Heads are query heads for
+  /// queries, key heads for keys and values.
+  public typealias Vectors = @Sendable (_ layer: Int, _ head: Int, _ position: Int) -> [Float]
+  /// A scaled logit for one layer, query head, query position and key position.
+  public typealias Logit =
+    @Sendable (
+      _ layer: Int, _ queryHead: Int, _ query: Int, _ key: Int
+    ) -> Float
+
+  /// The shape of the cache it feeds.
+  public let shape: CacheShape
+  /// The query of each query head, before rotation.
+  public var query: Vectors
+  /// The key of each key head, before rotation.
+  public var key: Vectors
+  /// The value of each key head.
+  public var value: Vectors
+  /// If given, what the logits are, whatever queries and keys say.
+  public var logit: Logit?
+  /// The base of the rotary embedding, which turns neighbouring pairs of elements; nil for none.
+  public var rotaryBase: Double?
+
+  /// Attention from formulas.
+  public init(
+    shape: CacheShape, rotaryBase: Double? = nil, query: @escaping Vectors, key: @escaping Vectors,
+    value: @escaping Vectors
+  ) {
+    precondition(
+      rotaryBase == nil || shape.headDimension % 2 == 0, "rotation turns pairs of elements")
+    self.shape = shape
+    self.rotaryBase = rotaryBase
+    self.query = query
+    self.key = key
+    self.value = value
+  }
+
+  /// Random vectors: the same for the same seed. Queries are twice as long as keys, so that attention is
+  /// neither flat nor all on one token.
+  public static func random(
+    shape: CacheShape, seed: UInt64, rotaryBase: Double? = nil
+  ) -> SyntheticAttention {
+    func vectors(_ kind: Int, _ scale: Double) -> Vectors {
+      { layer, head, position in
+        (0..<shape.headDimension).map {
+          let coordinates = [kind, layer, head, position, $0]
+          return Float(scale * SeededNumbers.number(seed: seed, at: coordinates))
+        }
+      }
+    }
+    return SyntheticAttention(
+      shape: shape, rotaryBase: rotaryBase, query: vectors(0, 2), key: vectors(1, 1),
+      value: vectors(2, 1))
+  }
+
+  /// One layer and head whose attention weights are proportional to `weight(query, key)`.
+  public static func weights(
+    _ weight: @escaping @Sendable (_ query: Int, _ key: Int) -> Double
+  ) -> SyntheticAttention {
+    let shape = CacheShape(layers: 1, keyHeads: 1, queryHeads: 1, headDimension: 2)
+    var source = SyntheticAttention(
+      shape: shape, query: { _, _, _ in [0, 0] }, key: { _, _, _ in [0, 0] },
+      value: { _, _, position in [Float(position), 1] })
+    source.logit = { _, _, query, key in Float(logarithm(weight(query, key))) }
+    return source
+  }
+
+  /// Rotates a vector as the rotary embedding does at `place`: pair `i` by `place / base^(2i/d)`.
+  func rotate(_ vector: [Float], at place: Int) -> [Float] {
+    guard let rotaryBase else { return vector }
+    var result = vector
+    for index in stride(from: 0, to: vector.count - 1, by: 2) {
+      let frequency = power(rotaryBase, -Double(index) / Double(vector.count))
+      let (sine, cosine) = sineAndCosine(Double(place) * frequency)
+      let (x, y) = (Double(vector[index]), Double(vector[index + 1]))
+      result[index] = Float(x * cosine - y * sine)
+      result[index + 1] = Float(x * sine + y * cosine)
+    }
+    return result
+  }
+}
