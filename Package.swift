@@ -73,7 +73,8 @@ let package = Package(
     .testTarget(
       name: "ExampleTests",
       dependencies: [
-        "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand", "WriteAPolicy", "WatchACache",
+        "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand", "WriteAPolicy",
+        "WatchACache",
       ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -12,7 +12,8 @@ struct CommandLineTests {
   static let otherCommands = ["git", "cd", "python3", "cat", "echo", "export", "mkdir", "cp"]
   static let executables = ["kvpolicy", "FirstRun", "WriteAPolicy", "WatchACache"]
 
-  @Test("every line is a command we know", arguments: CodeBlock.all("sh", "bash", "shell", "console"))
+  @Test(
+    "every line is a command we know", arguments: CodeBlock.all("sh", "bash", "shell", "console"))
   func known(_ block: CodeBlock) throws {
     for line in Self.commands(block) { try check(words: Self.words(line)) }
   }
