@@ -73,8 +73,8 @@ let package = Package(
     .testTarget(
       name: "ExampleTests",
       dependencies: [
-        "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand", "WriteAPolicy",
-        "WatchACache",
+        "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand", "ReferenceModel",
+        "Evaluation", "WriteAPolicy", "WatchACache",
       ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

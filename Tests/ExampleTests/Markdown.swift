@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// The package's own files, found from this one.
 enum Repository {
@@ -52,6 +53,9 @@ struct CodeBlock: CustomTestStringConvertible, Sendable {
   let lines: [String]
 
   var testDescription: String { "\(file):\(line)" }
+
+  /// Whether it is a sketch in a comment, with something left out.
+  var isAbbreviated: Bool { file.hasSuffix(".swift") && lines.contains { $0.contains("…") } }
 
   /// The fenced blocks of a text.
   static func blocks(of text: String, file: String) -> [CodeBlock] {

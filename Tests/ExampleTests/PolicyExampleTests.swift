@@ -20,8 +20,8 @@ struct PolicyExampleTests {
   }
 
   @Test("a token that is looked at again and again outlives newer ones") func glances() throws {
-    let kept = try picture(of: LeastRecentlyAttended(["capacity": 4]), prompt: 8, steps: 4) {
-      query, key in
+    let policy = try LeastRecentlyAttended(["capacity": 4, "window": 2])
+    let kept = try picture(of: policy, prompt: 8, steps: 4) { query, key in
       key == 2 || key == query ? 1 : 0.01
     }
     #expect(kept == "..#......###")

@@ -1,0 +1,23 @@
+import Evaluation
+import Foundation
+import KVPolicyCommand
+import KVPolicyKit
+import Policies
+import ReferenceModel
+
+/// Examples in comments that need a model or end the process: compiled, and run elsewhere.
+enum RunningSnippets {
+  typealias MyPolicy = LeastRecentlyAttended
+
+  /// A command line with one policy more.
+  static func tool() -> Never {
+    exit(KVPolicyTool(registry: .all.adding(MyPolicy.self)).run(CommandLine.arguments))
+  }
+
+  /// A comparison without the command line.
+  static func compare(_ model: LlamaModel, _ tokens: [Int]) throws {
+    let comparison = Comparison(model: model, registry: .all)
+    let result = try comparison.run([.init(PolicyConfiguration("h2o"))], tokens: tokens)
+    print(result.table)
+  }
+}
