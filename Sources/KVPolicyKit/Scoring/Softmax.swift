@@ -93,7 +93,7 @@ public enum Softmax {
   }
 }
 
-/// `eˣ` of eight numbers, for `x ≤ 88`; below −87.3 the result is 0.
+/// `eˣ` of eight numbers, for `x ≤ 88`; below −87.3 the result is 0, of NaN it is NaN.
 ///
 /// `x = n·ln 2 + r` with |r| ≤ ln 2 / 2; a polynomial of degree 6 gives eʳ within 2 ulp, and `2ⁿ` is put
 /// together from its bits.
@@ -108,8 +108,10 @@ package func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
   p = p * r + 1.666_666_5e-1
   p = p * r + 0.5
   p = p * r * r + r + 1
+  // A damaged model's NaN is no exponent either; it stays NaN through `p`.
   let tooSmall = x .< -87.3
-  let exponent = SIMD8<Int32>(n.replacing(with: 0, where: tooSmall)) &+ 127
+  let isExponent = x .>= -87.3
+  let exponent = SIMD8<Int32>(n.replacing(with: 0, where: .!isExponent)) &+ 127
   let scale = unsafe unsafeBitCast(exponent &<< 23, to: SIMD8<Float>.self)
   return (p * scale).replacing(with: 0, where: tooSmall)
 }
