@@ -113,6 +113,7 @@ extension KVSequence {
       carryOut(plan)
       for layer in layers { measure(layer: layer) }
     }
+    notePeak()
     ledger.advance(tokens: moment.tokens, stored: mostRows.reduce(0, +))
     for index in mostRows.indices { mostRows[index] = lanes[index].count }
     length.tokens += moment.tokens
