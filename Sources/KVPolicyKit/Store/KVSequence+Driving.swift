@@ -108,6 +108,7 @@ extension KVSequence {
     for owner in policies.policies.indices where policies.policies[owner].scope == .sequence {
       guard policies.policies[owner].cadence.asks(at: moment) else { continue }
       let layers = policies.owner.indices.filter { policies.owner[$0] == owner }
+      guard !layers.isEmpty else { continue }
       plan.removeAll()
       try decide(owner: owner, layers: layers, moment: moment, signals: SignalBuffers())
       carryOut(plan)
