@@ -1,1 +1,125 @@
-/// The command line.
+import KVPolicyKit
+import Policies
+
+/// The `kvpolicy` command line, as a library: run it with policies of your own.
+///
+/// ```swift
+/// import Foundation
+/// import KVPolicyCommand
+///
+/// exit(KVPolicyTool(registry: .all.adding(MyPolicy.self)).run(CommandLine.arguments))
+/// ```
+public struct KVPolicyTool {
+  /// The version that `--version` prints.
+  public static let version = "0.1.0"
+
+  /// The policies that can be named.
+  public let registry: PolicyRegistry
+  /// Where commands read and write.
+  public let terminal: Terminal
+
+  /// Makes the tool. By default it knows the policies that ship with the kit, and uses the streams of the
+  /// process.
+  public init(registry: PolicyRegistry = .all, terminal: Terminal = .process()) {
+    self.registry = registry
+    self.terminal = terminal
+  }
+
+  /// Runs one command line; the first word is the program's name.
+  ///
+  /// Results go to standard output, messages to standard error.
+  ///
+  /// - Returns: the exit status: 0 if all went well, 1 if the command failed, 2 if it was not understood.
+  public func run(_ arguments: [String]) -> Int32 {
+    var words = Array(arguments.dropFirst())
+    var named = "kvpolicy"
+    do {
+      if words.first == "--version" {
+        try refuseMore(words)
+        try terminal.print("kvpolicy \(KVPolicyTool.version)\n")
+        return 0
+      }
+      if ["--help", "-h", "help"].contains(words.first) { return try help(words) }
+      // Without a command's name, what is at hand is compared.
+      if words.first?.hasPrefix("-") ?? true { words.insert("compare", at: 0) }
+      let command = try KVPolicyTool.command(words[0])
+      named = "kvpolicy \(words[0])"
+      let parsed = try Arguments(Array(words.dropFirst()), syntax: command.syntax)
+      if parsed.wantsHelp {
+        try terminal.print(command.syntax.help)
+      } else {
+        try command.init(registry: registry, terminal: terminal).run(parsed)
+      }
+      return 0
+    } catch {
+      return report(error, of: named)
+    }
+  }
+
+  private func report(_ error: any Error, of command: String) -> Int32 {
+    switch error {
+    case CommandError.usage(let message):
+      terminal.writeError("kvpolicy: \(message)\nsee '\(command) --help'\n")
+    case CommandError.failure(let message): terminal.writeError("kvpolicy: \(message)\n")
+    case CommandError.outputClosed: break
+    default: terminal.writeError("kvpolicy: \(error)\n")
+    }
+    return (error as? CommandError)?.status ?? 1
+  }
+
+  private func help(_ words: [String]) throws(CommandError) -> Int32 {
+    guard words.first == "help", words.count > 1, words[1] != "--help" else {
+      try refuseMore(words)
+      try terminal.print(KVPolicyTool.overview)
+      return 0
+    }
+    try refuseMore(Array(words.dropFirst()))
+    try terminal.print(KVPolicyTool.command(words[1]).syntax.help)
+    return 0
+  }
+
+  private func refuseMore(_ words: [String]) throws(CommandError) {
+    if words.count > 1, words[1] != "--help" {
+      throw .usage("unexpected argument '\(words[1])'")
+    }
+  }
+}
+
+extension KVPolicyTool {
+  /// Every command, in the order of help. A new one costs its file and a line here.
+  static let commands: [any Command.Type] = [
+    CompareCommand.self, GenerateCommand.self, TraceCommand.self, TokenizeCommand.self,
+    PoliciesCommand.self, InspectCommand.self,
+  ]
+
+  /// The command of this name.
+  static func command(_ name: String) throws(CommandError) -> any Command.Type {
+    for command in commands where command.syntax.name == name { return command }
+    let names = commands.map { $0.syntax.name } + ["help"]
+    throw CommandError.usage(
+      "there is no command '\(name)'\(suggestion(for: name, among: names)); there are "
+        + names.joined(separator: ", "))
+  }
+
+  /// What `kvpolicy help` prints.
+  static var overview: String {
+    let lines = commands.map { command in
+      let name = command.syntax.name
+      return "  \(name)\(String(repeating: " ", count: 10 - name.count))\(command.syntax.summary)"
+    }
+    return """
+      kvpolicy: key-value cache policies, compared on a real model
+
+      usage: kvpolicy COMMAND [options]
+             kvpolicy                 compare the policies on the model at hand
+
+      commands:
+      \(lines.joined(separator: "\n"))
+        help      print this, or the help of a command
+
+      The model at hand is $KVPOLICY_MODEL, or else the first .gguf file in the folder Models.
+      'kvpolicy COMMAND --help' explains a command; 'kvpolicy --version' prints the version.
+
+      """
+  }
+}

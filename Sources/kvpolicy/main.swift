@@ -1,1 +1,5 @@
-print("kvpolicy")
+import Foundation
+import KVPolicyCommand
+import Policies
+
+exit(KVPolicyTool(registry: .all).run(CommandLine.arguments))

@@ -1,0 +1,145 @@
+import KVPolicyKit
+import ReferenceModel
+
+/// Runs the same prompt and the same forced continuation under several policies, and measures what each
+/// keeps, what it costs, and how far it moves the model's predictions from those of full attention.
+///
+/// Full attention always runs first, as the reference. Every policy gets a store of its own.
+///
+/// ```swift
+/// let comparison = Comparison(model: model, registry: .all)
+/// let result = try comparison.run([.init(PolicyConfiguration("h2o"))], tokens: tokens)
+/// print(result.table)
+/// ```
+public struct Comparison {
+  /// One policy to compare.
+  public struct Entry: Equatable, Sendable {
+    /// Its name in the tables.
+    public var label: String
+    /// Its configuration.
+    public var configuration: PolicyConfiguration
+
+    /// Names an entry; by default after its policy.
+    public init(_ configuration: PolicyConfiguration, label: String? = nil) {
+      self.configuration = configuration
+      self.label = label ?? configuration.main.policy
+    }
+  }
+
+  /// How far a run is.
+  public struct Progress: Equatable, Sendable {
+    /// The policy that runs.
+    public var label: String
+    /// Its place among all runs, from 0; run 0 is the reference.
+    public var run: Int
+    /// How many runs there are.
+    public var runs: Int
+    /// Tokens read in this run.
+    public var tokens: Int
+    /// Tokens it will read.
+    public var totalTokens: Int
+  }
+
+  /// The configuration of the reference.
+  public static let reference = PolicyConfiguration("full")
+
+  /// The model that runs.
+  public let model: LlamaModel
+  /// The policies that entries can name; `full` must be one of them.
+  public let registry: PolicyRegistry
+  /// Tokens of the prompt: the first of the text.
+  public var promptTokens = 768
+  /// Tokens of the forced continuation: those that follow.
+  public var decodeTokens = 256
+  /// Prompt tokens that go through a layer together.
+  public var chunk = 512
+  /// How rows are stored.
+  public var store = StoreConfiguration()
+  /// What the result calls the model.
+  public var modelName = ""
+  /// What the result calls the text.
+  public var textName = ""
+
+  /// A comparison with the standard sizes.
+  public init(model: LlamaModel, registry: PolicyRegistry) {
+    self.model = model
+    self.registry = registry
+  }
+
+  /// Runs every entry.
+  ///
+  /// - Parameters:
+  ///   - entries: what to compare. One that equals ``reference`` is not run a second time.
+  ///   - tokens: the text; the first `promptTokens + decodeTokens` are used.
+  ///   - progress: called now and then.
+  /// - Throws: `ModelError.request` for sizes that the text or the model cannot serve, `PolicyError` for a
+  ///   configuration; both before anything runs. `StoreError` if the cache outgrows its limit.
+  public func run(
+    _ entries: [Entry], tokens: [Int], progress: (Progress) -> Void = { _ in }
+  ) throws -> ComparisonReport {
+    try checkConfigurations(entries)
+    let text = try checkedText(tokens)
+    try warmUp(text)
+    let others = entries.filter { $0.configuration != Comparison.reference }
+    let runs = others.count + 1
+    var full = PolicyRun(
+      comparison: self, entry: Entry(Comparison.reference), text: text, place: (0, runs))
+    var recorded = RecordedLogits(steps: decodeTokens, vocabulary: model.configuration.vocabulary)
+    let reference = try full.measure(.recording, &recorded, progress: progress)
+    var measured: [PolicyMeasurement] = []
+    for entry in entries {
+      if entry.configuration == Comparison.reference {
+        measured.append(reference.labelled(entry.label))
+        continue
+      }
+      let place = measured.count(where: { $0.configuration != reference.configuration }) + 1
+      var run = PolicyRun(comparison: self, entry: entry, text: text, place: (place, runs))
+      let measurement = try run.measure(.comparing, &recorded, progress: progress)
+      measured.append(measurement.relative(to: reference))
+    }
+    return result(measured)
+  }
+
+  /// The tokens that are used.
+  private func checkedText(_ tokens: [Int]) throws(ModelError) -> [Int] {
+    guard promptTokens > 0, decodeTokens > 0 else {
+      throw .request("a comparison needs at least 1 prompt token and 1 decode token")
+    }
+    let (needed, overflow) = promptTokens.addingReportingOverflow(decodeTokens)
+    guard !overflow, needed <= tokens.count else {
+      throw .request(
+        "the text has \(tokens.count) tokens, and \(promptTokens) prompt tokens with "
+          + "\(decodeTokens) decode tokens need more; give a longer text or ask for fewer")
+    }
+    let context = model.configuration.contextLength
+    guard needed <= context else {
+      throw .request(
+        "\(needed) tokens are more than the model's context of \(context); ask for fewer")
+    }
+    return Array(tokens.prefix(needed))
+  }
+
+  /// Makes every policy and throws it away, so that a mistake is found before the first run.
+  private func checkConfigurations(_ entries: [Entry]) throws {
+    for configuration in [Comparison.reference] + entries.map(\.configuration) {
+      _ = try configuration.makePolicies(registry, shape: model.shape)
+    }
+    _ = try PagedKVStore(shape: model.shape, configuration: store)
+  }
+
+  /// Reads a few tokens so that the first measured run does not pay for bringing the weights in.
+  private func warmUp(_ text: [Int]) throws {
+    let policies = try Comparison.reference.makePolicies(registry, shape: model.shape)
+    let session = model.makeSession(
+      try PagedKVStore(shape: model.shape, configuration: store).makeSequence(policies))
+    try session.prefill(Array(text.prefix(2)), chunk: chunk)
+    try session.decode(text[0])
+  }
+
+  private func result(_ policies: [PolicyMeasurement]) -> ComparisonReport {
+    ComparisonReport(
+      model: modelName, text: textName, promptTokens: promptTokens, decodeTokens: decodeTokens,
+      chunk: chunk, rowFormat: store.format, pageRows: store.pageRows, threads: model.threads,
+      layers: model.shape.layers, keyHeads: model.shape.keyHeads, policies: policies)
+  }
+}

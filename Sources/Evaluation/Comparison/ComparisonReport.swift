@@ -1,0 +1,91 @@
+import KVPolicyKit
+
+/// What a comparison found: the conditions, and one measurement per policy.
+///
+/// As JSON (``json``), all keys in camel case:
+///
+/// ```json
+/// {
+///   "model": "SmolLM2-135M-Instruct.Q4_1.gguf", "text": "built-in",
+///   "promptTokens": 768, "decodeTokens": 256, "chunk": 512,
+///   "rowFormat": "f16", "pageRows": 16, "threads": 2, "layers": 30, "keyHeads": 3,
+///   "policies": [{"label": "h2o", "configuration": {"policy": "h2o", "heavy": 128, "recent": 128},
+///     "rowsPerLaneLeast": 256, "rowsPerLaneMost": 256, "rowsPerLaneMean": 256, …}]
+/// }
+/// ```
+///
+/// The keys of a measurement are the properties of ``PolicyMeasurement``. A number that is not finite
+/// is written as `"inf"`, `"-inf"` or `"nan"`.
+public struct ComparisonReport: Codable, Equatable, Sendable {
+  /// The model's name.
+  public var model: String
+  /// Where the text came from.
+  public var text: String
+  /// Tokens of the prompt.
+  public var promptTokens: Int
+  /// Tokens of the forced continuation: decode steps.
+  public var decodeTokens: Int
+  /// Prompt tokens that went through a layer together.
+  public var chunk: Int
+  /// How rows are stored: `f32` or `f16`.
+  public var rowFormat: RowFormat
+  /// Rows per page.
+  public var pageRows: Int
+  /// Threads that worked on a matrix.
+  public var threads: Int
+  /// Layers of the model.
+  public var layers: Int
+  /// Key/value heads per layer.
+  public var keyHeads: Int
+  /// One measurement per policy, in the order asked for.
+  public var policies: [PolicyMeasurement]
+}
+
+/// What one policy kept, cost and changed. Bytes are as measured in the store.
+public struct PolicyMeasurement: Codable, Equatable, Sendable {
+  /// The row's name in tables.
+  public var label: String
+  /// The configuration, as it would be written in a file.
+  public var configuration: JSONValue
+
+  /// Rows of the shortest lane at the end.
+  public var rowsPerLaneLeast: Int
+  /// Rows of the longest lane at the end.
+  public var rowsPerLaneMost: Int
+  /// Rows per lane at the end, on average.
+  public var rowsPerLaneMean: Double
+  /// Bytes of pages, columns, bookkeeping and policy state at the end.
+  public var residentBytes: Int
+  /// The most such bytes at any time, prompt included.
+  public var peakResidentBytes: Int
+  /// Of `residentBytes`, what the policy causes.
+  public var policyStateBytes: Int
+  /// The share of full attention's resident bytes that are saved at the end; negative if more are used.
+  public var saving: Double
+  /// The same of the peaks.
+  public var peakSaving: Double
+  /// Rows × time over those of full attention.
+  public var footprint: Double
+  /// The most rows stored over those that full attention ends with.
+  public var peakFootprint: Double
+
+  /// Perplexity of the continuation: every one of its tokens, predicted from what came before it.
+  public var perplexity: Double
+  /// Mean KL(full || policy) over the decode steps, in nats.
+  public var meanDivergence: Double
+  /// The share of decode steps whose most likely token is that of full attention.
+  public var topAgreement: Double
+
+  /// Seconds for the prompt.
+  public var promptSeconds: Double
+  /// Seconds for the decode steps.
+  public var decodeSeconds: Double
+  /// The share of `promptSeconds` spent in hooks and plans.
+  public var promptHookShare: Double
+  /// The share of `decodeSeconds` spent in hooks and plans.
+  public var decodeHookShare: Double
+  /// Prompt tokens per second.
+  public var promptTokensPerSecond: Double
+  /// Decode steps per second.
+  public var decodeTokensPerSecond: Double
+}

@@ -1,0 +1,136 @@
+import KVPolicyKit
+import ReferenceModel
+
+/// One run of the text under one policy.
+struct PolicyRun {
+  /// What happens to the logits of every decode step.
+  enum Role {
+    /// They are recorded: this is the reference.
+    case recording
+    /// They are compared with the recorded ones.
+    case comparing
+  }
+
+  let comparison: Comparison
+  let entry: Comparison.Entry
+  /// The prompt and its continuation.
+  let text: [Int]
+  /// Which run of how many.
+  let place: (run: Int, runs: Int)
+  private var fidelity = Fidelity()
+
+  init(
+    comparison: Comparison, entry: Comparison.Entry, text: [Int], place: (run: Int, runs: Int)
+  ) {
+    self.comparison = comparison
+    self.entry = entry
+    self.text = text
+    self.place = place
+  }
+
+  /// Runs and measures. Savings are 0 until ``PolicyMeasurement/relative(to:)`` is asked.
+  mutating func measure(
+    _ role: Role, _ recorded: inout RecordedLogits, progress: (Comparison.Progress) -> Void
+  ) throws -> PolicyMeasurement {
+    let model = comparison.model
+    let policies = try entry.configuration.makePolicies(
+      comparison.registry, shape: model.shape)
+    let store = try PagedKVStore(shape: model.shape, configuration: comparison.store)
+    let session = model.makeSession(store.makeSequence(policies))
+    let clock = ContinuousClock()
+
+    progress(at(0))
+    let start = clock.now
+    try session.prefill(Array(text[..<comparison.promptTokens]), chunk: comparison.chunk)
+    let promptTime = clock.now - start
+    let promptHooks = session.policySeconds
+
+    var decodeTime = Duration.zero
+    for step in 0..<comparison.decodeTokens {
+      let token = text[comparison.promptTokens + step]
+      fidelity.predict(token, from: session.logits)
+      if step % 8 == 0 { progress(at(comparison.promptTokens + step)) }
+      let start = clock.now
+      try session.decode(token)
+      decodeTime += clock.now - start
+      switch role {
+      case .recording: recorded.append(session.logits)
+      case .comparing:
+        recorded.withStep(step) { fidelity.compare($0, with: session.logits) }
+      }
+    }
+    progress(at(text.count))
+    return measurement(
+      session.sequence.statistics,
+      prompt: (promptTime.seconds, promptHooks),
+      decode: (decodeTime.seconds, session.policySeconds - promptHooks))
+  }
+
+  private func at(_ tokens: Int) -> Comparison.Progress {
+    Comparison.Progress(
+      label: entry.label, run: place.run, runs: place.runs, tokens: tokens,
+      totalTokens: text.count)
+  }
+
+  private func measurement(
+    _ statistics: CacheStatistics, prompt: (seconds: Double, hooks: Double),
+    decode: (seconds: Double, hooks: Double)
+  ) -> PolicyMeasurement {
+    // A clock too coarse to see a run must not turn into a division by nothing.
+    let (promptSeconds, decodeSeconds) = (max(prompt.seconds, 1e-9), max(decode.seconds, 1e-9))
+    return PolicyMeasurement(
+      label: entry.label, configuration: entry.configuration.value,
+      rowsPerLaneLeast: statistics.shortestLane, rowsPerLaneMost: statistics.longestLane,
+      rowsPerLaneMean: Double(statistics.rowsLive) / Double(comparison.model.shape.lanes),
+      residentBytes: statistics.residentBytes, peakResidentBytes: statistics.peakResidentBytes,
+      policyStateBytes: statistics.policyStateBytes, saving: 0, peakSaving: 0,
+      footprint: statistics.footprint, peakFootprint: statistics.peakFootprint,
+      perplexity: fidelity.perplexity, meanDivergence: fidelity.meanDivergence,
+      topAgreement: fidelity.topAgreement, promptSeconds: promptSeconds,
+      decodeSeconds: decodeSeconds, promptHookShare: prompt.hooks / promptSeconds,
+      decodeHookShare: decode.hooks / decodeSeconds,
+      promptTokensPerSecond: Double(comparison.promptTokens) / promptSeconds,
+      decodeTokensPerSecond: Double(comparison.decodeTokens) / decodeSeconds)
+  }
+}
+
+extension PolicyMeasurement {
+  /// The same with the savings against `reference` filled in.
+  func relative(to reference: PolicyMeasurement) -> PolicyMeasurement {
+    var copy = self
+    copy.saving = 1 - Double(residentBytes) / Double(max(1, reference.residentBytes))
+    copy.peakSaving = 1 - Double(peakResidentBytes) / Double(max(1, reference.peakResidentBytes))
+    return copy
+  }
+
+  /// The same under another label.
+  func labelled(_ label: String) -> PolicyMeasurement {
+    var copy = self
+    copy.label = label
+    return copy
+  }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}
+
+extension PolicyConfiguration {
+  /// The configuration as the JSON object it is read from.
+  package var value: JSONValue {
+    var object = main.settings
+    object["policy"] = .string(main.policy)
+    var layers: [String: JSONValue] = [:]
+    for (range, choice) in overrides {
+      let key = range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
+      var settings = choice.settings
+      settings["policy"] = .string(choice.policy)
+      layers[key] = .object(settings)
+    }
+    if !layers.isEmpty { object["layers"] = .object(layers) }
+    return .object(object)
+  }
+}

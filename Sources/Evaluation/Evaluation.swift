@@ -1,1 +1,0 @@
-/// Comparing policies on the same text.

@@ -1,0 +1,60 @@
+import Foundation
+import KVPolicyKit
+
+/// A trace as files.
+extension Trace {
+  /// The trace as JSON:
+  ///
+  /// ```json
+  /// {"configuration": {"policy": "tova", "capacity": 32}, "promptLength": 40, "steps": 2,
+  ///  "kept": {"0": [[[0, 1], [0, 1]]], "1": …, "2": …},
+  ///  "statistics": {"tokens": 42, "rowsLive": 64, …}}
+  /// ```
+  ///
+  /// `kept[s][layer][head]` are ascending original positions; `statistics` has the properties of
+  /// `CacheStatistics`.
+  public func json(configuration: PolicyConfiguration) -> String {
+    // Written by hand because it is most of the file, and numbers only.
+    let states = kept.enumerated().map { step, layers in
+      let text = layers.map { "[\($0.map { "\($0)" }.joined(separator: ", "))]" }
+      return "    \"\(step)\": [\(text.joined(separator: ", "))]"
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    let numbers = (try? encoder.encode(statistics)).map { String(decoding: $0, as: UTF8.self) }
+    return """
+      {
+        "configuration": \(configuration.value.text),
+        "promptLength": \(promptLength),
+        "steps": \(steps),
+        "kept": {
+      \(states.joined(separator: ",\n"))
+        },
+        "statistics": \(numbers ?? "null")
+      }
+
+      """
+  }
+
+  /// The logits as a safetensors file with one float32 tensor `logits`, `rows × vocabulary`.
+  public var safetensors: [UInt8] {
+    let rows = logits.count / max(1, vocabulary)
+    var header = #"{"logits":{"dtype":"F32","shape":[\#(rows),\#(vocabulary)],"#
+    header += #""data_offsets":[0,\#(logits.count * 4)]}}"#
+    // The data starts at a multiple of 8, as readers that map the file like it.
+    while header.utf8.count % 8 != 0 { header += " " }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(8 + header.utf8.count + logits.count * 4)
+    for shift in stride(from: 0, to: 64, by: 8) {
+      bytes.append(UInt8(truncatingIfNeeded: header.utf8.count >> shift))
+    }
+    bytes += header.utf8
+    for value in logits {
+      let bits = value.bitPattern
+      for shift in stride(from: 0, to: 32, by: 8) {
+        bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(shift)))
+      }
+    }
+    return bytes
+  }
+}

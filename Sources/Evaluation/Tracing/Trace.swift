@@ -1,0 +1,77 @@
+import KVPolicyKit
+import ReferenceModel
+
+/// What a policy kept, step by step, while a model read forced tokens; and the logits it computed.
+public struct Trace: Sendable {
+  /// Tokens of the prompt.
+  public let promptLength: Int
+  /// The original positions each lane held: `(steps + 1) × layers × keyHeads ×` rows, ascending. Entry 0
+  /// is the state after the prompt, entry s that after token `promptLength + s − 1`.
+  public internal(set) var kept: [[[[Int]]]] = []
+  /// `rows × vocabulary` logits, row-major, if they were asked for: row 0 after the prompt, row s after
+  /// token `promptLength + s − 1`.
+  public internal(set) var logits: [Float] = []
+  /// Values per row of `logits`.
+  public let vocabulary: Int
+  /// What the cache held at the end.
+  public internal(set) var statistics: CacheStatistics
+
+  /// Runs a session over `tokens`: the first `promptLength` as the prompt, the others one by one.
+  ///
+  /// - Parameters:
+  ///   - session: a new session.
+  ///   - tokens: the text; at least as long as the prompt.
+  ///   - chunk: prompt tokens that go through a layer together.
+  ///   - keepsLogits: whether logits are recorded.
+  /// - Throws: `ModelError.request` for lengths that do not fit or a token outside the vocabulary, before
+  ///   anything runs; `StoreError` if the cache outgrows its limit.
+  public init(
+    _ session: LlamaSession, tokens: [Int], promptLength: Int, chunk: Int = 512,
+    keepsLogits: Bool = true
+  ) throws {
+    guard promptLength > 0, promptLength <= tokens.count else {
+      throw ModelError.request(
+        "a prompt of \(promptLength) tokens does not fit a text of \(tokens.count); "
+          + "use 1 to \(tokens.count)")
+    }
+    self.promptLength = promptLength
+    vocabulary = session.model.configuration.vocabulary
+    statistics = session.sequence.statistics
+    try session.prefill(Array(tokens[..<promptLength]), chunk: chunk)
+    record(session, keepsLogits)
+    for token in tokens[promptLength...] {
+      try session.decode(token)
+      record(session, keepsLogits)
+    }
+    statistics = session.sequence.statistics
+  }
+
+  /// Reads all tokens at once and records the logits of each: `tokens × vocabulary`. `kept` holds the one
+  /// state at the end.
+  public init(allAtOnce session: LlamaSession, tokens: [Int]) throws {
+    promptLength = tokens.count
+    vocabulary = session.model.configuration.vocabulary
+    statistics = session.sequence.statistics
+    var rows: [Float] = []
+    try session.prefill(tokens, chunk: max(1, tokens.count)) { _, logits in
+      for token in 0..<logits.count { rows.append(logits[token]) }
+    }
+    record(session, false)
+    logits = rows
+    statistics = session.sequence.statistics
+  }
+
+  /// Decode steps.
+  public var steps: Int { kept.count - 1 }
+
+  private mutating func record(_ session: LlamaSession, _ keepsLogits: Bool) {
+    let shape = session.model.shape
+    kept.append(
+      (0..<shape.layers).map { layer in
+        (0..<shape.keyHeads).map { session.sequence.keptPositions(layer: layer, head: $0) }
+      })
+    guard keepsLogits else { return }
+    let row = session.logits
+    for token in 0..<row.count { logits.append(row[token]) }
+  }
+}

@@ -1,0 +1,135 @@
+import KVPolicyKit
+
+/// The words after a command's name, sorted into options and operands.
+///
+/// An option's value follows it, or an equals sign: `--budget 256`, `--budget=256`. A value that begins with
+/// two dashes needs the sign. After `--` everything is an operand.
+struct Arguments {
+  private let syntax: Syntax
+  private var values: [String: [String]] = [:]
+  /// The words that are no options.
+  private(set) var operands: [String] = []
+  /// Whether `--help` or `-h` is among them.
+  private(set) var wantsHelp = false
+
+  /// Sorts the words.
+  ///
+  /// - Throws: `CommandError.usage` for an option the command does not have, one that lacks its value or
+  ///   has one too many, one that is repeated, or too many operands.
+  init(_ words: [String], syntax: Syntax) throws(CommandError) {
+    self.syntax = syntax
+    if words.prefix(while: { $0 != "--" }).contains(where: { $0 == "--help" || $0 == "-h" }) {
+      wantsHelp = true
+      return
+    }
+    var rest = words[...]
+    while let word = rest.popFirst() {
+      if word == "--" {
+        operands += rest
+        break
+      }
+      // A lone dash stands for standard input, and "-5" is a number.
+      if word.hasPrefix("-"), word.count > 1 {
+        try take(word, &rest)
+      } else {
+        operands.append(word)
+      }
+    }
+    if operands.count > syntax.operands {
+      throw .usage("unexpected argument '\(operands[syntax.operands])'")
+    }
+  }
+
+  private mutating func take(
+    _ word: String, _ rest: inout ArraySlice<String>
+  ) throws(CommandError) {
+    let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    let name = String(parts[0])
+    guard let option = syntax.options.first(where: { $0.name == name }) else {
+      let near = suggestion(for: name, among: syntax.options.map(\.name))
+      throw .usage("there is no option '\(name)'\(near)")
+    }
+    let attached = parts.count == 2 ? String(parts[1]) : nil
+    if !option.repeats, values[name] != nil {
+      throw .usage("\(name) is given twice; give it once")
+    }
+    guard let kind = option.value else {
+      guard attached == nil else { throw .usage("\(name) takes no value") }
+      values[name] = [""]
+      return
+    }
+    var value = attached
+    if value == nil, let next = rest.first, !next.hasPrefix("--") { value = rest.removeFirst() }
+    guard let value, option.allowsEmpty || !value.isEmpty else {
+      throw .usage("\(name) needs a value: \(name) \(kind)")
+    }
+    values[name, default: []].append(value)
+  }
+
+  /// Whether an option was given.
+  func has(_ name: String) -> Bool { !all(name).isEmpty }
+
+  /// All values of an option, in order.
+  func all(_ name: String) -> [String] {
+    precondition(syntax.options.contains { $0.name == name }, "\(name) is not declared")
+    return values[name] ?? []
+  }
+
+  /// The value of an option.
+  func text(_ name: String) -> String? { all(name).first }
+
+  /// The value of an option that must be given.
+  func required(_ name: String) throws(CommandError) -> String {
+    guard let value = text(name) else {
+      throw .usage("\(name) is missing; the command needs it")
+    }
+    return value
+  }
+
+  /// A whole number, if given.
+  func integer(_ name: String, in range: ClosedRange<Int>) throws(CommandError) -> Int? {
+    guard let text = text(name) else { return nil }
+    guard let value = Int(text), range.contains(value) else {
+      let legal =
+        range.upperBound == .max
+        ? "of \(range.lowerBound) or more" : "from \(range.lowerBound) to \(range.upperBound)"
+      throw .usage("\(name) cannot be '\(text)'; it must be a whole number \(legal)")
+    }
+    return value
+  }
+
+  /// A number, if given.
+  func number(
+    _ name: String, _ legal: String, where isLegal: (Double) -> Bool
+  ) throws(CommandError) -> Double? {
+    guard let text = text(name) else { return nil }
+    guard let value = Double(text), value.isFinite, isLegal(value) else {
+      throw .usage("\(name) cannot be '\(text)'; it must be a number \(legal)")
+    }
+    return value
+  }
+
+  /// One of a few words, if given.
+  func choice<Choice: RawRepresentable & CaseIterable>(
+    _ name: String, of type: Choice.Type
+  ) throws(CommandError) -> Choice? where Choice.RawValue == String {
+    guard let text = text(name) else { return nil }
+    guard let value = Choice(rawValue: text) else {
+      let legal = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+      throw .usage("\(name) cannot be '\(text)'; it must be one of \(legal)")
+    }
+    return value
+  }
+
+  /// - Throws: `CommandError.usage` if two options are given that exclude each other.
+  func refuse(_ one: String, with others: String...) throws(CommandError) {
+    for other in others where has(one) && has(other) {
+      throw .usage("\(one) and \(other) exclude each other; give one of them")
+    }
+  }
+
+  /// - Throws: `CommandError.usage` if an option is given without the one it depends on.
+  func demand(_ needed: String, for name: String) throws(CommandError) {
+    if has(name), !has(needed) { throw .usage("\(name) has no effect without \(needed)") }
+  }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import KVPolicyKit
+import ReferenceModel
+
+/// One command of the tool.
+protocol Command: SendableMetatype {
+  /// How it is called.
+  static var syntax: Syntax { get }
+
+  /// Makes it.
+  init(registry: PolicyRegistry, terminal: Terminal)
+
+  /// The policies that can be named.
+  var registry: PolicyRegistry { get }
+  /// Where it reads and writes.
+  var terminal: Terminal { get }
+
+  /// Runs it. Every error is shown to the user by its description.
+  func run(_ arguments: Arguments) throws
+}
+
+/// Options that several commands share.
+extension Option {
+  static let model = Option("--model", "PATH", "a GGUF file or a Hugging Face folder")
+  static let threads = Option(
+    "--threads", "COUNT", "threads that work on a matrix", standard: "one per core")
+  static let chunk = Option(
+    "--chunk", "TOKENS", "prompt tokens that go through a layer together", standard: "512")
+  static func rows(_ standard: RowFormat) -> Option {
+    Option("--rows", "f32|f16", "how keys and values are stored", standard: standard.rawValue)
+  }
+}
+
+extension Command {
+  /// The file at a path, or standard input for `-`.
+  func input(_ path: String) -> InputFile { InputFile(path: path, terminal: terminal) }
+
+  /// A configuration file.
+  func configuration(_ path: String) throws -> PolicyConfiguration {
+    let text = try input(path).text()
+    do {
+      return try PolicyConfiguration(parsing: text)
+    } catch {
+      throw CommandError.failure("\(path == "-" ? "standard input" : path): \(error)")
+    }
+  }
+
+  /// The threads asked for.
+  func threads(_ arguments: Arguments) throws(CommandError) -> Int {
+    try arguments.integer("--threads", in: 1...256) ?? LlamaModel.defaultThreads
+  }
+
+  /// The chunk asked for.
+  func chunk(_ arguments: Arguments) throws(CommandError) -> Int {
+    try arguments.integer("--chunk", in: 1...65_536) ?? 512
+  }
+
+  /// - Throws: `CommandError.usage` if two of several files are read from standard input.
+  func refuseTwoInputs(_ paths: [String?]) throws(CommandError) {
+    if paths.count(where: { $0 == "-" }) > 1 {
+      throw .usage("only one file can be read from standard input ('-')")
+    }
+  }
+
+  /// A place for output that is none of the command's inputs.
+  func output(_ path: String?, not inputs: [String?]) throws(CommandError) -> OutputFile? {
+    guard let path else { return nil }
+    let file = try OutputFile(path, terminal: terminal)
+    for case let input? in inputs where input != "-" && file.isSame(as: input) {
+      throw .usage("\(path) is an input of this command; write somewhere else")
+    }
+    return file
+  }
+}
+
+extension ModelFiles {
+  /// The tokenizer that belongs to the model.
+  func tokenizer() throws(ModelError) -> Tokenizer {
+    guard let folder else { return try Tokenizer(metadata: metadata) }
+    return try Tokenizer(folder: folder)
+  }
+}

@@ -1,0 +1,37 @@
+import Evaluation
+import Foundation
+import KVPolicyKit
+import ReferenceModel
+
+/// `kvpolicy inspect`.
+struct InspectCommand: Command {
+  static let syntax = Syntax(
+    name: "inspect", summary: "show what a model file holds, and whether it would run",
+    usage: "--model PATH [options]",
+    options: [.model, Option(flag: "--json", "print JSON"), .threads],
+    notes: """
+      Every weight is read, and one token goes through the model: a model that would not run gives an
+      error and exit status 1.
+      """)
+
+  let registry: PolicyRegistry
+  let terminal: Terminal
+
+  func run(_ arguments: Arguments) throws {
+    let threads = try threads(arguments)
+    let path = try arguments.required("--model")
+    let files = try ModelFiles.open(path)
+    try files.checkFinite()
+    try runOneToken(files, threads: threads)
+    let page = ModelPage(files, name: URL(fileURLWithPath: path).lastPathComponent)
+    try terminal.print(arguments.has("--json") ? page.json.text + "\n" : page.text)
+  }
+
+  private func runOneToken(_ files: ModelFiles, threads: Int) throws {
+    let model = LlamaModel(files, threads: threads)
+    let store = try PagedKVStore(shape: model.shape)
+    let policies = try Comparison.reference.makePolicies(registry, shape: model.shape)
+    let session = model.makeSession(store.makeSequence(policies))
+    try session.prefill([files.configuration.bosToken ?? 0])
+  }
+}

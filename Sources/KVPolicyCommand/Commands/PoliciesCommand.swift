@@ -1,0 +1,83 @@
+import Evaluation
+import KVPolicyKit
+
+/// `kvpolicy policies`.
+struct PoliciesCommand: Command {
+  static let syntax = Syntax(
+    name: "policies", summary: "list the policies, or explain one and its settings",
+    usage: "[NAME] [options]", operands: 1,
+    options: [Option(flag: "--json", "print JSON")],
+    notes: """
+      With a NAME the configuration of its defaults is printed, ready for a file. Settings that are
+      left out of a file keep their defaults; "layers" gives some layers others, for example
+      "layers": {"0-1": {"policy": "full"}}.
+      """)
+
+  let registry: PolicyRegistry
+  let terminal: Terminal
+
+  func run(_ arguments: Arguments) throws {
+    guard let name = arguments.operands.first else {
+      let pages = try registry.names.map { try page($0) }
+      try terminal.print(
+        arguments.has("--json") ? JSONValue.array(pages.map { $0.json }).text + "\n" : list(pages))
+      return
+    }
+    let chosen = try CommandError.fromArguments { () throws(PolicyError) in try page(name) }
+    try terminal.print(arguments.has("--json") ? chosen.json.text + "\n" : chosen.text)
+  }
+
+  private func page(_ name: String) throws(PolicyError) -> PolicyPage {
+    PolicyPage(type: try registry.type(named: name), settings: try registry.settings(of: name))
+  }
+
+  private func list(_ pages: [PolicyPage]) -> String {
+    var table = TextTable([("policy", .left), ("what it keeps", .left)])
+    for page in pages { table.add([page.type.name, page.type.summary]) }
+    return table.text + "\n\n'kvpolicy policies NAME' explains one and its settings.\n"
+  }
+}
+
+/// What is known about one policy.
+private struct PolicyPage {
+  let type: any KVCachePolicy.Type
+  let settings: [Settings.Entry]
+
+  /// The configuration of its defaults.
+  private var defaults: JSONValue {
+    var object = Dictionary(settings.map { ($0.name, $0.standard) }) { $1 }
+    object["policy"] = .string(type.name)
+    return .object(object)
+  }
+
+  /// The page as JSON.
+  var json: JSONValue {
+    [
+      "name": .string(type.name), "summary": .string(type.summary),
+      "source": .string(type.source), "configuration": defaults,
+      "settings": .array(
+        settings.map { setting in
+          [
+            "name": .string(setting.name), "default": setting.standard,
+            "legal": .string(setting.legal), "meaning": .string(setting.meaning),
+          ]
+        }),
+    ]
+  }
+
+  /// The page for people.
+  var text: String {
+    var text = "\(type.name): \(type.summary)\n\(type.source)\n\n"
+    if settings.isEmpty { text += "It has no settings.\n\n" }
+    for setting in settings {
+      text += "  \(setting.name) (default \(setting.standard.text))\n"
+      text += "      \(setting.meaning)\n      \(setting.legal)\n"
+    }
+    // The policy's name first, then the settings in their order: JSON text by hand, for its order.
+    let members =
+      ["\"policy\": \"\(type.name)\""]
+      + settings.map { "\"\($0.name)\": \($0.standard.text)" }
+    return text + (settings.isEmpty ? "" : "\n") + "configuration with the defaults:\n{"
+      + members.joined(separator: ", ") + "}\n"
+  }
+}

@@ -1,0 +1,58 @@
+import Evaluation
+import KVPolicyKit
+
+/// What is to be traced.
+struct TraceRequest {
+  /// The model's path.
+  let model: String
+  let tokens: [Int]
+  /// How many of them are the prompt; nil to read them all at once and record every token's logits.
+  let promptLength: Int?
+  let configuration: PolicyConfiguration
+
+  init(
+    model: String, tokens: [Int], promptLength: Int?, configuration: PolicyConfiguration
+  ) {
+    self.model = model
+    self.tokens = tokens
+    self.promptLength = promptLength
+    self.configuration = configuration
+  }
+
+  /// Reads a case: `model` (a path below `root`), `tokens`, `prompt_length` and `config`; other keys mean
+  /// nothing here. A case that has none of `policy`, `prompt_length` and `config` is of the architecture
+  /// alone.
+  init(case file: InputFile, root: String) throws(CommandError) {
+    func failure(_ reason: String) -> CommandError { .failure("\(file.path): \(reason)") }
+    guard case .object(let members) = try TokenList.json(of: file) else {
+      throw failure("a case must be a JSON object")
+    }
+    guard case .string(let name)? = members["model"], !name.isEmpty else {
+      throw failure("\"model\" must be the path of a model, below the folder of --root")
+    }
+    guard let tokens = TokenList.tokens(members["tokens"]) else {
+      throw failure("\"tokens\" must be an array of whole numbers")
+    }
+    model = "\(root)/\(name)"
+    self.tokens = tokens
+    guard !Set(members.keys).isDisjoint(with: ["policy", "prompt_length", "config"]) else {
+      promptLength = nil
+      configuration = Comparison.reference
+      return
+    }
+    guard case .number(let number)? = members["prompt_length"],
+      let length = Int(exactly: number), length > 0, length <= tokens.count
+    else {
+      throw failure("\"prompt_length\" must be a whole number from 1 to the \(tokens.count) tokens")
+    }
+    promptLength = length
+    guard let config = members["config"], config != .null else {
+      throw failure("it has no \"config\" to run; it documents something else")
+    }
+    do {
+      configuration = try PolicyConfiguration(config)
+    } catch {
+      throw failure("\(error)")
+    }
+  }
+}

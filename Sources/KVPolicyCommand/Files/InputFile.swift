@@ -1,0 +1,70 @@
+/// Reading what the command line names.
+struct InputFile {
+  /// The most bytes that are read.
+  static let limit = 64 << 20
+
+  /// The path, or `-` for standard input.
+  let path: String
+  let terminal: Terminal
+
+  /// What messages call it.
+  private var name: String { path == "-" ? "standard input" : path }
+
+  /// All bytes.
+  func bytes() throws(CommandError) -> [UInt8] {
+    if path == "-" {
+      return try collect { count throws(CommandError) in
+        do throws(Terminal.Failure) {
+          return try terminal.read(count)
+        } catch {
+          throw failure(error)
+        }
+      }
+    }
+    let file = try system { () throws(SystemError) in try Descriptor.reading(path) }
+    defer { try? file.close() }
+    return try collect { count throws(CommandError) in
+      try system { () throws(SystemError) in try file.read(count) }
+    }
+  }
+
+  private func system<Result>(
+    _ body: () throws(SystemError) -> Result
+  ) throws(CommandError) -> Result {
+    do throws(SystemError) {
+      return try body()
+    } catch {
+      throw .failure("cannot read \(path): \(error.reason)")
+    }
+  }
+
+  /// All bytes as text.
+  func text() throws(CommandError) -> String {
+    let bytes = try bytes()
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw .failure("\(name) is not UTF-8 text; convert it first")
+    }
+    return text
+  }
+
+  private func collect(
+    _ read: (Int) throws(CommandError) -> [UInt8]
+  ) throws(CommandError) -> [UInt8] {
+    var all: [UInt8] = []
+    while true {
+      let part = try read(1 << 16)
+      if part.isEmpty { return all }
+      all += part
+      guard all.count <= InputFile.limit else {
+        throw .failure("\(name) is larger than \(InputFile.limit >> 20) MiB; give a smaller file")
+      }
+    }
+  }
+
+  private func failure(_ error: Terminal.Failure) -> CommandError {
+    switch error {
+    case .closed: .failure("cannot read standard input: it is closed")
+    case .failed(let reason): .failure("cannot read standard input: \(reason)")
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import KVPolicyKit
+
+/// Tokens as JSON.
+enum TokenList {
+  /// The tokens of an array of whole numbers, or nil if it is anything else.
+  static func tokens(_ value: JSONValue?) -> [Int]? {
+    guard case .array(let values)? = value else { return nil }
+    var tokens: [Int] = []
+    for value in values {
+      guard case .number(let number) = value, let token = Int(exactly: number) else { return nil }
+      tokens.append(token)
+    }
+    return tokens
+  }
+
+  /// The tokens of a file: an array, or an object that has one under "tokens".
+  static func tokens(of file: InputFile) throws(CommandError) -> [Int] {
+    let value = try json(of: file)
+    let list = if case .object(let members) = value { members["tokens"] } else { value }
+    guard let tokens = tokens(list) else {
+      throw .failure(
+        "\(file.path): it must be a JSON array of tokens, or an object with such an array under "
+          + "\"tokens\"")
+    }
+    return tokens
+  }
+
+  /// A file's JSON.
+  static func json(of file: InputFile) throws(CommandError) -> JSONValue {
+    let text = try file.text()
+    do {
+      return try JSONValue.parse(text)
+    } catch {
+      throw .failure("\(file.path): it is not valid JSON")
+    }
+  }
+}

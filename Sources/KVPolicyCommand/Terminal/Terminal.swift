@@ -1,0 +1,52 @@
+/// What a command reads and writes, so that it can also run inside a test or another program.
+public struct Terminal {
+  /// Why a stream cannot be read or written.
+  public enum Failure: Error, Equatable, Sendable {
+    /// The reader of the output has gone.
+    case closed
+    /// Anything else, in words.
+    case failed(String)
+  }
+
+  /// Writes text to standard output, at once.
+  public var write: (String) throws(Failure) -> Void
+  /// Writes text to standard error; what cannot be written there is lost.
+  public var writeError: (String) -> Void
+  /// Reads at most so many bytes of standard input; nothing at its end.
+  public var read: (Int) throws(Failure) -> [UInt8]
+  /// Whether a person watches standard error, so that a progress bar is of use.
+  public var isInteractive: Bool
+  /// The environment variables.
+  public var environment: [String: String]
+  /// The folder in which `Models` is looked for.
+  public var workingFolder: String
+
+  /// Makes a terminal of its parts. By default there is no input, no person and no environment.
+  public init(
+    write: @escaping (String) throws(Failure) -> Void,
+    writeError: @escaping (String) -> Void,
+    read: @escaping (Int) throws(Failure) -> [UInt8] = { _ in [] },
+    isInteractive: Bool = false, environment: [String: String] = [:], workingFolder: String = "."
+  ) {
+    self.write = write
+    self.writeError = writeError
+    self.read = read
+    self.isInteractive = isInteractive
+    self.environment = environment
+    self.workingFolder = workingFolder
+  }
+
+  /// Writes to standard output.
+  ///
+  /// - Throws: `CommandError.outputClosed` if nobody reads it any more, `.failure` for other reasons.
+  func print(_ text: String) throws(CommandError) {
+    do {
+      try write(text)
+    } catch {
+      switch error {
+      case .closed: throw .outputClosed
+      case .failed(let reason): throw .failure("cannot write to standard output: \(reason)")
+      }
+    }
+  }
+}
