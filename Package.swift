@@ -13,10 +13,15 @@ let strict: [SwiftSetting] = [
 /// The numeric targets are optimised in debug builds too (`swift test` runs a real model), and compiled
 /// for AVX2 and FMA where the machine is x86-64. `KVPOLICY_BASELINE=1` builds without the vector flags:
 /// slower, the same numbers.
-var numeric: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+var numeric: [SwiftSetting] =
+  strict + [
+    // Whole-module, as in release: kernels specialise across files.
+    .unsafeFlags(
+      ["-O", "-wmo", "-num-threads", "2", "-disable-batch-mode"], .when(configuration: .debug))
+  ]
 #if arch(x86_64)
   if Context.environment["KVPOLICY_BASELINE"] == nil {
-    numeric.append(.unsafeFlags(["-Xcc", "-march=x86-64-v3"]))
+    numeric += [.unsafeFlags(["-Xcc", "-march=x86-64-v3"]), .define("KVPOLICY_FMA")]
   }
 #endif
 

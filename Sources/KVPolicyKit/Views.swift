@@ -30,7 +30,8 @@
   /// The lane of one key head.
   @_lifetime(borrow self)
   public func lane(_ head: Int) -> LaneView {
-    LaneView(
+    precondition(head >= 0 && head < shape.keyHeads, "no such key head")
+    return LaneView(
       lanes[layer * shape.keyHeads + head], group: shape.group, length: length, signals: signals)
   }
 }
@@ -64,7 +65,10 @@
   /// One lane. The signals of the layer's last hook are readable under scope `layer` only.
   @_lifetime(borrow self)
   public func lane(layer: Int, head: Int) -> LaneView {
-    LaneView(
+    precondition(
+      layers.contains(layer) && head >= 0 && head < shape.keyHeads,
+      "the policy was not asked about this lane")
+    return LaneView(
       lanes[layer * shape.keyHeads + head], group: shape.group, length: length, signals: signals)
   }
 }
@@ -178,6 +182,8 @@ public enum Moment: Hashable, Sendable {
     guard let base = unsafe base else {
       preconditionFailure("the signal \(signal) is not declared, or not given at this moment")
     }
+    // Every row of signals has room for the longest lane of the layer they are about.
+    precondition(lane.count <= signals.stride, "the signals are about another layer")
     let values = unsafe UnsafeBufferPointer(start: base + row * signals.stride, count: lane.count)
     return unsafe _overrideLifetime(values.span, borrowing: self)
   }

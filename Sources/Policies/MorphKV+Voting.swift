@@ -4,12 +4,14 @@ import KVPolicyKit
 struct MorphKVVoting: Sendable {
   /// 0 for the rows that a softmax runs over, −∞ for the others.
   private var support: [Float] = []
-  /// One voter's fused probabilities; with `sumOfLogits`, before that, its summed logits.
-  private var vote: [Float] = []
+  /// The votes, one per row.
   private var score: [Float] = []
+  /// With `sumOfLogits`: one voter's logits, summed over the group.
+  private var sums: [Float] = []
+  private var scratch = VoteScratch()
 
   /// Bytes of scratch memory.
-  var bytes: Int { (support.capacity + vote.capacity + score.capacity) * 4 }
+  var bytes: Int { (support.capacity + score.capacity + sums.capacity) * 4 + scratch.bytes }
 
   /// Chooses what to drop from one lane and, if asked, what each query head reads.
   ///
@@ -45,7 +47,7 @@ struct MorphKVVoting: Sendable {
     let count = lane.count
     if score.count < count {
       score = Array(repeating: 0, count: count + 64)
-      vote = score
+      sums = score
       support = score
     }
     let positions = lane.positions
@@ -56,41 +58,36 @@ struct MorphKVVoting: Sendable {
   private mutating func count(
     _ lane: borrowing LaneView, queries: Range<Int>, voters: Range<Int>, options: MorphKVOptions
   ) {
-    let rows = lane.count
-    for row in 0..<rows { score[row] = 0 }
+    for row in 0..<lane.count { score[row] = 0 }
+    let fusion: Softmax.Fold = options.fusion == .sum ? .add : .max
     for voter in voters {
       let entry = voter % options.ringLength * lane.group
-      for row in 0..<rows { vote[row] = 0 }
+      let heads = entry + queries.lowerBound..<entry + queries.upperBound
       switch options.reduction {
       case .maxOfProbabilities:
-        for query in queries {
-          Softmax.fold(lane.column(0, entry: entry + query), bias: support, into: &vote, by: .max)
-        }
+        lane.countVote(
+          column: 0, entries: heads, bias: support, heads: .max, into: &score, by: fusion,
+          scratch: &scratch)
       case .meanOfProbabilities:
-        for query in queries {
-          Softmax.fold(lane.column(0, entry: entry + query), bias: support, into: &vote, by: .add)
-        }
+        lane.countVote(
+          column: 0, entries: heads, bias: support, heads: .add, share: 1 / Float(heads.count),
+          into: &score, by: fusion, scratch: &scratch)
       case .sumOfLogits:
-        sumLogits(lane, entry: entry, queries: queries)
-      }
-      let share: Float = options.reduction == .meanOfProbabilities ? 1 / Float(queries.count) : 1
-      if options.fusion == .sum {
-        for row in 0..<rows { score[row] += vote[row] * share }
-      } else {
-        for row in 0..<rows { score[row] = max(score[row], vote[row] * share) }
+        sumLogits(lane, entries: heads)
+        let sums = self.sums
+        Softmax.fold(
+          sums.span.extracting(0..<lane.count), bias: support, into: &score, by: fusion)
       }
     }
   }
 
-  /// `vote` becomes the softmax of the sum of the query heads' logits. Written into spare room of its
-  /// own, because a softmax cannot be folded into its own logits.
-  private mutating func sumLogits(_ lane: borrowing LaneView, entry: Int, queries: Range<Int>) {
-    var sums = [Float](repeating: 0, count: lane.count)
-    for query in queries {
-      let logits = lane.column(0, entry: entry + query)
-      for row in 0..<sums.count { sums[row] += logits[row] }
+  /// `sums` becomes the sum of the query heads' logits.
+  private mutating func sumLogits(_ lane: borrowing LaneView, entries: Range<Int>) {
+    for row in 0..<lane.count { sums[row] = 0 }
+    for entry in entries {
+      let logits = lane.column(0, entry: entry)
+      for row in 0..<logits.count { sums[row] += logits[row] }
     }
-    Softmax.fold(sums.span, bias: support, into: &vote, by: .add)
   }
 
   private mutating func protectSinks(_ lane: borrowing LaneView, _ sinks: Int) {

@@ -184,6 +184,20 @@ import Testing
     #expect(engine.sequence.store.checkInvariants([engine.sequence]) == nil)
   }
 
+  @Test("that a fork must copy before it writes count as needed: too few, and nothing happens")
+  func sharedTails() throws {
+    let engine = try paintedEngine(.small, pageRows: 4, limitPages: 15)
+    try engine.read(10)
+    let fork = engine.fork()
+    let before = fork.rows
+    let limit = engine.sequence.store.configuration.limitBytes
+    #expect(throws: StoreError.poolFull(neededPages: 4, freePages: 3, limitBytes: limit)) {
+      try fork.step()
+    }
+    #expect(fork.rows == before && engine.rows == before)
+    #expect(engine.sequence.store.checkInvariants([engine.sequence, fork.sequence]) == nil)
+  }
+
   @Test("that were reserved stay free although an earlier layer drops rows of shared pages")
   func reservationHolds() throws {
     // Three layers of four pages, a fork, and just the three pages that copying its tails needs.

@@ -77,8 +77,8 @@ public struct Comparison {
   public func run(
     _ entries: [Entry], tokens: [Int], progress: (Progress) -> Void = { _ in }
   ) throws -> ComparisonReport {
-    let text = try checkedText(tokens)
     try checkConfigurations(entries)
+    let text = try checkedText(tokens)
     try warmUp(text)
     let others = entries.filter { $0.configuration != Comparison.reference }
     let runs = others.count + 1

@@ -2,20 +2,23 @@ import Foundation
 
 /// Measures of next-token distributions, in double precision from float32 logits.
 public enum Distribution {
-  /// `log Σ exp(logit)`: what turns a logit into a log-probability when subtracted.
+  /// What turns a logit into a log-probability: `logit − largest − logSum`, where
+  /// `logSum = log Σ exp(logit − largest)`. Two numbers, so that nothing is lost beside large logits.
   ///
   /// - Parameter logits: `vocabulary` finite values; not empty.
-  public static func logPartition(_ logits: Span<Float>) -> Double {
-    var largest = -Float.infinity
-    for token in 0..<logits.count { largest = max(largest, logits[token]) }
+  static func partition(_ logits: Span<Float>) -> (largest: Double, logSum: Double) {
+    var most = -Float.infinity
+    for token in 0..<logits.count { most = max(most, logits[token]) }
+    let largest = Double(most)
     var sum = 0.0
-    for token in 0..<logits.count { sum += exp(Double(logits[token]) - Double(largest)) }
-    return Double(largest) + log(sum)
+    for token in 0..<logits.count { sum += exp(Double(logits[token]) - largest) }
+    return (largest, log(sum))
   }
 
   /// `−log p(token)` in nats.
   public static func surprise(of token: Int, under logits: Span<Float>) -> Double {
-    logPartition(logits) - Double(logits[token])
+    let (largest, logSum) = partition(logits)
+    return largest - Double(logits[token]) + logSum
   }
 
   /// Kullback–Leibler divergence `KL(reference || other)` in nats: what is lost, per token, by
@@ -26,11 +29,12 @@ public enum Distribution {
   ///   - other: as many.
   public static func divergence(from reference: Span<Float>, to other: Span<Float>) -> Double {
     precondition(reference.count == other.count, "a divergence needs two of the same vocabulary")
-    let (mine, theirs) = (logPartition(reference), logPartition(other))
+    let (mine, theirs) = (partition(reference), partition(other))
     var total = 0.0
     for token in 0..<reference.count {
-      let ownLog = Double(reference[token]) - mine
-      total += exp(ownLog) * (ownLog - (Double(other[token]) - theirs))
+      let ownLog = Double(reference[token]) - mine.largest - mine.logSum
+      let otherLog = Double(other[token]) - theirs.largest - theirs.logSum
+      total += exp(ownLog) * (ownLog - otherLog)
     }
     // Rounding can leave a sum of terms of both signs a hair below nothing.
     return max(0, total)

@@ -35,8 +35,7 @@ extension PolicyMeasurement {
   fileprivate var cells: [String] {
     [
       label,
-      rowsPerLaneLeast == rowsPerLaneMost
-        ? "\(rowsPerLaneMost)" : "\(rowsPerLaneLeast)-\(rowsPerLaneMost)",
+      Quantities.range(rowsPerLaneLeast, rowsPerLaneMost),
       Quantities.bytes(residentBytes), Quantities.bytes(peakResidentBytes),
       Quantities.percent(saving), Quantities.percent(footprint),
       Quantities.significant(perplexity), Quantities.significant(meanDivergence),

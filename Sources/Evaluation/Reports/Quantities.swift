@@ -11,6 +11,11 @@ package enum Quantities {
     return fixed(value, abs(value) < 100 ? 1 : 0) + " " + units[unit]
   }
 
+  /// A range of counts, or the one count there is: `"240-256"`, `"256"`.
+  package static func range(_ least: Int, _ most: Int) -> String {
+    least == most ? "\(most)" : "\(least)-\(most)"
+  }
+
   /// A number with so many digits after the point.
   package static func fixed(_ value: Double, _ digits: Int) -> String {
     String(format: "%.\(digits)f", value)

@@ -11,9 +11,9 @@ struct CompareCommand: Command {
     options: [
       Option(
         "--model", "PATH", "a GGUF file or a Hugging Face folder",
-        standard: "$KVPOLICY_MODEL, else the first .gguf in Models"),
+        standard: "$KVPOLICY_MODEL or Models/*.gguf"),
       Option(
-        "--policies", "NAMES", "policies, with commas between", standard: standardPolicies),
+        "--policies", "NAMES", "names with commas between", standard: standardPolicies),
       Option("--budget", "ROWS", "rows per lane that each of them may keep", standard: "256"),
       Option("--config", "FILE", "also compare this configuration (JSON)", repeats: true),
       Option("--text", "FILE", "the text to read", standard: "a built-in story"),
@@ -23,8 +23,8 @@ struct CompareCommand: Command {
       .chunk, .rows(.f16),
       Option("--page-rows", "COUNT", "rows per page: 4, 8, 16, 32 or 64", standard: "16"),
       .threads,
-      Option("--json", "FILE", "write the results as JSON; '-' prints them instead of the table"),
-      Option("--csv", "FILE", "write the results as CSV; '-' prints them instead of the table"),
+      Option("--json", "FILE", "write the results as JSON; '-' prints them instead"),
+      Option("--csv", "FILE", "write the results as CSV; '-' prints them instead"),
     ],
     notes: """
       Every policy reads the first tokens of the text as its prompt and is then given the tokens that

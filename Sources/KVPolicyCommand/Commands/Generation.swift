@@ -74,8 +74,7 @@ struct Generation {
   /// What the cache held, for people.
   func summary(_ policy: String) -> String {
     let statistics = session.sequence.statistics
-    let (least, most) = (statistics.shortestLane, statistics.longestLane)
-    let rows = least == most ? "\(most)" : "\(least)-\(most)"
+    let rows = Quantities.range(statistics.shortestLane, statistics.longestLane)
     return """
       \(policy): \(rows) of \(statistics.tokens) rows per lane, \
       \(Quantities.bytes(statistics.residentBytes)) resident \

@@ -67,8 +67,9 @@ struct TraceCommand: Command {
 
   private func summary(_ trace: Trace, _ request: TraceRequest) -> String {
     let statistics = trace.statistics
+    let rows = Quantities.range(statistics.shortestLane, statistics.longestLane)
     return "\(request.configuration.main.policy): \(trace.promptLength) prompt tokens, "
-      + "\(trace.steps) steps; \(statistics.shortestLane)-\(statistics.longestLane) rows per lane, "
+      + "\(trace.steps) steps; \(rows) rows per lane, "
       + "footprint \(Quantities.percent(statistics.footprint))\n"
   }
 

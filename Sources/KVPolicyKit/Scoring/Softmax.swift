@@ -1,10 +1,10 @@
 /// Turning logits into probabilities.
 public enum Softmax {
-  /// How a row of probabilities joins an accumulator.
+  /// How rows of probabilities are joined, elementwise.
   public enum Fold: Sendable {
-    /// Elementwise sum.
+    /// By their sum.
     case add
-    /// Elementwise maximum.
+    /// By the larger.
     case max
   }
 
@@ -15,20 +15,24 @@ public enum Softmax {
   ///   - bias: one per row, 0 where the row takes part and −∞ where it does not.
   ///   - total: one per row; rows without support are left as if 0 were folded in.
   ///   - fold: whether to add or to take the larger.
-  /// - Complexity: O(n), eight rows at a time; allocates nothing.
+  /// - Complexity: O(n), eight rows at a time.
   public static func fold(
     _ logits: Span<Float>, bias: [Float], into total: inout [Float], by fold: Fold
   ) {
     let count = logits.count
     precondition(bias.count >= count && total.count >= count, "one bias and one total for each row")
-    // The three buffers hold at least `count` floats, as just checked; eights stop at or before it.
+    var scratch = [Float](repeating: 0, count: count)
+    // The four buffers hold at least `count` floats, as just checked.
     unsafe logits.withUnsafeBufferPointer { logits in
       unsafe bias.withUnsafeBufferPointer { bias in
-        unsafe total.withUnsafeMutableBufferPointer { total in
-          guard let z = logits.baseAddress, let b = bias.baseAddress,
-            let out = total.baseAddress
-          else { return }
-          unsafe accumulate(z, b, count, out, fold)
+        unsafe scratch.withUnsafeMutableBufferPointer { scratch in
+          unsafe total.withUnsafeMutableBufferPointer { total in
+            guard let z = logits.baseAddress, let b = bias.baseAddress,
+              let e = scratch.baseAddress, let out = total.baseAddress
+            else { return }
+            let scale = unsafe exponentials(z, b, count, into: e)
+            unsafe join(e, stride: 0, scales: [scale], .add, count, into: out, fold)
+          }
         }
       }
     }
@@ -51,45 +55,134 @@ public enum Softmax {
     return result
   }
 
-  @unsafe private static func accumulate(
+  /// `e[row] = exp(z[row] + bias[row] − largest)`; the returned factor makes probabilities of them, and
+  /// is 0 if no row has support.
+  @unsafe static func exponentials(
     _ z: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ count: Int,
-    _ out: UnsafeMutablePointer<Float>, _ fold: Fold
-  ) {
-    var largest = -Float.infinity
-    for row in 0..<count { largest = max(largest, unsafe z[row] + bias[row]) }
-    guard largest > -.infinity else { return }
-    let sum = unsafe sumOfExponentials(z, bias, count, largest)
-    let whole = count & ~7
-    for row in stride(from: 0, to: whole, by: 8) {
-      let p = exponential(unsafe load(z + row) + load(bias + row) - largest) / sum
-      let old = unsafe load(out + row)
-      let new = fold == .add ? old + p : old.replacing(with: p, where: p .> old)
-      unsafe UnsafeMutableRawPointer(out + row).storeBytes(of: new, as: SIMD8<Float>.self)
+    into e: UnsafeMutablePointer<Float>
+  ) -> Float {
+    var tops = SIMD8<Float>(repeating: -.infinity)
+    var row = 0
+    while row < count {
+      let x = unsafe load(z, row, count) + load(bias, row, count)
+      tops.replace(with: x, where: x .> tops)
+      row += 8
     }
-    for row in whole..<count {
-      let x = unsafe z[row] + bias[row] - largest
-      let p = exponential(SIMD8(repeating: x))[0] / sum
-      unsafe out[row] = fold == .add ? out[row] + p : max(out[row], p)
+    let largest = tops.max()
+    guard largest > -.infinity else {
+      unsafe e.update(repeating: 0, count: count)
+      return 0
+    }
+    var sums = SIMD8<Float>.zero
+    row = 0
+    while row < count {
+      let p = exponential(unsafe load(z, row, count) + load(bias, row, count) - largest)
+      sums += p
+      unsafe store(p, e, row, count)
+      row += 8
+    }
+    return 1 / sums.sum()
+  }
+
+  /// Joins the heads' rows `e + h·stride`, each times its scale, by `heads`, and the result to `total`
+  /// by `fold`.
+  @unsafe static func join(
+    _ e: UnsafePointer<Float>, stride: Int, scales: [Float], _ heads: Fold, _ count: Int,
+    into total: UnsafeMutablePointer<Float>, _ fold: Fold
+  ) {
+    var row = 0
+    while row < count {
+      var joined = SIMD8<Float>.zero
+      for head in scales.indices {
+        let p = unsafe load(e + head * stride, row, count) * scales[head]
+        joined = heads == .add ? joined + p : joined.replacing(with: p, where: p .> joined)
+      }
+      let old = unsafe load(total, row, count)
+      let new = fold == .add ? old + joined : old.replacing(with: joined, where: joined .> old)
+      unsafe store(new, total, row, count)
+      row += 8
     }
   }
 
-  @unsafe private static func sumOfExponentials(
-    _ z: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ count: Int, _ largest: Float
-  ) -> Float {
-    var sums = SIMD8<Float>.zero
-    let whole = count & ~7
-    for row in stride(from: 0, to: whole, by: 8) {
-      sums += exponential(unsafe load(z + row) + load(bias + row) - largest)
+  /// Eight floats from `row` on; beyond `count` they are −∞.
+  @inline(__always)
+  @unsafe private static func load(
+    _ base: UnsafePointer<Float>, _ row: Int, _ count: Int
+  ) -> SIMD8<Float> {
+    if row &+ 8 <= count {
+      return unsafe UnsafeRawPointer(base + row).loadUnaligned(as: SIMD8<Float>.self)
     }
-    var sum = sums.sum()
-    for row in whole..<count {
-      sum += exponential(SIMD8(repeating: unsafe z[row] + bias[row] - largest))[0]
-    }
-    return sum
+    var result = SIMD8<Float>(repeating: -.infinity)
+    for index in row..<count { result[index &- row] = unsafe base[index] }
+    return result
   }
 
   @inline(__always)
-  @unsafe private static func load(_ pointer: UnsafePointer<Float>) -> SIMD8<Float> {
-    unsafe UnsafeRawPointer(pointer).loadUnaligned(as: SIMD8<Float>.self)
+  @unsafe private static func store(
+    _ value: SIMD8<Float>, _ base: UnsafeMutablePointer<Float>, _ row: Int, _ count: Int
+  ) {
+    if row &+ 8 <= count {
+      unsafe UnsafeMutableRawPointer(base + row).storeBytes(of: value, as: SIMD8<Float>.self)
+    } else {
+      for index in row..<count { unsafe base[index] = value[index &- row] }
+    }
+  }
+}
+
+extension LaneView {
+  /// Counts the vote of one remembered query: the softmax of each of its query heads' logits, joined
+  /// over the heads, joined to `total`.
+  ///
+  /// - Parameters:
+  ///   - column: a ring of logits.
+  ///   - entries: the ring's entries of this query, one per query head.
+  ///   - bias: one per row, 0 where the softmax runs and −∞ elsewhere.
+  ///   - share: what each head's probabilities are multiplied by.
+  ///   - scratch: memory for `entries.count × count` floats, kept by the caller.
+  /// - Complexity: O(heads × rows), eight rows at a time.
+  public func countVote(
+    column: Int, entries: Range<Int>, bias: [Float], heads: Softmax.Fold, share: Float = 1,
+    into total: inout [Float], by fold: Softmax.Fold, scratch: inout VoteScratch
+  ) {
+    precondition(bias.count >= count && total.count >= count, "one bias and one total for each row")
+    let storage = lane.columns[column]
+    scratch.makeRoom(heads: entries.count, rows: count)
+    // `entry` checks its number; the others were sized for `count` rows just above.
+    unsafe bias.withUnsafeBufferPointer { bias in
+      unsafe scratch.exponentials.withUnsafeMutableBufferPointer { scratchBuffer in
+        unsafe total.withUnsafeMutableBufferPointer { total in
+          guard let b = bias.baseAddress, let e = scratchBuffer.baseAddress,
+            let out = total.baseAddress
+          else { return }
+          for (index, entry) in entries.enumerated() {
+            scratch.scales[index] =
+              unsafe share
+              * Softmax.exponentials(
+                storage.entry(entry), b, count, into: e + index * count)
+          }
+          unsafe Softmax.join(
+            e, stride: count, scales: scratch.scales, heads, count, into: out, fold)
+        }
+      }
+    }
+  }
+}
+
+/// Memory that counting votes uses again and again.
+public struct VoteScratch: Sendable {
+  var exponentials: [Float] = []
+  var scales: [Float] = []
+
+  /// Empty; grows with the first vote.
+  public init() {}
+
+  /// Bytes it holds.
+  public var bytes: Int { (exponentials.capacity + scales.capacity) * 4 }
+
+  mutating func makeRoom(heads: Int, rows: Int) {
+    if exponentials.count < heads * rows {
+      exponentials = Array(repeating: 0, count: heads * rows * 5 / 4)
+    }
+    if scales.count != heads { scales = Array(repeating: 0, count: heads) }
   }
 }

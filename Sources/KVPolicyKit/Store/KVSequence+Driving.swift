@@ -108,11 +108,13 @@ extension KVSequence {
     for owner in policies.policies.indices where policies.policies[owner].scope == .sequence {
       guard policies.policies[owner].cadence.asks(at: moment) else { continue }
       let layers = policies.owner.indices.filter { policies.owner[$0] == owner }
+      guard !layers.isEmpty else { continue }
       plan.removeAll()
       try decide(owner: owner, layers: layers, moment: moment, signals: SignalBuffers())
       carryOut(plan)
       for layer in layers { measure(layer: layer) }
     }
+    notePeak()
     ledger.advance(tokens: moment.tokens, stored: mostRows.reduce(0, +))
     for index in mostRows.indices { mostRows[index] = lanes[index].count }
     length.tokens += moment.tokens

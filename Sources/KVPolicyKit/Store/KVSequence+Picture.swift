@@ -20,12 +20,16 @@ extension KVSequence {
 
   /// The picture of one lane, without its frame.
   public func picture(layer: Int, head: Int, width: Int = 64) -> String {
-    let span = max(1, (length.tokens + max(1, width) - 1) / max(1, width))
-    var kept = [Int](repeating: 0, count: (length.tokens + span - 1) / span)
-    for position in lane(layer, head).positions { kept[Int(position) / span] += 1 }
+    let positions = lane(layer, head).positions
+    // During a chunk or step the lane is ahead of the length.
+    let tokens = max(length.tokens, positions.max().map { Int($0) + 1 } ?? 0)
+    let width = min(max(1, width), max(1, tokens))
+    let span = max(1, (tokens + width - 1) / width)
+    var kept = [Int](repeating: 0, count: (tokens + span - 1) / span)
+    for position in positions { kept[Int(position) / span] += 1 }
     return String(
       kept.enumerated().map { index, count in
-        let size = min(span, length.tokens - index * span)
+        let size = min(span, tokens - index * span)
         return count == size ? "#" : count * 2 >= size ? "+" : count > 0 ? "-" : "."
       })
   }

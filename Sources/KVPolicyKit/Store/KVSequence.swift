@@ -109,6 +109,11 @@ public final class KVSequence {
       laneBytes[index] = bytes
       mostRows[index] = max(mostRows[index], lanes[index].count)
     }
+    notePeak()
+  }
+
+  /// Notes how much memory is in use now, if it never was more.
+  func notePeak() {
     peakResidentBytes = max(peakResidentBytes, residentLaneBytes + ownStateBytes)
   }
 }

@@ -1,47 +1,7 @@
+import KVPolicyKit
+
 extension Kernels {
-  /// `eˣ` per lane, within 2 units in the last place of the true value, or of the subnormal nearest
-  /// to it.
-  ///
-  /// −∞ and everything below −104 give exactly 0, everything above 88.73 gives +∞, and a NaN
-  /// stays one.
-  ///
-  /// `x = n·ln 2 + r` with `|r| ≤ ln 2 / 2`; `eʳ` is its Taylor polynomial of degree 7, whose
-  /// remainder there is below 6·10⁻⁹; the power of two is applied in two factors, so that neither
-  /// of them overflows before the result does.
+  /// `eˣ` per lane: the one that scoring uses.
   @inline(__always)
-  static func exponential(_ x: Float8) -> Float8 {
-    var x = x
-    x.replace(with: Float8(repeating: 89), where: x .> 89)
-    x.replace(with: Float8(repeating: -104), where: x .< -104)
-    // Adding 1.5·2²³ rounds to an integer, which is then in the low bits.
-    let magic: Float = 12_582_912
-    let shifted = x * 1.442_695_04 + magic
-    let n = shifted - magic
-    // ln 2 in two parts; n has at most eight bits and 355/512 nine, so the first product is exact.
-    let r = x - n * 0.693_359_375 + n * 2.121_944_4e-4
-    // Plain products and sums: they stay vectors in every build, and nothing here needs a fused one.
-    var p = r * (1.0 / 5040) + 1.0 / 720
-    p = p * r + 1.0 / 120
-    p = p * r + 1.0 / 24
-    p = p * r + 1.0 / 6
-    p = p * r + 0.5
-    // 1 + (r + r²·p): the largest term last.
-    let exponential = 1 + (r + r * r * p)
-    let integer = bits(shifted) &- SIMD8(repeating: Int32(bitPattern: magic.bitPattern))
-    let half = integer &>> 1
-    return exponential * power(half) * power(integer &- half)
-  }
-
-  /// 2ⁿ for −126 ≤ n ≤ 127.
-  @inline(__always)
-  private static func power(_ n: SIMD8<Int32>) -> Float8 {
-    // Eight 32-bit lanes both; a biased exponent in 1...254 over a zero fraction is a power of two.
-    unsafe unsafeBitCast((n &+ 127) &<< 23, to: Float8.self)
-  }
-
-  @inline(__always)
-  private static func bits(_ x: Float8) -> SIMD8<Int32> {
-    // Eight 32-bit lanes both, and every bit pattern is an integer.
-    unsafe unsafeBitCast(x, to: SIMD8<Int32>.self)
-  }
+  static func exponential(_ x: Float8) -> Float8 { KVPolicyKit.exponential(x) }
 }

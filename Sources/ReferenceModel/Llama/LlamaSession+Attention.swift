@@ -93,7 +93,6 @@ extension LlamaSession {
     let partial = unsafe scratch.partial.room(splits * keyHeads * block)
     unsafe forEachSplit(layer: layer, stride: stride) { head, range in
       let target = unsafe partial + (range.lowerBound / Self.splitRows * keyHeads + head) * block
-      unsafe target.update(repeating: 0, count: block)
       unsafe sequence.withRows(layer: layer, head: head) { rows in
         let range = unsafe range.clamped(to: 0..<rows.count)
         unsafe Kernels.mixValues(

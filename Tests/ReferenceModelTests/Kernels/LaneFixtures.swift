@@ -51,7 +51,7 @@ import KVPolicyKit
       headDimension: headDimension, format: format, isDense: isDense)
   }
 
-  /// Stores a random key and value with the kernel under test's own converse: a plain loop.
+  /// Stores a random key and value, element by element.
   private func fill(slot: Int, from numbers: inout Numbers) {
     let rowBytes = headDimension * format.elementBytes
     let page =

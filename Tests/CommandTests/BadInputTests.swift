@@ -1,0 +1,161 @@
+import Foundation
+import Testing
+
+/// A command line that must fail.
+struct BadInput: CustomTestStringConvertible {
+  let words: [String]
+  let status: Int32
+  let message: String
+  var input: [UInt8] = []
+
+  var testDescription: String { words.joined(separator: " ") }
+
+  /// A command line that is not understood.
+  static func usage(_ line: String, _ message: String) -> BadInput {
+    BadInput(words: words(line), status: 2, message: message)
+  }
+
+  /// A command that fails.
+  static func failure(_ line: String, _ message: String, input: [UInt8] = []) -> BadInput {
+    BadInput(words: words(line), status: 1, message: message, input: input)
+  }
+
+  private static func words(_ line: String) -> [String] {
+    line.split(separator: " ").map { $0 == "''" ? "" : String($0) }
+  }
+}
+
+@Suite("Bad input")
+struct BadInputTests {
+  static let usage: [BadInput] = [
+    .usage("compair", "there is no command 'compair' (did you mean 'compare'?)"),
+    .usage("help trase", "did you mean 'trace'?"),
+    .usage("--version now", "unexpected argument 'now'"),
+    .usage("compare --budgte 3", "did you mean '--budget'?"),
+    .usage("compare --model", "--model needs a value"),
+    .usage("compare --model ''", "--model needs a value"),
+    .usage("compare extra", "unexpected argument 'extra'"),
+    .usage("compare --model @/bytes --budget 0", "--budget cannot be '0'"),
+    .usage("compare --model @/bytes --budget -3", "--budget cannot be '-3'"),
+    .usage("compare --model @/bytes --prompt-tokens 9223372036854775808", "a whole number from 1"),
+    .usage("compare --model @/bytes --decode-tokens many", "--decode-tokens cannot be 'many'"),
+    .usage("compare --model @/bytes --chunk 0", "--chunk cannot be '0'"),
+    .usage("compare --model @/bytes --threads 1e3", "--threads cannot be '1e3'"),
+    .usage("compare --model @/bytes --rows f8", "it must be one of f32, f16"),
+    .usage("compare --model @/bytes --page-rows 12", "it must be 4, 8, 16, 32 or 64"),
+    .usage("compare --model @/bytes --policies full,h20", "did you mean 'h2o'?"),
+    .usage("compare --model @/bytes --policies h2o,h2o", "names 'h2o' twice"),
+    .usage("compare --model @/bytes --policies h2o,,full", "has an empty name"),
+    .usage("compare --model @/bytes --policies snapkv --budget 1", "too small"),
+    .usage("compare --model @/bytes --json a --json b", "--json is given twice"),
+    .usage("compare --model @/bytes --text - --config -", "only one file can be read from"),
+    .usage("compare --model @/bytes --json @/out.json --csv=@/out.json", "write somewhere else"),
+    .usage("compare --model @/bytes --text @/t.txt --json @/./t.txt", "is an input"),
+    .usage("generate --model @/bytes", "--prompt is missing"),
+    .usage("generate --prompt x", "--model is missing"),
+    .usage("generate --model @/bytes --prompt x --max-tokens 0", "--max-tokens cannot be '0'"),
+    .usage("generate --model @/bytes --prompt x --temperature -1", "--temperature cannot be '-1'"),
+    .usage(
+      "generate --model @/bytes --prompt x --temperature nan", "--temperature cannot be 'nan'"),
+    .usage("generate --model @/bytes --prompt x --top-p 0", "--top-p cannot be '0'"),
+    .usage("generate --model @/bytes --prompt x --min-p 2", "--min-p cannot be '2'"),
+    .usage("generate --model @/bytes --prompt x --top-k 0", "--top-k cannot be '0'"),
+    .usage("generate --model @/bytes --prompt x --budget 9", "no effect without --policy"),
+    .usage("generate --model @/bytes --prompt x --system y", "no effect without --chat"),
+    .usage("generate --model @/bytes --prompt x --policy h2o --config f", "exclude each other"),
+    .usage("generate --model @/bytes --prompt x --policy nope", "there is no policy 'nope'"),
+    .usage("trace --model @/plain --tokens @/tokens.json --json @/o", "--prompt-length is missing"),
+    .usage("trace --case @/c.json --model @/plain --json @/o", "exclude each other"),
+    .usage("trace --root x --model @/plain --json @/o", "no effect without --case"),
+    .usage(
+      "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/tova.json",
+      "--json is missing"),
+    .usage(
+      "trace --model @/plain --tokens @/tokens.json --prompt-length 0 --config @/tova.json --json o",
+      "--prompt-length cannot be '0'"),
+    .usage("tokenize --model @/bytes --special maybe", "it must be one of yes, no"),
+    .usage("policies nope", "there is no policy 'nope'"),
+    .usage("policies h2o tova", "unexpected argument 'tova'"),
+    .usage("inspect --json", "--model is missing"),
+  ]
+
+  static let failures: [BadInput] = [
+    .failure("", "no model found: run Scripts/fetch_model.sh, or give one with --model"),
+    .failure("inspect --model @/none", "none"),
+    .failure("inspect --model @/poisoned", "model.norm.weight"),
+    .failure("compare --model @/plain", "tokenizer"),
+    .failure("compare --model @/bytes --text @/t.txt", "the text has 5 tokens"),
+    .failure("compare --model @/bytes", "more than the model's context of 160"),
+    .failure("compare --model @/bytes --text @/none.txt", "No such file"),
+    .failure("compare --model @/bytes --text @/bytes", "Is a directory"),
+    .failure("compare --model @/bytes --text -", "is not UTF-8", input: [0xFF, 0xFE]),
+    .failure("compare --model @/bytes --config @/t.txt", "not a policy configuration"),
+    .failure("compare --model @/bytes --config @/typo.json", "did you mean 'capacity'?"),
+    .failure("compare --model @/none --json @/no/where.json", "cannot write"),
+    .failure("compare --model @/none --csv @/plain", "Is a directory"),
+    .failure("generate --model @/bytes --prompt ''", "the prompt is empty"),
+    .failure("generate --model @/bytes --prompt -", "the prompt is empty", input: [10]),
+    .failure("generate --model @/bytes --prompt -", "is not UTF-8", input: [0xC3]),
+    .failure(
+      "generate --model @/bytes --prompt -", "the model's context is 160",
+      input: Array(repeating: 65, count: 161)),
+    .failure("generate --model @/bytes --prompt x --chat", "no chat template"),
+    .failure("generate --model @/plain --prompt x", "tokenizer"),
+    .failure(
+      "trace --model @/plain --tokens @/tokens.json --prompt-length 49 --config @/tova.json --json @/o",
+      "does not fit a text of 48"),
+    .failure(
+      "trace --model @/plain --tokens @/tova.json --prompt-length 9 --config @/tova.json --json @/o",
+      "array of tokens"),
+    .failure(
+      "trace --model @/plain --tokens - --prompt-length 1 --config @/tova.json --json @/o",
+      "token 64 is not in the vocabulary", input: Array("[64]".utf8)),
+    .failure(
+      "trace --model @/plain --tokens - --prompt-length 1 --config @/tova.json --json @/o",
+      "array of tokens", input: Array("[1.5]".utf8)),
+    .failure(
+      "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/typo.json --json @/o",
+      "did you mean 'capacity'?"),
+    .failure("trace --case @/none.json --json @/o", "No such file"),
+    .failure("trace --case @/null.json --root @/ --json @/o", "it has no \"config\" to run"),
+    .failure("trace --case @/long.json --root @/ --json @/o", "\"prompt_length\" must be"),
+    .failure("trace --case - --json @/o", "a case must be a JSON object", input: Array("[]".utf8)),
+    .failure("trace --case - --json @/o", "not valid JSON", input: Array("{".utf8)),
+    .failure("trace --case - --json @/o", "\"model\" must be", input: Array("{}".utf8)),
+    .failure("tokenize --model @/bytes", "line 1: it is not JSON", input: Array("text\n".utf8)),
+    .failure("tokenize --model @/bytes", "line 1: it is not UTF-8", input: [34, 0xFF, 34]),
+    .failure(
+      "tokenize --model @/bytes", "line 1: it must be a JSON string", input: Array("[1]".utf8)),
+    .failure(
+      "tokenize --model @/bytes --decode", "line 1: token 257 is not in the vocabulary",
+      input: Array("[257]".utf8)),
+    .failure(
+      "tokenize --model @/bytes --decode", "array of whole numbers", input: Array("[1e300]".utf8)),
+  ]
+
+  private func check(_ bad: BadInput) throws {
+    let workshop = try Workshop()
+    try workshop.write("t.txt", "Hello")
+    try workshop.write("typo.json", #"{"policy": "tova", "capasity": 8}"#)
+    let tokens = #""model": "plain", "tokens": [1, 2, 3]"#
+    try workshop.write("null.json", "{\(tokens), \"prompt_length\": 2, \"config\": null}")
+    try workshop.write("long.json", "{\(tokens), \"prompt_length\": 4, \"config\": null}")
+    if bad.words.contains("@/poisoned") {
+      try TinyModel.write(at: workshop.folder + "/poisoned", poison: true)
+    }
+    let before = workshop.names
+    let outcome = workshop.run(bad.words, input: bad.input)
+    #expect(outcome.status == bad.status, "\(outcome.errors)")
+    #expect(outcome.errors.contains(bad.message), "\(outcome.errors)")
+    #expect(outcome.errors.hasPrefix("kvpolicy: "))
+    #expect(outcome.output.isEmpty)
+    #expect(workshop.names == before, "an output file was left behind")
+    #expect(try workshop.read("t.txt") == "Hello")
+  }
+
+  @Test("what is not understood ends with status 2 and says why", arguments: usage)
+  func usageErrors(_ bad: BadInput) throws { try check(bad) }
+
+  @Test("what cannot be done ends with status 1 and says why", arguments: failures)
+  func failingCommands(_ bad: BadInput) throws { try check(bad) }
+}

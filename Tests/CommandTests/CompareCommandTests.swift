@@ -1,0 +1,167 @@
+import Foundation
+import KVPolicyKit
+import Testing
+
+@Suite("kvpolicy compare")
+struct CompareCommandTests {
+  private static let small = [
+    "--prompt-tokens", "40", "--decode-tokens", "24", "--budget", "16", "--threads", "1",
+  ]
+
+  /// The parts of the JSON that the tests look at.
+  private struct Report: Decodable {
+    struct Policy: Decodable {
+      let label: String
+      let configuration: JSONValue
+      let rowsPerLaneMost: Int
+      let meanDivergence: Double
+      let topAgreement: Double
+      let footprint: Double
+    }
+    let model: String
+    let promptTokens: Int
+    let policies: [Policy]
+  }
+
+  private func report(_ text: String) throws -> Report {
+    try JSONDecoder().decode(Report.self, from: Data(text.utf8))
+  }
+
+  @Test("the standard policies each get a row, and keep what the budget allows")
+  func standard() throws {
+    let workshop = try Workshop()
+    let outcome = workshop.run(
+      ["compare", "--model", "@/bytes", "--json", "@/out.json", "--csv", "@/out.csv"]
+        + CompareCommandTests.small)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.isEmpty, "quiet where nobody watches")
+    let report = try report(workshop.read("out.json"))
+    #expect(report.model == "bytes" && report.promptTokens == 40)
+    #expect(report.policies.map(\.label) == ["full", "streamingllm", "h2o", "snapkv", "morphkv"])
+    // SnapKV chooses once and keeps what is generated; MorphKV keeps the current token besides.
+    #expect(report.policies.map(\.rowsPerLaneMost) == [64, 16, 16, 16 + 24, 16 + 1])
+    #expect(report.policies[0].meanDivergence == 0 && report.policies[0].topAgreement == 1)
+    #expect(report.policies[0].footprint == 1)
+    for policy in report.policies.dropFirst() {
+      #expect(policy.meanDivergence > 0 && policy.footprint < 1)
+      #expect(outcome.output.contains("\n\(policy.label) "))
+    }
+    #expect(try workshop.read("out.csv").split(separator: "\n").count == 6)
+    #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 120 })
+  }
+
+  @Test("without arguments the model at hand is compared; with flags alone too")
+  func atHand() throws {
+    let workshop = try Workshop()
+    let environment = ["KVPOLICY_MODEL": workshop.byteModel]
+    let bare = workshop.run([], environment: environment)
+    #expect(bare.status == 1 && bare.errors.contains("context of 160"), "it opened that model")
+    let flags = workshop.run(CompareCommandTests.small + ["--json", "-"], environment: environment)
+    #expect(flags.status == 0, "\(flags.errors)")
+    #expect(try report(flags.output).policies.count == 5)
+  }
+
+  @Test("the first model of the folder Models is at hand")
+  func models() throws {
+    let workshop = try Workshop()
+    try FileManager.default.createDirectory(
+      atPath: workshop.folder + "/Models", withIntermediateDirectories: true)
+    for name in ["b.gguf", "a.gguf", "0.txt"] { try workshop.write("Models/" + name, "no model") }
+    let outcome = workshop.run([])
+    #expect(outcome.status == 1 && outcome.errors.contains("Models/a.gguf"), "\(outcome.errors)")
+  }
+
+  @Test("configurations come after the named policies, under their files' names")
+  func configurations() throws {
+    let workshop = try Workshop()
+    try workshop.write("h2o.json", #"{"policy": "h2o", "heavy": 3, "recent": 5}"#)
+    let outcome = workshop.run(
+      [
+        "compare", "--model", "@/bytes", "--policies", "h2o", "--config", "@/tova.json",
+        "--config", "@/h2o.json", "--json", "-",
+      ] + CompareCommandTests.small)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let policies = try report(outcome.output).policies
+    #expect(policies.map(\.label) == ["h2o", "tova", "h2o-2"])
+    #expect(policies.map(\.rowsPerLaneMost) == [16, 8, 8])
+    #expect(policies[1].configuration == ["policy": "tova", "capacity": 8])
+  }
+
+  @Test("a text can come from standard input, and CSV can go to standard output")
+  func streams() throws {
+    let workshop = try Workshop()
+    let words = [
+      "compare", "--model", "@/bytes", "--text", "-", "--policies", "full", "--csv", "-",
+    ]
+    let outcome = workshop.run(
+      words + CompareCommandTests.small, input: Array(String(repeating: "abcd", count: 16).utf8))
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.hasPrefix("label,configuration,rowsPerLaneLeast,"))
+  }
+
+  @Test("a person sees a bar that is taken away at the end")
+  func bar() throws {
+    let workshop = try Workshop()
+    let outcome = workshop.run(
+      ["compare", "--model", "@/bytes", "--policies", "h2o"] + CompareCommandTests.small,
+      interactive: true)
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.contains("[###############.........] 2/2 h2o 40/64"))
+    #expect(outcome.errors.hasSuffix(" \r") && !outcome.errors.contains("\n"))
+  }
+
+  @Test("files are written although nobody reads the table")
+  func closedOutput() throws {
+    let workshop = try Workshop()
+    let outcome = workshop.run(
+      ["compare", "--model", "@/bytes", "--policies", "full", "--json", "@/out.json"]
+        + CompareCommandTests.small, closesAfter: 0)
+    #expect(outcome.status == 0 && outcome.errors.isEmpty)
+    #expect(try report(workshop.read("out.json")).policies.count == 1)
+  }
+
+  @Test("a policy of one's own is compared like the others")
+  func ownPolicy() throws {
+    let workshop = try Workshop()
+    let outcome = workshop.run(
+      ["compare", "--model", "@/bytes", "--policies", "last", "--json", "-"]
+        + CompareCommandTests.small, registry: PolicyRegistry([Everything.self, Last.self]))
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try report(outcome.output).policies.map(\.rowsPerLaneMost) == [16])
+  }
+}
+
+/// Keeps everything under the name that the reference has.
+private struct Everything: KVCachePolicy {
+  static let name = "full"
+  static let summary = "keeps everything"
+  static let source = "a test"
+  init(_ settings: inout Settings) throws(PolicyError) {}
+  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  var cadence: Cadence { .never }
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
+}
+
+/// Keeps the last rows.
+private struct Last: KVCachePolicy {
+  static let name = "last"
+  static let summary = "keeps the last"
+  static let source = "a test"
+  let rows: Int
+
+  init(_ settings: inout Settings) throws(PolicyError) {
+    rows = try settings.integer("rows", default: 4, atLeast: 1, "rows kept")
+  }
+
+  static func settings(budget rows: Int) -> [String: JSONValue] { ["rows": .number(Double(rows))] }
+
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    for layer in cache.layers {
+      for head in 0..<cache.shape.keyHeads {
+        let lane = cache.lane(layer: layer, head: head)
+        let horizon = lane.length.tokens - rows
+        plan.drop((0..<lane.count).filter { Int(lane.positions[$0]) < horizon }, of: lane.id)
+      }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+
+@testable import KVPolicyCommand
+
+/// The help pages are kept as files. To renew them after a change:
+/// `KVPOLICY_UPDATE_SNAPSHOTS=1 swift test --filter HelpTests`.
+@Suite("Help")
+struct HelpTests {
+  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("Snapshots")
+
+  private func check(_ text: String, against name: String) throws {
+    let file = HelpTests.folder.appendingPathComponent(name + ".txt")
+    if ProcessInfo.processInfo.environment["KVPOLICY_UPDATE_SNAPSHOTS"] == "1" {
+      try Data(text.utf8).write(to: file)
+    }
+    #expect(text == String(decoding: try Data(contentsOf: file), as: UTF8.self))
+  }
+
+  @Test(
+    "every command has the help page on file",
+    arguments: KVPolicyTool.commands.map { $0.syntax.name })
+  func pages(_ name: String) throws {
+    let workshop = try Workshop()
+    let asked = workshop.run([name, "--help"])
+    #expect(asked.status == 0 && asked.errors.isEmpty)
+    try check(asked.output, against: name)
+    #expect(workshop.run(["help", name]).output == asked.output)
+    #expect(workshop.run([name, "-h"]).output == asked.output)
+  }
+
+  @Test("the overview names every command and is the same by all its names")
+  func overview() throws {
+    let workshop = try Workshop()
+    let outcome = workshop.run(["--help"])
+    #expect(outcome.status == 0)
+    try check(outcome.output, against: "overview")
+    #expect(workshop.run(["help"]).output == outcome.output)
+    for command in KVPolicyTool.commands {
+      #expect(outcome.output.contains("\n  \(command.syntax.name) "))
+    }
+  }
+
+  @Test("no line of help is wider than 110 columns")
+  func width() {
+    let pages = KVPolicyTool.commands.map { $0.syntax.help } + [KVPolicyTool.overview]
+    for line in pages.joined().split(separator: "\n") { #expect(line.count <= 110, "\(line)") }
+  }
+
+  @Test("the version is printed")
+  func version() throws {
+    let outcome = try Workshop().run(["--version"])
+    #expect(outcome.status == 0)
+    #expect(outcome.output == "kvpolicy \(KVPolicyTool.version)\n")
+  }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import KVPolicyKit
+import Testing
+
+@Suite("kvpolicy inspect and policies")
+struct InspectCommandTests {
+  @Test("a model's sizes, tokenizer and cache bytes are shown")
+  func text() throws {
+    let outcome = try Workshop().run(["inspect", "--model", "@/bytes"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("\ntokenizer      gpt2, 257 tokens, 1 special\n"))
+    // 2 (key and value) × 2 layers × 2 key heads × 4 elements × 4 bytes
+    #expect(outcome.output.contains("128 bytes per token as f32, 64 as f16"))
+  }
+
+  @Test("as JSON it names every tensor, and a missing tokenizer is null")
+  func json() throws {
+    let outcome = try Workshop().run(["inspect", "--model", "@/plain", "--json"])
+    let page = try JSONValue.parse(outcome.output)
+    guard case .object(let members) = page, case .array(let tensors)? = members["tensors"] else {
+      Issue.record("the page is no object with tensors")
+      return
+    }
+    #expect(tensors.count == 3 + 9 * TinyModel.shape.layers)
+    #expect(members["tokenizer"] == .null)
+    #expect(members["bytesPerToken"] == ["f32": 128, "f16": 64])
+    #expect(members["vocabulary"] == .number(Double(TinyModel.plainVocabulary)))
+  }
+
+  @Test("every policy's printed configuration is one that runs")
+  func defaults() throws {
+    let workshop = try Workshop()
+    let list = workshop.run(["policies", "--json"])
+    guard case .array(let pages) = try JSONValue.parse(list.output) else {
+      Issue.record("the list is no array")
+      return
+    }
+    #expect(pages.count >= 5)
+    for case .object(let page) in pages {
+      guard case .string(let name)? = page["name"], let configuration = page["configuration"] else {
+        Issue.record("a policy without name or configuration")
+        continue
+      }
+      let text = workshop.run(["policies", name]).output
+      let line = text.split(separator: "\n").last.map(String.init) ?? ""
+      #expect(try JSONValue.parse(line) == configuration)
+      try workshop.write("policy.json", line)
+      let outcome = workshop.run([
+        "trace", "--model", "@/plain", "--tokens", "@/tokens.json", "--prompt-length", "40",
+        "--config", "@/policy.json", "--json", "-",
+      ])
+      #expect(outcome.status == 0, "\(name): \(outcome.errors)")
+    }
+  }
+}

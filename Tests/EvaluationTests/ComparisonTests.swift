@@ -1,0 +1,107 @@
+import Foundation
+import KVPolicyKit
+import Policies
+import ReferenceModel
+import Testing
+
+@testable import Evaluation
+
+@Suite("Comparison on a small model")
+struct ComparisonTests {
+  private let model: LlamaModel
+
+  init() throws {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("Fixtures/oracle/models/llama").path
+    model = LlamaModel(try ModelFiles.open(folder), threads: 1)
+  }
+
+  /// Tokens without a period shorter than the text.
+  private let tokens = (0..<80).map { $0 * $0 * 7 % 61 }
+
+  private func comparison() -> Comparison {
+    var comparison = Comparison(model: model, registry: .all)
+    (comparison.promptTokens, comparison.decodeTokens) = (48, 32)
+    comparison.store = StoreConfiguration(format: .f32)
+    return comparison
+  }
+
+  @Test("a policy that keeps all the text is full attention by every measure")
+  func roomy() throws {
+    let roomy = PolicyConfiguration("h2o", ["heavy": 100, "recent": 100])
+    let report = try comparison().run(
+      [.init(PolicyConfiguration("full")), .init(roomy)], tokens: tokens)
+    let (full, h2o) = (report.policies[0], report.policies[1])
+    #expect(h2o.perplexity == full.perplexity)
+    #expect(h2o.meanDivergence == 0 && h2o.topAgreement == 1 && h2o.footprint == 1)
+    #expect(h2o.rowsPerLaneLeast == 80 && full.rowsPerLaneMost == 80)
+    #expect(h2o.policyStateBytes > 0 && full.policyStateBytes == 0)
+    #expect(h2o.saving < 0, "its columns cost memory, and that is shown")
+  }
+
+  @Test("perplexity and divergence are those that the logits of two traces give")
+  func againstTraces() throws {
+    let tova = PolicyConfiguration("tova", ["capacity": 12])
+    let report = try comparison().run([.init(tova)], tokens: tokens)
+    let (full, other) = (try trace(PolicyConfiguration("full")), try trace(tova))
+    var fidelity = Fidelity()
+    for step in 0...32 {
+      let (mine, theirs) = (row(full, step), row(other, step))
+      if step < 32 { fidelity.predict(tokens[48 + step], from: theirs.span) }
+      if step > 0 { fidelity.compare(mine.span, with: theirs.span) }
+    }
+    #expect(report.policies.count == 1)
+    #expect(report.policies[0].perplexity == fidelity.perplexity)
+    #expect(report.policies[0].meanDivergence == fidelity.meanDivergence)
+    #expect(report.policies[0].topAgreement == fidelity.topAgreement)
+    #expect(report.policies[0].meanDivergence > 0)
+  }
+
+  private func trace(_ configuration: PolicyConfiguration) throws -> Trace {
+    let store = try PagedKVStore(
+      shape: model.shape, configuration: StoreConfiguration(format: .f32))
+    let sequence = store.makeSequence(
+      try configuration.makePolicies(.all, shape: model.shape))
+    return try Trace(model.makeSession(sequence), tokens: tokens, promptLength: 48)
+  }
+
+  private func row(_ trace: Trace, _ step: Int) -> [Float] {
+    Array(trace.logits[step * trace.vocabulary..<(step + 1) * trace.vocabulary])
+  }
+
+  @Test("full attention runs once, first, also where it is not asked for")
+  func progress() throws {
+    var labels: [String] = []
+    let entries = ["tova", "full", "h2o"].map { Comparison.Entry(PolicyConfiguration($0)) }
+    let report = try comparison().run(entries, tokens: tokens) { progress in
+      #expect(progress.runs == 3 && progress.totalTokens == 80)
+      if labels.last != progress.label { labels.append(progress.label) }
+    }
+    #expect(labels == ["full", "tova", "h2o"])
+    #expect(report.policies.map(\.label) == ["tova", "full", "h2o"])
+  }
+
+  @Test("a mistake is found before anything runs")
+  func mistakes() {
+    let entry = Comparison.Entry(PolicyConfiguration("tova", ["capacity": 0]))
+    #expect(throws: PolicyError.self) {
+      try comparison().run([entry], tokens: tokens) { _ in Issue.record("it ran") }
+    }
+    #expect(throws: ModelError.self) {
+      try comparison().run([], tokens: Array(tokens.prefix(79))) { _ in Issue.record("it ran") }
+    }
+  }
+
+  @Test("a configuration is written as it is read")
+  func configurations() throws {
+    let text =
+      #"{"capacity":9,"layers":{"0-1":{"policy":"full"},"2":{"capacity":4}},"policy":"tova"}"#
+    let configuration = try PolicyConfiguration(parsing: text)
+    #expect(try PolicyConfiguration(configuration.value) == configuration)
+  }
+
+  @Test("the built-in story is long enough for the standard sizes at a token per word")
+  func story() {
+    #expect(BuiltInText.story.split(separator: " ").count >= 768 + 256)
+  }
+}

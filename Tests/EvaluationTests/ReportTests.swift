@@ -1,0 +1,100 @@
+import Foundation
+import KVPolicyKit
+import Testing
+
+@testable import Evaluation
+
+@Suite("Reports")
+struct ReportTests {
+  /// A report with round numbers, one label that CSV must quote, and one number that is not finite.
+  private func report() -> ComparisonReport {
+    var full = measurement("full")
+    full.rowsPerLaneLeast = 1024
+    full.rowsPerLaneMost = 1024
+    var ragged = measurement("my, \"own\"")
+    (ragged.saving, ragged.footprint) = (0.75, 0.6875)
+    (ragged.residentBytes, ragged.peakResidentBytes) = (6 << 20, 500)
+    (ragged.meanDivergence, ragged.topAgreement) = (0.1128, 0.828)
+    ragged.perplexity = .infinity
+    return ComparisonReport(
+      model: "tiny.gguf", text: "built-in", promptTokens: 768, decodeTokens: 256, chunk: 512,
+      rowFormat: .f16, pageRows: 16, threads: 1, layers: 30, keyHeads: 3,
+      policies: [full, ragged])
+  }
+
+  private func measurement(_ label: String) -> PolicyMeasurement {
+    PolicyMeasurement(
+      label: label, configuration: ["policy": "full"], rowsPerLaneLeast: 240,
+      rowsPerLaneMost: 256, rowsPerLaneMean: 250.5, residentBytes: 24 << 20,
+      peakResidentBytes: 24 << 20, policyStateBytes: 0, saving: 0, peakSaving: 0, footprint: 1,
+      peakFootprint: 1, perplexity: 19.24, meanDivergence: 0, topAgreement: 1, promptSeconds: 8,
+      decodeSeconds: 4, promptHookShare: 0, decodeHookShare: 0.002, promptTokensPerSecond: 96,
+      decodeTokensPerSecond: 64)
+  }
+
+  @Test("the table has a line per policy under its conditions, within 120 columns")
+  func table() {
+    let lines = report().table.split(separator: "\n", omittingEmptySubsequences: false)
+    let golden = """
+      tiny.gguf, built-in text: 768 prompt tokens in chunks of 512, 256 forced tokens
+      30 layers x 3 key heads, f16 rows, 16 rows a page, 1 thread
+
+      policy     rows/lane  resident      peak  saved  footprint  perplexity      KL   top-1  hooks  prompt/s  decode/s
+      full            1024  24.0 MiB  24.0 MiB   0.0%     100.0%       19.24       0  100.0%   0.2%      96.0      64.0
+      my, "own"    240-256   6.0 MiB     500 B  75.0%      68.8%         inf  0.1128   82.8%   0.2%      96.0      64.0
+      """
+    #expect(lines.prefix(6).joined(separator: "\n") == golden)
+    #expect(lines.allSatisfy { $0.count <= 120 })
+  }
+
+  @Test("JSON gives back what went in, also what is not finite")
+  func json() throws {
+    let text = try report().json()
+    #expect(text.contains("\"perplexity\" : \"inf\""))
+    #expect(try ComparisonReport(json: text) == report())
+  }
+
+  @Test("JSON and CSV name the same properties")
+  func names() throws {
+    guard case .object(let members) = try JSONValue.parse(report().json()),
+      case .array(let policies)? = members["policies"], case .object(let policy)? = policies.first
+    else {
+      Issue.record("the report is no object with policies")
+      return
+    }
+    let header = report().csv.split(separator: "\n").first.map(String.init) ?? ""
+    #expect(Set(header.split(separator: ",").map(String.init)) == Set(policy.keys))
+  }
+
+  @Test("CSV quotes what needs it")
+  func csv() {
+    let lines = report().csv.split(separator: "\n")
+    #expect(lines.count == 3)
+    #expect(lines[1].hasPrefix("full,\"{\"\"policy\"\":\"\"full\"\"}\",1024,1024,250.5,"))
+    #expect(lines[2].hasPrefix("\"my, \"\"own\"\"\","))
+  }
+
+  @Test(
+    "bytes are in the largest unit that leaves at least one",
+    arguments: [
+      (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (102_400, "100 KiB"), (3 << 29, "1.5 GiB"),
+      (-2048, "-2.0 KiB"),
+    ])
+  func bytes(_ count: Int, _ text: String) { #expect(Quantities.bytes(count) == text) }
+
+  @Test(
+    "numbers keep the digits that matter",
+    arguments: [
+      (0, "0"), (0.0001234, "1e-04"), (0.1128, "0.1128"), (19.24, "19.24"), (1234.5, "1234.50"),
+      (1e6, "1.00e+06"), (Double.infinity, "inf"),
+    ])
+  func significant(_ value: Double, _ text: String) {
+    #expect(Quantities.significant(value) == text)
+  }
+
+  @Test("no saving is never minus nothing")
+  func percent() {
+    #expect(Quantities.percent(-0.0001) == "0.0%")
+    #expect(Quantities.percent(-0.25) == "-25.0%")
+  }
+}

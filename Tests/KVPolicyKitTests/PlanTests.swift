@@ -1,0 +1,225 @@
+import KVPolicyKit
+import KVPolicyTesting
+import Testing
+
+private let first = LaneID(layer: 0, head: 0)
+private let second = LaneID(layer: 0, head: 1)
+
+private func planned(_ body: (inout CachePlan) -> Void) -> CachePlan {
+  var plan = CachePlan()
+  body(&plan)
+  return plan
+}
+
+/// A plan that must be refused for ten rows per lane, and why.
+struct BadPlan: Sendable, CustomTestStringConvertible {
+  let plan: CachePlan
+  let reason: String
+  var testDescription: String { reason }
+
+  static let all = [
+    BadPlan(plan: planned { $0.drop([3, 10], of: first) }, reason: "names row 10 of 10"),
+    BadPlan(plan: planned { $0.drop([-1], of: first) }, reason: "names row -1 of 10"),
+    BadPlan(plan: planned { $0.drop([3, 3], of: first) }, reason: "names row 3 twice"),
+    BadPlan(plan: planned { $0.keep([3, 3], of: first) }, reason: "names row 3 twice"),
+    BadPlan(plan: planned { $0.keep([0, 99], of: first) }, reason: "names row 99 of 10"),
+    BadPlan(plan: planned { $0.drop(10, of: first) }, reason: "drops row 10 of 10"),
+    BadPlan(plan: planned { $0.drop(-1, of: first) }, reason: "drops row -1 of 10"),
+    BadPlan(plan: planned { $0.drop(0..<10, of: first) }, reason: "drops every row"),
+    BadPlan(plan: planned { $0.keep([], of: first) }, reason: "keeps no row"),
+    BadPlan(
+      plan: planned { $0.drop(0, of: LaneID(layer: 2, head: 0)) }, reason: "was not asked about"),
+    BadPlan(
+      plan: planned { $0.drop(0, of: LaneID(layer: 0, head: 2)) }, reason: "was not asked about"),
+    BadPlan(
+      plan: planned { $0.drop(0, of: LaneID(layer: -1, head: 0)) }, reason: "was not asked about"),
+    BadPlan(
+      plan: planned {
+        $0.drop([1, 2], of: first)
+        $0.keep([1, 2], of: first)
+      }, reason: "edited twice"),
+    BadPlan(
+      plan: planned {
+        $0.drop(9, of: first)
+        $0.drop(9, of: first)
+      }, reason: "edited twice"),
+    BadPlan(
+      plan: planned {
+        $0.drop(9, of: first)
+        $0.drop([9, 8], of: first)
+      }, reason: "edited twice"),
+    BadPlan(
+      plan: planned {
+        $0.keep([9], of: second)
+        $0.drop(9, of: second)
+      }, reason: "edited twice"),
+    BadPlan(
+      plan: planned {
+        $0.drop(1, of: first)
+        $0.drop(1, of: second)
+        $0.drop(1, of: LaneID(layer: 1, head: 0))
+        $0.drop(1, of: first)
+      }, reason: "edited twice"),
+    BadPlan(
+      plan: planned { $0.attend([1], head: 0, of: first) }, reason: "needs phase beforeOutput"),
+    BadPlan(plan: planned { $0.place(Array(0..<10), of: first) }, reason: "position rule placed"),
+  ]
+}
+
+@Suite("A plan") struct PlanTests {
+  @Test(
+    "that contradicts the cache is refused with its reason, and changes nothing",
+    arguments: BadPlan.all)
+  func refused(_ bad: BadPlan) throws {
+    let engine = try paintedEngine(.small)
+    try engine.read(10)
+    let (rows, statistics) = (engine.rows, engine.sequence.statistics)
+    do throws(StoreError) {
+      try engine.sequence.apply(bad.plan)
+      Issue.record("it was carried out")
+    } catch {
+      #expect(error.description.contains(bad.reason), "\(error)")
+    }
+    #expect(engine.rows == rows)
+    #expect(engine.sequence.statistics == statistics)
+    #expect(engine.sequence.checkInvariants() == nil)
+  }
+
+  @Test("is carried out whole or not at all: one bad edit spoils the others")
+  func wholeOrNothing() throws {
+    let engine = try paintedEngine(.small)
+    try engine.read(10)
+    let rows = engine.rows
+    #expect(throws: StoreError.self) {
+      try engine.sequence.apply(
+        planned {
+          $0.keep([1, 2], of: first)
+          $0.drop([10], of: second)
+        })
+    }
+    #expect(engine.rows == rows)
+  }
+
+  @Test("with random rows is either refused or carried out, and never breaks the store")
+  func random() throws {
+    var numbers = SeededNumbers(seed: 4)
+    let engine = try paintedEngine(.small, rule: .placed)
+    var refused = 0
+    for _ in 0..<400 {
+      try engine.step()
+      var plan = CachePlan()
+      for _ in 0..<Int.random(in: 1...3, using: &numbers) {
+        let lane = LaneID(
+          layer: Int.random(in: 0...32, using: &numbers) / 16,
+          head: Int.random(in: 0...32, using: &numbers) / 16)
+        let rows = (0..<Int.random(in: 0...3, using: &numbers)).map { _ in
+          Int.random(in: -1...12, using: &numbers)
+        }
+        switch Int.random(in: 0..<5, using: &numbers) {
+        case 0: plan.drop(rows, of: lane)
+        case 1: plan.keep(Set(rows), of: lane)
+        case 2: plan.place(rows, of: lane)
+        default: plan.drop(rows.first ?? 0, of: lane)
+        }
+      }
+      let (before, length) = (engine.rows, engine.sequence.length)
+      do throws(StoreError) {
+        try engine.sequence.apply(plan)
+      } catch {
+        refused += 1
+        #expect(engine.rows == before)
+      }
+      #expect(engine.sequence.length == length)
+      #expect(engine.sequence.checkInvariants() == nil, "\(plan)")
+    }
+    #expect(refused > 50 && refused < 350)
+  }
+
+  @Test("that drops and places at once counts rows as they were when it was made")
+  func dropAndPlace() throws {
+    let engine = try paintedEngine(rule: .placed)
+    try engine.read(10)
+    try engine.edit {
+      $0.drop([2, 7, 9], of: $1)
+      $0.place((0..<10).map { 100 + $0 }, of: $1)
+    }
+    #expect(engine.sequence.checkInvariants() == nil)
+    let places = engine.rows[0].map { [$0.position, $0.place ?? -1] }.sorted { $0[0] < $1[0] }
+    #expect(places == [0, 1, 3, 4, 5, 6, 8].map { [$0, 100 + $0] })
+    try engine.step()
+    #expect(engine.rows[0].last?.place == 109)
+  }
+
+  @Test("may only be about the layer that was asked about")
+  func otherLayer() throws {
+    let engine = try PlainEngine(
+      .random(shape: .small, seed: 1),
+      policy: Scripted { _, plan in plan.drop(0, of: LaneID(layer: 1, head: 0)) })
+    #expect(
+      throws: StoreError.badPlan(
+        lane: LaneID(layer: 1, head: 0), reason: "the policy was not asked about this lane")
+    ) {
+      try engine.read(4)
+    }
+  }
+
+  @Test("of scope sequence edits all layers at once, after the last")
+  func sequenceScope() throws {
+    var policy = Scripted { cache, plan in
+      for layer in cache.layers {
+        for head in 0..<cache.shape.keyHeads {
+          let lane = cache.lane(layer: layer, head: head)
+          plan.keep(lane.rowsByPosition().suffix(3 + layer * 2 + head), of: lane.id)
+        }
+      }
+    }
+    policy.scope = .sequence
+    let engine = try PlainEngine(.random(shape: .small, seed: 1), policy: policy)
+    try engine.read(20, chunk: 6)
+    try engine.step(4)
+    #expect(engine.keptNow.map(\.count) == [3, 4, 5, 6])
+    #expect(engine.keptNow.allSatisfy { $0 == Array(24 - $0.count..<24) })
+    #expect(engine.sequence.statistics.longestLane == 6)
+    #expect(engine.sequence.statistics.shortestLane == 3)
+    #expect(engine.sequence.checkInvariants() == nil)
+  }
+
+  @Test("before the output hides what it forgets from the output; after it does not")
+  func phases() throws {
+    // All weight is on the newest three rows alike, so the output tells which of them were read.
+    func output(_ phase: Phase) throws -> Float? {
+      var policy = Scripted { cache, plan in
+        let lane = cache.lane(layer: 0, head: 0)
+        if case .step = cache.moment { plan.keep(lane.rowsByPosition().suffix(2), of: lane.id) }
+      }
+      policy.phase = phase
+      let engine = try PlainEngine(.weights { $0 - $1 < 3 ? 1 : 0 }, policy: policy)
+      try engine.read(10)
+      try engine.step()
+      return engine.outputs.last?.first
+    }
+    // A value's first element is its position.
+    #expect(try output(.beforeOutput) == 9.5)
+    #expect(try output(.afterOutput) == 9)
+  }
+
+  @Test("can let each query head read its own rows, those being forgotten included")
+  func attend() throws {
+    let shape = CacheShape(layers: 1, keyHeads: 1, queryHeads: 2, headDimension: 2)
+    var policy = Scripted { cache, plan in
+      let lane = cache.lane(layer: 0, head: 0)
+      guard case .step = cache.moment else { return }
+      plan.keep([4, 5], of: lane.id)
+      plan.attend([0, 5], head: 1, of: lane.id)
+    }
+    policy.phase = .beforeOutput
+    var source = SyntheticAttention.random(shape: shape, seed: 1)
+    source.logit = { _, _, _, _ in 0 }
+    source.value = { _, _, position in [Float(position), 1] }
+    let engine = try PlainEngine(source, policy: policy)
+    try engine.read(5)
+    try engine.step()
+    #expect(engine.outputs.last == [4.5, 1, 2.5, 1])
+    #expect(engine.keptNow == [[4, 5]])
+  }
+}

@@ -1,0 +1,62 @@
+import KVPolicyKit
+import KVPolicyTesting
+import Policies
+import Testing
+
+/// A prompt in which one token draws most of the attention.
+private let hitter: @Sendable (Int, Int) -> Double = { _, key in key == 4 ? 1 : 0.1 }
+
+@Suite("In pictures") struct PolicyPictureTests {
+  @Test("the full cache keeps everything")
+  func full() throws {
+    #expect(try picture(of: FullCache([:]), prompt: 8, steps: 4) == "############")
+  }
+
+  @Test("StreamingLLM keeps the first and the last")
+  func streaming() throws {
+    let policy = try StreamingLLM(["sinks": 2, "recent": 3])
+    #expect(try picture(of: policy, prompt: 12) == "##.......###")
+    #expect(try picture(of: policy, prompt: 8, steps: 4) == "##.......###")
+  }
+
+  @Test("H2O keeps the heavy hitter")
+  func heavyHitter() throws {
+    let policy = try H2O(["heavy": 1, "recent": 3, "score": "average"])
+    #expect(try picture(of: policy, prompt: 12, attention: hitter) == "....#....###")
+    #expect(try picture(of: policy, prompt: 8, steps: 4, attention: hitter) == "....#....###")
+  }
+
+  @Test("H2O's plain sum favours early tokens; the average does not")
+  func earlyBias() throws {
+    #expect(try picture(of: H2O(["heavy": 3, "recent": 2]), prompt: 10) == "###.....##")
+  }
+
+  @Test("SnapKV keeps the neighbours of what the window looks at, too")
+  func snap() throws {
+    let policy = try SnapKV(["capacity": 6, "window": 3, "kernel": 3])
+    #expect(try picture(of: policy, prompt: 12, attention: hitter) == "...###...###")
+    #expect(try picture(of: policy, prompt: 12, steps: 3, attention: hitter) == "...###...######")
+  }
+
+  @Test("MorphKV keeps what the recent tokens look at now, and lets it go when they look away")
+  func morph() throws {
+    let policy = try MorphKV(["capacity": 4, "window": 3])
+    let turning: @Sendable (Int, Int) -> Double = { query, key in
+      key == (query < 12 ? 4 : 7) ? 1 : 0.1
+    }
+    #expect(try picture(of: policy, prompt: 8, steps: 4, attention: turning) == "....#...####")
+    // Token 7 was dropped before anyone looked at it: what is gone cannot be wanted back.
+    #expect(try picture(of: policy, prompt: 8, steps: 8, attention: turning) == "....#.......####")
+    #expect(
+      try picture(of: policy, prompt: 12, steps: 3, attention: { _, key in key == 7 ? 1 : 0.1 })
+        == ".......#...####")
+  }
+
+  @Test("TOVA keeps what the newest token looks at")
+  func tova() throws {
+    let policy = try TOVA(["capacity": 3])
+    let attention: @Sendable (Int, Int) -> Double = { _, key in Double(1 + key * 5 % 7) }
+    // Scores of 0…9: 1 6 4 2 7 5 3 1 6 4.
+    #expect(try picture(of: policy, prompt: 10, attention: attention) == ".#..#...#.")
+  }
+}

@@ -1,0 +1,109 @@
+import KVPolicyKit
+import KVPolicyTesting
+import Policies
+import Testing
+
+@Suite("The policies' settings") struct PolicySettingsTests {
+  private static let impossible: [(String, [String: JSONValue], String)] = [
+    ("full", ["capacity": 4], "has no setting 'capacity'; it has no settings"),
+    ("streamingllm", ["recent": 0], "'recent' cannot be 0"),
+    ("streamingllm", ["sinks": -1], "'sinks' cannot be -1"),
+    ("streamingllm", ["positions": "placed"], #"one of "original", "compacted""#),
+    ("h2o", ["heavy": 0, "recent": 0], "heavy + recent must be at least 1"),
+    ("h2o", ["score": "mean"], #"one of "sum", "average""#),
+    ("snapkv", ["capacity": 32, "window": 32], "capacity (32) must exceed window (32)"),
+    ("snapkv", ["kernel": 4], "kernel (4) must be odd"),
+    ("snapkv", ["window": 0], "'window' cannot be 0"),
+    ("morphkv", ["window": 1], "'window' cannot be 1"),
+    ("morphkv", ["window": 8, "capacity": 8], "capacity (8) must exceed window (8)"),
+    ("morphkv", ["window": 8, "capacity": 10, "sinks": 3], "must fit in capacity − window (2)"),
+    ("morphkv", ["burst": 0.5], "'burst' cannot be 0.5"),
+    ("morphkv", ["gqa": "max"], #"one of "maxOfProbabilities", "sumOfLogits""#),
+    ("morphkv", ["includeCurrentQuery": 1], "true or false"),
+    ("tova", ["capacity": 0], "'capacity' cannot be 0"),
+    ("random", ["capacity": 4, "recent": 5], "recent (5) cannot exceed capacity (4)"),
+    ("random", ["when": "everystep"], #"one of "everyStep", "afterPrompt""#),
+    ("snapkv", ["windows": 3], "did you mean 'window'?"),
+    ("morph", [:], "did you mean 'morphkv'?"),
+  ]
+
+  @Test("that cannot work are refused, never silently changed", arguments: impossible.indices)
+  func refused(index: Int) {
+    let (name, settings, fragment) = Self.impossible[index]
+    do throws(PolicyError) {
+      _ = try PolicyRegistry.all.make(name, settings)
+      Issue.record("accepted: \(name) \(settings)")
+    } catch { #expect(error.description.contains(fragment), "\(error)") }
+  }
+
+  @Test("for a budget hold so many rows, and are refused where that is impossible")
+  func budgets() throws {
+    for name in PolicyRegistry.all.names where name != "full" {
+      let type = try PolicyRegistry.all.type(named: name)
+      var refused = true
+      for rows in 1...40 {
+        guard let settings = try? type.settings(budget: rows) else {
+          #expect(refused, "\(name) takes a budget of \(rows - 1) but not one of \(rows)")
+          continue
+        }
+        refused = false
+        let engine = try PlainEngine(.weights { _, _ in 1 }, policy: type.init(settings))
+        try engine.read(60)
+        try engine.step()
+        // One row may be in flight, and SnapKV keeps what is generated.
+        #expect((rows...rows + 1).contains(engine.keptNow[0].count), "\(name), \(rows)")
+      }
+      #expect(!refused)
+    }
+  }
+
+  @Test("read from JSON give the same plans as settings written in Swift")
+  func sameFromJSON() throws {
+    let shape = CacheShape(layers: 2, keyHeads: 2, queryHeads: 4, headDimension: 4)
+    for subject in Subject.all {
+      var object = subject.settings
+      object["policy"] = .string(subject.name)
+      let text = JSONValue.object(object).text
+      let assignment = try PolicyConfiguration(parsing: text).makePolicies(.all, shape: shape)
+      let store = try PagedKVStore(
+        shape: shape, configuration: StoreConfiguration(pageRows: 8, format: .f32))
+      let source = SyntheticAttention.random(shape: shape, seed: 6)
+      let parsed = PlainEngine(source, sequence: store.makeSequence(assignment))
+      let built = try PlainEngine(source, policy: subject.make())
+      for engine in [parsed, built] {
+        try engine.read(30, chunk: 8)
+        try engine.step(30)
+      }
+      #expect(parsed.plans == built.plans && parsed.outputs == built.outputs)
+    }
+  }
+
+  @Test("may differ by layer, each layer under its own policy")
+  func layers() throws {
+    let shape = CacheShape(layers: 4, keyHeads: 1, queryHeads: 2, headDimension: 4)
+    let text = """
+      {"policy": "h2o", "heavy": 4, "recent": 4,
+       "layers": {"0": {"policy": "full"}, "2": {"heavy": 2}, "3": {"policy": "tova", "capacity": 5}}}
+      """
+    let assignment = try PolicyConfiguration(parsing: text).makePolicies(.all, shape: shape)
+    let store = try PagedKVStore(
+      shape: shape, configuration: StoreConfiguration(pageRows: 4, format: .f32))
+    let engine = PlainEngine(
+      .random(shape: shape, seed: 2), sequence: store.makeSequence(assignment))
+    try engine.read(20)
+    try engine.step(10)
+    #expect(engine.keptNow.map(\.count) == [30, 8, 6, 5])
+    let statistics = engine.sequence.statistics
+    #expect(statistics.longestLane == 30 && statistics.shortestLane == 5)
+    #expect(statistics.rowsDropped == 120 - 49)
+    #expect(store.checkInvariants([engine.sequence]) == nil)
+  }
+
+  @Test("have a summary and a source for people to read")
+  func described() throws {
+    for name in PolicyRegistry.all.names {
+      let type = try PolicyRegistry.all.type(named: name)
+      #expect(!type.summary.isEmpty && !type.source.isEmpty)
+    }
+  }
+}

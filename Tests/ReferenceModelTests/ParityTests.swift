@@ -1,0 +1,55 @@
+import Foundation
+import KVPolicyKit
+import Policies
+import Testing
+
+@testable import ReferenceModel
+
+/// SmolLM2 as `transformers` computes it in float32 from the same file (`Scripts/parity.py` made the
+/// fixture). Runs where `Scripts/fetch_model.sh` was run.
+@Suite("SmolLM2 gives the logits of transformers", .enabled(if: RealModel.isThere))
+struct ParityTests {
+  @Test("at every position, and the same 48 greedy tokens", arguments: 0..<6)
+  func parity(_ index: Int) throws {
+    let fixture = try Fixture.load()
+    let (one, model) = (fixture.cases[index], try RealModel.load())
+    let session = try makeSession(model, PolicyConfiguration("full"))
+    var worst: Float = 0
+    func compare(_ position: Int, _ logits: Span<Float>) {
+      for (place, want) in one.logits[position].enumerated() {
+        worst = max(worst, abs(logits[place * fixture.stride] - want))
+      }
+    }
+    try session.prefill(Array(one.tokens[..<one.promptLength]), eachToken: compare)
+    for position in one.promptLength..<one.tokens.count {
+      #expect(Sampler.largest(session.logits) == one.tokens[position], "at \(position)")
+      try session.decode(one.tokens[position])
+      compare(position, session.logits)
+    }
+    #expect(worst <= 0.01)
+  }
+
+  private struct Fixture: Decodable {
+    struct Case: Decodable {
+      let promptLength: Int
+      let tokens: [Int]
+      let logits: [[Float]]
+    }
+    let stride: Int
+    let cases: [Case]
+
+    static func load() throws -> Fixture {
+      let path = URL(filePath: #filePath).deletingLastPathComponent()
+        .appending(path: "../Fixtures/parity/smollm2.json").standardizedFileURL
+      return try JSONDecoder().decode(Fixture.self, from: Data(contentsOf: path))
+    }
+  }
+}
+
+/// The fetched model, if it is there.
+enum RealModel {
+  static let path = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../../Models/SmolLM2-135M-Instruct.Q4_1.gguf").standardizedFileURL.path()
+  static var isThere: Bool { FileManager.default.fileExists(atPath: path) }
+  static func load() throws -> LlamaModel { LlamaModel(try ModelFiles.open(path)) }
+}
