@@ -74,7 +74,8 @@ let package = Package(
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
       swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand"], swiftSettings: strict),
+      name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand"],
+      exclude: ["Snapshots"], swiftSettings: strict),
     .testTarget(
       name: "ExampleTests",
       dependencies: [
