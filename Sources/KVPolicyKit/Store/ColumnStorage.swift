@@ -1,5 +1,5 @@
 /// The numbers of one column of one lane: `width` entries, each `stride` floats of which the lane's
-/// row count are in use.
+/// row count are in use. A new lane has a stride of 0: memory is taken as rows come.
 @safe final class ColumnStorage {
   // `base` holds width × stride initialised floats; every index is below that by construction.
   let column: Column
