@@ -67,8 +67,6 @@ struct MorphKVOptions: Sendable {
 
   /// Queries that vote when enough were read.
   var voters: Int { rows == .window ? window : window - 1 }
-  /// Queries before the current one that may have to vote.
-  var previousVoters: Int { voters }
   /// Queries to remember: the voters and the current one.
   var ringLength: Int { voters + 1 }
   /// Entries that a voter takes in the ring: one per query head of the group, or one for their summed

@@ -40,7 +40,7 @@ public struct MorphKV: KVCachePolicy {
   }
 
   /// The votes of the prompt's last queries, and of every new one.
-  public var signals: Set<Signal> { [.promptRows(options.previousVoters), .stepLogits] }
+  public var signals: Set<Signal> { [.promptRows(options.voters), .stepLogits] }
 
   /// A ring of votes: for each remembered query, one entry per query head of the group.
   public func columns(for shape: CacheShape) -> [Column] {

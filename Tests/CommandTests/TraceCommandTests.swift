@@ -133,6 +133,20 @@ struct TraceCommandTests {
     #expect(twice.status == 2)
   }
 
+  @Test("links that lead in a circle are refused, and stay")
+  func circle() throws {
+    let workshop = try Workshop()
+    for (link, target) in [("a", "b"), ("b", "a")] {
+      try FileManager.default.createSymbolicLink(
+        atPath: workshop.folder + "/" + link, withDestinationPath: target)
+    }
+    let outcome = trace(workshop, "--json", "@/a")
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("cannot write"))
+    #expect(
+      try FileManager.default.destinationOfSymbolicLink(atPath: workshop.folder + "/a") == "b")
+  }
+
   @Test("a name as long as names can be is written")
   func longName() throws {
     let workshop = try Workshop()

@@ -17,11 +17,13 @@ struct OutputFile {
     self.terminal = terminal
     target = OutputFile.followingLinks(path)
     // Asked of the path as given: what `/dev/stdout` leads to need not have a path of its own.
-    let kind = OutputFile.kind(path)
+    let kind = try OutputFile.attempt(path) { () throws(SystemError) in
+      path == "-" ? nil : try OutputFile.kind(path)
+    }
     isStream = kind.map { $0 != S_IFREG } ?? false
     guard path != "-" else { return }
     let beside = temporaryPath
-    try attempt { () throws(SystemError) in
+    try OutputFile.attempt(path) { () throws(SystemError) in
       if kind == S_IFDIR || (kind == nil && path.hasSuffix("/")) { throw SystemError(code: EISDIR) }
       if kind != nil { try Descriptor.checkWritable(path) }
       guard kind == nil || kind == S_IFREG else { return }
@@ -45,7 +47,7 @@ struct OutputFile {
 
   /// Writes bytes; not for standard output.
   func write(_ bytes: [UInt8]) throws(CommandError) {
-    try attempt { () throws(SystemError) in
+    try OutputFile.attempt(path) { () throws(SystemError) in
       if isStream {
         let file = try Descriptor.writing(path, isNew: false)
         defer { try? file.close() }
@@ -64,9 +66,11 @@ struct OutputFile {
     }
   }
 
-  private func attempt(_ body: () throws(SystemError) -> Void) throws(CommandError) {
+  private static func attempt<Result>(
+    _ path: String, _ body: () throws(SystemError) -> Result
+  ) throws(CommandError) -> Result {
     do throws(SystemError) {
-      try body()
+      return try body()
     } catch {
       let reason = error.code == ENXIO ? "nobody reads from it" : error.reason
       throw .failure("cannot write \(path): \(reason)")
@@ -96,9 +100,12 @@ struct OutputFile {
   }
 
   /// What is at a path, links followed: `S_IFREG`, `S_IFDIR`…, or nil if nothing is.
-  private static func kind(_ path: String) -> mode_t? {
+  private static func kind(_ path: String) throws(SystemError) -> mode_t? {
     var information = stat()
-    guard unsafe stat(path, &information) == 0 else { return nil }
+    guard unsafe stat(path, &information) == 0 else {
+      if errno == ENOENT { return nil }
+      throw .last
+    }
     return information.st_mode & S_IFMT
   }
 }

@@ -6,7 +6,7 @@ public struct CacheStatistics: Hashable, Sendable, Codable {
   public var rowsLive: Int
   /// Rows dropped from all lanes so far.
   public var rowsDropped: Int
-  /// Rows of the longest and the shortest lane.
+  /// Rows of the longest lane.
   public var longestLane: Int
   /// Rows of the shortest lane.
   public var shortestLane: Int

@@ -22,24 +22,6 @@ extension KVSequence {
       }
       let lane = lane(id.layer, id.head)
       switch edit {
-      case .dropOne(_, let row):
-        // The every-step case, kept free of allocation.
-        guard row >= 0, row < lane.count, lane.count > 1 else {
-          throw .badPlan(lane: id, reason: "it drops row \(row) of \(lane.count)")
-        }
-        try note(id)
-      case .drop(_, let rows):
-        try check(rows, of: lane)
-        guard rows.count < lane.count else {
-          throw .badPlan(lane: id, reason: "it drops every row; keep at least one")
-        }
-        try note(id)
-      case .keep(_, let rows):
-        try check(rows, of: lane)
-        guard !rows.isEmpty else {
-          throw .badPlan(lane: id, reason: "it keeps no row; keep at least one")
-        }
-        try note(id)
       case .attend(_, let head, let rows):
         try check(rows, of: lane)
         guard phase == .beforeOutput, (0..<shape.group).contains(head), !rows.isEmpty else {
@@ -57,7 +39,31 @@ extension KVSequence {
             reason: "placing needs position rule placed and, for each row, one position from 0 to "
               + "\(KVSequence.places - 1)")
         }
+      case .dropOne, .drop, .keep:
+        try checkForgetting(edit, of: lane)
+        try note(id)
       }
+    }
+  }
+
+  private func checkForgetting(_ edit: CachePlan.Edit, of lane: Lane) throws(StoreError) {
+    switch edit {
+    case .dropOne(_, let row):
+      // The every-step case, kept free of allocation.
+      guard row >= 0, row < lane.count, lane.count > 1 else {
+        throw .badPlan(lane: lane.id, reason: "it drops row \(row) of \(lane.count)")
+      }
+    case .drop(_, let rows):
+      try check(rows, of: lane)
+      guard rows.count < lane.count else {
+        throw .badPlan(lane: lane.id, reason: "it drops every row; keep at least one")
+      }
+    case .keep(_, let rows):
+      try check(rows, of: lane)
+      guard !rows.isEmpty else {
+        throw .badPlan(lane: lane.id, reason: "it keeps no row; keep at least one")
+      }
+    case .attend, .place: break
     }
   }
 

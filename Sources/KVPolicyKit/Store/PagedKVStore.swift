@@ -67,8 +67,10 @@ public final class PagedKVStore {
   /// Bytes of key and value per token over all lanes.
   public var bytesPerToken: Int { 2 * layout.rowBytes * shape.lanes }
 
-  /// A new, empty sequence under these policies.
+  /// A new, empty sequence under these policies, which were assigned for this store's shape.
   public func makeSequence(_ policies: PolicyAssignment) -> KVSequence {
-    KVSequence(store: self, policies: policies)
+    precondition(
+      policies.owner.count == shape.layers, "policies were assigned for another number of layers")
+    return KVSequence(store: self, policies: policies)
   }
 }

@@ -58,7 +58,7 @@ extension LlamaWeights.Layer {
     _ model: LlamaConfiguration, from table: inout TensorTable, names: TensorNames.Layer
   ) throws(ModelError) {
     let hidden = model.hidden
-    // Both factors are at most 2^24 (`Settings.sizeLimit`), so the products fit.
+    // Both factors are at most 2^24 (`ModelSettings.sizeLimit`), so the products fit.
     let queries = model.queryHeads * model.headDimension
     let keys = model.keyHeads * model.headDimension
     attentionNorm = try table.vector(names.attentionNorm, count: hidden)

@@ -5,14 +5,18 @@
 /// checked to hold `rows × columns` elements when the matrix was made.
 @safe package struct WeightMatrix: @unchecked Sendable {
   // @unchecked: the bytes are read-only for the life of `owner`, so any thread may read them.
+  /// How its elements are stored.
   package let type: TensorType
+  /// Outputs of a product with it.
   package let rows: Int
+  /// Inputs of a product with it.
   package let columns: Int
   /// First byte of row 0; rows follow without padding, aligned to 2 bytes at best.
   @unsafe package let base: UnsafeRawPointer
   /// Keeps the mapping alive.
   package let owner: any AnyObject & Sendable
 
+  /// Describes bytes that hold `rows × columns` elements, checked by the caller.
   @unsafe package init(
     type: TensorType, rows: Int, columns: Int, base: UnsafeRawPointer,
     owner: any AnyObject & Sendable

@@ -22,7 +22,7 @@ extension BrokenGGUF {
       $0.set("llama.block_count", gguf(UInt32(1_000_000_000)))
     },
     BrokenGGUF("as many layers as allowed", says: "tensor 'blk.1.attn_norm.weight': is missing") {
-      $0.set("llama.block_count", gguf(UInt32(Settings.sizeLimit)))
+      $0.set("llama.block_count", gguf(UInt32(ModelSettings.sizeLimit)))
     },
     BrokenGGUF("negative width", says: "'llama.embedding_length' is -32") {
       $0.set("llama.embedding_length", gguf(Int32(-32)))

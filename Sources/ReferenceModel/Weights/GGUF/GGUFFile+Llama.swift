@@ -1,7 +1,7 @@
 extension GGUFFile {
   /// The architecture the file names; throws unless it is one this engine runs.
   func checkedArchitecture() throws(ModelError) -> String {
-    let settings = Settings(metadata, file: file.path)
+    let settings = ModelSettings(metadata, file: file.path)
     guard let name = try settings.text("general.architecture") else {
       throw .malformed(file: file.path, reason: "'general.architecture' is missing")
     }
@@ -18,7 +18,7 @@ extension GGUFFile {
   func configuration(
     architecture: String, table: inout TensorTable
   ) throws(ModelError) -> LlamaConfiguration {
-    let settings = Settings(metadata, file: file.path)
+    let settings = ModelSettings(metadata, file: file.path)
     try refuseOtherArithmetic(architecture, settings)
     let hidden = try settings.size("\(architecture).embedding_length")
     let heads = try settings.size("\(architecture).attention.head_count")
@@ -53,7 +53,7 @@ extension GGUFFile {
 
   /// Refuses settings that change what the layers compute.
   private func refuseOtherArithmetic(
-    _ architecture: String, _ settings: Settings
+    _ architecture: String, _ settings: ModelSettings
   ) throws(ModelError) {
     // Zero means "not set"; the other number changes nothing.
     let neutral: KeyValuePairs<String, Double> = [
@@ -85,18 +85,18 @@ extension GGUFFile {
   private func embeddedTokens(_ table: TensorTable, hidden: Int) throws(ModelError) -> Int {
     let name = TensorNames.gguf.embedding
     guard let shape = table.shape(name) else { throw .tensor(name: name, reason: "is missing") }
-    guard shape.count == 2, shape[0] <= Settings.sizeLimit else {
+    guard shape.count == 2, shape[0] <= ModelSettings.sizeLimit else {
       throw .tensor(
         name: name,
         reason: "has shape \(shape); it must be [tokens, \(hidden)] with at most "
-          + "\(Settings.sizeLimit) tokens")
+          + "\(ModelSettings.sizeLimit) tokens")
     }
     return shape[0]
   }
 
   /// Elements of a head: as given, or the stream's share of it.
   private func headDimension(
-    _ architecture: String, _ settings: Settings, hidden: Int, heads: Int
+    _ architecture: String, _ settings: ModelSettings, hidden: Int, heads: Int
   ) throws(ModelError) -> Int {
     let given = try settings.sizeIfPresent("\(architecture).attention.key_length")
     guard let dimension = given ?? (hidden % heads == 0 ? hidden / heads : nil) else {
@@ -115,7 +115,7 @@ extension GGUFFile {
   }
 
   private func rope(
-    _ architecture: String, _ settings: Settings, dimensions: Int, table: inout TensorTable
+    _ architecture: String, _ settings: ModelSettings, dimensions: Int, table: inout TensorTable
   ) throws(ModelError) -> RopeConfiguration {
     let count = "\(architecture).rope.dimension_count"
     if let turned = try settings.sizeIfPresent(count), turned != dimensions {
@@ -137,7 +137,7 @@ extension GGUFFile {
   }
 
   private func ropeScaling(
-    _ architecture: String, _ settings: Settings
+    _ architecture: String, _ settings: ModelSettings
   ) throws(ModelError) -> RopeConfiguration.Scaling {
     let type = try settings.text("\(architecture).rope.scaling.type")
     // Older files have `scale_linear`, and no type. A factor of 0 means none was set.

@@ -4,7 +4,7 @@ extension LlamaConfiguration {
     guard case .object(let members) = try JSONNode(file: path) else {
       throw ModelError.malformed(file: path, reason: "it is not a JSON object")
     }
-    let settings = Settings(members, file: path)
+    let settings = ModelSettings(members, file: path)
     guard let architecture = try settings.text("model_type") else {
       throw ModelError.malformed(file: path, reason: "'model_type' is missing")
     }
@@ -33,7 +33,7 @@ extension LlamaConfiguration {
   }
 
   /// Refuses settings that change what the layers compute.
-  private static func refuseOtherArithmetic(_ settings: Settings) throws(ModelError) {
+  private static func refuseOtherArithmetic(_ settings: ModelSettings) throws(ModelError) {
     let activation = try settings.text("hidden_act") ?? "silu"
     guard activation == "silu" else {
       throw .unsupported(what: "'hidden_act' = '\(activation)'", supported: "silu")
@@ -50,7 +50,7 @@ extension LlamaConfiguration {
 
   /// Refuses attention that sees less than the whole context.
   private static func refuseSlidingWindow(
-    _ settings: Settings, _ architecture: String, context: Int
+    _ settings: ModelSettings, _ architecture: String, context: Int
   ) throws(ModelError) {
     guard architecture == "mistral" else { return }
     guard settings.declares("sliding_window") else {
@@ -70,7 +70,7 @@ extension LlamaConfiguration {
 
   /// Elements of a head: as given, or the stream's share of it.
   private static func headDimension(
-    _ settings: Settings, hidden: Int, heads: Int
+    _ settings: ModelSettings, hidden: Int, heads: Int
   ) throws(ModelError) -> Int {
     if let given = try settings.sizeIfPresent("head_dim") { return given }
     guard hidden % heads == 0 else {

@@ -4,10 +4,10 @@ extension RopeConfiguration {
   init(
     huggingFace members: [String: JSONNode], dimensions: Int, file: String
   ) throws(ModelError) {
-    let top = Settings(members, file: file)
+    let top = ModelSettings(members, file: file)
     var thetas: [Double] = []
     var scalings: [Scaling] = []
-    func readTheta(_ settings: Settings) throws(ModelError) {
+    func readTheta(_ settings: ModelSettings) throws(ModelError) {
       if let theta = try settings.number("rope_theta", in: 1...1e15) { thetas.append(theta) }
       let turned = try settings.number("partial_rotary_factor", in: 0...1) ?? 1
       guard turned == 1 else {
@@ -20,7 +20,7 @@ extension RopeConfiguration {
       switch members[name] {
       case nil, .null?: break
       case .object(let object)?:
-        let settings = Settings(object, file: file, prefix: "\(name).")
+        let settings = ModelSettings(object, file: file, prefix: "\(name).")
         try readTheta(settings)
         scalings.append(try RopeConfiguration.scaling(settings, object))
       case let other?: throw top.wrong(name, other.kind, legal: "an object or null")
@@ -38,7 +38,7 @@ extension RopeConfiguration {
   }
 
   private static func scaling(
-    _ settings: Settings, _ object: [String: JSONNode]
+    _ settings: ModelSettings, _ object: [String: JSONNode]
   ) throws(ModelError) -> Scaling {
     for (name, node) in object {
       if case .object = node {

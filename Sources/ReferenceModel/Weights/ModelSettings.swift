@@ -23,7 +23,7 @@ enum Setting {
 
 /// The settings of a model, looked up by name and checked as they are read: every getter throws
 /// an error that names the setting, its value and what would be legal.
-struct Settings {
+struct ModelSettings {
   /// The file, for messages.
   let file: String
   /// Settings by name; a JSON null counts as absent.
@@ -69,9 +69,9 @@ struct Settings {
   /// A whole number from 1 to `sizeLimit`, or nil where the setting is absent.
   func sizeIfPresent(_ name: String) throws(ModelError) -> Int? {
     guard let value = values[name] else { return nil }
-    let legal = "a whole number from 1 to \(Settings.sizeLimit)"
+    let legal = "a whole number from 1 to \(ModelSettings.sizeLimit)"
     guard case .integer(let integer) = value else { throw wrong(name, value.kind, legal: legal) }
-    guard integer >= 1, integer <= Settings.sizeLimit else {
+    guard integer >= 1, integer <= ModelSettings.sizeLimit else {
       throw wrong(name, "\(integer)", legal: legal)
     }
     return Int(integer)
