@@ -137,7 +137,10 @@ extension LaneView {
   ///   - column: a ring of logits.
   ///   - entries: the ring's entries of this query, one per query head.
   ///   - bias: one per row, 0 where the softmax runs and −∞ elsewhere.
+  ///   - heads: how the query heads are joined.
   ///   - share: what each head's probabilities are multiplied by.
+  ///   - total: one per row; the vote is joined to it.
+  ///   - fold: how it is joined.
   ///   - scratch: memory for `entries.count × count` floats, kept by the caller.
   /// - Complexity: O(heads × rows), eight rows at a time.
   public func countVote(
