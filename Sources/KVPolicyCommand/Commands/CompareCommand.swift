@@ -46,7 +46,10 @@ struct CompareCommand: Command {
     let path = try modelPath(arguments)
     let inputs = [path, text] + configurations
     let json = try output(arguments.text("--json"), not: inputs)
-    let csv = try output(arguments.text("--csv"), not: inputs + [arguments.text("--json")])
+    let csv = try output(arguments.text("--csv"), not: inputs)
+    if let json, let csv, json.isSame(as: csv.path) {
+      throw CommandError.usage("--json and --csv are the same file; name two")
+    }
     for file in configurations {
       entries.append(Comparison.Entry(try configuration(file), label: label(file, in: entries)))
     }
@@ -57,24 +60,25 @@ struct CompareCommand: Command {
     let bos = tokenizer.addsBOS ? tokenizer.bosToken.map { [$0] } ?? [] : []
     var comparison = Comparison(
       model: LlamaModel(files, threads: threads), registry: registry)
-    comparison.promptTokens = sizes.prompt
-    comparison.decodeTokens = sizes.decode
-    comparison.chunk = sizes.chunk
-    comparison.store = sizes.store
+    sizes.set(&comparison)
     comparison.modelName = URL(fileURLWithPath: path).lastPathComponent
     comparison.textName = text.map { $0 == "-" ? "standard input" : $0 } ?? BuiltInText.name
-    let report = try measure(
-      comparison, entries, tokens: bos + tokenizer.encode(story, parseSpecial: false))
+    try write(
+      try measure(
+        comparison, entries, tokens: bos + tokenizer.encode(story, parseSpecial: false)),
+      json: json, csv: csv)
+  }
 
-    // Files first: they must not be lost because nobody reads the table to its end.
-    for (file, content) in [(json, try report.json()), (csv, report.csv)] {
-      if let file, !file.isStandardOutput { try file.write(content) }
+  /// Files first: they must not be lost because nobody reads the table to its end.
+  private func write(
+    _ report: ComparisonReport, json: OutputFile?, csv: OutputFile?
+  ) throws {
+    let files = [(json, try report.json()), (csv, report.csv)]
+    for case (let file?, let content) in files where !file.isStandardOutput {
+      try file.write(content)
     }
-    if json?.isStandardOutput == true {
-      try terminal.print(report.json())
-    } else {
-      try terminal.print(csv?.isStandardOutput == true ? report.csv : report.table)
-    }
+    let printed = files.first { $0.0?.isStandardOutput == true }?.1
+    try terminal.print(printed ?? report.table)
   }
 
   private func measure(
@@ -144,6 +148,13 @@ extension CompareCommand {
       store = StoreConfiguration(
         pageRows: pageRows,
         format: try arguments.choice("--rows", of: RowFormat.self) ?? .f16)
+    }
+
+    func set(_ comparison: inout Comparison) {
+      comparison.promptTokens = prompt
+      comparison.decodeTokens = decode
+      comparison.chunk = chunk
+      comparison.store = store
     }
   }
 }

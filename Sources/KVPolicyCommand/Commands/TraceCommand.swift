@@ -42,7 +42,10 @@ struct TraceCommand: Command {
       throw CommandError.usage("--json is missing; the command needs it, or --logits")
     }
     let json = try output(arguments.text("--json"), not: inputs)
-    let logits = try output(arguments.text("--logits"), not: inputs + [arguments.text("--json")])
+    let logits = try output(arguments.text("--logits"), not: inputs)
+    if let json, let logits, json.isSame(as: logits.path) {
+      throw CommandError.usage("--json and --logits are the same file; name two")
+    }
     if logits?.isStandardOutput == true {
       throw CommandError.usage("--logits cannot be '-'; name a file")
     }
