@@ -31,7 +31,7 @@ for module in "${modules[@]}"; do
   [ -d "$catalog" ] || catalog=
   if "$tools/docc" convert ${catalog:+"$catalog"} --additional-symbol-graph-dir "$graphs" \
     --fallback-display-name "$module" --fallback-bundle-identifier "$module" \
-    --transform-for-static-hosting --warnings-as-errors --output-path "$output/$module"
+    --transform-for-static-hosting --warnings-as-errors --output-path "$output/$module" >/dev/null
   then
     echo "$output/$module/documentation/$(echo "$module" | tr '[:upper:]' '[:lower:]')/index.html"
   else
