@@ -71,6 +71,24 @@ struct MorphKVOptions: Sendable {
   var previousVoters: Int { voters }
   /// Queries to remember: the voters and the current one.
   var ringLength: Int { voters + 1 }
+  /// Entries that a voter takes in the ring: one per query head of the group, or one for their summed
+  /// logits, or both where the heads also choose apart.
+  func entriesPerVoter(group: Int) -> Int {
+    guard sumsLogits(group: group) else { return group }
+    return attendMask == .perQueryHead ? group + 1 : 1
+  }
+
+  /// The entries, counted from a voter's first, that the votes of `queries` are in. The summed logits
+  /// come last.
+  func entries(of queries: Range<Int>, group: Int) -> Range<Int> {
+    guard sumsLogits(group: group), queries.count == group else { return queries }
+    let last = entriesPerVoter(group: group) - 1
+    return last..<last + 1
+  }
+
+  /// Whether summed logits differ from those of the heads.
+  func sumsLogits(group: Int) -> Bool { reduction == .sumOfLogits && group > 1 }
+
   /// Rows, the current one included, at which a burst ends.
   var burstTrigger: Int { Int((Double(1 + capacity) * burst).rounded(.up)) }
 }

@@ -2,16 +2,15 @@ import KVPolicyKit
 
 /// Counts the votes of one lane and writes the plan. Holds scratch memory only.
 struct MorphKVVoting: Sendable {
-  /// 0 for the rows that a softmax runs over, −∞ for the others.
-  private var support: [Float] = []
+  /// 1 for the rows that a softmax runs over, 0 for the others.
+  private var mask: [Float] = []
   /// The votes, one per row.
   private var score: [Float] = []
-  /// With `sumOfLogits`: one voter's logits, summed over the group.
-  private var sums: [Float] = []
-  private var scratch = VoteScratch()
+  /// One factor per query head.
+  private var scales: [Float] = []
 
   /// Bytes of scratch memory.
-  var bytes: Int { (support.capacity + score.capacity + sums.capacity) * 4 + scratch.bytes }
+  var bytes: Int { (mask.count + score.count + scales.count) * 4 }
 
   /// Chooses what to drop from one lane and, if asked, what each query head reads.
   ///
@@ -47,11 +46,10 @@ struct MorphKVVoting: Sendable {
     let count = lane.count
     if score.count < count {
       score = Array(repeating: 0, count: count + 64)
-      sums = score
-      support = score
+      mask = score
     }
     let positions = lane.positions
-    for row in 0..<count { support[row] = positions[row] < horizon ? 0 : -.infinity }
+    for row in 0..<count { mask[row] = positions[row] < horizon ? 1 : 0 }
   }
 
   /// `score[row]` becomes the fused votes for each row.
@@ -59,34 +57,14 @@ struct MorphKVVoting: Sendable {
     _ lane: borrowing LaneView, queries: Range<Int>, voters: Range<Int>, options: MorphKVOptions
   ) {
     for row in 0..<lane.count { score[row] = 0 }
-    let fusion: Softmax.Fold = options.fusion == .sum ? .add : .max
+    let entries = options.entries(of: queries, group: lane.group)
+    let isMean = options.reduction == .meanOfProbabilities
     for voter in voters {
-      let entry = voter % options.ringLength * lane.group
-      let heads = entry + queries.lowerBound..<entry + queries.upperBound
-      switch options.reduction {
-      case .maxOfProbabilities:
-        lane.countVote(
-          column: 0, entries: heads, bias: support, heads: .max, into: &score, by: fusion,
-          scratch: &scratch)
-      case .meanOfProbabilities:
-        lane.countVote(
-          column: 0, entries: heads, bias: support, heads: .add, share: 1 / Float(heads.count),
-          into: &score, by: fusion, scratch: &scratch)
-      case .sumOfLogits:
-        sumLogits(lane, entries: heads)
-        let sums = self.sums
-        Softmax.fold(
-          sums.span.extracting(0..<lane.count), bias: support, into: &score, by: fusion)
-      }
-    }
-  }
-
-  /// `sums` becomes the sum of the query heads' logits.
-  private mutating func sumLogits(_ lane: borrowing LaneView, entries: Range<Int>) {
-    for row in 0..<lane.count { sums[row] = 0 }
-    for entry in entries {
-      let logits = lane.column(0, entry: entry)
-      for row in 0..<logits.count { sums[row] += logits[row] }
+      let first = voter % options.ringLength * options.entriesPerVoter(group: lane.group)
+      lane.countVote(
+        column: 0, entries: first + entries.lowerBound..<first + entries.upperBound, mask: mask,
+        heads: isMean ? .add : .max, share: isMean ? 1 / Float(entries.count) : 1, into: &score,
+        by: options.fusion == .sum ? .add : .max, scales: &scales)
     }
   }
 

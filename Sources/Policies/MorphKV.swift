@@ -7,7 +7,7 @@ import KVPolicyKit
 /// tokens before the current one vote, with their attention over the older ("distant") tokens; the best
 /// `capacity − window` stay, beside the window and the current token: `capacity + 1` rows.
 ///
-/// The voters' logits are a column, so they stay with their rows by construction; the official Llama
+/// Their votes are a column, so they stay with their rows by construction; the official Llama
 /// code keeps them in an array of its own, which comes apart from the cache under grouped-query attention.
 public struct MorphKV: KVCachePolicy {
   /// The name in configurations.
@@ -23,6 +23,8 @@ public struct MorphKV: KVCachePolicy {
   /// Queries that vote, once a prompt shorter than the window has fixed it.
   private var voterLimit = Int.max
   private var voting = MorphKVVoting()
+  /// Logits summed over a group, where the setting `gqa` asks for them; kept for its memory.
+  private var sums: [Float] = []
 
   /// Reads its settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
@@ -40,9 +42,9 @@ public struct MorphKV: KVCachePolicy {
   /// The votes of the prompt's last queries, and of every new one.
   public var signals: Set<Signal> { [.promptRows(options.previousVoters), .stepLogits] }
 
-  /// A ring of logits: one entry per remembered query and query head of the group.
+  /// A ring of votes: for each remembered query, one entry per query head of the group.
   public func columns(for shape: CacheShape) -> [Column] {
-    [.ring("logits", width: options.ringLength * shape.group, initial: -.infinity)]
+    [.ring("votes", width: options.ringLength * options.entriesPerVoter(group: shape.group))]
   }
 
   /// Every step; at the prompt's end if the prompt is pruned.
@@ -52,7 +54,7 @@ public struct MorphKV: KVCachePolicy {
   /// The output is computed from the survivors.
   public var phase: Phase { .beforeOutput }
   /// Scratch and counters.
-  public var stateBytes: Int { recorded.capacity * 8 + voting.bytes }
+  public var stateBytes: Int { recorded.count * 8 + sums.count * 4 + voting.bytes }
 
   /// Records the votes of the prompt's last queries.
   public mutating func prefill(_ layer: borrowing LayerView) {
@@ -62,38 +64,40 @@ public struct MorphKV: KVCachePolicy {
     if options.rows == .windowMinusOne, options.shortPrompt == .official, layer.length.tokens > 1 {
       voterLimit = min(voterLimit, min(options.window, layer.length.tokens) - 1)
     }
-    for head in 0..<layer.shape.keyHeads {
-      let lane = layer.lane(head)
-      for index in 0..<queries {
-        let slot = (recorded[layer.layer] + index) % options.ringLength
-        for query in 0..<lane.group {
-          copy(lane.promptRow(index, query), to: slot * lane.group + query, of: lane)
-        }
-      }
+    for index in 0..<queries {
+      record(layer, horizon: layer.length.tokens - options.window, promptRow: index)
     }
-    recorded[layer.layer] += queries
   }
 
   /// Records the vote of the new token. It counts from the next step on.
   public mutating func step(_ layer: borrowing LayerView) {
     prepare(layer.shape)
-    let slot = recorded[layer.layer] % options.ringLength
+    record(layer, horizon: layer.length.tokens - options.window - 1, promptRow: nil)
+  }
+
+  /// Records one query's vote in every lane of a layer: its heads' own, their sum, or both.
+  private mutating func record(_ layer: borrowing LayerView, horizon: Int, promptRow: Int?) {
+    let group = layer.shape.group
+    let entries = options.entriesPerVoter(group: group)
+    let first = recorded[layer.layer] % options.ringLength * entries
     for head in 0..<layer.shape.keyHeads {
       let lane = layer.lane(head)
-      for query in 0..<lane.group {
-        copy(lane.logits(query), to: slot * lane.group + query, of: lane)
+      for query in 0..<group where entries >= group {
+        lane.remember(
+          lane.vote(of: query, promptRow), column: 0, entry: first + query,
+          horizon: Int32(horizon))
       }
+      guard options.sumsLogits(group: group) else { continue }
+      sums.removeAll(keepingCapacity: true)
+      sums.append(contentsOf: repeatElement(0, count: lane.count))
+      for query in 0..<group {
+        let logits = lane.vote(of: query, promptRow)
+        for row in 0..<logits.count { sums[row] += logits[row] }
+      }
+      lane.remember(
+        sums.span, column: 0, entry: first + entries - 1, horizon: Int32(horizon))
     }
     recorded[layer.layer] += 1
-  }
-
-  private mutating func prepare(_ shape: CacheShape) {
-    if recorded.isEmpty { recorded = Array(repeating: 0, count: shape.layers) }
-  }
-
-  private func copy(_ logits: Span<Float>, to entry: Int, of lane: borrowing LaneView) {
-    var column = lane.mutableColumn(0, entry: entry)
-    for row in 0..<column.count { column[row] = logits[row] }
   }
 
   /// Drops the distant tokens with the fewest votes, down to `capacity − window` of them.
@@ -113,10 +117,22 @@ public struct MorphKV: KVCachePolicy {
     }
   }
 
-  /// The ring slots of the queries that vote, oldest first.
+  private mutating func prepare(_ shape: CacheShape) {
+    if recorded.isEmpty { recorded = Array(repeating: 0, count: shape.layers) }
+  }
+
+  /// The numbers of the queries that vote, oldest first; modulo the ring's length their place in it.
   private func voters(layer: Int, isStep: Bool) -> Range<Int> {
     let newest = recorded[layer] - (isStep && !options.includeCurrentQuery ? 1 : 0)
     let count = min(options.voters, min(voterLimit, newest))
     return newest - count..<newest
+  }
+}
+
+extension LaneView {
+  /// The logits of a query head: of a prompt query, or of the new token.
+  @_lifetime(borrow self)
+  fileprivate func vote(of head: Int, _ promptRow: Int?) -> Span<Float> {
+    if let promptRow { self.promptRow(promptRow, head) } else { logits(head) }
   }
 }

@@ -39,7 +39,7 @@ public struct TOVA: KVCachePolicy {
   /// As set.
   public var cadence: Cadence { when.cadence }
   /// The scores of one layer.
-  public var stateBytes: Int { scores.capacity * 4 }
+  public var stateBytes: Int { scores.count * 4 }
 
   /// Drops the tokens that the newest query attends to least, the same in every lane: these have the
   /// same history, so a row number means the same token in all of them.

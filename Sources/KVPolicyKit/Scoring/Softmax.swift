@@ -106,7 +106,7 @@ public enum Softmax {
 
   /// Eight floats from `row` on; beyond `count` they are −∞.
   @inline(__always)
-  @unsafe private static func load(
+  @unsafe static func load(
     _ base: UnsafePointer<Float>, _ row: Int, _ count: Int
   ) -> SIMD8<Float> {
     if row &+ 8 <= count {
@@ -118,7 +118,7 @@ public enum Softmax {
   }
 
   @inline(__always)
-  @unsafe private static func store(
+  @unsafe static func store(
     _ value: SIMD8<Float>, _ base: UnsafeMutablePointer<Float>, _ row: Int, _ count: Int
   ) {
     if row &+ 8 <= count {
@@ -126,66 +126,5 @@ public enum Softmax {
     } else {
       for index in row..<count { unsafe base[index] = value[index &- row] }
     }
-  }
-}
-
-extension LaneView {
-  /// Counts the vote of one remembered query: the softmax of each of its query heads' logits, joined
-  /// over the heads, joined to `total`.
-  ///
-  /// - Parameters:
-  ///   - column: a ring of logits.
-  ///   - entries: the ring's entries of this query, one per query head.
-  ///   - bias: one per row, 0 where the softmax runs and −∞ elsewhere.
-  ///   - heads: how the query heads are joined.
-  ///   - share: what each head's probabilities are multiplied by.
-  ///   - total: one per row; the vote is joined to it.
-  ///   - fold: how it is joined.
-  ///   - scratch: memory for `entries.count × count` floats, kept by the caller.
-  /// - Complexity: O(heads × rows), eight rows at a time.
-  public func countVote(
-    column: Int, entries: Range<Int>, bias: [Float], heads: Softmax.Fold, share: Float = 1,
-    into total: inout [Float], by fold: Softmax.Fold, scratch: inout VoteScratch
-  ) {
-    precondition(bias.count >= count && total.count >= count, "one bias and one total for each row")
-    let storage = lane.columns[column]
-    scratch.makeRoom(heads: entries.count, rows: count)
-    // `entry` checks its number; the others were sized for `count` rows just above.
-    unsafe bias.withUnsafeBufferPointer { bias in
-      unsafe scratch.exponentials.withUnsafeMutableBufferPointer { scratchBuffer in
-        unsafe total.withUnsafeMutableBufferPointer { total in
-          guard let b = bias.baseAddress, let e = scratchBuffer.baseAddress,
-            let out = total.baseAddress
-          else { return }
-          for (index, entry) in entries.enumerated() {
-            scratch.scales[index] =
-              unsafe share
-              * Softmax.exponentials(
-                storage.entry(entry), b, count, into: e + index * count)
-          }
-          unsafe Softmax.join(
-            e, stride: count, scales: scratch.scales, heads, count, into: out, fold)
-        }
-      }
-    }
-  }
-}
-
-/// Memory that counting votes uses again and again.
-public struct VoteScratch: Sendable {
-  var exponentials: [Float] = []
-  var scales: [Float] = []
-
-  /// Empty; grows with the first vote.
-  public init() {}
-
-  /// Bytes it holds.
-  public var bytes: Int { (exponentials.capacity + scales.capacity) * 4 }
-
-  mutating func makeRoom(heads: Int, rows: Int) {
-    if exponentials.count < heads * rows {
-      exponentials = Array(repeating: 0, count: heads * rows * 5 / 4)
-    }
-    if scales.count != heads { scales = Array(repeating: 0, count: heads) }
   }
 }

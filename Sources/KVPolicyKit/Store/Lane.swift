@@ -71,8 +71,8 @@
 
   /// Bytes of pages, columns and bookkeeping.
   var bytes: Int {
-    let perRow = (positions.capacity + slots.capacity + places.capacity) * 4
-    let perPage = unsafe pages.capacity * 16 + addresses.capacity * 8
+    let perRow = (positions.count + slots.count + places.count) * 4
+    let perPage = pages.count * 24
     return pagesHeld * layout.pageBytes + columnBytes + perRow + perPage
   }
 
