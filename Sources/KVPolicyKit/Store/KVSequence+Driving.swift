@@ -69,6 +69,8 @@ extension KVSequence {
     case .chunk: policies.policies[policies.owner[layer]].prefill(view)
     case .step: policies.policies[policies.owner[layer]].step(view)
     }
+    // Writing a column for the first time takes its memory.
+    measure(layer: layer)
   }
 
   /// Asks the layer's policy what to forget, if it wants to be asked now. The plan is checked and
