@@ -3,14 +3,45 @@ extension KVSequence {
   /// Makes sure that `tokens` more tokens fit in every lane, so that no later call of the chunk or step
   /// can run out of pages.
   ///
-  /// - Throws: `StoreError.poolFull`; the sequence is unchanged and usable, for instance after rows were
-  ///   evicted or another sequence was released.
+  /// - Throws: `StoreError.poolFull` or `.columnsFull`; the sequence is unchanged and usable, for instance
+  ///   after rows were evicted or another sequence was released. The error that ended an earlier chunk or
+  ///   step in its middle, if one did.
   public func reserve(tokens: Int) throws(StoreError) {
+    if let damage { throw damage }
+    let limit = store.configuration.limitBytes
+    let columns = columnBytes(withMore: tokens)
+    guard columns <= limit else {
+      throw .columnsFull(neededBytes: columns, limitBytes: limit)
+    }
     let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) }
     guard needed <= store.pool.freePages else {
       throw .poolFull(
-        neededPages: needed, freePages: store.pool.freePages,
-        limitBytes: store.configuration.limitBytes)
+        neededPages: needed, freePages: store.pool.freePages, limitBytes: limit)
+    }
+  }
+
+  /// Bytes that the columns of every lane need for `tokens` more rows; `Int.max` if no number holds them.
+  private func columnBytes(withMore tokens: Int) -> Int {
+    var total = 0
+    for lane in lanes where lane.columnRowBytes > 0 {
+      let (bytes, isTooMany) = lane.columnRowBytes.multipliedReportingOverflow(
+        by: lane.count + tokens)
+      let (sum, overflows) = total.addingReportingOverflow(bytes)
+      guard !isTooMany, !overflows else { return .max }
+      total = sum
+    }
+    return total
+  }
+
+  /// Runs a part of a chunk or step; an error in it ends the sequence.
+  private func ending<Result>(
+    _ body: () throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    do {
+      return try body()
+    } catch {
+      damage = error
+      throw error
     }
   }
 
@@ -30,10 +61,12 @@ extension KVSequence {
       let first = lane.count
       let offset = head * width
       let stride = shape.keyHeads * width
-      try unsafe lane.append(length.tokens..<length.tokens + tokens) { row, key, value in
-        let source = offset + (row - first) * stride
-        unsafe convert(keys + source, count: width, to: key, as: format)
-        unsafe convert(values + source, count: width, to: value, as: format)
+      try ending { () throws(StoreError) in
+        try unsafe lane.append(length.tokens..<length.tokens + tokens) { row, key, value in
+          let source = offset + (row - first) * stride
+          unsafe convert(keys + source, count: width, to: key, as: format)
+          unsafe convert(values + source, count: width, to: value, as: format)
+        }
       }
     }
     measure(layer: layer)
@@ -132,7 +165,9 @@ extension KVSequence {
     policies.policies[owner].evict(view, plan: &plan)
     guard !plan.isEmpty else { return }
     let policy = policies.policies[owner]
-    try check(plan, layers: layers, rule: policy.positions, phase: policy.phase)
+    try ending { () throws(StoreError) in
+      try check(plan, layers: layers, rule: policy.positions, phase: policy.phase)
+    }
     onPlan?(plan, moment)
   }
 }

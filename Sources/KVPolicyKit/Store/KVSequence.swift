@@ -26,6 +26,8 @@ public final class KVSequence {
   var planStamp = 0
   /// The plan being written, kept for its memory.
   var plan = CachePlan()
+  /// The error that ended a chunk or step in its middle.
+  var damage: StoreError?
   /// Called with every plan that is not empty, before it is carried out.
   public var onPlan: ((CachePlan, Moment) -> Void)?
 
@@ -59,6 +61,7 @@ public final class KVSequence {
     laneBytes = other.laneBytes
     lastEdit = other.lastEdit
     planStamp = other.planStamp
+    damage = other.damage
     residentLaneBytes = other.residentLaneBytes
     peakResidentBytes = other.peakResidentBytes
   }
