@@ -9,14 +9,14 @@ extension KVSequence {
   public func reserve(tokens: Int) throws(StoreError) {
     if let damage { throw damage }
     let limit = store.configuration.limitBytes
-    let columns = columnBytes(withMore: tokens)
-    guard columns <= limit else {
-      throw .columnsFull(neededBytes: columns, limitBytes: limit)
-    }
     let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) }
     guard needed <= store.pool.freePages else {
       throw .poolFull(
         neededPages: needed, freePages: store.pool.freePages, limitBytes: limit)
+    }
+    let columns = columnBytes(withMore: tokens)
+    guard columns <= limit else {
+      throw .columnsFull(neededBytes: columns, limitBytes: limit)
     }
   }
 
