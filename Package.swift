@@ -60,6 +60,14 @@ let package = Package(
     .executableTarget(
       name: "WatchACache", dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies"],
       path: "Examples/03-WatchACache", exclude: ["README.md"], swiftSettings: strict),
+    .executableTarget(
+      name: "AllocationProbe", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
+      path: "Tests/AllocationProbe", swiftSettings: numeric,
+      linkerSettings: [
+        .unsafeFlags(
+          ["-Xlinker", "--defsym=malloc=counted_malloc", "-Xlinker", "--export-dynamic"],
+          .when(platforms: [.linux]))
+      ]),
     .testTarget(
       name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
       swiftSettings: strict),
