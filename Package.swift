@@ -61,6 +61,14 @@ let package = Package(
       name: "WatchACache",
       dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies", "ReferenceModel"],
       path: "Examples/03-WatchACache", exclude: ["README.md"], swiftSettings: strict),
+    .executableTarget(
+      name: "AllocationProbe", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
+      path: "Tests/AllocationProbe", swiftSettings: numeric,
+      linkerSettings: [
+        .unsafeFlags(
+          ["-Xlinker", "--defsym=malloc=counted_malloc", "-Xlinker", "--export-dynamic"],
+          .when(platforms: [.linux]))
+      ]),
     .testTarget(
       name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
       swiftSettings: strict),
