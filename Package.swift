@@ -62,7 +62,8 @@ let package = Package(
       name: "WriteAPolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
       path: "Examples/02-WriteAPolicy", exclude: ["README.md"], swiftSettings: strict),
     .executableTarget(
-      name: "WatchACache", dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies"],
+      name: "WatchACache",
+      dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies", "ReferenceModel"],
       path: "Examples/03-WatchACache", exclude: ["README.md"], swiftSettings: strict),
     .executableTarget(
       name: "AllocationProbe", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],

@@ -1,5 +1,7 @@
 /// What a policy answers: edits of lanes, as a value.
 ///
+/// Any number may be written; one that is no row of the lane makes a plan that the store refuses.
+///
 /// Plans can be logged, compared and replayed. The store checks a plan against the cache and carries it
 /// out whole or not at all. A lane that no edit names is left alone.
 public struct CachePlan: Hashable, Sendable {
@@ -32,30 +34,30 @@ public struct CachePlan: Hashable, Sendable {
   /// Forget `rows`; nothing is written for none.
   @inlinable
   public mutating func drop(_ rows: some Sequence<Int>, of lane: LaneID) {
-    let rows = rows.map { Int32($0) }
+    let rows = rows.map { Int32(clamping: $0) }
     if !rows.isEmpty { append(.drop(lane, rows: rows)) }
   }
 
   /// Forget one row. Allocates nothing once the plan has been used.
   public mutating func drop(_ row: Int, of lane: LaneID) {
-    append(.dropOne(lane, row: Int32(row)))
+    append(.dropOne(lane, row: Int32(clamping: row)))
   }
 
   /// Forget all but `rows`.
   @inlinable
   public mutating func keep(_ rows: some Sequence<Int>, of lane: LaneID) {
-    append(.keep(lane, rows: rows.map { Int32($0) }))
+    append(.keep(lane, rows: rows.map { Int32(clamping: $0) }))
   }
 
   /// Let one query head of the group read only `rows` for the output being computed.
   @inlinable
   public mutating func attend(_ rows: some Sequence<Int>, head: Int, of lane: LaneID) {
-    append(.attend(lane, head: head, rows: rows.map { Int32($0) }))
+    append(.attend(lane, head: head, rows: rows.map { Int32(clamping: $0) }))
   }
 
   /// Place every row's key: `positions[row]` for each row of the lane.
   public mutating func place(_ positions: [Int], of lane: LaneID) {
-    append(.place(lane, positions: positions.map { Int32($0) }))
+    append(.place(lane, positions: positions.map { Int32(clamping: $0) }))
   }
 
   @usableFromInline

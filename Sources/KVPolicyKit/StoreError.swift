@@ -1,7 +1,14 @@
-/// What can go wrong in the store. After any of these the sequence is as it was before the call.
+/// What can go wrong in the store.
+///
+/// After an error of ``KVSequence/reserve(tokens:)`` or ``KVSequence/apply(_:)`` the sequence is as it was
+/// before the call. An error in the middle of a chunk or step, of which only a policy's own bad plan or an
+/// operating system without memory is capable, leaves some layers ahead of others: the sequence then
+/// answers every later chunk or step with the same error.
 public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The pool's memory limit does not allow the pages that the next tokens need.
   case poolFull(neededPages: Int, freePages: Int, limitBytes: Int)
+  /// The columns of the sequence's policies would outgrow the store's memory limit.
+  case columnsFull(neededBytes: Int, limitBytes: Int)
   /// A plan contradicts the cache.
   case badPlan(lane: LaneID, reason: String)
   /// The store cannot be made like this.
@@ -13,6 +20,9 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case .poolFull(let needed, let free, let limit):
       "the cache is full: the next tokens need \(needed) pages and \(free) are free under the limit of "
         + "\(limit) bytes; evict rows, or raise the limit"
+    case .columnsFull(let needed, let limit):
+      "the policy's notes on the next tokens' rows would bring its columns to \(needed) bytes, beyond "
+        + "the limit of \(limit); choose a smaller window, or raise the limit"
     case .badPlan(let lane, let reason):
       "the plan for layer \(lane.layer), head \(lane.head) cannot be carried out: \(reason)"
     case .badSetting(let reason): reason

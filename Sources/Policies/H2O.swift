@@ -98,7 +98,7 @@ public struct H2O: KVCachePolicy {
         let lane = cache.lane(layer: layer, head: head)
         let surplus = lane.count - heavy - recent
         guard surplus > 0 else { continue }
-        if surplus == 1, recent < lane.count {
+        if surplus == 1 {
           plan.drop(lightest(lane), of: lane.id)
         } else {
           let (earlier, last) = Selection.split(recent: recent, of: lane)

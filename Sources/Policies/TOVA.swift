@@ -41,10 +41,13 @@ public struct TOVA: KVCachePolicy {
   /// The scores of one layer.
   public var stateBytes: Int { scores.count * 4 }
 
-  /// Drops the tokens that the newest query attends to least, the same in every lane: these have the
-  /// same history, so a row number means the same token in all of them.
+  /// Drops the tokens that the newest query attends to least, the same in every lane.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     for layer in cache.layers {
+      guard lanesAgree(cache, layer) else {
+        evictApart(cache, layer, plan: &plan)
+        continue
+      }
       let first = cache.lane(layer: layer, head: 0)
       guard first.count > capacity else { continue }
       sumAttention(cache, layer: layer)
@@ -69,6 +72,57 @@ public struct TOVA: KVCachePolicy {
     }
   }
 
+  /// Whether a row number means the same token in every lane of a layer. It does as long as nobody but
+  /// this policy edits them.
+  private func lanesAgree(_ cache: borrowing CacheView, _ layer: Int) -> Bool {
+    let first = cache.lane(layer: layer, head: 0)
+    let positions = first.positions
+    for head in 1..<max(1, cache.shape.keyHeads) {
+      let lane = cache.lane(layer: layer, head: head)
+      let others = lane.positions
+      guard others.count == positions.count else { return false }
+      for row in 0..<positions.count where others[row] != positions[row] { return false }
+    }
+    return true
+  }
+
+  /// The same for lanes that differ: attention is summed over those that hold a token, and each lane
+  /// keeps the best of its own.
+  private func evictApart(
+    _ cache: borrowing CacheView, _ layer: Int, plan: inout CachePlan
+  ) {
+    var attention: [Int32: Float] = [:]
+    for head in 0..<cache.shape.keyHeads {
+      let lane = cache.lane(layer: layer, head: head)
+      let positions = lane.positions
+      for query in 0..<lane.group {
+        let row = newestAttention(lane, query, cache.moment)
+        for index in row.indices { attention[positions[index], default: 0] += row[index] }
+      }
+    }
+    if protectNewest { attention[Int32(cache.length.tokens - 1)] = .infinity }
+    for head in 0..<cache.shape.keyHeads {
+      let lane = cache.lane(layer: layer, head: head)
+      guard lane.count > capacity else { continue }
+      let positions = lane.positions
+      let own = (0..<lane.count).map { attention[positions[$0]] ?? 0 }
+      plan.keep(
+        Selection.largest(capacity, of: Array(own.indices), by: own, positions: positions),
+        of: lane.id)
+    }
+  }
+
+  /// What one query head of the newest token pays to each row of its lane.
+  private func newestAttention(
+    _ lane: borrowing LaneView, _ query: Int, _ moment: Moment
+  ) -> [Float] {
+    guard case .step = moment else {
+      return Softmax.over(lane.promptRow(lane.promptRowCount - 1, query))
+    }
+    let row = lane.probabilities(query)
+    return row.indices.map { row[$0] }
+  }
+
   private mutating func sumAttention(_ cache: borrowing CacheView, layer: Int) {
     scores.removeAll(keepingCapacity: true)
     scores.append(contentsOf: repeatElement(0, count: cache.lane(layer: layer, head: 0).count))
@@ -76,10 +130,11 @@ public struct TOVA: KVCachePolicy {
       let lane = cache.lane(layer: layer, head: head)
       for query in 0..<lane.group {
         if case .step = cache.moment {
+          // Read in place: nothing is allocated during a step.
           let row = lane.probabilities(query)
           for index in 0..<row.count { scores[index] += row[index] }
         } else {
-          let row = Softmax.over(lane.promptRow(lane.promptRowCount - 1, query))
+          let row = newestAttention(lane, query, cache.moment)
           for index in row.indices { scores[index] += row[index] }
         }
       }

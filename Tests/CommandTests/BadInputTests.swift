@@ -115,6 +115,18 @@ struct BadInputTests {
       "trace --model @/plain --tokens - --prompt-length 1 --config @/tova.json --json @/o",
       "array of tokens", input: Array("[1.5]".utf8)),
     .failure(
+      "trace --model @/plain --tokens - --prompt-length 1 --config @/tova.json --json @/o",
+      "there are no tokens", input: Array("[]".utf8)),
+    .failure(
+      "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/wide.json --json @/o",
+      "choose a smaller window"),
+    .failure(
+      "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/tova.json --json @/new/",
+      "Is a directory"),
+    .failure(
+      "trace --case - --root @/ --json @/o", "161 tokens are more than the model's context of 160",
+      input: Array(#"{"model": "plain", "tokens": \#(Array(repeating: 1, count: 161))}"#.utf8)),
+    .failure(
       "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/typo.json --json @/o",
       "did you mean 'capacity'?"),
     .failure("trace --case @/none.json --json @/o", "No such file"),
@@ -138,6 +150,8 @@ struct BadInputTests {
     let workshop = try Workshop()
     try workshop.write("t.txt", "Hello")
     try workshop.write("typo.json", #"{"policy": "tova", "capasity": 8}"#)
+    try workshop.write(
+      "wide.json", #"{"policy": "morphkv", "window": 1073741823, "capacity": 1073741824}"#)
     let tokens = #""model": "plain", "tokens": [1, 2, 3]"#
     try workshop.write("null.json", "{\(tokens), \"prompt_length\": 2, \"config\": null}")
     try workshop.write("long.json", "{\(tokens), \"prompt_length\": 4, \"config\": null}")

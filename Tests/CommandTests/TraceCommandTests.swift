@@ -121,6 +121,59 @@ struct TraceCommandTests {
     #expect(link == workshop.folder + "/real.json")
   }
 
+  @Test("a link to a file that is not there yet makes that file, and stays a link")
+  func danglingLink() throws {
+    let workshop = try Workshop()
+    let link = workshop.folder + "/link.json"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "real.json")
+    #expect(trace(workshop, "--json", "@/link.json").status == 0)
+    #expect(try workshop.read("real.json").hasPrefix("{"))
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "real.json")
+    let twice = trace(workshop, "--json", "@/link.json", "--logits", "@/real.json")
+    #expect(twice.status == 2)
+  }
+
+  @Test("a name as long as names can be is written")
+  func longName() throws {
+    let workshop = try Workshop()
+    let name = String(repeating: "n", count: 255)
+    #expect(trace(workshop, "--json", "@/" + name).status == 0)
+    #expect(try workshop.read(name).hasPrefix("{"))
+  }
+
+  @Test("a named pipe is written to when somebody reads it, and refused at once when nobody does")
+  func pipe() throws {
+    let workshop = try Workshop()
+    let path = workshop.folder + "/pipe"
+    try #require(unsafe mkfifo(path, 0o600) == 0)
+    let alone = trace(workshop, "--json", "@/pipe")
+    #expect(alone.status == 1)
+    #expect(alone.errors.contains("nobody reads from it"))
+    let reader = unsafe open(path, O_RDONLY | O_NONBLOCK)
+    try #require(reader >= 0)
+    defer { close(reader) }
+    #expect(trace(workshop, "--json", "@/pipe").status == 0)
+    var bytes = [UInt8](repeating: 0, count: 1 << 16)
+    let count = unsafe bytes.withUnsafeMutableBytes {
+      unsafe read(reader, $0.baseAddress, $0.count)
+    }
+    try #require(count > 0)
+    let expected = try kept(trace(workshop, "--json", "-").output)
+    #expect(try kept(String(decoding: bytes[..<count], as: UTF8.self)) == expected)
+  }
+
+  @Test("a case's own model is not written over")
+  func ownModel() throws {
+    let workshop = try Workshop()
+    try workshop.write(
+      "case.json",
+      #"{"model": "tova.json", "tokens": [1], "prompt_length": 1, "config": {"policy": "full"}}"#)
+    let outcome = workshop.run(
+      ["trace", "--case", "@/case.json", "--root", "@/", "--json", "@/tova.json"])
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("is an input of this command"))
+  }
+
   @Test("a failing run leaves an older file as it was")
   func untouched() throws {
     let workshop = try Workshop()

@@ -21,6 +21,7 @@ public struct Trace: Sendable {
   /// - Parameters:
   ///   - session: a new session.
   ///   - tokens: the text; at least as long as the prompt.
+  ///   - promptLength: how many of them are the prompt; at least 1.
   ///   - chunk: prompt tokens that go through a layer together.
   ///   - keepsLogits: whether logits are recorded.
   /// - Throws: `ModelError.request` for lengths that do not fit or a token outside the vocabulary, before
@@ -29,6 +30,9 @@ public struct Trace: Sendable {
     _ session: LlamaSession, tokens: [Int], promptLength: Int, chunk: Int = 512,
     keepsLogits: Bool = true
   ) throws {
+    guard !tokens.isEmpty else {
+      throw ModelError.request("there are no tokens to trace; give at least one")
+    }
     guard promptLength > 0, promptLength <= tokens.count else {
       throw ModelError.request(
         "a prompt of \(promptLength) tokens does not fit a text of \(tokens.count); "
@@ -48,7 +52,15 @@ public struct Trace: Sendable {
 
   /// Reads all tokens at once and records the logits of each: `tokens × vocabulary`. `kept` holds the one
   /// state at the end.
+  ///
+  /// - Throws: `ModelError.request` for no token, more than the model's context, or one outside the
+  ///   vocabulary.
   public init(allAtOnce session: LlamaSession, tokens: [Int]) throws {
+    let context = session.model.configuration.contextLength
+    guard tokens.count <= context else {
+      throw ModelError.request(
+        "\(tokens.count) tokens are more than the model's context of \(context); give fewer")
+    }
     promptLength = tokens.count
     vocabulary = session.model.configuration.vocabulary
     statistics = session.sequence.statistics

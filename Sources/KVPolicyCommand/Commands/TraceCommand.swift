@@ -41,8 +41,9 @@ struct TraceCommand: Command {
     guard arguments.has("--json") || arguments.has("--logits") else {
       throw CommandError.usage("--json is missing; the command needs it, or --logits")
     }
-    let json = try output(arguments.text("--json"), not: inputs)
-    let logits = try output(arguments.text("--logits"), not: inputs)
+    let read = inputs + [request.model]
+    let json = try output(arguments.text("--json"), not: read)
+    let logits = try output(arguments.text("--logits"), not: read)
     if let json, let logits, json.isSame(as: logits.path) {
       throw CommandError.usage("--json and --logits are the same file; name two")
     }

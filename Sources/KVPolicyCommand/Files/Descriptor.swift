@@ -33,11 +33,20 @@ struct Descriptor {
   }
 
   /// Opens a file to write: a new one if `isNew`, else one that is there.
+  ///
+  /// - Throws: among others `ENXIO` for a named pipe that nobody reads, which would be waited for otherwise.
   static func writing(_ path: String, isNew: Bool) throws(SystemError) -> Descriptor {
-    let kind = isNew ? O_CREAT | O_EXCL : 0
+    let kind = isNew ? O_CREAT | O_EXCL : O_NONBLOCK
     let number = unsafe open(path, O_WRONLY | O_CLOEXEC | kind, 0o666)
     guard number >= 0 else { throw .last }
+    // Only opening must not wait; a slow reader is waited for.
+    if !isNew { _ = fcntl(number, F_SETFL, O_WRONLY) }
     return Descriptor(number: number)
+  }
+
+  /// - Throws: why a file that is there cannot be written.
+  static func checkWritable(_ path: String) throws(SystemError) {
+    guard unsafe access(path, W_OK) == 0 else { throw .last }
   }
 
   /// Reads at most `limit` bytes; nothing at the end.

@@ -3,14 +3,45 @@ extension KVSequence {
   /// Makes sure that `tokens` more tokens fit in every lane, so that no later call of the chunk or step
   /// can run out of pages.
   ///
-  /// - Throws: `StoreError.poolFull`; the sequence is unchanged and usable, for instance after rows were
-  ///   evicted or another sequence was released.
+  /// - Throws: `StoreError.poolFull` or `.columnsFull`; the sequence is unchanged and usable, for instance
+  ///   after rows were evicted or another sequence was released. The error that ended an earlier chunk or
+  ///   step in its middle, if one did.
   public func reserve(tokens: Int) throws(StoreError) {
+    if let damage { throw damage }
+    let limit = store.configuration.limitBytes
     let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) }
     guard needed <= store.pool.freePages else {
       throw .poolFull(
-        neededPages: needed, freePages: store.pool.freePages,
-        limitBytes: store.configuration.limitBytes)
+        neededPages: needed, freePages: store.pool.freePages, limitBytes: limit)
+    }
+    let columns = columnBytes(withMore: tokens)
+    guard columns <= limit else {
+      throw .columnsFull(neededBytes: columns, limitBytes: limit)
+    }
+  }
+
+  /// Bytes that the columns of every lane need for `tokens` more rows; `Int.max` if no number holds them.
+  private func columnBytes(withMore tokens: Int) -> Int {
+    var total = 0
+    for lane in lanes where lane.columnRowBytes > 0 {
+      let (bytes, isTooMany) = lane.columnRowBytes.multipliedReportingOverflow(
+        by: lane.count + tokens)
+      let (sum, overflows) = total.addingReportingOverflow(bytes)
+      guard !isTooMany, !overflows else { return .max }
+      total = sum
+    }
+    return total
+  }
+
+  /// Runs a part of a chunk or step; an error in it ends the sequence.
+  private func ending<Result>(
+    _ body: () throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    do {
+      return try body()
+    } catch {
+      damage = error
+      throw error
     }
   }
 
@@ -30,10 +61,12 @@ extension KVSequence {
       let first = lane.count
       let offset = head * width
       let stride = shape.keyHeads * width
-      try unsafe lane.append(length.tokens..<length.tokens + tokens) { row, key, value in
-        let source = offset + (row - first) * stride
-        unsafe convert(keys + source, count: width, to: key, as: format)
-        unsafe convert(values + source, count: width, to: value, as: format)
+      try ending { () throws(StoreError) in
+        try unsafe lane.append(length.tokens..<length.tokens + tokens) { row, key, value in
+          let source = offset + (row - first) * stride
+          unsafe convert(keys + source, count: width, to: key, as: format)
+          unsafe convert(values + source, count: width, to: value, as: format)
+        }
       }
     }
     measure(layer: layer)
@@ -69,6 +102,8 @@ extension KVSequence {
     case .chunk: policies.policies[policies.owner[layer]].prefill(view)
     case .step: policies.policies[policies.owner[layer]].step(view)
     }
+    // Writing a column for the first time takes its memory.
+    measure(layer: layer)
   }
 
   /// Asks the layer's policy what to forget, if it wants to be asked now. The plan is checked and
@@ -129,8 +164,10 @@ extension KVSequence {
       moment: moment, layers: layers, shape: shape, length: after, lanes: lanes, signals: signals)
     policies.policies[owner].evict(view, plan: &plan)
     guard !plan.isEmpty else { return }
-    try check(
-      plan, layers: layers, rule: declared[owner].positions, phase: declared[owner].phase)
+    let (rule, phase) = (declared[owner].positions, declared[owner].phase)
+    try ending { () throws(StoreError) in
+      try check(plan, layers: layers, rule: rule, phase: phase)
+    }
     onPlan?(plan, moment)
   }
 }

@@ -50,15 +50,19 @@ extension KVSequence {
         }
       case .place(_, let positions):
         guard rule ?? lane.rule == .placed, positions.count == lane.count,
-          positions.allSatisfy({ $0 >= 0 })
+          positions.allSatisfy({ (0..<KVSequence.places).contains($0) })
         else {
           throw .badPlan(
             lane: id,
-            reason: "placing needs position rule placed and one position from 0 for each row")
+            reason: "placing needs position rule placed and, for each row, one position from 0 to "
+              + "\(KVSequence.places - 1)")
         }
       }
     }
   }
+
+  /// How many places there are for a key: an engine has a table of rotations as long as the furthest.
+  private static let places: Int32 = 1 << 24
 
   private func note(_ id: LaneID) throws(StoreError) {
     let index = id.layer * shape.keyHeads + id.head

@@ -35,6 +35,8 @@ public final class KVSequence {
   var listStamp = 0
   /// The plan being written, kept for its memory.
   var plan = CachePlan()
+  /// The error that ended a chunk or step in its middle.
+  var damage: StoreError?
   /// Called with every plan that is not empty, before it is carried out.
   public var onPlan: ((CachePlan, Moment) -> Void)?
 
@@ -72,6 +74,7 @@ public final class KVSequence {
     laneBytes = other.laneBytes
     lastEdit = other.lastEdit
     planStamp = other.planStamp
+    damage = other.damage
     residentLaneBytes = other.residentLaneBytes
     peakResidentBytes = other.peakResidentBytes
   }

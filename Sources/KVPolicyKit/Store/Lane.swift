@@ -38,7 +38,10 @@
     self.pool = pool
     self.layout = layout
     self.rule = rule
-    self.columns = columns.map { ColumnStorage($0, stride: layout.pageRows) }
+    self.columns = columns.map { ColumnStorage($0, stride: 0) }
+    let (bytes, isTooMany) = columns.reduce(0) { $0 + $1.width }
+      .multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
+    columnRowBytes = isTooMany ? .max : bytes
     unsafe addresses = []
   }
 
@@ -54,6 +57,7 @@
     pages = other.pages
     unsafe addresses = other.addresses
     columns = other.columns
+    columnRowBytes = other.columnRowBytes
     isDense = other.isDense
     isOrdered = other.isOrdered
     dropped = other.dropped
@@ -68,6 +72,8 @@
   var count: Int { positions.count }
   var pagesHeld: Int { pages.count { $0.id >= 0 } }
   var columnBytes: Int { columns.reduce(0) { $0 + $1.bytes } }
+  /// Bytes of the columns of one row; `Int.max` if no number holds them.
+  let columnRowBytes: Int
 
   /// Bytes of pages, columns and bookkeeping.
   var bytes: Int {

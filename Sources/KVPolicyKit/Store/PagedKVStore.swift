@@ -4,7 +4,7 @@ public struct StoreConfiguration: Hashable, Sendable {
   public var pageRows = 16
   /// How keys and values are stored.
   public var format = RowFormat.f16
-  /// The most bytes that pages may take.
+  /// The most bytes that pages may take, and the most that the columns of one sequence may.
   public var limitBytes = 16 << 30
 
   /// Sixteen rows a page, 16-bit rows, 16 GiB.

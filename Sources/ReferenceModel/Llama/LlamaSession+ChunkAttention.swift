@@ -136,16 +136,16 @@ extension LlamaSession {
 
 /// The queries of a prompt's last tokens in one layer, oldest first, rotated as they were when read.
 @safe final class RecentQueries {
-  // The buffer has room for `room` queries of `width` floats; `count` never exceeds `room`.
+  // The buffer holds at least `count` queries of `width` floats; `count` never exceeds `room`, which a
+  // setting names and no prompt may ever reach, so memory is taken as queries come.
   private let room: Int
   private let width: Int
-  private let buffer: FloatBuffer
+  private var buffer = FloatBuffer()
   private(set) var positions: [Int] = []
 
   init(room: Int, width: Int) {
     self.room = room
     self.width = width
-    buffer = FloatBuffer(room * width)
   }
 
   var count: Int { positions.count }
@@ -155,6 +155,7 @@ extension LlamaSession {
 
   func copy() -> RecentQueries {
     let other = RecentQueries(room: room, width: width)
+    other.grow(to: count)
     unsafe other.buffer.base.update(from: buffer.base, count: count * width)
     other.positions = positions
     return other
@@ -164,6 +165,7 @@ extension LlamaSession {
   @unsafe func append(_ queries: UnsafePointer<Float>, count added: Int, firstPosition: Int) {
     let fresh = min(added, room)
     let kept = min(count, room - fresh)
+    grow(to: kept + fresh)
     if kept < count {
       unsafe buffer.base.update(from: buffer.base + (count - kept) * width, count: kept * width)
       positions.removeFirst(count - kept)
@@ -171,5 +173,13 @@ extension LlamaSession {
     unsafe (buffer.base + kept * width).update(
       from: queries + (added - fresh) * width, count: fresh * width)
     positions += firstPosition + added - fresh..<firstPosition + added
+  }
+
+  /// Makes the buffer hold `queries` and keeps those that are in it.
+  private func grow(to queries: Int) {
+    guard queries * width > buffer.capacity else { return }
+    let larger = FloatBuffer(queries * width)
+    unsafe larger.base.update(from: buffer.base, count: count * width)
+    buffer = larger
   }
 }

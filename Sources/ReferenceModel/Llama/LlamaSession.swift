@@ -38,10 +38,12 @@ public final class LlamaSession {
     recentQueries = wants.map { RecentQueries(room: $0.promptRows, width: width) }
   }
 
-  /// A session that goes its own way from here and shares the cache's pages.
+  /// A session that goes its own way from here: the same logits, and the cache's pages shared.
   public func fork() -> LlamaSession {
     let copy = LlamaSession(model: model, sequence: sequence.fork())
     copy.recentQueries = recentQueries.map { $0.copy() }
+    unsafe copy.scratch.logits.base.update(
+      from: scratch.logits.base, count: model.configuration.vocabulary)
     return copy
   }
 

@@ -1,0 +1,223 @@
+import KVPolicyKit
+import Policies
+import ReferenceModel
+import Testing
+
+/// Every shipped policy at a size that two dozen tokens exceed, some in several ways.
+private struct Policy: CustomTestStringConvertible {
+  let name: String
+  let settings: [String: JSONValue]
+  /// The most rows of a lane after a step.
+  let rowLimit: Int?
+
+  var testDescription: String { "\(name) \(JSONValue.object(settings).text)" }
+  var configuration: PolicyConfiguration { PolicyConfiguration(name, settings) }
+
+  init(_ name: String, _ settings: [String: JSONValue] = [:], rows: Int? = nil) {
+    (self.name, self.settings, rowLimit) = (name, settings, rows)
+  }
+
+  static let all = [
+    Policy("full"),
+    Policy("streamingllm", ["sinks": 2, "recent": 6], rows: 8),
+    Policy("streamingllm", ["sinks": 0, "recent": 1, "positions": "original"], rows: 1),
+    Policy("h2o", ["heavy": 4, "recent": 4], rows: 8),
+    Policy("h2o", ["heavy": 1, "recent": 0, "score": "average", "gqa": "max"], rows: 1),
+    Policy("h2o", ["heavy": 3, "recent": 4, "positions": "compacted"], rows: 7),
+    Policy("snapkv", ["capacity": 8, "window": 3]),
+    Policy("snapkv", ["capacity": 2, "window": 1, "positions": "compacted"]),
+    Policy("morphkv", ["capacity": 8, "window": 3], rows: 9),
+    Policy(
+      "morphkv", ["capacity": 3, "window": 2, "rows": "W", "attendMask": "perQueryHead"], rows: 4),
+    Policy(
+      "morphkv", ["capacity": 8, "window": 3, "gqa": "sumOfLogits", "prunePrompt": "atPrefillEnd"],
+      rows: 9),
+    Policy("tova", ["capacity": 8], rows: 8),
+    Policy("tova", ["capacity": 1, "protectNewest": true], rows: 1),
+    Policy("random", ["capacity": 8, "recent": 2], rows: 8),
+  ]
+}
+
+@Suite("A session")
+struct SessionTests {
+  private let model: LlamaModel
+
+  init() throws {
+    model = LlamaModel(try ModelFiles.open(OracleCase.root + "/models/llama"))
+  }
+
+  private func session(
+    _ configuration: PolicyConfiguration, store: StoreConfiguration = StoreConfiguration()
+  ) throws -> LlamaSession {
+    let policies = try configuration.makePolicies(.all, shape: model.shape)
+    return model.makeSession(
+      try PagedKVStore(shape: model.shape, configuration: store).makeSequence(policies))
+  }
+
+  /// Tokens without a pattern.
+  private func tokens(_ count: Int) -> [Int] {
+    (0..<count).map { ($0 * 37 + $0 / 5 * 11 + 3) % model.configuration.vocabulary }
+  }
+
+  private func row(_ session: LlamaSession) -> [Float] {
+    let logits = session.logits
+    return logits.indices.map { logits[$0] }
+  }
+
+  private func kept(_ session: LlamaSession) -> [[Int]] {
+    (0..<model.shape.lanes).map {
+      session.sequence.keptPositions(
+        layer: $0 / model.shape.keyHeads, head: $0 % model.shape.keyHeads)
+    }
+  }
+
+  @Test(
+    "reads a prompt of one token, a turn, and another, and decodes ten times what a policy keeps",
+    arguments: Policy.all)
+  private func turns(_ policy: Policy) throws {
+    let session = try session(policy.configuration)
+    let text = tokens(160)
+    var read = 0
+    for (prompt, steps) in [(1, 5), (2, 20), (30, 80), (1, 21)] {
+      try session.prefill(Array(text[read..<read + prompt]), chunk: 7)
+      for token in text[read + prompt..<read + prompt + steps] {
+        try session.decode(token)
+        #expect(session.sequence.statistics.longestLane <= policy.rowLimit ?? .max)
+      }
+      read += prompt + steps
+      #expect(session.sequence.checkInvariants() == nil)
+      #expect(session.sequence.length.tokens == read)
+    }
+    #expect(row(session).allSatisfy { $0.isFinite })
+  }
+
+  @Test("forks with its logits, and both go on as one that never forked", arguments: Policy.all)
+  private func forks(_ policy: Policy) throws {
+    let (one, text) = (try session(policy.configuration), tokens(60))
+    try one.prefill(Array(text[..<20]))
+    for token in text[20..<30] { try one.decode(token) }
+    let other = one.fork()
+    #expect(row(other) == row(one))
+    // In turns, so that each would notice what the other writes.
+    for token in text[30..<45] {
+      try other.decode((token + 1) % model.configuration.vocabulary)
+      try one.decode(token)
+    }
+    let again = other.fork()
+    for (session, shift) in [(one, 0), (again, 1)] {
+      let plain = try self.session(policy.configuration)
+      try plain.prefill(Array(text[..<20]))
+      for token in text[20..<30] { try plain.decode(token) }
+      for token in text[30..<45] {
+        try plain.decode((token + shift) % model.configuration.vocabulary)
+      }
+      #expect(row(session) == row(plain))
+      #expect(kept(session) == kept(plain))
+    }
+    #expect(one.sequence.store.checkInvariants([one, other, again].map(\.sequence)) == nil)
+  }
+
+  @Test("that meets a full pool goes on after rows were evicted, where it stopped")
+  func fullPool() throws {
+    let store = StoreConfiguration(pageRows: 4, format: .f32, limitBytes: 1)
+    let page = 2 * store.pageRows * model.shape.headDimension * store.format.elementBytes
+    var limited = store
+    limited.limitBytes = page * model.shape.lanes * 5
+    let session = try session(PolicyConfiguration("full"), store: limited)
+    let text = tokens(40)
+    try session.prefill(Array(text[..<12]))
+    var read = 12
+    #expect(throws: StoreError.self) {
+      while read < text.count {
+        try session.decode(text[read])
+        read += 1
+      }
+    }
+    #expect(read == 20)
+    #expect(session.sequence.length.tokens == read)
+    let before = kept(session)
+    #expect(throws: StoreError.self) { try session.prefill(Array(text[read..<read + 2])) }
+    #expect(kept(session) == before)
+
+    var plan = CachePlan()
+    for layer in 0..<model.shape.layers {
+      for head in 0..<model.shape.keyHeads {
+        plan.drop(2..<10, of: LaneID(layer: layer, head: head))
+      }
+    }
+    try session.sequence.apply(plan)
+    try session.decode(text[read])
+    #expect(session.sequence.checkInvariants() == nil)
+    #expect(kept(session).allSatisfy { $0 == [0, 1] + Array(10...20) })
+    #expect(row(session).allSatisfy { $0.isFinite })
+  }
+
+  @Test("goes on when its lanes were edited apart, whatever the policy", arguments: Policy.all)
+  private func editedApart(_ policy: Policy) throws {
+    let (session, text) = (try session(policy.configuration), tokens(60))
+    try session.prefill(Array(text[..<24]))
+    for layer in 0..<model.shape.layers {
+      var plan = CachePlan()
+      let id = LaneID(layer: layer, head: layer % model.shape.keyHeads)
+      let rows = session.sequence.rowCount(layer: id.layer, head: id.head)
+      plan.drop(0..<rows / 2, of: id)
+      try session.sequence.apply(plan)
+    }
+    for token in text[24..<40] { try session.decode(token) }
+    try session.prefill(Array(text[40..<50]))
+    for token in text[50...] { try session.decode(token) }
+    #expect(session.sequence.checkInvariants() == nil)
+    #expect(session.sequence.statistics.longestLane <= policy.rowLimit ?? .max)
+  }
+
+  @Test("runs with windows that no text fills, or refuses them before anything is read")
+  func absurdWindows() throws {
+    let huge: JSONValue = 1_073_741_823
+    let text = tokens(20)
+    let snapkv = try session(
+      PolicyConfiguration("snapkv", ["window": huge, "capacity": 1_073_741_824]))
+    try snapkv.prefill(text)
+    #expect(kept(snapkv).allSatisfy { $0 == Array(0..<20) })
+    let morphkv = try session(
+      PolicyConfiguration("morphkv", ["window": huge, "capacity": 1_073_741_824]))
+    #expect {
+      try morphkv.prefill(text)
+    } throws: {
+      if case StoreError.columnsFull = $0 { true } else { false }
+    }
+    #expect(morphkv.sequence.length.tokens == 0)
+    #expect(morphkv.sequence.statistics.residentBytes < 1 << 20)
+  }
+
+  @Test("whose policy makes a bad plan in a step ends with that error, and stays at it")
+  func badPlan() throws {
+    let policies = try PolicyAssignment(BadFromTheSecondStep(), shape: model.shape)
+    let session = model.makeSession(
+      try PagedKVStore(shape: model.shape).makeSequence(policies))
+    try session.prefill(tokens(10))
+    try session.decode(1)
+    let bad = StoreError.badPlan(
+      lane: LaneID(layer: 1, head: 0), reason: "it drops row \(Int32.max) of 12")
+    for _ in 0..<2 { #expect(throws: bad) { try session.decode(1) } }
+    #expect(throws: bad) { try session.prefill([1, 2]) }
+    #expect(throws: bad) { try session.fork().decode(1) }
+  }
+}
+
+/// Names a row that cannot be, from the second step on, in the second layer.
+private struct BadFromTheSecondStep: KVCachePolicy {
+  static let name = "bad"
+  static let summary = "makes a bad plan"
+  static let source = "a test"
+
+  init() {}
+  init(_ settings: inout Settings) throws(PolicyError) {}
+  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    guard cache.moment == .step(index: 2), let layer = cache.layers.first, layer == 1 else {
+      return
+    }
+    plan.drop(.max, of: LaneID(layer: layer, head: 0))
+  }
+}
