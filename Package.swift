@@ -25,6 +25,10 @@ var numeric: [SwiftSetting] =
   }
 #endif
 
+/// Gives the C library's allocation functions to their counting namesakes in `AllocationProbe`.
+let countedMemory = ["malloc", "calloc", "realloc", "memalign", "aligned_alloc", "posix_memalign"]
+  .flatMap { ["-Xlinker", "--defsym=\($0)=counted_\($0)"] }
+
 let package = Package(
   name: "KVPolicyKit",
   platforms: [.macOS(.v15)],
@@ -64,11 +68,7 @@ let package = Package(
     .executableTarget(
       name: "AllocationProbe", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
       path: "Tests/AllocationProbe", swiftSettings: numeric,
-      linkerSettings: [
-        .unsafeFlags(
-          ["-Xlinker", "--defsym=malloc=counted_malloc", "-Xlinker", "--export-dynamic"],
-          .when(platforms: [.linux]))
-      ]),
+      linkerSettings: [.unsafeFlags(countedMemory, .when(platforms: [.linux]))]),
     .testTarget(
       name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
       swiftSettings: strict),

@@ -1,9 +1,10 @@
 // Counts how often a decode loop asks for memory.
 //
-//     AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS
+//     AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS EXTRA
 //
-// reads a prompt of so many made-up tokens, decodes WARMUP tokens, then STEPS more, and prints how many
-// allocations those took. Swift tests run it; it is also of use with a real model.
+// reads a prompt of so many made-up tokens, decodes WARMUP tokens, then STEPS more, each with EXTRA
+// rounds of allocations on purpose, and prints how many allocations those took. The tests run it, in a
+// process of its own because they allocate all the time; it is also of use with a real model.
 import Foundation
 import KVPolicyKit
 import Policies
@@ -11,39 +12,55 @@ import ReferenceModel
 import Synchronization
 
 #if canImport(Glibc)
-  /// The six arguments, or a message and the end.
-  func request() throws -> (session: LlamaSession, numbers: [Int]) {
-    let words = CommandLine.arguments.dropFirst()
-    let numbers = words.dropFirst(2).compactMap { Int($0) }
-    guard words.count == 6, numbers.count == 4, let path = words.first else {
-      throw ModelError.request(
-        "usage: AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS")
+  /// The last words of the command line, as numbers.
+  struct Request {
+    var prompt = 0
+    var warmup = 0
+    var steps = 0
+    var extra = 0
+    let session: LlamaSession
+
+    init(_ words: [String]) throws {
+      let numbers = words.dropFirst(2).compactMap { Int($0) }
+      guard words.count == 7, numbers.count == 5, numbers.allSatisfy({ $0 >= 0 }) else {
+        throw ModelError.request(
+          "usage: AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS EXTRA")
+      }
+      (prompt, warmup, steps, extra) = (numbers[0], numbers[1], numbers[2], numbers[4])
+      let model = LlamaModel(try ModelFiles.open(words[0]), threads: numbers[3])
+      let policies = try PolicyConfiguration(parsing: words[1])
+        .makePolicies(.all, shape: model.shape)
+      session = model.makeSession(try PagedKVStore(shape: model.shape).makeSequence(policies))
     }
-    let model = LlamaModel(try ModelFiles.open(path), threads: numbers[3])
-    let configuration = try PolicyConfiguration(parsing: words[words.startIndex + 1])
-    let policies = try configuration.makePolicies(.all, shape: model.shape)
-    return (model.makeSession(try PagedKVStore(shape: model.shape).makeSequence(policies)), numbers)
+
+    /// Allocations per second and step of the loop that is counted.
+    func run() throws -> (allocations: Int, stepsPerSecond: Double) {
+      try session.prefill((0..<prompt).map(token))
+      for index in prompt..<prompt + warmup { try session.decode(token(index)) }
+      let start = ContinuousClock.now
+      CountedMemory.isOn.store(true, ordering: .sequentiallyConsistent)
+      for index in prompt + warmup..<prompt + warmup + steps {
+        try session.decode(token(index))
+        for _ in 0..<extra { CountedMemory.useEveryFunction() }
+      }
+      CountedMemory.isOn.store(false, ordering: .sequentiallyConsistent)
+      let seconds = (ContinuousClock.now - start) / .seconds(1)
+      return (CountedMemory.calls.load(ordering: .relaxed), Double(steps) / seconds)
+    }
+
+    /// A text without meaning, the same in every run.
+    private func token(_ index: Int) -> Int {
+      (index &* 7919 &+ index / 5) % session.model.configuration.vocabulary
+    }
   }
 
-  /// A text without meaning, the same in every run.
-  func token(_ index: Int, of vocabulary: Int) -> Int { (index &* 7919 &+ index / 5) % vocabulary }
-
   do {
-    let (session, numbers) = try request()
-    let vocabulary = session.model.configuration.vocabulary
-    let (prompt, warmup, steps) = (numbers[0], numbers[1], numbers[2])
-    try session.prefill((0..<prompt).map { token($0, of: vocabulary) })
-    for step in 0..<warmup { try session.decode(token(prompt + step, of: vocabulary)) }
-    let start = ContinuousClock.now
-    CountedMemory.isOn.store(true, ordering: .sequentiallyConsistent)
-    for step in 0..<steps { try session.decode(token(step, of: vocabulary)) }
-    CountedMemory.isOn.store(false, ordering: .sequentiallyConsistent)
-    let rate = Double(steps) / ((ContinuousClock.now - start) / .seconds(1))
-    print("\(CountedMemory.calls.load(ordering: .relaxed)) allocations, \(Int(rate)) steps/s")
+    let (allocations, rate) = try Request(Array(CommandLine.arguments.dropFirst())).run()
+    print("\(allocations) allocations, \(Int(rate)) steps/s")
   } catch {
     FileHandle.standardError.write(Data("AllocationProbe: \(error)\n".utf8))
     exit(1)
   }
 #else
-  print("allocations cannot be counted on this system")
+  print("allocations are counted on Linux only")
 #endif

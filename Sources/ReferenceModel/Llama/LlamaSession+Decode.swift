@@ -4,6 +4,10 @@ import KVPolicyKit
 extension LlamaSession {
   /// Reads one token and computes the logits of the next.
   ///
+  /// Asks for no memory once the cache has its constant size, unless the policy does: a plan that drops
+  /// one row of a lane needs none, one with lists of rows does. While the cache grows, its arrays and the
+  /// scratch grow in proportion to their size, so ever more seldom.
+  ///
   /// - Throws: `ModelError.request` for a token outside the vocabulary or a model that computes no finite
   ///   logits, `StoreError.poolFull` before anything changed.
   public func decode(_ token: Int) throws {
