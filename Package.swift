@@ -25,6 +25,10 @@ var numeric: [SwiftSetting] =
   }
 #endif
 
+/// Gives the C library's allocation functions to their counting namesakes in `AllocationProbe`.
+let countedMemory = ["malloc", "calloc", "realloc", "memalign", "aligned_alloc", "posix_memalign"]
+  .flatMap { ["-Xlinker", "--defsym=\($0)=counted_\($0)"] }
+
 let package = Package(
   name: "KVPolicyKit",
   platforms: [.macOS(.v15)],
@@ -58,8 +62,13 @@ let package = Package(
       name: "WriteAPolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
       path: "Examples/02-WriteAPolicy", exclude: ["README.md"], swiftSettings: strict),
     .executableTarget(
-      name: "WatchACache", dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies"],
+      name: "WatchACache",
+      dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies", "ReferenceModel"],
       path: "Examples/03-WatchACache", exclude: ["README.md"], swiftSettings: strict),
+    .executableTarget(
+      name: "AllocationProbe", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
+      path: "Tests/AllocationProbe", swiftSettings: numeric,
+      linkerSettings: [.unsafeFlags(countedMemory, .when(platforms: [.linux]))]),
     .testTarget(
       name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
       swiftSettings: strict),

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-modules=() flags=()
+modules=() flags=() failed=()
 while [ $# -gt 0 ]; do
   if [ "$1" = -- ]; then shift; flags=("$@"); break; fi
   modules+=("$1"); shift
@@ -29,8 +29,16 @@ for module in "${modules[@]}"; do
     -minimum-access-level public -skip-inherited-docs -skip-synthesized-members -output-dir "$graphs"
   catalog=Sources/$module/$module.docc
   [ -d "$catalog" ] || catalog=
-  "$tools/docc" convert ${catalog:+"$catalog"} --additional-symbol-graph-dir "$graphs" \
+  if "$tools/docc" convert ${catalog:+"$catalog"} --additional-symbol-graph-dir "$graphs" \
     --fallback-display-name "$module" --fallback-bundle-identifier "$module" \
-    --transform-for-static-hosting --warnings-as-errors --output-path "$output/$module"
-  echo "$output/$module/documentation/$(echo "$module" | tr '[:upper:]' '[:lower:]')/index.html"
+    --transform-for-static-hosting --warnings-as-errors --output-path "$output/$module" >/dev/null
+  then
+    echo "$output/$module/documentation/$(echo "$module" | tr '[:upper:]' '[:lower:]')/index.html"
+  else
+    failed+=("$module")
+  fi
 done
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "docs: error: warnings in ${failed[*]}" >&2
+  exit 1
+fi

@@ -1,7 +1,7 @@
 // Draws a cache after every token.
 //
 //     swift run WatchACache [--policy NAME] [--budget ROWS] [--prompt TOKENS] [--steps COUNT]
-//                           [--frames-per-second NUMBER]
+//                           [--frames-per-second NUMBER] [--model PATH]
 import Foundation
 import KVPolicyKit
 import KVPolicyTesting

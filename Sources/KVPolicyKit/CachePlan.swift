@@ -29,31 +29,39 @@ public struct CachePlan: Hashable, Sendable {
   /// Whether nothing changes.
   public var isEmpty: Bool { edits.isEmpty }
 
+  // Inlinable: compiled once for every kind of sequence, `map` would allocate for each row.
+
   /// Forget `rows`; nothing is written for none.
+  @inlinable
   public mutating func drop(_ rows: some Sequence<Int>, of lane: LaneID) {
     let rows = rows.map { Int32(clamping: $0) }
-    if !rows.isEmpty { edits.append(.drop(lane, rows: rows)) }
+    if !rows.isEmpty { append(.drop(lane, rows: rows)) }
   }
 
   /// Forget one row. Allocates nothing once the plan has been used.
   public mutating func drop(_ row: Int, of lane: LaneID) {
-    edits.append(.dropOne(lane, row: Int32(clamping: row)))
+    append(.dropOne(lane, row: Int32(clamping: row)))
   }
 
   /// Forget all but `rows`.
+  @inlinable
   public mutating func keep(_ rows: some Sequence<Int>, of lane: LaneID) {
-    edits.append(.keep(lane, rows: rows.map { Int32(clamping: $0) }))
+    append(.keep(lane, rows: rows.map { Int32(clamping: $0) }))
   }
 
   /// Let one query head of the group read only `rows` for the output being computed.
+  @inlinable
   public mutating func attend(_ rows: some Sequence<Int>, head: Int, of lane: LaneID) {
-    edits.append(.attend(lane, head: head, rows: rows.map { Int32(clamping: $0) }))
+    append(.attend(lane, head: head, rows: rows.map { Int32(clamping: $0) }))
   }
 
   /// Place every row's key: `positions[row]` for each row of the lane.
   public mutating func place(_ positions: [Int], of lane: LaneID) {
-    edits.append(.place(lane, positions: positions.map { Int32(clamping: $0) }))
+    append(.place(lane, positions: positions.map { Int32(clamping: $0) }))
   }
+
+  @usableFromInline
+  mutating func append(_ edit: Edit) { edits.append(edit) }
 
   /// Empties the plan, keeping its memory.
   public mutating func removeAll() { edits.removeAll(keepingCapacity: true) }

@@ -83,7 +83,10 @@ public enum Moment: Hashable, Sendable {
 
 /// One lane, lent for one call. Rows are numbered from 0 in no particular order: a row's position is the
 /// only truth about its age.
-@safe public struct LaneView: ~Copyable, ~Escapable {
+///
+/// Copyable, unlike the other views, which policies are only lent: they call a lane by a name of its own,
+/// and the compiler puts a noncopyable local that spans are borrowed from in a heap box.
+@safe public struct LaneView: ~Escapable {
   /// Query heads that read this lane.
   public let group: Int
   /// Tokens read by the sequence, the current ones included.

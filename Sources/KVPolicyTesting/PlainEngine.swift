@@ -139,7 +139,7 @@ public final class PlainEngine {
     for layer in 0..<source.shape.layers {
       for head in 0..<source.shape.keyHeads {
         let count = sequence.rowCount(layer: layer, head: head)
-        var numbers = SeededNumbers(
+        var numbers = SplitMix64(
           seed: seed ^ UInt64(sequence.length.tokens << 20 + layer << 10 + count))
         sequence.renumber(
           layer: layer, head: head, order: Array(0..<count).shuffled(using: &numbers))

@@ -49,7 +49,7 @@ public struct SyntheticAttention: Sendable {
       { layer, head, position in
         (0..<shape.headDimension).map {
           let coordinates = [kind, layer, head, position, $0]
-          return Float(scale * SeededNumbers.number(seed: seed, at: coordinates))
+          return Float(scale * SplitMix64.number(seed: seed, at: coordinates))
         }
       }
     }

@@ -31,12 +31,16 @@ public struct MorphKV: KVCachePolicy {
     options = try MorphKVOptions(&settings)
   }
 
-  /// The budget is the capacity; the window shrinks to a quarter of it if need be.
+  /// The budget is the capacity; the window shrinks to a quarter of it if need be. The prompt is pruned
+  /// when it ends, as by the other policies, so that the budget holds from there on.
   public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
     guard rows >= 8 else {
       throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 8 or more")
     }
-    return ["capacity": .number(Double(rows)), "window": .number(Double(min(32, rows / 4)))]
+    return [
+      "capacity": .number(Double(rows)), "window": .number(Double(min(32, rows / 4))),
+      "prunePrompt": "atPrefillEnd",
+    ]
   }
 
   /// The votes of the prompt's last queries, and of every new one.

@@ -56,15 +56,9 @@ public struct RandomEviction: KVCachePolicy {
     }
   }
 
-  /// A number in [0, 1) from the seed, the lane and the position (SplitMix64's finaliser).
+  /// A number in [0, 1) from the seed, the lane and the position.
   private func draw(_ lane: LaneID, _ position: Int) -> Float {
-    var state = UInt64(seed)
-    for part in [lane.layer, lane.head, position] {
-      state = (state &+ UInt64(part) &+ 1) &* 0x9E37_79B9_7F4A_7C15
-      state = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      state = (state ^ (state >> 27)) &* 0x94D0_49BB_1331_11EB
-      state ^= state >> 31
-    }
-    return Float(state >> 40) / Float(1 << 24)
+    let bits = SplitMix64.bits(seed: UInt64(seed), at: [lane.layer, lane.head, position])
+    return Float(bits >> 40) / Float(1 << 24)
   }
 }

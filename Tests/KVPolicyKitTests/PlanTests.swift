@@ -102,7 +102,7 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
 
   @Test("with random rows is either refused or carried out, and never breaks the store")
   func random() throws {
-    var numbers = SeededNumbers(seed: 4)
+    var numbers = SplitMix64(seed: 4)
     let engine = try paintedEngine(.small, rule: .placed)
     var refused = 0
     for _ in 0..<400 {

@@ -31,7 +31,7 @@ import Testing
 
   @Test("softmaxes as plain arithmetic does, over any support and length")
   func softmax() {
-    var numbers = SeededNumbers(seed: 8)
+    var numbers = SplitMix64(seed: 8)
     for count in [1, 2, 7, 8, 9, 16, 31, 100] {
       let logits = (0..<count).map { _ in Float(numbers.unit() * 40 - 20) }
       let support = (0..<count).filter { _ in Bool.random(using: &numbers) }

@@ -65,14 +65,14 @@ private struct ModelSequence {
 
 /// Random operations on a few forks, against dictionaries.
 private struct RandomWalk {
-  var numbers: SeededNumbers
+  var numbers: SplitMix64
   let format: RowFormat
   let store: PagedKVStore
   var sequences: [ModelSequence]
   var forks: UInt64 = 0
 
   init(seed: UInt64, pageRows: Int, format: RowFormat, rule: PositionRule) throws {
-    numbers = SeededNumbers(seed: seed)
+    numbers = SplitMix64(seed: seed)
     self.format = format
     let shape = CacheShape(layers: 2, keyHeads: 1, queryHeads: 2, headDimension: 2)
     store = try PagedKVStore(

@@ -6,7 +6,7 @@ import Testing
   @Test("held by a private lane are its rows over the page size, after any plan")
   func pageFormula() throws {
     for pageRows in [4, 8, 16, 32, 64] {
-      var numbers = SeededNumbers(seed: UInt64(pageRows))
+      var numbers = SplitMix64(seed: UInt64(pageRows))
       let engine = try paintedEngine(pageRows: pageRows)
       var returned = 0
       for _ in 0..<60 {

@@ -2,7 +2,7 @@ import KVPolicyKit
 
 /// What a comparison found: the conditions, and one measurement per policy.
 ///
-/// As JSON (``json``), all keys in camel case:
+/// As JSON (``json()``), all keys in camel case:
 ///
 /// ```json
 /// {

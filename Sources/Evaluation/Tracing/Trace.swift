@@ -21,6 +21,7 @@ public struct Trace: Sendable {
   /// - Parameters:
   ///   - session: a new session.
   ///   - tokens: the text; at least as long as the prompt.
+  ///   - promptLength: how many of them are the prompt; at least 1.
   ///   - chunk: prompt tokens that go through a layer together.
   ///   - keepsLogits: whether logits are recorded.
   /// - Throws: `ModelError.request` for lengths that do not fit or a token outside the vocabulary, before

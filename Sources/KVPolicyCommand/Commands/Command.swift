@@ -72,11 +72,3 @@ extension Command {
     return file
   }
 }
-
-extension ModelFiles {
-  /// The tokenizer that belongs to the model.
-  func tokenizer() throws(ModelError) -> Tokenizer {
-    guard let folder else { return try Tokenizer(metadata: metadata) }
-    return try Tokenizer(folder: folder)
-  }
-}

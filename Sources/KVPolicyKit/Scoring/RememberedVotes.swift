@@ -10,6 +10,8 @@ extension LaneView {
   ///
   /// - Parameters:
   ///   - logits: one per row; −∞ for rows the query did not see.
+  ///   - column: a ring.
+  ///   - entry: the ring's entry to write.
   ///   - horizon: rows before this position give the reference; all do if there is none.
   /// - Complexity: O(rows), eight at a time; allocates nothing.
   public func remember(_ logits: Span<Float>, column: Int, entry: Int, horizon: Int32) {
@@ -32,9 +34,13 @@ extension LaneView {
   /// probabilities over the heads, and that to `total`.
   ///
   /// - Parameters:
+  ///   - column: the ring that ``remember(_:column:entry:horizon:)`` wrote.
   ///   - entries: the column's entries of one query, one per query head.
   ///   - mask: one per row: 1 where the softmax runs, 0 elsewhere. Rows elsewhere get a meaningless vote.
+  ///   - heads: how the query heads are joined.
   ///   - share: what each head's probabilities are multiplied by.
+  ///   - total: one per row; the vote is joined to it.
+  ///   - fold: how it is joined.
   ///   - scales: memory for one float per head, kept by the caller.
   /// - Complexity: O(heads × rows), eight rows at a time; allocates nothing.
   public func countVote(

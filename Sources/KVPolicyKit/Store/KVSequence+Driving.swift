@@ -102,6 +102,8 @@ extension KVSequence {
     case .chunk: policies.policies[policies.owner[layer]].prefill(view)
     case .step: policies.policies[policies.owner[layer]].step(view)
     }
+    // Writing a column for the first time takes its memory.
+    measure(layer: layer)
   }
 
   /// Asks the layer's policy what to forget, if it wants to be asked now. The plan is checked and
@@ -110,10 +112,11 @@ extension KVSequence {
     layer: Int, moment: Moment, signals: SignalBuffers
   ) throws(StoreError) -> CachePlan {
     let owner = policies.owner[layer]
-    let policy = policies.policies[owner]
     plan.removeAll()
-    guard policy.scope == .layer, policy.cadence.asks(at: moment) else { return plan }
-    try decide(owner: owner, layers: [layer], moment: moment, signals: signals)
+    guard declared[owner].scope == .layer, declared[owner].cadence.asks(at: moment) else {
+      return plan
+    }
+    try decide(owner: owner, layers: eachLayer[layer], moment: moment, signals: signals)
     return plan
   }
 
@@ -138,10 +141,9 @@ extension KVSequence {
 
   /// Ends a chunk or step: asks the policies of scope `sequence`, and moves the length on.
   package func finish(moment: Moment) throws(StoreError) {
-    for owner in policies.policies.indices where policies.policies[owner].scope == .sequence {
-      guard policies.policies[owner].cadence.asks(at: moment) else { continue }
-      let layers = policies.owner.indices.filter { policies.owner[$0] == owner }
-      guard !layers.isEmpty else { continue }
+    for owner in declared.indices where declared[owner].scope == .sequence {
+      let layers = declared[owner].layers
+      guard declared[owner].cadence.asks(at: moment), !layers.isEmpty else { continue }
       plan.removeAll()
       try decide(owner: owner, layers: layers, moment: moment, signals: SignalBuffers())
       carryOut(plan)
@@ -162,9 +164,9 @@ extension KVSequence {
       moment: moment, layers: layers, shape: shape, length: after, lanes: lanes, signals: signals)
     policies.policies[owner].evict(view, plan: &plan)
     guard !plan.isEmpty else { return }
-    let policy = policies.policies[owner]
     try ending { () throws(StoreError) in
-      try check(plan, layers: layers, rule: policy.positions, phase: policy.phase)
+      try check(
+        plan, layers: layers, rule: declared[owner].positions, phase: declared[owner].phase)
     }
     onPlan?(plan, moment)
   }

@@ -79,15 +79,18 @@ extension KVSequence {
   }
 
   private func check(_ rows: [Int32], of lane: Lane) throws(StoreError) {
-    var seen = [Bool](repeating: false, count: lane.count)
+    listStamp += 1
+    if lastMention.count < lane.count {
+      lastMention += repeatElement(0, count: lane.count - lastMention.count)
+    }
     for row in rows {
       guard row >= 0, row < lane.count else {
         throw .badPlan(lane: lane.id, reason: "it names row \(row) of \(lane.count)")
       }
-      guard !seen[Int(row)] else {
+      guard lastMention[Int(row)] != listStamp else {
         throw .badPlan(lane: lane.id, reason: "it names row \(row) twice")
       }
-      seen[Int(row)] = true
+      lastMention[Int(row)] = listStamp
     }
   }
 

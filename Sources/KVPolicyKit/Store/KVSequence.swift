@@ -9,6 +9,11 @@ public final class KVSequence {
   let shape: CacheShape
   var lanes: [Lane]
   var policies: PolicyAssignment
+  /// Per policy: what it declared, asked once.
+  let declared: [PolicyDeclarations]
+  /// Per layer: itself, the layers that a policy of scope `layer` is asked about at once. Kept, so that no
+  /// step makes a list.
+  let eachLayer: [[Int]]
   /// Tokens read. The next token's position is `length.tokens`.
   public internal(set) var length = LogicalLength(0)
   /// Decode steps so far.
@@ -24,6 +29,10 @@ public final class KVSequence {
   var lastEdit: [Int]
   /// Plans checked so far.
   var planStamp = 0
+  /// Per row number: the last list of rows, by number, that was found to name it.
+  var lastMention: [Int] = []
+  /// Lists of rows checked so far.
+  var listStamp = 0
   /// The plan being written, kept for its memory.
   var plan = CachePlan()
   /// The error that ended a chunk or step in its middle.
@@ -39,6 +48,8 @@ public final class KVSequence {
     mostRows = Array(repeating: 0, count: shape.lanes)
     laneBytes = mostRows
     lastEdit = mostRows
+    eachLayer = (0..<shape.layers).map { [$0] }
+    declared = policies.policies.indices.map { PolicyDeclarations(policies, index: $0) }
     lanes = (0..<store.shape.lanes).map { index in
       let layer = index / store.shape.keyHeads
       let policy = policies.policies[policies.owner[layer]]
@@ -54,6 +65,8 @@ public final class KVSequence {
     shape = other.shape
     lanes = other.lanes.map { Lane(forking: $0) }
     policies = other.policies
+    declared = other.declared
+    eachLayer = other.eachLayer
     length = other.length
     steps = other.steps
     ledger = other.ledger
@@ -118,5 +131,24 @@ public final class KVSequence {
   /// Notes how much memory is in use now, if it never was more.
   func notePeak() {
     peakResidentBytes = max(peakResidentBytes, residentLaneBytes + ownStateBytes)
+  }
+}
+
+/// What a policy declared about when and about what it is asked.
+struct PolicyDeclarations {
+  let cadence: Cadence
+  let positions: PositionRule
+  let phase: Phase
+  let scope: Scope
+  /// The layers it decides about.
+  let layers: [Int]
+
+  init(_ assignment: PolicyAssignment, index: Int) {
+    let policy = assignment.policies[index]
+    cadence = policy.cadence
+    positions = policy.positions
+    phase = policy.phase
+    scope = policy.scope
+    layers = assignment.owner.indices.filter { assignment.owner[$0] == index }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import KVPolicyKit
 
 /// Chooses a token from logits.
 ///
@@ -79,24 +80,4 @@ public struct Sampler: Sendable {
     for token in 1..<max(1, logits.count) where logits[token] > logits[best] { best = token }
     return best
   }
-}
-
-/// Sebastiano Vigna's SplitMix64: 64 bits of state, the same numbers everywhere.
-public struct SplitMix64: RandomNumberGenerator, Sendable {
-  private var state: UInt64
-
-  /// Starts at a seed.
-  public init(seed: UInt64) { state = seed }
-
-  /// The next 64 bits.
-  public mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  /// A number in [0, 1).
-  public mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
 }

@@ -1,13 +1,15 @@
 import KVPolicyKit
 
 extension Kernels {
-  /// The keys of a lane as floats, in row order: `count × headDimension` at `out`.
+  /// Some keys of a lane as floats, in row order: `range.count × headDimension` at `out`.
   @unsafe package static func gatherKeys(
-    _ rows: LaneRows, into out: UnsafeMutablePointer<Float>
+    _ rows: LaneRows, range: Range<Int>, into out: UnsafeMutablePointer<Float>
   ) {
+    precondition(unsafe range.upperBound <= rows.count, "only live rows have keys")
     let depth = unsafe rows.headDimension
-    for row in 0..<(unsafe rows.count) {
-      unsafe load(rows.key(row), format: rows.format, count: depth, into: out + row &* depth)
+    for row in range {
+      let target = unsafe out + (row &- range.lowerBound) &* depth
+      unsafe load(rows.key(row), format: rows.format, count: depth, into: target)
     }
   }
 

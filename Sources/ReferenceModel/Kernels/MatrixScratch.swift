@@ -1,14 +1,16 @@
 import Synchronization
 
-/// Where each thread of a team unpacks a panel of weights during a product with many inputs.
+/// The memory of matrix products: where each thread of a team unpacks a panel of weights when there are
+/// many inputs, and the sums over the blocks of a single one.
 ///
-/// Made once per model: it grows to the widest matrix it meets, and nothing is allocated after
+/// Made once per session: it grows to the widest matrix it meets, and nothing is allocated after
 /// that. One product at a time uses it.
 @safe package final class MatrixScratch {
   private let threads: Int
   private var columns = 0
   /// Per thread: the panel, `columns × 16` floats, then `16 × 32` floats of one block column.
   @unsafe private var floats: UnsafeMutablePointer<Float>?
+  private let sums = FloatBuffer()
 
   /// Scratch for a team of `threads`.
   package init(threads: Int) {
@@ -27,6 +29,11 @@ import Synchronization
     unsafe floats?.deallocate()
     self.columns = columns
     unsafe floats = .allocate(capacity: threadFloats * self.threads)
+  }
+
+  /// Room for `blocks` sums, one for every 32 elements of a single input.
+  @unsafe func blockSums(_ blocks: Int) -> UnsafeMutablePointer<Float> {
+    unsafe sums.room(blocks)
   }
 
   /// The panel of `thread`, and its block column. `reserve` was called for the matrix.

@@ -10,27 +10,27 @@ package enum Kernels {
   /// `y = W·x`: `w.columns` floats at `x`, `w.rows` floats at `y`.
   @unsafe package static func multiply(
     _ w: WeightMatrix, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,
-    team: ThreadTeam
+    scratch: MatrixScratch, team: ThreadTeam
   ) {
-    unsafe withBlockSums(of: x, columns: w.columns) { sums in
-      team.share(w.rows, grain: rowGrain) { _, rows in
-        unsafe multiplyRows(of: w, rows, x, sums, into: y)
-      }
+    let input = unsafe VectorInput(x, columns: w.columns, scratch: scratch)
+    unsafe team.share(w.rows, grain: rowGrain, with: (w: w, y: y, input: input)) { job, _, rows in
+      unsafe multiplyRows(of: job.w, rows, job.input, into: job.y)
     }
   }
 
   /// `y₁ = W₁·x`, `y₂ = W₂·x` in one region of the team. The matrices have as many columns.
   @unsafe package static func multiply(
     _ w1: WeightMatrix, _ w2: WeightMatrix, _ x: UnsafePointer<Float>,
-    into y1: UnsafeMutablePointer<Float>, _ y2: UnsafeMutablePointer<Float>, team: ThreadTeam
+    into y1: UnsafeMutablePointer<Float>, _ y2: UnsafeMutablePointer<Float>,
+    scratch: MatrixScratch, team: ThreadTeam
   ) {
     precondition(w1.columns == w2.columns, "matrices with one input have as many columns")
-    unsafe withBlockSums(of: x, columns: w1.columns) { sums in
-      team.share(w1.rows + w2.rows, grain: rowGrain) { _, rows in
-        let split = w1.rows
-        unsafe multiplyRows(of: w1, rows.clamped(to: 0..<split), x, sums, into: y1)
-        unsafe multiplyRows(of: w2, shift(rows, down: split), x, sums, into: y2)
-      }
+    let input = unsafe VectorInput(x, columns: w1.columns, scratch: scratch)
+    let job = unsafe (w1: w1, w2: w2, y1: y1, y2: y2, input: input)
+    unsafe team.share(w1.rows + w2.rows, grain: rowGrain, with: job) { job, _, rows in
+      let split = unsafe job.w1.rows
+      unsafe multiplyRows(of: job.w1, rows.clamped(to: 0..<split), job.input, into: job.y1)
+      unsafe multiplyRows(of: job.w2, shift(rows, down: split), job.input, into: job.y2)
     }
   }
 
@@ -39,36 +39,20 @@ package enum Kernels {
   @unsafe package static func multiply(
     _ w1: WeightMatrix, _ w2: WeightMatrix, _ w3: WeightMatrix, _ x: UnsafePointer<Float>,
     into y1: UnsafeMutablePointer<Float>, _ y2: UnsafeMutablePointer<Float>,
-    _ y3: UnsafeMutablePointer<Float>, team: ThreadTeam
+    _ y3: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
   ) {
     precondition(
       w1.columns == w2.columns && w2.columns == w3.columns,
       "matrices with one input have as many columns")
-    unsafe withBlockSums(of: x, columns: w1.columns) { sums in
-      team.share(w1.rows + w2.rows + w3.rows, grain: rowGrain) { _, rows in
-        let (second, third) = (w1.rows, w1.rows + w2.rows)
-        unsafe multiplyRows(of: w1, rows.clamped(to: 0..<second), x, sums, into: y1)
-        unsafe multiplyRows(
-          of: w2, shift(rows.clamped(to: 0..<third), down: second), x, sums, into: y2)
-        unsafe multiplyRows(of: w3, shift(rows, down: third), x, sums, into: y3)
-      }
-    }
-  }
-
-  /// Calls `body` with the sum of every 32 elements of `x`: what the quantised types' offsets are
-  /// multiplied by. The sums live on the stack unless the vector is longer than some thousands.
-  @unsafe private static func withBlockSums(
-    of x: UnsafePointer<Float>, columns: Int, _ body: (UnsafePointer<Float>) -> Void
-  ) {
-    let blocks = columns / 32
-    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(blocks, 1)) { sums in
-      guard let sums = sums.baseAddress else { return }
-      for block in 0..<blocks {
-        let v = unsafe x + block &* 32
-        unsafe sums[block] =
-          ((load8(v) + load8(v + 8)) + (load8(v + 16) + load8(v + 24))).total
-      }
-      unsafe body(sums)
+    let input = unsafe VectorInput(x, columns: w1.columns, scratch: scratch)
+    let job = unsafe (w1: w1, w2: w2, w3: w3, y1: y1, y2: y2, y3: y3, input: input)
+    let count = w1.rows + w2.rows + w3.rows
+    unsafe team.share(count, grain: rowGrain, with: job) { job, _, rows in
+      let (second, third) = unsafe (job.w1.rows, job.w1.rows + job.w2.rows)
+      let middle = shift(rows.clamped(to: 0..<third), down: second)
+      unsafe multiplyRows(of: job.w1, rows.clamped(to: 0..<second), job.input, into: job.y1)
+      unsafe multiplyRows(of: job.w2, middle, job.input, into: job.y2)
+      unsafe multiplyRows(of: job.w3, shift(rows, down: third), job.input, into: job.y3)
     }
   }
 
@@ -79,9 +63,10 @@ package enum Kernels {
 
   /// `y[r] = W[r]·x` for some rows, on this thread.
   @unsafe private static func multiplyRows(
-    of w: WeightMatrix, _ rows: Range<Int>, _ x: UnsafePointer<Float>,
-    _ sums: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+    of w: WeightMatrix, _ rows: Range<Int>, _ input: VectorInput,
+    into y: UnsafeMutablePointer<Float>
   ) {
+    let (x, sums) = unsafe (input.x, input.sums)
     switch w.type {
     case .f32: unsafe floatRows(F32Format.self, w, rows, x, into: y)
     case .f16: unsafe floatRows(F16Format.self, w, rows, x, into: y)
@@ -151,5 +136,25 @@ package enum Kernels {
       unsafe y[row] = ((a.0 + a.1) + (a.2 + a.3)).total + rest
       row &+= 1
     }
+  }
+}
+
+/// A vector, and the sum of every 32 of its elements: what the quantised types' offsets are multiplied
+/// by.
+@unsafe private struct VectorInput {
+  let x: UnsafePointer<Float>
+  let sums: UnsafePointer<Float>
+
+  /// Both live as long as the vector, and until the scratch is next used.
+  init(_ x: UnsafePointer<Float>, columns: Int, scratch: MatrixScratch) {
+    let blocks = columns / 32
+    let sums = unsafe scratch.blockSums(blocks)
+    for block in 0..<blocks {
+      let v = unsafe x + block &* 32
+      unsafe sums[block] =
+        ((load8(v) + load8(v + 8)) + (load8(v + 16) + load8(v + 24))).total
+    }
+    unsafe self.x = x
+    unsafe self.sums = UnsafePointer(sums)
   }
 }

@@ -4,7 +4,7 @@ import Foundation
 ///
 /// The angle is the product of position and inverse frequency in single precision, as the models were
 /// trained; its sine and cosine are the nearest floats. `prepare` fills the table; after that, any
-/// number of threads may rotate. A position beyond the table is rotated too, only slower.
+/// number of threads may rotate. A position outside the table is rotated too, only slower.
 package struct RotaryTable: Sendable {
   /// Which two elements of a head are rotated together.
   package typealias Pairing = RopeConfiguration.Pairing
@@ -13,11 +13,11 @@ package struct RotaryTable: Sendable {
   package let headDimension: Int
   private let inverseFrequencies: [Float]
   private let attentionScale: Float
-  /// `prepared × frequencies` each, row by row.
+  /// `prepared.count × frequencies` each, row by row.
   private var cosines: [Float] = []
   private var sines: [Float] = []
-  /// Positions in the table: `0..<prepared`.
-  package private(set) var prepared = 0
+  /// Positions in the table.
+  package private(set) var prepared = 0..<0
 
   /// Positions added to the table at once.
   private static let block = 256
@@ -33,21 +33,30 @@ package struct RotaryTable: Sendable {
     self.attentionScale = attentionScale
   }
 
-  /// Extends the table so that it holds positions `0..<count`; in whole blocks, so that preparing for
-  /// one more position each step is rarely any work.
-  package mutating func prepare(upTo count: Int) {
-    guard count > prepared else { return }
-    let target = (count + Self.block - 1) / Self.block * Self.block
-    cosines.reserveCapacity(target * inverseFrequencies.count)
-    sines.reserveCapacity(target * inverseFrequencies.count)
-    for position in prepared..<target {
+  /// Makes the table hold `positions`; in whole blocks, so that preparing for one more position each step
+  /// is rarely any work.
+  ///
+  /// A table that begins at 0 grows, where places in a cache are looked up in any order. Any other moves
+  /// on, and takes no more memory for the millionth token than for the thousandth.
+  package mutating func prepare(_ positions: Range<Int>) {
+    guard positions.upperBound > prepared.upperBound || positions.lowerBound < prepared.lowerBound
+    else { return }
+    if positions.lowerBound != prepared.lowerBound {
+      cosines.removeAll(keepingCapacity: true)
+      sines.removeAll(keepingCapacity: true)
+      prepared = positions.lowerBound..<positions.lowerBound
+    }
+    let count = (positions.count + Self.block - 1) / Self.block * Self.block
+    cosines.reserveCapacity(count * inverseFrequencies.count)
+    sines.reserveCapacity(count * inverseFrequencies.count)
+    for position in prepared.upperBound..<prepared.lowerBound + count {
       for frequency in inverseFrequencies.indices {
         let (cosine, sine) = turn(position, frequency)
         cosines.append(cosine)
         sines.append(sine)
       }
     }
-    prepared = target
+    prepared = prepared.lowerBound..<prepared.lowerBound + count
   }
 
   /// Rotates `heads` heads, `heads × headDimension` floats at `x`, to `position`, which may be
@@ -55,23 +64,57 @@ package struct RotaryTable: Sendable {
   @unsafe package func rotate(
     _ x: UnsafeMutablePointer<Float>, heads: Int, position: Int, pairing: Pairing
   ) {
-    let count = inverseFrequencies.count
-    guard position >= 0, position < prepared else {
+    guard prepared.contains(position) else {
       return unsafe rotateUnprepared(x, heads: heads, position: position, pairing: pairing)
     }
-    // Row `position` is in the table, as it is below `prepared`.
+    unsafe withTurns { cosines, sines in
+      // The position has a row in the table, as was just checked.
+      let offset = (position &- prepared.lowerBound) &* inverseFrequencies.count
+      for head in 0..<heads {
+        unsafe rotatePrepared(
+          x + head &* headDimension, cosines + offset, sines + offset, pairing)
+      }
+    }
+  }
+
+  /// Rotates heads one after the other at `x`, each to its own of the `places`.
+  @unsafe package func rotate(
+    _ x: UnsafeMutablePointer<Float>, places: UnsafeBufferPointer<Int32>, pairing: Pairing
+  ) {
+    unsafe withTurns { cosines, sines in
+      for index in 0..<places.count {
+        let (head, position) = unsafe (x + index &* headDimension, Int(places[index]))
+        guard prepared.contains(position) else {
+          unsafe rotateUnprepared(head, heads: 1, position: position, pairing: pairing)
+          continue
+        }
+        // As above.
+        let offset = (position &- prepared.lowerBound) &* inverseFrequencies.count
+        unsafe rotatePrepared(head, cosines + offset, sines + offset, pairing)
+      }
+    }
+  }
+
+  /// Lends the table; an empty one as pointers to read nothing from.
+  @unsafe @inline(__always)
+  private func withTurns(_ body: (UnsafePointer<Float>, UnsafePointer<Float>) -> Void) {
     unsafe cosines.withUnsafeBufferPointer { cosines in
       unsafe sines.withUnsafeBufferPointer { sines in
-        guard let c = cosines.baseAddress, let s = sines.baseAddress else { return }
-        for head in 0..<heads {
-          let p = unsafe x + head &* headDimension
-          let (c, s) = unsafe (c + position &* count, s + position &* count)
-          switch pairing {
-          case .halves: unsafe Self.rotateHalves(p, c, s, count)
-          case .interleaved: unsafe Self.rotatePairs(p, c, s, count)
-          }
-        }
+        let nothing = unsafe UnsafePointer<Float>(bitPattern: 64).unsafelyUnwrapped
+        unsafe body(cosines.baseAddress ?? nothing, sines.baseAddress ?? nothing)
       }
+    }
+  }
+
+  /// Rotates one head by a row of the table.
+  @unsafe @inline(__always)
+  private func rotatePrepared(
+    _ x: UnsafeMutablePointer<Float>, _ cosines: UnsafePointer<Float>,
+    _ sines: UnsafePointer<Float>, _ pairing: Pairing
+  ) {
+    switch pairing {
+    case .halves: unsafe Self.rotateHalves(x, cosines, sines, inverseFrequencies.count)
+    case .interleaved: unsafe Self.rotatePairs(x, cosines, sines, inverseFrequencies.count)
     }
   }
 

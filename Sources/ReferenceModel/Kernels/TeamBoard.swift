@@ -57,12 +57,43 @@ final class TeamBoard: Sendable {
       if before & Self.closed == 0 {
         let address = job.load(ordering: .relaxed)
         if let job = unsafe UnsafePointer<TeamJob>(bitPattern: address) {
-          unsafe job.pointee.work(number)
+          unsafe job.pointee.work(as: number)
         }
       }
       if gate.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue == Self.closed {
         caller.wake()
       }
     }
+  }
+}
+
+/// Something that several threads can work on at once.
+protocol TeamRegion {
+  /// Does a part of the work; returns when there is none left to begin.
+  func work(as thread: Int)
+}
+
+extension TeamRegion {
+  /// The same for the region at `address`, which holds a `Self`.
+  @unsafe fileprivate static func work(at address: UnsafeRawPointer, as thread: Int) {
+    unsafe address.assumingMemoryBound(to: Self.self).pointee.work(as: thread)
+  }
+}
+
+/// What the workers are asked to do: a region of any type, which stays where it is.
+///
+/// Type and address are kept apart, for `any TeamRegion` would put a large region in a box.
+@unsafe struct TeamJob {
+  private let type: any TeamRegion.Type
+  private let address: UnsafeRawPointer
+
+  init<Region: TeamRegion>(_ region: UnsafePointer<Region>) {
+    unsafe type = Region.self
+    unsafe address = UnsafeRawPointer(region)
+  }
+
+  /// Takes part in the region, which is still at its address.
+  func work(as thread: Int) {
+    unsafe type.work(at: address, as: thread)
   }
 }

@@ -1,10 +1,7 @@
 import KVPolicyKit
 
-/// Attention of one new token, split so that every thread has work and the result does not depend on how
-/// many there are: rows go in runs of `splitRows`, whose partial sums are added in order.
+/// Attention of one new token. What the threads share out is in `StepAttention`.
 extension LlamaSession {
-  private static let splitRows = 128
-
   /// Rows of the longest lane of a layer.
   func longestLane(_ layer: Int) -> Int {
     (0..<model.configuration.keyHeads).reduce(0) {
@@ -16,109 +13,72 @@ extension LlamaSession {
   @unsafe func computeLogits(
     layer: Int, stride: Int, into logits: UnsafeMutablePointer<Float>
   ) {
-    let (group, width) = (sequence.store.shape.group, model.configuration.headDimension)
-    let scale = 1 / Float(width).squareRoot()
-    if wants[layer].rule != .original {
-      return unsafe computePlacedLogits(layer: layer, stride: stride, into: logits)
-    }
-    let queries = unsafe scratch.queries.base
-    unsafe forEachSplit(layer: layer, stride: stride) { head, range in
-      unsafe sequence.withRows(layer: layer, head: head) { rows in
-        let range = unsafe range.clamped(to: 0..<rows.count)
-        unsafe Kernels.logits(
-          queries: queries + head * group * width, group: group, rows: rows, range: range,
-          scale: scale, into: logits + head * group * stride, stride: stride)
+    let step = unsafe StepAttention(self, layer: layer, stride: stride, weights: logits)
+    guard wants[layer].rule == .original else {
+      unsafe placeQueries(layer: layer)
+      return unsafe model.team.share(step.splits, grain: 1, with: step) { step, thread, splits in
+        for split in splits { unsafe step.computePlacedLogits(split, thread: thread) }
       }
     }
-  }
-
-  /// The same when keys are stored un-rotated: each is rotated where the policy has it now, the new
-  /// token at its own place.
-  @unsafe private func computePlacedLogits(
-    layer: Int, stride: Int, into logits: UnsafeMutablePointer<Float>
-  ) {
-    let (group, width) = (sequence.store.shape.group, model.configuration.headDimension)
-    let scale = 1 / Float(width).squareRoot()
-    for head in 0..<model.configuration.keyHeads {
-      let rows = sequence.rowCount(layer: layer, head: head)
-      let keys = unsafe scratch.gatheredKeys.room(rows * width)
-      let queries = unsafe scratch.queries.base + head * group * width
-      unsafe gatherPlacedKeys(layer: layer, head: head, into: keys)
-      unsafe sequence.withPlaces(layer: layer, head: head) { places in
-        unsafe rotary.rotate(
-          queries, heads: group, position: Int(places[rows - 1]),
-          pairing: model.configuration.rope.pairing)
-      }
-      unsafe Kernels.productTransposed(
-        a: queries, aStride: width, b: keys, bStride: width, m: group, n: rows, k: width,
-        scale: scale, into: logits + head * group * stride, cStride: stride)
-    }
-  }
-
-  /// A lane's keys as floats, each rotated at its place.
-  @unsafe func gatherPlacedKeys(layer: Int, head: Int, into keys: UnsafeMutablePointer<Float>) {
-    let width = model.configuration.headDimension
-    unsafe sequence.withRows(layer: layer, head: head) { rows in
-      unsafe Kernels.gatherKeys(rows, into: keys)
-    }
-    unsafe sequence.withPlaces(layer: layer, head: head) { places in
-      rotary.prepare(upTo: Int(unsafe places.max() ?? 0) + 1)
-      for row in 0..<places.count {
-        unsafe rotary.rotate(
-          keys + row * width, heads: 1, position: Int(places[row]),
-          pairing: model.configuration.rope.pairing)
-      }
+    unsafe model.team.share(step.splits, grain: 1, with: step) { step, _, splits in
+      for split in splits { unsafe step.computeLogits(split) }
     }
   }
 
   /// Turns logits into probabilities, query head by query head.
   @unsafe func softmax(layer: Int, _ weights: UnsafeMutablePointer<Float>, stride: Int) {
-    let group = sequence.store.shape.group
-    let heads = model.configuration.queryHeads
-    let threads = model.threads
-    model.team.run { thread in
-      for head in Swift.stride(from: thread, to: heads, by: threads) {
-        unsafe Kernels.softmax(
-          weights + head * stride, count: sequence.rowCount(layer: layer, head: head / group))
-      }
+    let step = unsafe StepAttention(self, layer: layer, stride: stride, weights: weights)
+    unsafe model.team.share(model.configuration.queryHeads, grain: 1, with: step) {
+      step, _, heads in
+      for head in heads { unsafe step.softmax(queryHead: head) }
     }
   }
 
   /// `mixed` becomes each query head's weighted sum of its lane's values.
-  @unsafe func mixValues(layer: Int, _ weights: UnsafePointer<Float>, stride: Int) {
-    let (group, width) = (sequence.store.shape.group, model.configuration.headDimension)
-    let keyHeads = model.configuration.keyHeads
-    let block = group * width
-    let splits = max(1, (stride + Self.splitRows - 1) / Self.splitRows)
-    let partial = unsafe scratch.partial.room(splits * keyHeads * block)
-    unsafe forEachSplit(layer: layer, stride: stride) { head, range in
-      let target = unsafe partial + (range.lowerBound / Self.splitRows * keyHeads + head) * block
-      unsafe sequence.withRows(layer: layer, head: head) { rows in
-        let range = unsafe range.clamped(to: 0..<rows.count)
-        unsafe Kernels.mixValues(
-          weights: weights + head * group * stride, stride: stride, group: group, rows: rows,
-          range: range, into: target)
-      }
+  @unsafe func mixValues(layer: Int, _ weights: UnsafeMutablePointer<Float>, stride: Int) {
+    let step = unsafe StepAttention(self, layer: layer, stride: stride, weights: weights)
+    let width = model.configuration.queryHeads * model.configuration.headDimension
+    let partial = unsafe scratch.partial.room(step.runs * width)
+    unsafe model.team.share(step.splits, grain: 1, with: step) { step, _, splits in
+      for split in splits { unsafe step.mixValues(split) }
     }
     let mixed = unsafe scratch.mixed.base
-    unsafe mixed.update(from: partial, count: keyHeads * block)
-    for split in 1..<max(1, splits) {
-      unsafe Kernels.add(
-        partial + split * keyHeads * block, to: mixed, count: keyHeads * block)
+    unsafe mixed.update(from: partial, count: width)
+    for run in unsafe 1..<step.runs {
+      unsafe Kernels.add(partial + run * width, to: mixed, count: width)
     }
   }
 
-  /// Runs `body` for every key head and run of rows, over the team.
-  @unsafe private func forEachSplit(
-    layer: Int, stride: Int, _ body: (_ head: Int, _ range: Range<Int>) -> Void
+  /// Extends the rotary table of places to those of a lane.
+  @unsafe func preparePlaces(layer: Int, head: Int) {
+    unsafe sequence.withPlaces(layer: layer, head: head) { places in
+      placeRotary.prepare(0..<Int(unsafe places.max() ?? 0) + 1)
+    }
+  }
+
+  /// Some of a lane's keys as floats, each rotated at its place. The table is prepared.
+  @unsafe func gatherPlacedKeys(
+    layer: Int, head: Int, range: Range<Int>, into keys: UnsafeMutablePointer<Float>
   ) {
-    let splits = max(1, (stride + Self.splitRows - 1) / Self.splitRows)
-    let items = splits * model.configuration.keyHeads
-    let threads = model.threads
-    model.team.run { thread in
-      for item in Swift.stride(from: thread, to: items, by: threads) {
-        let first = item % splits * Self.splitRows
-        body(item / splits, first..<min(first + Self.splitRows, max(stride, first)))
+    unsafe sequence.withRows(layer: layer, head: head) { rows in
+      unsafe Kernels.gatherKeys(rows, range: range, into: keys)
+    }
+    unsafe sequence.withPlaces(layer: layer, head: head) { places in
+      unsafe placeRotary.rotate(
+        keys, places: UnsafeBufferPointer(rebasing: places[range]),
+        pairing: model.configuration.rope.pairing)
+    }
+  }
+
+  /// Rotates the new token's queries at its place, where keys are stored un-rotated.
+  @unsafe private func placeQueries(layer: Int) {
+    let (group, width) = (sequence.store.shape.group, model.configuration.headDimension)
+    for head in 0..<model.configuration.keyHeads {
+      unsafe preparePlaces(layer: layer, head: head)
+      unsafe sequence.withPlaces(layer: layer, head: head) { places in
+        unsafe placeRotary.rotate(
+          scratch.queries.base + head * group * width, heads: group,
+          position: Int(places[places.count - 1]), pairing: model.configuration.rope.pairing)
       }
     }
   }
@@ -127,7 +87,7 @@ extension LlamaSession {
   @unsafe func rotate(tokens: Int, from position: Int) {
     let configuration = model.configuration
     let width = configuration.headDimension
-    rotary.prepare(upTo: position + tokens)
+    rotary.prepare(position..<position + tokens)
     for token in 0..<tokens {
       unsafe rotary.rotate(
         scratch.queries.base + token * configuration.queryHeads * width,

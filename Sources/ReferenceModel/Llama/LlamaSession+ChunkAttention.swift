@@ -79,18 +79,20 @@ extension LlamaSession {
     }
     guard wants[layer].rule != .original else {
       unsafe sequence.withRows(layer: layer, head: head) { rows in
-        unsafe Kernels.gatherKeys(rows, into: keys)
+        unsafe Kernels.gatherKeys(rows, range: 0..<rows.count, into: keys)
       }
       return
     }
     let configuration = model.configuration
     let (width, group) = (configuration.headDimension, sequence.store.shape.group)
-    unsafe gatherPlacedKeys(layer: layer, head: head, into: keys)
+    unsafe preparePlaces(layer: layer, head: head)
+    unsafe gatherPlacedKeys(
+      layer: layer, head: head, range: 0..<sequence.rowCount(layer: layer, head: head), into: keys)
     unsafe sequence.withPlaces(layer: layer, head: head) { places in
       let past = places.count - count
       for query in 0..<count {
         let start = (query * configuration.queryHeads + head * group) * width
-        unsafe rotary.rotate(
+        unsafe placeRotary.rotate(
           scratch.queries.base + start, heads: group, position: Int(places[past + query]),
           pairing: configuration.rope.pairing)
       }

@@ -4,6 +4,10 @@ import KVPolicyKit
 extension LlamaSession {
   /// Reads one token and computes the logits of the next.
   ///
+  /// Asks for no memory once the cache has its constant size, unless the policy does: a plan that drops
+  /// one row of a lane needs none, one with lists of rows does. While the cache grows, its arrays and the
+  /// scratch grow in proportion to their size, so ever more seldom.
+  ///
   /// - Throws: `ModelError.request` for a token outside the vocabulary or a model that computes no finite
   ///   logits, `StoreError.poolFull` before anything changed.
   public func decode(_ token: Int) throws {
@@ -11,7 +15,7 @@ extension LlamaSession {
     try sequence.reserve(tokens: 1)
     let moment = Moment.step(index: sequence.steps + 1)
     let position = sequence.length.tokens
-    let (weights, team) = (model.weights, model.team)
+    let (weights, team, matrix) = (model.weights, model.team, scratch.matrix)
     let stream = unsafe scratch.stream.base
     unsafe dequantise(row: token, of: weights.embedding, into: stream)
 
@@ -19,24 +23,24 @@ extension LlamaSession {
       unsafe norm(stream, layer.attentionNorm, into: scratch.normed.base)
       unsafe Kernels.multiply(
         layer.query, layer.key, layer.value, scratch.normed.base, into: scratch.queries.base,
-        scratch.keys.base, scratch.values.base, team: team)
+        scratch.keys.base, scratch.values.base, scratch: matrix, team: team)
       if wants[index].rule == .original { unsafe rotate(tokens: 1, from: position) }
       try unsafe sequence.append(
         layer: index, tokens: 1, keys: scratch.keys.base, values: scratch.values.base)
       try attend(layer: index, moment: moment)
       unsafe Kernels.multiply(
-        layer.output, scratch.mixed.base, into: scratch.projected.base, team: team)
+        layer.output, scratch.mixed.base, into: scratch.projected.base, scratch: matrix, team: team)
       unsafe Kernels.add(scratch.projected.base, to: stream, count: model.configuration.hidden)
 
       unsafe norm(stream, layer.feedForwardNorm, into: scratch.normed.base)
       unsafe Kernels.multiply(
         layer.gate, layer.up, scratch.normed.base, into: scratch.gate.base, scratch.up.base,
-        team: team)
+        scratch: matrix, team: team)
       unsafe Kernels.swiGLU(
         gate: scratch.gate.base, up: scratch.up.base, count: model.configuration.intermediate,
         into: scratch.gate.base)
       unsafe Kernels.multiply(
-        layer.down, scratch.gate.base, into: scratch.projected.base, team: team)
+        layer.down, scratch.gate.base, into: scratch.projected.base, scratch: matrix, team: team)
       unsafe Kernels.add(scratch.projected.base, to: stream, count: model.configuration.hidden)
     }
     unsafe head(stream, into: scratch.logits.base)
@@ -119,29 +123,27 @@ extension LlamaSession {
         for head in first..<first + group {
           for row in rows { unsafe logits[head * stride + Int(row)] = -.infinity }
         }
-      case .keep(let lane, let rows):
+      case .keep(_, let rows):
         for head in first..<first + group {
-          unsafe keepOnly(rows, of: lane, logits + head * stride)
+          unsafe keepOnly(rows, queryHead: head, logits, stride: stride)
         }
       case .attend, .place: break
       }
     }
     // What a query head may read is said of the rows before the drop, so it overrides the drop.
     for case .attend(let lane, let head, let rows) in plan.edits {
-      let row = unsafe logits + (lane.head * group + head) * stride
-      let raw = unsafe scratch.stepLogits.base + (lane.head * group + head) * stride
-      unsafe row.update(from: raw, count: stride)
-      unsafe keepOnly(rows, of: lane, row)
+      unsafe keepOnly(rows, queryHead: lane.head * group + head, logits, stride: stride)
     }
   }
 
+  /// The logits of `rows` are what was computed, all others −∞.
   @unsafe private func keepOnly(
-    _ rows: [Int32], of lane: LaneID, _ logits: UnsafeMutablePointer<Float>
+    _ rows: [Int32], queryHead: Int, _ logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
-    var isKept = [Bool](
-      repeating: false, count: sequence.rowCount(layer: lane.layer, head: lane.head))
-    for row in rows { isKept[Int(row)] = true }
-    for row in isKept.indices where !isKept[row] { unsafe logits[row] = -.infinity }
+    let target = unsafe logits + queryHead * stride
+    let computed = unsafe scratch.stepLogits.base + queryHead * stride
+    unsafe target.update(repeating: -.infinity, count: stride)
+    for row in rows { unsafe target[Int(row)] = computed[Int(row)] }
   }
 
   /// - Throws: `ModelError.request` if any logit is not a finite number.

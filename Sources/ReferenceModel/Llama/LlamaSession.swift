@@ -15,7 +15,10 @@ public final class LlamaSession {
   public internal(set) var signalCounts = SignalCounts()
 
   let scratch: Scratch
+  /// Turns to the positions of the text being read: a window that moves on with it.
   var rotary: RotaryTable
+  /// Turns to places in the cache, for keys that are stored un-rotated.
+  var placeRotary: RotaryTable
   /// Per layer: the signals its policy declared.
   let wants: [LayerWants]
   /// Per layer: the queries of the prompt's last tokens, for the signal `promptRows`.
@@ -29,12 +32,13 @@ public final class LlamaSession {
     let configuration = model.configuration
     scratch = Scratch(configuration, threads: model.threads)
     rotary = RotaryTable(configuration)
+    placeRotary = rotary
     wants = (0..<configuration.layers).map { LayerWants(sequence.policy(ofLayer: $0)) }
     let width = configuration.queryHeads * configuration.headDimension
     recentQueries = wants.map { RecentQueries(room: $0.promptRows, width: width) }
   }
 
-  /// A session that goes its own way from here, with the same logits, and shares the cache's pages.
+  /// A session that goes its own way from here: the same logits, and the cache's pages shared.
   public func fork() -> LlamaSession {
     let copy = LlamaSession(model: model, sequence: sequence.fork())
     copy.recentQueries = recentQueries.map { $0.copy() }
@@ -73,7 +77,8 @@ public final class LlamaSession {
         stream, weight: norm, epsilon: model.configuration.normEpsilon,
         count: model.configuration.hidden, into: scratch.normed.base)
     }
-    unsafe Kernels.multiply(weights.head, scratch.normed.base, into: target, team: model.team)
+    unsafe Kernels.multiply(
+      weights.head, scratch.normed.base, into: target, scratch: scratch.matrix, team: model.team)
   }
 }
 

@@ -18,7 +18,7 @@ struct Trial: Sendable, CustomTestStringConvertible {
   }
 
   init(seed: UInt64, prompt: ClosedRange<Int>, steps: Int) {
-    var numbers = SeededNumbers(seed: seed &* 7919)
+    var numbers = SplitMix64(seed: seed &* 7919)
     let keyHeads = Int.random(in: 1...3, using: &numbers)
     shape = CacheShape(
       layers: Int.random(in: 1...2, using: &numbers), keyHeads: keyHeads,

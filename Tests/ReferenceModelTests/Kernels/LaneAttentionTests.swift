@@ -83,7 +83,9 @@ func laneValues(lane: LaneCase) {
 @Test("gathered rows are the stored rows in order", arguments: LaneCase.all)
 func gathered(lane: LaneCase) {
   let rows = lane.lane(count: 21)
-  let keys = computed(21 * lane.headDimension) { unsafe Kernels.gatherKeys(rows.rows, into: $0) }
+  let keys = computed(21 * lane.headDimension) {
+    unsafe Kernels.gatherKeys(rows.rows, range: 0..<21, into: $0)
+  }
   let values = computed(21 * lane.headDimension) {
     unsafe Kernels.gatherValues(rows.rows, into: $0)
   }

@@ -8,12 +8,15 @@ private let rowCounts = [1, 16, 35]
 @Test("a matrix times a vector is what the plain loop says", arguments: TensorType.allCases)
 func matrixVector(type: TensorType) {
   let team = ThreadTeam(threads: 2)
+  let scratch = MatrixScratch(threads: team.threads)
   for columns in columnCounts(type) {
     for rows in rowCounts {
       let w = randomMatrix(type, rows: rows, columns: columns, seed: UInt64(rows * columns))
       var numbers = Numbers(seed: 5)
       let x = numbers.floats(columns)
-      let y = computed(rows) { unsafe Kernels.multiply(w, x, into: $0, team: team) }
+      let y = computed(rows) {
+        unsafe Kernels.multiply(w, x, into: $0, scratch: scratch, team: team)
+      }
       expectClose(
         y, PlainKernels.multiply(w, x), scale: sizes(w, x), "\(type) \(rows) × \(columns)")
     }
@@ -43,7 +46,9 @@ func threadsDoNotMatter(type: TensorType) {
   let results = [1, 2, 3, 5].map { threads in
     let team = ThreadTeam(threads: threads)
     let scratch = MatrixScratch(threads: team.threads)
-    let one = computed(203) { unsafe Kernels.multiply(w, x, into: $0, team: team) }
+    let one = computed(203) {
+      unsafe Kernels.multiply(w, x, into: $0, scratch: scratch, team: team)
+    }
     let many = computed(203 * 5) {
       unsafe Kernels.multiply(w, inputs: x, count: 5, into: $0, scratch: scratch, team: team)
     }
@@ -55,6 +60,7 @@ func threadsDoNotMatter(type: TensorType) {
 @Test("matrices that share an input give what each gives alone")
 func sharedInput() {
   let team = ThreadTeam(threads: 2)
+  let scratch = MatrixScratch(threads: team.threads)
   let types: [TensorType] = [.q4_1, .q8_0, .f16]
   let matrices = zip(types, [33, 20, 65]).map {
     randomMatrix($0, rows: $1, columns: 64, seed: UInt64($1))
@@ -62,14 +68,16 @@ func sharedInput() {
   var numbers = Numbers(seed: 9)
   let x = numbers.floats(64)
   let alone = matrices.map { w in
-    computed(w.rows) { unsafe Kernels.multiply(w, x, into: $0, team: team) }
+    computed(w.rows) { unsafe Kernels.multiply(w, x, into: $0, scratch: scratch, team: team) }
   }
   let two = computed(33 + 20) { y in
-    unsafe Kernels.multiply(matrices[0], matrices[1], x, into: y, y + 33, team: team)
+    unsafe Kernels.multiply(
+      matrices[0], matrices[1], x, into: y, y + 33, scratch: scratch, team: team)
   }
   let three = computed(33 + 20 + 65) { y in
     unsafe Kernels.multiply(
-      matrices[0], matrices[1], matrices[2], x, into: y, y + 33, y + 53, team: team)
+      matrices[0], matrices[1], matrices[2], x, into: y, y + 33, y + 53, scratch: scratch,
+      team: team)
   }
   #expect(two == alone[0] + alone[1])
   #expect(three == alone[0] + alone[1] + alone[2])
@@ -121,7 +129,8 @@ func extremes(type: TensorType) {
   let size = columns / type.blockSize * type.blockBytes
   let w = WeightBytes(count: size) { _ in 0x7B }.matrix(type, rows: 1, columns: columns)
   let x = (0..<columns).map { Float($0 % 2 == 0 ? 1 : -0.5) }
-  let y = computed(1) { unsafe Kernels.multiply(w, x, into: $0, team: ThreadTeam(threads: 1)) }
+  let (team, scratch) = (ThreadTeam(threads: 1), MatrixScratch(threads: 1))
+  let y = computed(1) { unsafe Kernels.multiply(w, x, into: $0, scratch: scratch, team: team) }
   expectClose(y, PlainKernels.multiply(w, x), scale: sizes(w, x), "\(type)")
   #expect(y[0].isFinite)
 }

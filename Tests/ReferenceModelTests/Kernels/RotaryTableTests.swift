@@ -13,11 +13,11 @@ func rotation(headDimension: Int) {
   let half = headDimension / 2
   let inverse = frequencies(half)
   var table = RotaryTable(headDimension: headDimension, inverseFrequencies: inverse)
-  table.prepare(upTo: 100)
+  table.prepare(0..<100)
   var numbers = Numbers(seed: 3)
   let x = numbers.floats(3 * headDimension)
   // Inside the table, at its end, and past it.
-  for position in [0, 1, 99, table.prepared - 1, table.prepared, 5000] {
+  for position in [0, 1, 99, table.prepared.upperBound - 1, table.prepared.upperBound, 5000] {
     for pairing in [RotaryTable.Pairing.halves, .interleaved] {
       let y = rotated(x, table, position: position, pairing: pairing)
       for head in 0..<3 {
@@ -37,12 +37,12 @@ func rotation(headDimension: Int) {
 func preparedOrNot() {
   let empty = RotaryTable(headDimension: 64, inverseFrequencies: frequencies(32))
   var full = empty
-  full.prepare(upTo: 1)
-  #expect(full.prepared > 1 && empty.prepared == 0)
+  full.prepare(0..<1)
+  #expect(full.prepared.count > 1 && empty.prepared.isEmpty)
   var numbers = Numbers(seed: 4)
   let x = numbers.floats(64)
   for pairing in [RotaryTable.Pairing.halves, .interleaved] {
-    for position in 0..<full.prepared {
+    for position in full.prepared {
       #expect(
         rotated(x, empty, position: position, pairing: pairing)
           == rotated(x, full, position: position, pairing: pairing))
@@ -53,20 +53,62 @@ func preparedOrNot() {
 @Test("growing the table keeps what it held")
 func growth() {
   var table = RotaryTable(headDimension: 16, inverseFrequencies: frequencies(8))
-  table.prepare(upTo: 10)
+  table.prepare(0..<10)
   var numbers = Numbers(seed: 5)
   let x = numbers.floats(16)
   let before = rotated(x, table, position: 9, pairing: .halves)
-  let held = table.prepared
-  table.prepare(upTo: held + 1)
-  #expect(table.prepared > held)
+  let held = table.prepared.upperBound
+  table.prepare(0..<held + 1)
+  #expect(table.prepared.upperBound > held)
   #expect(rotated(x, table, position: 9, pairing: .halves) == before)
+}
+
+@Test("a table that moves on holds what is asked for, and no more of it at a million tokens")
+func window() {
+  var table = RotaryTable(headDimension: 16, inverseFrequencies: frequencies(8))
+  let empty = table
+  var numbers = Numbers(seed: 7)
+  let x = numbers.floats(16)
+  table.prepare(0..<1)
+  let size = table.prepared.count
+  for position in [1, 1000, 1001, 1_000_000, 5] {
+    table.prepare(position..<position + 1)
+    #expect(table.prepared.contains(position) && table.prepared.count == size)
+    // Before the window, in it and after it.
+    for other in [0, position, position + 1, position + size] {
+      #expect(
+        rotated(x, table, position: other, pairing: .halves)
+          == rotated(x, empty, position: other, pairing: .halves))
+    }
+  }
+}
+
+@Test("heads at places of their own turn as each would alone")
+func ownPlaces() {
+  var table = RotaryTable(headDimension: 16, inverseFrequencies: frequencies(8))
+  table.prepare(0..<20)
+  let places: [Int32] = [3, 0, 19, 7000, 3]
+  var numbers = Numbers(seed: 8)
+  let x = numbers.floats(16 * places.count)
+  for pairing in [RotaryTable.Pairing.halves, .interleaved] {
+    let together = computed(x.count) { y in
+      for index in x.indices { unsafe y[index] = x[index] }
+      unsafe places.withUnsafeBufferPointer { places in
+        unsafe table.rotate(y, places: places, pairing: pairing)
+      }
+    }
+    let alone = places.enumerated().flatMap { index, place in
+      rotated(
+        Array(x[index * 16..<(index + 1) * 16]), table, position: Int(place), pairing: pairing)
+    }
+    #expect(together == alone)
+  }
 }
 
 @Test("turning back undoes a rotation")
 func back() {
   var table = RotaryTable(headDimension: 32, inverseFrequencies: frequencies(16))
-  table.prepare(upTo: 300)
+  table.prepare(0..<300)
   var numbers = Numbers(seed: 6)
   let x = numbers.floats(32)
   let there = rotated(x, table, position: 123, pairing: .halves)

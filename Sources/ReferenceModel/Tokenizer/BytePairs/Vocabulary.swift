@@ -8,7 +8,7 @@ struct Vocabulary: Sendable {
     case special
     /// Added after training: matched in any text, never left out.
     case added
-    /// A placeholder that no text becomes.
+    /// Fills a gap between ids; no text becomes it.
     case unused
   }
 

@@ -1,0 +1,66 @@
+// Counts how often a decode loop asks for memory.
+//
+//     AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS EXTRA
+//
+// reads a prompt of so many made-up tokens, decodes WARMUP tokens, then STEPS more, each with EXTRA
+// rounds of allocations on purpose, and prints how many allocations those took. The tests run it, in a
+// process of its own because they allocate all the time; it is also of use with a real model.
+import Foundation
+import KVPolicyKit
+import Policies
+import ReferenceModel
+import Synchronization
+
+#if canImport(Glibc)
+  /// The last words of the command line, as numbers.
+  struct Request {
+    var prompt = 0
+    var warmup = 0
+    var steps = 0
+    var extra = 0
+    let session: LlamaSession
+
+    init(_ words: [String]) throws {
+      let numbers = words.dropFirst(2).compactMap { Int($0) }
+      guard words.count == 7, numbers.count == 5, numbers.allSatisfy({ $0 >= 0 }) else {
+        throw ModelError.request(
+          "usage: AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS EXTRA")
+      }
+      (prompt, warmup, steps, extra) = (numbers[0], numbers[1], numbers[2], numbers[4])
+      let model = LlamaModel(try ModelFiles.open(words[0]), threads: numbers[3])
+      let policies = try PolicyConfiguration(parsing: words[1])
+        .makePolicies(.all, shape: model.shape)
+      session = model.makeSession(try PagedKVStore(shape: model.shape).makeSequence(policies))
+    }
+
+    /// Allocations per second and step of the loop that is counted.
+    func run() throws -> (allocations: Int, stepsPerSecond: Double) {
+      try session.prefill((0..<prompt).map(token))
+      for index in prompt..<prompt + warmup { try session.decode(token(index)) }
+      let start = ContinuousClock.now
+      CountedMemory.isOn.store(true, ordering: .sequentiallyConsistent)
+      for index in prompt + warmup..<prompt + warmup + steps {
+        try session.decode(token(index))
+        for _ in 0..<extra { CountedMemory.useEveryFunction() }
+      }
+      CountedMemory.isOn.store(false, ordering: .sequentiallyConsistent)
+      let seconds = (ContinuousClock.now - start) / .seconds(1)
+      return (CountedMemory.calls.load(ordering: .relaxed), Double(steps) / seconds)
+    }
+
+    /// A text without meaning, the same in every run.
+    private func token(_ index: Int) -> Int {
+      (index &* 7919 &+ index / 5) % session.model.configuration.vocabulary
+    }
+  }
+
+  do {
+    let (allocations, rate) = try Request(Array(CommandLine.arguments.dropFirst())).run()
+    print("\(allocations) allocations, \(Int(rate)) steps/s")
+  } catch {
+    FileHandle.standardError.write(Data("AllocationProbe: \(error)\n".utf8))
+    exit(1)
+  }
+#else
+  print("allocations are counted on Linux only")
+#endif

@@ -1,0 +1,78 @@
+import Foundation
+import Testing
+
+/// What a decode step asks for, counted by the program `AllocationProbe` in a process of its own.
+@Suite("Memory of a decode step", .enabled(if: Probe.canCount, "counting needs glibc, unsanitised"))
+struct AllocationTests {
+  /// Policies that keep 64 rows a lane.
+  static let constantSize = [
+    #"{"policy": "streamingllm", "sinks": 4, "recent": 60}"#,
+    #"{"policy": "streamingllm", "sinks": 4, "recent": 60, "positions": "original"}"#,
+    #"{"policy": "h2o", "heavy": 32, "recent": 32}"#,
+    #"{"policy": "h2o", "heavy": 32, "recent": 32, "gqa": "max", "score": "average"}"#,
+    #"{"policy": "tova", "capacity": 64}"#,
+    #"{"policy": "morphkv", "window": 8, "capacity": 64}"#,
+    #"{"policy": "morphkv", "window": 8, "capacity": 64, "gqa": "sumOfLogits", "sinks": 4}"#,
+  ]
+  static let steps = 2000
+
+  @Test(
+    "a full cache of constant size decodes without asking for memory", arguments: constantSize,
+    [1, 2])
+  func fullCache(_ configuration: String, threads: Int) throws {
+    #expect(try Probe.allocations(configuration, steps: Self.steps, threads: threads) == 0)
+  }
+
+  @Test(
+    "a cache that grows asks for memory less than once a step, and ever less often",
+    arguments: [1, 2])
+  func growingCache(threads: Int) throws {
+    let short = try Probe.allocations(#"{"policy": "full"}"#, steps: Self.steps, threads: threads)
+    // Arrays that double: twice the steps add at most a doubling of each, not as many again.
+    let long = try Probe.allocations(
+      #"{"policy": "full"}"#, steps: 2 * Self.steps, threads: threads)
+    #expect(0 < short && short < Self.steps)
+    #expect(long - short < short)
+  }
+
+  @Test("one allocation more in every step would be seen, whichever function gives it")
+  func control() throws {
+    let plain = try Probe.allocations(Self.constantSize[0], steps: Self.steps, threads: 2)
+    let more = try Probe.allocations(Self.constantSize[0], steps: Self.steps, threads: 2, extra: 1)
+    let functions = ["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign"]
+    #expect(more - plain == Self.steps * functions.count)
+  }
+}
+
+/// The program that counts.
+private enum Probe {
+  /// Whether it works here: it takes the place of the C library's functions, and so do sanitisers.
+  static let canCount: Bool = {
+    #if canImport(Glibc)
+      return unsafe dlsym(nil, "__asan_init") == nil && dlsym(nil, "__tsan_init") == nil
+    #else
+      return false
+    #endif
+  }()
+
+  /// Allocations of so many decode steps, after the cache is full.
+  static func allocations(
+    _ configuration: String, steps: Int, threads: Int, extra: Int = 0
+  ) throws -> Int {
+    let process = Process()
+    // The tests and the program are built into one folder.
+    process.executableURL = try #require(Bundle.main.executableURL)
+      .deletingLastPathComponent().appending(path: "AllocationProbe")
+    let (prompt, warmup) = (80, 200)
+    let numbers = [prompt, warmup, steps, threads, extra].map(String.init)
+    process.arguments = [OracleCase.root + "/models/llama", configuration] + numbers
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let text = String(
+      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+    return try #require(text.split(separator: " ").first.flatMap { Int($0) }, "\(text)")
+  }
+}
