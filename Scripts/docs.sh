@@ -31,11 +31,11 @@ for module in "${modules[@]}"; do
   [ -d "$catalog" ] || catalog=
   if "$tools/docc" convert ${catalog:+"$catalog"} --additional-symbol-graph-dir "$graphs" \
     --fallback-display-name "$module" --fallback-bundle-identifier "$module" \
-    --transform-for-static-hosting --warnings-as-errors --output-path "$output/$module" >/dev/null
+    --transform-for-static-hosting --warnings-as-errors --output-path "$output/$module" >"$graphs/log"
   then
     echo "$output/$module/documentation/$(echo "$module" | tr '[:upper:]' '[:lower:]')/index.html"
   else
-    failed+=("$module")
+    cat "$graphs/log" && failed+=("$module")
   fi
 done
 if [ ${#failed[@]} -gt 0 ]; then
