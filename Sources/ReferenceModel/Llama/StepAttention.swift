@@ -5,6 +5,10 @@ import KVPolicyKit
 /// A lane's rows go in runs of `runRows`, so that every thread has work and the result does not depend on
 /// how many there are: partial sums of runs are added in order. A split is one key head and one run.
 @unsafe struct StepAttention {
+  // Splits and query heads are below the numbers of them, a thread's number below the threads that
+  // `scratch.blocks` was made for, and rows are clamped to the lane's: every index is in its buffer.
+
+  /// A power of two, for a run of gathered keys is read as a page.
   private static let runRows = 128
 
   private let session: LlamaSession
