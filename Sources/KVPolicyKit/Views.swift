@@ -183,6 +183,7 @@ public enum Moment: Hashable, Sendable {
   @_lifetime(borrow self)
   private func span(_ base: UnsafePointer<Float>?, row: Int, _ signal: String) -> Span<Float> {
     guard let base = unsafe base else {
+      // A mistake in the policy's code: what it may read follows from what it declared, not from input.
       preconditionFailure("the signal \(signal) is not declared, or not given at this moment")
     }
     // Every row of signals has room for the longest lane of the layer they are about.

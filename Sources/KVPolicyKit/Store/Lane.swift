@@ -101,6 +101,7 @@
   @unsafe func address(slot: Int, value: Bool) -> UnsafeMutableRawPointer {
     let (page, index) = (slot / layout.pageRows, slot % layout.pageRows)
     guard let base = unsafe addresses[page] else {
+      // The store's own error: only slots of live rows are asked for (`checkInvariants`), never input.
       preconditionFailure("a slot of a page that was given back holds no row")
     }
     return unsafe base + (value ? layout.valueOffset : 0) + index * layout.rowBytes

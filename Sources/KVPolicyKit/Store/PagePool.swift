@@ -85,6 +85,7 @@
   /// Where a page in use is.
   @unsafe func address(_ page: PageID) -> UnsafeMutableRawPointer {
     guard let slab = slabs[Int(page) / PagePool.slabPages] else {
+      // The store's own error: a slab is given back when no page of it is referenced, never by input.
       preconditionFailure("a page of a slab that was given back is not in use")
     }
     return unsafe slab.base + (Int(page) % PagePool.slabPages) * pageBytes
