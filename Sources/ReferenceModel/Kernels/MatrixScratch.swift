@@ -1,7 +1,7 @@
 import Synchronization
 
 /// The memory of matrix products: where each thread of a team unpacks a panel of weights when there are
-/// many inputs, and the sums over the blocks of a single one.
+/// many inputs, and what is made of a single one before it meets its matrices.
 ///
 /// Made once per session: it grows to the widest matrix it meets, and nothing is allocated after
 /// that. One product at a time uses it.
@@ -11,11 +11,15 @@ import Synchronization
   /// Per thread: the panel, `columns × 16` floats, then `16 × 32` floats of one block column.
   @unsafe private var floats: UnsafeMutablePointer<Float>?
   private let sums = FloatBuffer()
+  private let paired = FloatBuffer()
+  /// 0, which the optimiser does not know: see `NibblePairMasks`.
+  let zero: Int32
 
   /// Scratch for a team of `threads`.
   package init(threads: Int) {
     precondition(threads >= 1, "a team has at least one thread")
     self.threads = threads
+    zero = Int32(truncatingIfNeeded: threads &>> 40)
     unsafe floats = nil
   }
 
@@ -31,9 +35,12 @@ import Synchronization
     unsafe floats = .allocate(capacity: threadFloats * self.threads)
   }
 
-  /// Room for `blocks` sums, one for every 32 elements of a single input.
-  @unsafe func blockSums(_ blocks: Int) -> UnsafeMutablePointer<Float> {
-    unsafe sums.room(blocks)
+  /// Room for what is made of a single input of `blocks · 32` elements: two sums a block, and the
+  /// elements in another order.
+  @unsafe func input(
+    blocks: Int
+  ) -> (sums: UnsafeMutablePointer<Float>, paired: UnsafeMutablePointer<Float>) {
+    unsafe (sums.room(2 * blocks), paired.room(32 * blocks))
   }
 
   /// The panel of `thread`, and its block column. `reserve` was called for the matrix.

@@ -66,24 +66,24 @@ package enum Kernels {
     of w: WeightMatrix, _ rows: Range<Int>, _ input: VectorInput,
     into y: UnsafeMutablePointer<Float>
   ) {
-    let (x, sums) = unsafe (input.x, input.sums)
+    let x = unsafe input.x
     switch w.type {
     case .f32: unsafe floatRows(F32Format.self, w, rows, x, into: y)
     case .f16: unsafe floatRows(F16Format.self, w, rows, x, into: y)
     case .bf16: unsafe floatRows(BF16Format.self, w, rows, x, into: y)
-    case .q8_0: unsafe quantizedRows(Q8_0Format.self, w, rows, x, sums, into: y)
-    case .q4_0: unsafe quantizedRows(Q4_0Format.self, w, rows, x, sums, into: y)
-    case .q4_1: unsafe quantizedRows(Q4_1Format.self, w, rows, x, sums, into: y)
-    case .q5_0: unsafe quantizedRows(Q5_0Format.self, w, rows, x, sums, into: y)
-    case .q5_1: unsafe quantizedRows(Q5_1Format.self, w, rows, x, sums, into: y)
+    case .q8_0: unsafe quantizedRows(Q8_0Format.self, w, rows, input, into: y)
+    case .q4_0: unsafe nibbleRows(Q4_0Format.self, w, rows, input, into: y)
+    case .q4_1: unsafe nibbleRows(Q4_1Format.self, w, rows, input, into: y)
+    case .q5_0: unsafe quantizedRows(Q5_0Format.self, w, rows, input, into: y)
+    case .q5_1: unsafe quantizedRows(Q5_1Format.self, w, rows, input, into: y)
     }
   }
 
   /// Quantised rows: `columns` is a multiple of 32.
   @unsafe @inline(never)
   private static func quantizedRows<Format: QuantizedFormat>(
-    _: Format.Type, _ w: WeightMatrix, _ rows: Range<Int>, _ x: UnsafePointer<Float>,
-    _ sums: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+    _: Format.Type, _ w: WeightMatrix, _ rows: Range<Int>, _ input: VectorInput,
+    into y: UnsafeMutablePointer<Float>
   ) {
     let blocks = w.columns / 32
     let masks = NibbleMasks(blocks: blocks)
@@ -94,12 +94,22 @@ package enum Kernels {
       var block = 0
       while block < blocks {
         unsafe Format.accumulate(
-          p + block &* Format.bytes, x + block &* 32, sums[block], masks: masks, to: &total)
+          p + block &* Format.bytes, input.x + block &* 32, input.sums[2 &* block], masks: masks,
+          to: &total)
         block &+= 1
       }
       unsafe y[row] = Format.product(total)
       row &+= 1
     }
+  }
+
+  /// Rows of nibbles, on their own so that each format is compiled once.
+  @unsafe @inline(never)
+  private static func nibbleRows<Format: NibbleFormat>(
+    _: Format.Type, _ w: WeightMatrix, _ rows: Range<Int>, _ input: VectorInput,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe Format.multiply(w, rows, input, into: y)
   }
 
   /// Float rows: four accumulators, then the columns that do not fill a block.
@@ -139,22 +149,30 @@ package enum Kernels {
   }
 }
 
-/// A vector, and the sum of every 32 of its elements: what the quantised types' offsets are multiplied
-/// by.
-@unsafe private struct VectorInput {
+/// A vector, in the orders in which the types read it.
+@unsafe struct VectorInput {
   let x: UnsafePointer<Float>
+  /// As `PairedInput` arranges it, if any of the matrices wants that.
+  let paired: UnsafePointer<Float>
+  /// The sum of every 32 elements, twice: what the quantised types' offsets are multiplied by.
   let sums: UnsafePointer<Float>
+  /// 0, which the optimiser does not know.
+  let zero: Int32
 
-  /// Both live as long as the vector, and until the scratch is next used.
+  /// All live as long as the vector, and until the scratch is next used.
   init(_ x: UnsafePointer<Float>, columns: Int, scratch: MatrixScratch) {
     let blocks = columns / 32
-    let sums = unsafe scratch.blockSums(blocks)
+    let (sums, paired) = unsafe scratch.input(blocks: blocks)
     for block in 0..<blocks {
       let v = unsafe x + block &* 32
-      unsafe sums[block] =
-        ((load8(v) + load8(v + 8)) + (load8(v + 16) + load8(v + 24))).total
+      let sum = unsafe ((load8(v) + load8(v + 8)) + (load8(v + 16) + load8(v + 24))).total
+      unsafe sums[2 &* block] = sum
+      unsafe sums[2 &* block &+ 1] = sum
     }
+    unsafe PairedInput.arrange(x, blocks: blocks, into: paired)
     unsafe self.x = x
+    unsafe self.paired = UnsafePointer(paired)
     unsafe self.sums = UnsafePointer(sums)
+    unsafe zero = scratch.zero
   }
 }

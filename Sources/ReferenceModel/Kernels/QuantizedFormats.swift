@@ -52,7 +52,8 @@ enum Q8_0Format: QuantizedFormat {
 }
 
 /// 32 nibbles and a scale.
-enum Q4_0Format: QuantizedFormat {
+enum Q4_0Format: NibbleFormat {
+  @inline(__always) static var nibbleOffset: Int { 2 }
   @inline(__always) static var bytes: Int { 18 }
   @inline(__always) static var hasOffset: Bool { false }
   @inline(__always) static var bias: Float { -8 }
@@ -67,7 +68,8 @@ enum Q4_0Format: QuantizedFormat {
 }
 
 /// 32 nibbles, a scale and an offset.
-enum Q4_1Format: QuantizedFormat {
+enum Q4_1Format: NibbleFormat {
+  @inline(__always) static var nibbleOffset: Int { 4 }
   @inline(__always) static var bytes: Int { 20 }
   @inline(__always) static var hasOffset: Bool { true }
   @inline(__always) static var bias: Float { 0 }

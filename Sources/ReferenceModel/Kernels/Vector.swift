@@ -34,6 +34,16 @@ func multiplyAdd(_ a: SIMD2<Float>, _ b: SIMD2<Float>, _ c: SIMD2<Float>) -> SIM
   #endif
 }
 
+/// `a·b + c` per lane, rounded as `multiplyAdd` of eight lanes rounds it.
+@inline(__always)
+func multiplyAdd(_ a: SIMD4<Float>, _ b: SIMD4<Float>, _ c: SIMD4<Float>) -> SIMD4<Float> {
+  #if KVPOLICY_FMA || arch(arm64)
+    c.addingProduct(a, b)
+  #else
+    a * b + c
+  #endif
+}
+
 /// Eight floats from `p`, which needs no alignment; `p[0..<8]` must be readable.
 @unsafe @inline(__always)
 func load8(_ p: UnsafePointer<Float>) -> Float8 {
