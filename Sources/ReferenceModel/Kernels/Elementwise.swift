@@ -50,6 +50,37 @@ extension Kernels {
     }
   }
 
+  /// `y += factor · x` over `count` floats.
+  @unsafe package static func add(
+    _ x: UnsafePointer<Float>, times factor: Float, to y: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    let factors = Float8(repeating: factor)
+    var i = 0
+    while i &+ 8 <= count {
+      unsafe store8(multiplyAdd(load8(x + i), factors, load8(y + i)), y + i)
+      i &+= 8
+    }
+    while i < count {
+      unsafe y[i] = multiplyAdd(x[i], factor, y[i])
+      i &+= 1
+    }
+  }
+
+  /// `y = factor · x` over `count` floats; `y` may be `x`.
+  @unsafe package static func scale(
+    _ x: UnsafePointer<Float>, by factor: Float, into y: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    var i = 0
+    while i &+ 8 <= count {
+      unsafe store8(load8(x + i) * factor, y + i)
+      i &+= 8
+    }
+    while i < count {
+      unsafe y[i] = x[i] * factor
+      i &+= 1
+    }
+  }
+
   /// Four accumulators, so that the additions do not wait for each other.
   @unsafe @inline(__always)
   private static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Float {

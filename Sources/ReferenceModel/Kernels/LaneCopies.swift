@@ -13,13 +13,15 @@ extension Kernels {
     }
   }
 
-  /// The values of a lane as floats, in row order: `count × headDimension` at `out`.
+  /// Some values of a lane, likewise.
   @unsafe package static func gatherValues(
-    _ rows: LaneRows, into out: UnsafeMutablePointer<Float>
+    _ rows: LaneRows, range: Range<Int>, into out: UnsafeMutablePointer<Float>
   ) {
+    precondition(unsafe range.upperBound <= rows.count, "only live rows have values")
     let depth = unsafe rows.headDimension
-    for row in 0..<(unsafe rows.count) {
-      unsafe load(rows.value(row), format: rows.format, count: depth, into: out + row &* depth)
+    for row in range {
+      let target = unsafe out + (row &- range.lowerBound) &* depth
+      unsafe load(rows.value(row), format: rows.format, count: depth, into: target)
     }
   }
 

@@ -8,6 +8,8 @@ struct ProductTile {
   static let rows = 6
   /// Columns of a tile, and of a panel of `B`.
   static let columns = 16
+  /// `count` rounded up to whole tiles.
+  static func wholeColumns(_ count: Int) -> Int { (count + columns - 1) / columns * columns }
 
   private var r0 = (Float8.zero, Float8.zero)
   private var r1 = (Float8.zero, Float8.zero)
@@ -67,6 +69,29 @@ struct ProductTile {
     if count > 3 { unsafe Self.store(r3, c + 3 &* stride, columns) }
     if count > 4 { unsafe Self.store(r4, c + 4 &* stride, columns) }
     if count > 5 { unsafe Self.store(r5, c + 5 &* stride, columns) }
+  }
+
+  /// Adds the first `count` rows to those at `c`, after each of these is multiplied by its own of the
+  /// `factors`. All sixteen columns.
+  @unsafe @inline(__always)
+  func add(
+    to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, factors: UnsafePointer<Float>
+  ) {
+    unsafe Self.add(r0, to: c, factors[0])
+    if count > 1 { unsafe Self.add(r1, to: c + stride, factors[1]) }
+    if count > 2 { unsafe Self.add(r2, to: c + 2 &* stride, factors[2]) }
+    if count > 3 { unsafe Self.add(r3, to: c + 3 &* stride, factors[3]) }
+    if count > 4 { unsafe Self.add(r4, to: c + 4 &* stride, factors[4]) }
+    if count > 5 { unsafe Self.add(r5, to: c + 5 &* stride, factors[5]) }
+  }
+
+  @unsafe @inline(__always)
+  private static func add(
+    _ row: (Float8, Float8), to c: UnsafeMutablePointer<Float>, _ factor: Float
+  ) {
+    let factors = Float8(repeating: factor)
+    unsafe store8(multiplyAdd(load8(c), factors, row.0), c)
+    unsafe store8(multiplyAdd(load8(c + 8), factors, row.1), c + 8)
   }
 
   @inline(__always)

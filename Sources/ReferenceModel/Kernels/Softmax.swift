@@ -25,7 +25,7 @@ extension Kernels {
       sums += e
     }
     // The greatest logit contributes e⁰ = 1: the sum is not 0.
-    unsafe scale(x, count: count, by: 1 / sums.total)
+    unsafe scale(x, by: 1 / sums.total, into: x, count: count)
   }
 
   /// The greatest of `count` floats; −∞ when there are none.
@@ -43,19 +43,5 @@ extension Kernels {
     var result = top[0]
     for lane in 1..<8 { result = max(result, top[lane]) }
     return result
-  }
-
-  /// `x *= factor`.
-  @unsafe @inline(__always)
-  private static func scale(_ x: UnsafeMutablePointer<Float>, count: Int, by factor: Float) {
-    var i = 0
-    while i &+ 8 <= count {
-      unsafe store8(load8(x + i) * factor, x + i)
-      i &+= 8
-    }
-    while i < count {
-      unsafe x[i] *= factor
-      i &+= 1
-    }
   }
 }

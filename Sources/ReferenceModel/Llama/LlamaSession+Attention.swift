@@ -63,6 +63,13 @@ extension LlamaSession {
     unsafe sequence.withRows(layer: layer, head: head) { rows in
       unsafe Kernels.gatherKeys(rows, range: range, into: keys)
     }
+    unsafe rotateKeys(keys, layer: layer, head: head, range: range)
+  }
+
+  /// Rotates some of a lane's keys at their places. The table is prepared.
+  @unsafe func rotateKeys(
+    _ keys: UnsafeMutablePointer<Float>, layer: Int, head: Int, range: Range<Int>
+  ) {
     unsafe sequence.withPlaces(layer: layer, head: head) { places in
       unsafe placeRotary.rotate(
         keys, places: UnsafeBufferPointer(rebasing: places[range]),
@@ -83,20 +90,16 @@ extension LlamaSession {
     }
   }
 
-  /// Rotates `tokens` queries and keys of the scratch at consecutive positions.
-  @unsafe func rotate(tokens: Int, from position: Int) {
+  /// Rotates a token's queries and keys of the scratch. The table is prepared.
+  @unsafe func rotate(token: Int, position: Int) {
     let configuration = model.configuration
-    let width = configuration.headDimension
-    rotary.prepare(position..<position + tokens)
-    for token in 0..<tokens {
-      unsafe rotary.rotate(
-        scratch.queries.base + token * configuration.queryHeads * width,
-        heads: configuration.queryHeads, position: position + token,
-        pairing: configuration.rope.pairing)
-      unsafe rotary.rotate(
-        scratch.keys.base + token * configuration.keyHeads * width, heads: configuration.keyHeads,
-        position: position + token, pairing: configuration.rope.pairing)
-    }
+    let (width, pairing) = (configuration.headDimension, configuration.rope.pairing)
+    unsafe rotary.rotate(
+      scratch.queries.base + token * configuration.queryHeads * width,
+      heads: configuration.queryHeads, position: position, pairing: pairing)
+    unsafe rotary.rotate(
+      scratch.keys.base + token * configuration.keyHeads * width, heads: configuration.keyHeads,
+      position: position, pairing: pairing)
   }
 
   /// RMS norm of one token's stream.

@@ -1,93 +1,135 @@
 import KVPolicyKit
 
-/// Attention of a chunk: a thread takes a query head, goes through its queries in blocks, and for each
-/// block computes logits over the rows it may see, their softmax, and the mix of values.
+/// Attention of a chunk: the threads first lay every lane out for products with many queries, then take
+/// blocks of queries, each with the query heads of one lane.
 ///
 /// The chunk's own rows are the last of every lane, in order, so query i of the chunk sees all rows but
 /// the last `count − 1 − i`.
 extension LlamaSession {
-  private static let blockQueries = 32
+  // Lanes have at most `stride` rows; blocks, lanes and threads are below the numbers that their
+  // buffers were made for.
+
+  /// Blocks of a wave: their column sums are kept apart and added in order.
+  private static let waveBlocks = 16
 
   /// `mixed` becomes the attention output of the chunk's `count` queries; `columnSums` the sums of their
   /// probabilities, if the layer's policy wants them.
   @unsafe func attendChunk(layer: Int, count: Int, stride: Int) {
-    let configuration = model.configuration
-    let width = configuration.headDimension
-    let laneFloats = stride * width
-    let keys = unsafe scratch.gatheredKeys.room(configuration.keyHeads * laneFloats)
-    let values = unsafe scratch.gatheredValues.room(configuration.keyHeads * laneFloats)
-    for head in 0..<configuration.keyHeads {
-      unsafe gatherLane(
-        layer: layer, head: head, count: count, keys: keys + head * laneFloats,
-        values: values + head * laneFloats)
-    }
-    let sums = unsafe scratch.columnSums.room(configuration.queryHeads * stride)
-    if wants[layer].promptColumnSums {
-      unsafe sums.update(repeating: 0, count: configuration.queryHeads * stride)
-    }
-    let group = sequence.store.shape.group
-    let threads = model.threads
-    model.team.run { thread in
-      for head in Swift.stride(from: thread, to: configuration.queryHeads, by: threads) {
-        let lane = head / group
-        unsafe attendChunk(
-          layer: layer, queryHead: head, count: count, thread: thread,
-          keys: keys + lane * laneFloats, values: values + lane * laneFloats,
-          sums: wants[layer].promptColumnSums ? sums + head * stride : nil)
+    unsafe packLanes(layer: layer, count: count, stride: stride)
+    let heads = model.configuration.queryHeads
+    let sums = unsafe scratch.columnSums.room(heads * stride)
+    let wantsSums = wants[layer].promptColumnSums
+    if wantsSums { unsafe sums.update(repeating: 0, count: heads * stride) }
+
+    let size = ChunkShape.queries(group: sequence.store.shape.group)
+    for wave in Swift.stride(from: 0, to: count, by: Self.waveBlocks * size) {
+      let queries = wave..<min(wave + Self.waveBlocks * size, count)
+      let blocks = (queries.count + size - 1) / size
+      let partial = unsafe scratch.partial.room(wantsSums ? blocks * heads * stride : 0)
+      model.team.share(blocks * model.configuration.keyHeads, grain: 1) { thread, items in
+        for item in items {
+          // The last queries see the most: they go first, so that no thread is left with them.
+          let (block, lane) = (blocks - 1 - item % blocks, item / blocks)
+          let first = queries.lowerBound + block * size
+          unsafe attendBlock(
+            layer: layer, head: lane, queries: first..<min(first + size, queries.upperBound),
+            of: count, stride: stride, thread: thread,
+            sums: wantsSums ? partial + block * heads * stride : nil)
+        }
       }
+      if wantsSums { unsafe addSums(partial, blocks: blocks, stride: stride, to: sums) }
     }
   }
 
-  @unsafe private func attendChunk(
-    layer: Int, queryHead: Int, count: Int, thread: Int, keys: UnsafePointer<Float>,
-    values: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>?
+  /// Some queries of the chunk, for the query heads of one lane. Its column sums, if `sums` is given,
+  /// go there: `queryHeads` rows of `stride` floats, of which those of the lane are written.
+  @unsafe private func attendBlock(
+    layer: Int, head: Int, queries: Range<Int>, of count: Int, stride: Int, thread: Int,
+    sums: UnsafeMutablePointer<Float>?
   ) {
-    let configuration = model.configuration
-    let (width, heads) = (configuration.headDimension, configuration.queryHeads)
-    let rows = sequence.rowCount(layer: layer, head: queryHead / sequence.store.shape.group)
-    let past = rows - count
-    let scale = 1 / Float(width).squareRoot()
-    for first in Swift.stride(from: 0, to: count, by: Self.blockQueries) {
-      let size = min(Self.blockQueries, count - first)
-      let visible = past + first + size
-      let block = unsafe scratch.blocks[thread].room(Self.blockQueries * visible)
-      unsafe Kernels.productTransposed(
-        a: scratch.queries.base + (first * heads + queryHead) * width, aStride: heads * width,
-        b: keys, bStride: width, m: size, n: visible, k: width, scale: scale, into: block,
-        cStride: visible)
-      for query in 0..<size {
-        let row = unsafe block + query * visible
-        let own = past + first + query + 1
-        unsafe Kernels.softmax(row, count: own)
-        unsafe (row + own).update(repeating: 0, count: visible - own)
-        if let sums = unsafe sums { unsafe Kernels.add(row, to: sums, count: own) }
-      }
-      unsafe Kernels.product(
-        a: block, aStride: visible, b: values, bStride: width, m: size, n: width, k: visible,
-        into: scratch.mixed.base + (first * heads + queryHead) * width, cStride: heads * width)
-    }
-  }
-
-  /// A lane's keys and values as floats. Under another position rule than `original` the keys, and the
-  /// chunk's queries of the group, are rotated at their places.
-  @unsafe private func gatherLane(
-    layer: Int, head: Int, count: Int, keys: UnsafeMutablePointer<Float>,
-    values: UnsafeMutablePointer<Float>
-  ) {
-    unsafe sequence.withRows(layer: layer, head: head) { rows in
-      unsafe Kernels.gatherValues(rows, into: values)
-    }
-    guard wants[layer].rule != .original else {
-      unsafe sequence.withRows(layer: layer, head: head) { rows in
-        unsafe Kernels.gatherKeys(rows, range: 0..<rows.count, into: keys)
-      }
-      return
-    }
     let configuration = model.configuration
     let (width, group) = (configuration.headDimension, sequence.store.shape.group)
-    unsafe preparePlaces(layer: layer, head: head)
-    unsafe gatherPlacedKeys(
-      layer: layer, head: head, range: 0..<sequence.rowCount(layer: layer, head: head), into: keys)
+    let shape = ChunkShape(
+      queries: queries.count, group: group, depth: width,
+      past: sequence.rowCount(layer: layer, head: head) - count + queries.lowerBound,
+      keepsWeights: unsafe sums != nil)
+    let block = unsafe ChunkBlock(
+      shape, lane: packedLane(head, stride: stride),
+      scratch: scratch.blocks[thread].room(shape.scratchFloats))
+    let tokenWidth = configuration.queryHeads * width
+    let start = queries.lowerBound * tokenWidth + head * group * width
+    unsafe block.attend(
+      scratch.queries.base + start, stride: tokenWidth, scale: 1 / Float(width).squareRoot(),
+      into: scratch.mixed.base + start)
+    if let sums = unsafe sums {
+      let own = unsafe sums + head * group * stride
+      unsafe own.update(repeating: 0, count: group * stride)
+      unsafe block.addColumnSums(to: own, stride: stride)
+    }
+  }
+
+  /// Adds the sums of a wave's blocks, in order.
+  @unsafe private func addSums(
+    _ partial: UnsafePointer<Float>, blocks: Int, stride: Int,
+    to sums: UnsafeMutablePointer<Float>
+  ) {
+    let heads = model.configuration.queryHeads
+    model.team.share(heads, grain: 1) { _, range in
+      for head in range {
+        for block in 0..<blocks {
+          unsafe Kernels.add(
+            partial + (block * heads + head) * stride, to: sums + head * stride, count: stride)
+        }
+      }
+    }
+  }
+
+  /// The place of a lane in the scratch `packedLanes`, which `packLanes` has made.
+  @unsafe private func packedLane(_ head: Int, stride: Int) -> PackedLane {
+    let width = model.configuration.headDimension
+    let floats = unsafe PackedLane.floats(rows: stride, depth: width)
+    return unsafe PackedLane(scratch.packedLanes.base + head * floats, rows: stride, depth: width)
+  }
+
+  /// The layer's keys and values as floats, laid out for products with many queries. Under another
+  /// position rule than `original` the keys, and the chunk's queries, are rotated at their places.
+  @unsafe private func packLanes(layer: Int, count: Int, stride: Int) {
+    let configuration = model.configuration
+    let width = configuration.headDimension
+    _ = unsafe scratch.packedLanes.room(
+      configuration.keyHeads * PackedLane.floats(rows: stride, depth: width))
+    let isPlaced = wants[layer].rule != .original
+    if isPlaced {
+      for head in 0..<configuration.keyHeads {
+        unsafe preparePlaces(layer: layer, head: head)
+        unsafe placeQueries(layer: layer, head: head, count: count)
+      }
+    }
+    let runs = (stride + ChunkShape.run - 1) / ChunkShape.run
+    model.team.share(runs * configuration.keyHeads, grain: 1) { thread, items in
+      let floats = unsafe scratch.blocks[thread].room(ChunkShape.run * width)
+      for item in items {
+        let (head, first) = (item / runs, item % runs * ChunkShape.run)
+        let lane = unsafe packedLane(head, stride: stride)
+        let rows = sequence.rowCount(layer: layer, head: head)
+        let range = (first..<first + ChunkShape.run).clamped(to: 0..<rows)
+        unsafe sequence.withRows(layer: layer, head: head) { rows in
+          unsafe Kernels.gatherValues(rows, range: range, into: floats)
+          unsafe lane.packValues(floats, range: range)
+          unsafe Kernels.gatherKeys(rows, range: range, into: floats)
+        }
+        if isPlaced {
+          unsafe rotateKeys(floats, layer: layer, head: head, range: range)
+        }
+        unsafe lane.packKeys(floats, range: range)
+      }
+    }
+  }
+
+  /// Rotates the chunk's queries of a lane at its last `count` places.
+  @unsafe private func placeQueries(layer: Int, head: Int, count: Int) {
+    let configuration = model.configuration
+    let (width, group) = (configuration.headDimension, sequence.store.shape.group)
     unsafe sequence.withPlaces(layer: layer, head: head) { places in
       let past = places.count - count
       for query in 0..<count {
@@ -100,7 +142,7 @@ extension LlamaSession {
   }
 
   /// Logits of the prompt's last queries over the rows present now: `queryHeads × queries` rows of
-  /// `stride` floats, −∞ where a row is later than the query. Uses the keys that `attendChunk` gathered.
+  /// `stride` floats, −∞ where a row is later than the query. Uses the keys that `attendChunk` packed.
   @unsafe func promptRows(layer: Int, stride: Int) -> UnsafePointer<Float> {
     let configuration = model.configuration
     let (width, heads) = (configuration.headDimension, configuration.queryHeads)
@@ -108,22 +150,18 @@ extension LlamaSession {
     let recent = recentQueries[layer]
     let count = recent.count
     let target = unsafe scratch.promptRows.room(heads * count * stride)
-    let keys = unsafe scratch.gatheredKeys.base
-    let threads = model.threads
     let scale = 1 / Float(width).squareRoot()
-    model.team.run { thread in
-      for head in Swift.stride(from: thread, to: heads, by: threads) {
-        let lane = head / group
-        let rows = sequence.rowCount(layer: layer, head: lane)
+    model.team.share(heads, grain: 1) { _, range in
+      for head in range {
+        let rows = sequence.rowCount(layer: layer, head: head / group)
         let block = unsafe target + head * count * stride
-        unsafe Kernels.productTransposed(
-          a: recent.base + head * width, aStride: heads * width,
-          b: keys + lane * stride * width, bStride: width, m: count, n: rows, k: width,
-          scale: scale, into: block, cStride: stride)
-        unsafe sequence.withPositions(layer: layer, head: lane) { positions in
-          for query in 0..<count {
-            let own = Int32(recent.positions[query])
-            for row in 0..<rows where unsafe positions[row] > own {
+        unsafe packedLane(head / group, stride: stride).logits(
+          recent.base + head * width, stride: heads * width, count: count, rows: rows,
+          scale: scale, into: block, logitStride: stride)
+        unsafe sequence.withPositions(layer: layer, head: head / group) { positions in
+          let first = recent.positions.first.map(Int32.init) ?? 0
+          for row in 0..<rows where unsafe positions[row] > first {
+            for query in 0..<count where unsafe positions[row] > Int32(recent.positions[query]) {
               unsafe block[query * stride + row] = -.infinity
             }
           }
@@ -131,55 +169,5 @@ extension LlamaSession {
       }
     }
     return unsafe UnsafePointer(target)
-  }
-}
-
-/// The queries of a prompt's last tokens in one layer, oldest first, rotated as they were when read.
-@safe final class RecentQueries {
-  // The buffer holds at least `count` queries of `width` floats; `count` never exceeds `room`, which a
-  // setting names and no prompt may ever reach, so memory is taken as queries come.
-  private let room: Int
-  private let width: Int
-  private var buffer = FloatBuffer()
-  private(set) var positions: [Int] = []
-
-  init(room: Int, width: Int) {
-    self.room = room
-    self.width = width
-  }
-
-  var count: Int { positions.count }
-  @unsafe var base: UnsafeMutablePointer<Float> { unsafe buffer.base }
-
-  func removeAll() { positions.removeAll(keepingCapacity: true) }
-
-  func copy() -> RecentQueries {
-    let other = RecentQueries(room: room, width: width)
-    other.grow(to: count)
-    unsafe other.buffer.base.update(from: buffer.base, count: count * width)
-    other.positions = positions
-    return other
-  }
-
-  /// Appends `added` queries at consecutive positions, letting go of the oldest ones.
-  @unsafe func append(_ queries: UnsafePointer<Float>, count added: Int, firstPosition: Int) {
-    let fresh = min(added, room)
-    let kept = min(count, room - fresh)
-    grow(to: kept + fresh)
-    if kept < count {
-      unsafe buffer.base.update(from: buffer.base + (count - kept) * width, count: kept * width)
-      positions.removeFirst(count - kept)
-    }
-    unsafe (buffer.base + kept * width).update(
-      from: queries + (added - fresh) * width, count: fresh * width)
-    positions += firstPosition + added - fresh..<firstPosition + added
-  }
-
-  /// Makes the buffer hold `queries` and keeps those that are in it.
-  private func grow(to queries: Int) {
-    guard queries * width > buffer.capacity else { return }
-    let larger = FloatBuffer(queries * width)
-    unsafe larger.base.update(from: buffer.base, count: count * width)
-    buffer = larger
   }
 }

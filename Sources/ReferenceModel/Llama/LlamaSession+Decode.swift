@@ -18,13 +18,14 @@ extension LlamaSession {
     let (weights, team, matrix) = (model.weights, model.team, scratch.matrix)
     let stream = unsafe scratch.stream.base
     unsafe dequantise(row: token, of: weights.embedding, into: stream)
+    rotary.prepare(position..<position + 1)
 
     for (index, layer) in weights.layers.enumerated() {
       unsafe norm(stream, layer.attentionNorm, into: scratch.normed.base)
       unsafe Kernels.multiply(
         layer.query, layer.key, layer.value, scratch.normed.base, into: scratch.queries.base,
         scratch.keys.base, scratch.values.base, scratch: matrix, team: team)
-      if wants[index].rule == .original { unsafe rotate(tokens: 1, from: position) }
+      if wants[index].rule == .original { unsafe rotate(token: 0, position: position) }
       try unsafe sequence.append(
         layer: index, tokens: 1, keys: scratch.keys.base, values: scratch.values.base)
       try attend(layer: index, moment: moment)

@@ -56,23 +56,19 @@ extension LlamaSession {
       unsafe project(layer.query, scratch.normed, count, scratch.queries)
       unsafe project(layer.key, scratch.normed, count, scratch.keys)
       unsafe project(layer.value, scratch.normed, count, scratch.values)
-      if wants[index].rule == .original { unsafe rotate(tokens: count, from: first) }
+      if wants[index].rule == .original { unsafe rotateAll(count, from: first) }
       try unsafe sequence.append(
         layer: index, tokens: count, keys: scratch.keys.base, values: scratch.values.base)
       try attend(layer: index, moment: moment)
       unsafe project(layer.output, scratch.mixed, count, scratch.projected)
-      unsafe Kernels.add(
-        scratch.projected.base, to: stream, count: count * configuration.hidden)
+      unsafe addProjected(count)
 
       unsafe normAll(count, layer.feedForwardNorm)
       unsafe project(layer.gate, scratch.normed, count, scratch.gate)
       unsafe project(layer.up, scratch.normed, count, scratch.up)
-      unsafe Kernels.swiGLU(
-        gate: scratch.gate.base, up: scratch.up.base, count: count * configuration.intermediate,
-        into: scratch.gate.base)
+      unsafe swiGLU(count)
       unsafe project(layer.down, scratch.gate, count, scratch.projected)
-      unsafe Kernels.add(
-        scratch.projected.base, to: stream, count: count * configuration.hidden)
+      unsafe addProjected(count)
     }
     try timingPolicy { try sequence.finish(moment: moment) }
   }
@@ -129,11 +125,44 @@ extension LlamaSession {
       team: model.team)
   }
 
+  // What follows shares tokens out: elementwise work is little, but one thread alone would be waited for.
+
+  private static let tokenGrain = 16
+
   @unsafe private func normAll(_ count: Int, _ weight: [Float]) {
     let hidden = model.configuration.hidden
-    for token in 0..<count {
-      unsafe norm(
-        scratch.stream.base + token * hidden, weight, into: scratch.normed.base + token * hidden)
+    model.team.share(count, grain: Self.tokenGrain) { _, tokens in
+      for token in tokens {
+        unsafe norm(
+          scratch.stream.base + token * hidden, weight, into: scratch.normed.base + token * hidden)
+      }
+    }
+  }
+
+  @unsafe private func addProjected(_ count: Int) {
+    let hidden = model.configuration.hidden
+    model.team.share(count, grain: Self.tokenGrain) { _, tokens in
+      let start = tokens.lowerBound * hidden
+      unsafe Kernels.add(
+        scratch.projected.base + start, to: scratch.stream.base + start,
+        count: tokens.count * hidden)
+    }
+  }
+
+  @unsafe private func swiGLU(_ count: Int) {
+    let width = model.configuration.intermediate
+    model.team.share(count, grain: Self.tokenGrain) { _, tokens in
+      let gate = unsafe scratch.gate.base + tokens.lowerBound * width
+      unsafe Kernels.swiGLU(
+        gate: gate, up: scratch.up.base + tokens.lowerBound * width, count: tokens.count * width,
+        into: gate)
+    }
+  }
+
+  @unsafe private func rotateAll(_ count: Int, from first: Int) {
+    rotary.prepare(first..<first + count)
+    model.team.share(count, grain: Self.tokenGrain) { _, tokens in
+      for token in tokens { unsafe rotate(token: token, position: first + token) }
     }
   }
 }

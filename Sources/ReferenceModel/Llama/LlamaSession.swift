@@ -133,12 +133,11 @@ struct Scratch {
   let logits: FloatBuffer  // vocabulary
   let stepLogits = FloatBuffer()  // queryHeads × rows
   let weights = FloatBuffer()  // queryHeads × rows
-  let partial = FloatBuffer()  // splits × queryHeads × headDimension
-  let gatheredKeys = FloatBuffer()  // keyHeads × rows × headDimension
-  let gatheredValues = FloatBuffer()  // keyHeads × rows × headDimension
+  let partial = FloatBuffer()  // splits × queryHeads × headDimension, or blocks × queryHeads × rows
+  let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let columnSums = FloatBuffer()  // queryHeads × rows
   let promptRows = FloatBuffer()  // queryHeads × queries × rows
-  let blocks: [FloatBuffer]  // per thread: a block of queries × rows
+  let blocks: [FloatBuffer]  // per thread: a run of keys, or what a `ChunkBlock` needs
   let matrix: MatrixScratch
 
   init(_ configuration: LlamaConfiguration, threads: Int) {
@@ -153,7 +152,8 @@ struct Scratch {
     gate = FloatBuffer(configuration.intermediate)
     up = FloatBuffer(configuration.intermediate)
     logits = FloatBuffer(configuration.vocabulary)
-    blocks = (0..<threads).map { _ in FloatBuffer() }
+    // A run of keys at least: a thread that first takes part in a later step then asks for no memory.
+    blocks = (0..<threads).map { _ in FloatBuffer(ChunkShape.run * width) }
     matrix = MatrixScratch(threads: threads)
   }
 }

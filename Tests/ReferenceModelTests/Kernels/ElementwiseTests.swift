@@ -77,6 +77,39 @@ func exponentialExtremes() {
   #expect(e[7] == 0)
 }
 
+@Test("the exponential of weights is as near as it says, and exactly 0 far below")
+func exponentialBelowOne() {
+  // Every 997th float bit pattern of −87…0.
+  for bits in stride(from: UInt32(0), through: Float(87).bitPattern, by: 997) {
+    let x = -Float(bitPattern: bits)
+    let value = Double(Kernels.exponentialBelowOne(Float8(repeating: x))[3])
+    let exact = Foundation.exp(Double(x))
+    let units = 2 + 1.5 * Double(-x)
+    guard abs(value - exact) <= units * Double(Float(exact).ulp), abs(value - exact) <= 2e-7 else {
+      Issue.record("e^\(x) is \(exact), not \(value)")
+      return
+    }
+  }
+  let e = Kernels.exponentialBelowOne(
+    Float8(-.infinity, .nan, 0, -0.0, -87.4, -104, -1e30, -.greatestFiniteMagnitude))
+  #expect(e[1].isNaN)
+  #expect([e[2], e[3]] == [1, 1])
+  #expect([e[0], e[4], e[5], e[6], e[7]] == [0, 0, 0, 0, 0])
+}
+
+@Test("scaled and added is what it says", arguments: counts)
+func scaleAndAdd(count: Int) {
+  var numbers = Numbers(seed: UInt64(count))
+  let x = numbers.floats(count)
+  let scaled = computed(count) { unsafe Kernels.scale(x, by: 0.5, into: $0, count: count) }
+  #expect(scaled == x.map { $0 * 0.5 })
+  let added = computed(count, startingFrom: 0.25) {
+    unsafe Kernels.add(x, times: -0.5, to: $0, count: count)
+  }
+  let expected = x.map { 0.25 - 0.5 * Double($0) }
+  expectClose(added, expected, scale: expected.map { _ in 1 }, "\(count) elements")
+}
+
 @Test("softmax is what the plain loop says", arguments: counts)
 func softmax(count: Int) {
   for spread: Float in [1, 20, 1000] {

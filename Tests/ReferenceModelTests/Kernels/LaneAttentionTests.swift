@@ -87,7 +87,7 @@ func gathered(lane: LaneCase) {
     unsafe Kernels.gatherKeys(rows.rows, range: 0..<21, into: $0)
   }
   let values = computed(21 * lane.headDimension) {
-    unsafe Kernels.gatherValues(rows.rows, into: $0)
+    unsafe Kernels.gatherValues(rows.rows, range: 0..<21, into: $0)
   }
   #expect(keys == rows.keys.flatMap { $0 })
   #expect(values == rows.values.flatMap { $0 })

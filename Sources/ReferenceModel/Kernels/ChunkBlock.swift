@@ -1,0 +1,234 @@
+/// Attention of some consecutive queries of a chunk over one lane, for the query heads that share it.
+///
+/// ```text
+///              rows 0–127   128–255   …      queries × heads are the rows of A, six to a strip;
+///   strip 0    ██████████   ██▒               a run of 128 lane rows at a time is multiplied with them
+///   strip 1    ██████████   ████▒             (logits, in the second cache), weighed under the greatest
+///   strip 2    ██████████   ██████▒           logit so far, and its values are added to the output,
+/// ```                                          which is rescaled when a greater logit turns up.
+///
+/// What a strip does not see is not computed. A query's result depends on nothing but what it sees.
+@unsafe package struct ChunkBlock {
+  // Scratch of `scratchFloats`, in this order; `height` rows of A in each.
+  private let a: UnsafeMutablePointer<Float>  // height × depth: queries, scaled
+  private let mixed: UnsafeMutablePointer<Float>  // height × depth, rounded up to 16: the output
+  private let tops: UnsafeMutablePointer<Float>  // height: greatest logit so far
+  private let totals: UnsafeMutablePointer<Float>  // height: sum of the weights so far
+  private let factors: UnsafeMutablePointer<Float>  // height: what a run multiplies the output by
+  private let weights: UnsafeMutablePointer<Float>  // height × run, or runs × height × run
+  private let topsOfRuns: UnsafeMutablePointer<Float>?  // runs × height
+
+  private let lane: PackedLane
+  private let shape: ChunkShape
+
+  /// A block over `lane` with scratch memory of its own.
+  package init(_ shape: ChunkShape, lane: PackedLane, scratch: UnsafeMutablePointer<Float>) {
+    unsafe self.shape = shape
+    unsafe self.lane = lane
+    let height = shape.height
+    // Each part begins with a cache line if the scratch does.
+    let padded = ProductTile.wholeColumns(height)
+    unsafe tops = scratch
+    unsafe totals = tops + padded
+    unsafe factors = totals + padded
+    unsafe mixed = factors + padded
+    unsafe weights = mixed + height * shape.mixedStride
+    let end = unsafe weights + (shape.keepsWeights ? shape.runs : 1) * height * ChunkShape.run
+    unsafe a = end
+    unsafe topsOfRuns = shape.keepsWeights ? end + height * shape.depth : nil
+  }
+
+  /// Attention: `queries` holds `group × depth` floats for each query, `stride` floats apart, and `out`
+  /// likewise receives what they mix.
+  package func attend(
+    _ queries: UnsafePointer<Float>, stride: Int, scale: Float,
+    into out: UnsafeMutablePointer<Float>
+  ) {
+    unsafe begin(queries, stride: stride, scale: scale)
+    for run in unsafe 0..<shape.runs {
+      let first = run &* ChunkShape.run
+      unsafe computeLogits(first: first, into: weights(of: run))
+      unsafe weigh(first: first, weights(of: run))
+      if let tops = unsafe topsOfRuns {
+        unsafe (tops + run &* shape.height).update(from: self.tops, count: shape.height)
+      }
+      unsafe mix(first: first, weights(of: run))
+    }
+    unsafe finish(out, stride: stride)
+  }
+
+  private func weights(of run: Int) -> UnsafeMutablePointer<Float> {
+    unsafe shape.keepsWeights ? weights + run &* shape.height &* ChunkShape.run : weights
+  }
+
+  private func begin(_ queries: UnsafePointer<Float>, stride: Int, scale: Float) {
+    let width = unsafe shape.group &* shape.depth
+    for query in unsafe 0..<shape.queries {
+      unsafe Kernels.scale(
+        queries + query &* stride, by: scale, into: a + query &* width, count: width)
+    }
+    unsafe mixed.update(repeating: 0, count: shape.height * shape.mixedStride)
+    unsafe tops.update(repeating: -.infinity, count: shape.height)
+    unsafe totals.update(repeating: 0, count: shape.height)
+  }
+
+  /// Rows of A from `first` on in a strip, and rows that the last of them sees.
+  @inline(__always)
+  private func strip(_ first: Int) -> (count: Int, seen: Int) {
+    let count = unsafe min(ProductTile.rows, shape.height &- first)
+    return unsafe (count, shape.seen(by: first &+ count &- 1))
+  }
+
+  /// Logits of the run that begins with lane row `first`: `height × run`, in whole panels.
+  @inline(never)
+  private func computeLogits(first: Int, into logits: UnsafeMutablePointer<Float>) {
+    let (height, depth) = unsafe (shape.height, shape.depth)
+    let end = unsafe min(first &+ ChunkShape.run, shape.visible)
+    var panel = first
+    while panel < end {
+      let keys = unsafe lane.keys + panel &* depth
+      var row = 0
+      while row < height {
+        let strip = unsafe strip(row)
+        if strip.seen > panel {
+          let tile = unsafe ProductTile(
+            a: a + row &* depth, aStride: depth, count: strip.count, b: keys,
+            bStride: ProductTile.columns, depth: depth)
+          unsafe tile.store(
+            to: logits + (row &* ChunkShape.run &+ panel &- first), stride: ChunkShape.run,
+            count: strip.count, columns: ProductTile.columns)
+        }
+        row &+= ProductTile.rows
+      }
+      panel &+= ProductTile.columns
+    }
+  }
+
+  /// Logits become weights under the greatest logit so far; those a row does not see become 0.
+  @inline(never)
+  private func weigh(first: Int, _ weights: UnsafeMutablePointer<Float>) {
+    var row = 0
+    while unsafe row < shape.height {
+      let own = unsafe min(max(shape.seen(by: row) &- first, 0), ChunkShape.run)
+      let x = unsafe weights + row &* ChunkShape.run
+      let before = unsafe tops[row]
+      let top = unsafe max(before, Kernels.greatest(padding: x, count: own))
+      let factor = Kernels.rescaling(from: before, to: top)
+      let sum = unsafe Kernels.exponentials(x, count: own, top: top)
+      let end = (own &+ 15) & ~15
+      unsafe (x + end).update(repeating: 0, count: ChunkShape.run &- end)
+      unsafe totals[row] = totals[row] * factor + sum
+      unsafe (tops[row], factors[row]) = (top, factor)
+      row &+= 1
+    }
+  }
+
+  /// Adds the run's values, by their weights, to the output.
+  @inline(never)
+  private func mix(first: Int, _ weights: UnsafePointer<Float>) {
+    let stride = unsafe shape.mixedStride
+    var element = 0
+    while element < stride {
+      let values = unsafe lane.values + (element &* lane.rows &+ first &* ProductTile.columns)
+      var row = 0
+      while unsafe row < shape.height {
+        let strip = unsafe strip(row)
+        if strip.seen > first {
+          let tile = unsafe ProductTile(
+            a: weights + row &* ChunkShape.run, aStride: ChunkShape.run, count: strip.count,
+            b: values,
+            bStride: ProductTile.columns, depth: min(strip.seen &- first, ChunkShape.run))
+          unsafe tile.add(
+            to: mixed + (row &* stride &+ element), stride: stride, count: strip.count,
+            factors: factors + row)
+        }
+        row &+= ProductTile.rows
+      }
+      element &+= ProductTile.columns
+    }
+  }
+
+  private func finish(_ out: UnsafeMutablePointer<Float>, stride: Int) {
+    let (group, depth) = unsafe (shape.group, shape.depth)
+    for row in unsafe 0..<shape.height {
+      unsafe Kernels.scale(
+        mixed + row &* shape.mixedStride, by: normalisation(row),
+        into: out + (row / group &* stride &+ row % group &* depth), count: depth)
+    }
+  }
+
+  /// What makes probabilities of a row's weights. When every logit was −∞ they are all 0.
+  private func normalisation(_ row: Int) -> Float {
+    unsafe totals[row] == 0 ? 0 : 1 / totals[row]
+  }
+
+  /// Adds each lane row's probabilities, summed over the queries, to `sums`: a row of `stride` floats
+  /// for each head of the group. After `attend`, of a block that keeps its weights.
+  package func addColumnSums(to sums: UnsafeMutablePointer<Float>, stride: Int) {
+    guard let tops = unsafe topsOfRuns else { return }
+    let (height, group) = unsafe (shape.height, shape.group)
+    for run in unsafe 0..<shape.runs {
+      let first = run &* ChunkShape.run
+      let count = unsafe min(ChunkShape.run, shape.visible &- first)
+      for row in 0..<height where unsafe shape.seen(by: row) > first {
+        let worth = unsafe Kernels.rescaling(from: tops[run &* height &+ row], to: self.tops[row])
+        let weights = unsafe weights(of: run) + row &* ChunkShape.run
+        unsafe Kernels.add(
+          weights, times: worth * normalisation(row), to: sums + (row % group &* stride &+ first),
+          count: count)
+      }
+    }
+  }
+}
+
+/// The sizes of a block of queries.
+package struct ChunkShape: Sendable {
+  /// Lane rows of a run.
+  package static let run = 128
+  /// About as many rows of A in a block: enough to pay for reading the lane, few enough for its logits
+  /// to stay in the second cache.
+  private static let wantedHeight = 96
+
+  /// Consecutive queries.
+  package let queries: Int
+  /// Query heads that share the lane.
+  package let group: Int
+  /// Elements of a head.
+  package let depth: Int
+  /// Rows of the lane before the one of the first query.
+  package let past: Int
+  /// Whether the weights of all runs are kept, for `addColumnSums`.
+  package let keepsWeights: Bool
+
+  /// Names the sizes.
+  package init(queries: Int, group: Int, depth: Int, past: Int, keepsWeights: Bool = false) {
+    self.queries = queries
+    self.group = group
+    self.depth = depth
+    self.past = past
+    self.keepsWeights = keepsWeights
+  }
+
+  /// Queries of a block, for heads in groups of `group`.
+  package static func queries(group: Int) -> Int { max(1, wantedHeight / group) }
+
+  /// Rows of A: query by query, its heads together.
+  var height: Int { queries * group }
+  /// Rows that the last query sees.
+  var visible: Int { past + queries }
+  /// Runs of those.
+  var runs: Int { (visible + Self.run - 1) / Self.run }
+  /// Floats of a row of the output: whole tiles.
+  var mixedStride: Int { ProductTile.wholeColumns(depth) }
+
+  /// Rows that a row of A sees.
+  @inline(__always)
+  func seen(by row: Int) -> Int { past &+ row / group &+ 1 }
+
+  /// Floats of scratch that a block takes.
+  package var scratchFloats: Int {
+    let runsKept = keepsWeights ? runs : 1
+    return height * (depth + mixedStride + 4 + runsKept * (Self.run + 1))
+      + 3 * ProductTile.columns
+  }
+}

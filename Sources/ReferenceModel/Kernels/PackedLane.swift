@@ -1,0 +1,89 @@
+/// A lane's keys and values as floats, laid out for products with many queries at once.
+///
+/// ```text
+/// keys     panel 0: rows 0–15, turned into columns: depth × 16      panel 1: rows 16–31   …
+/// values   group 0: elements 0–15 of every row: rows × 16           group 1: elements 16–31   …
+/// ```
+///
+/// Either way a step of `ProductTile` reads the next sixteen floats in memory.
+@unsafe package struct PackedLane {
+  // Both hold whole panels and groups: `rows` is a multiple of 16, the depth is rounded up to one.
+  let keys: UnsafeMutablePointer<Float>
+  let values: UnsafeMutablePointer<Float>
+  /// Rows there is room for.
+  let rows: Int
+  /// Elements of a key.
+  let depth: Int
+
+  /// Floats that a lane of `rows` rows takes.
+  package static func floats(rows: Int, depth: Int) -> Int {
+    ProductTile.wholeColumns(rows) * (depth + ProductTile.wholeColumns(depth))
+  }
+
+  /// A lane of up to `rows` rows at `base`, where there is room for `floats(rows:depth:)`.
+  package init(_ base: UnsafeMutablePointer<Float>, rows: Int, depth: Int) {
+    unsafe self.rows = ProductTile.wholeColumns(rows)
+    unsafe self.depth = depth
+    unsafe keys = base
+    unsafe values = base + self.rows * depth
+  }
+
+  /// Takes in the keys of `range`, which begins with a panel: `range.count × depth` floats.
+  package func packKeys(_ keys: UnsafePointer<Float>, range: Range<Int>) {
+    var row = range.lowerBound
+    while row < range.upperBound {
+      let source = unsafe keys + (row &- range.lowerBound) &* depth
+      unsafe Kernels.packPanel(
+        source, stride: depth, count: min(ProductTile.columns, range.upperBound &- row),
+        depth: depth,
+        into: self.keys + row &* depth)
+      row &+= ProductTile.columns
+    }
+  }
+
+  /// Takes in the values of `range`, likewise. Elements that fill up the last group are zero.
+  package func packValues(_ values: UnsafePointer<Float>, range: Range<Int>) {
+    var element = 0
+    while unsafe element < depth {
+      let target = unsafe self.values + element &* rows
+      let count = unsafe min(ProductTile.columns, depth &- element)
+      for row in range {
+        let source = unsafe values + ((row &- range.lowerBound) &* depth &+ element)
+        let place = unsafe target + row &* ProductTile.columns
+        if count == ProductTile.columns {
+          unsafe store8(load8(source), place)
+          unsafe store8(load8(source + 8), place + 8)
+        } else {
+          unsafe place.update(repeating: 0, count: ProductTile.columns)
+          unsafe place.update(from: source, count: count)
+        }
+      }
+      element &+= ProductTile.columns
+    }
+  }
+
+  /// Logits of `count` queries, `stride` floats apart, over the first `rows` rows:
+  /// `logits[q × logitStride + r] = scale · q · k_r`.
+  package func logits(
+    _ queries: UnsafePointer<Float>, stride: Int, count: Int, rows: Int, scale: Float,
+    into logits: UnsafeMutablePointer<Float>, logitStride: Int
+  ) {
+    var row = 0
+    while row < rows {
+      let columns = min(ProductTile.columns, rows &- row)
+      var query = 0
+      while query < count {
+        let height = min(ProductTile.rows, count &- query)
+        var tile = unsafe ProductTile(
+          a: queries + query &* stride, aStride: stride, count: height, b: keys + row &* depth,
+          bStride: ProductTile.columns, depth: depth)
+        tile.multiply(by: scale)
+        unsafe tile.store(
+          to: logits + (query &* logitStride &+ row), stride: logitStride, count: height,
+          columns: columns)
+        query &+= ProductTile.rows
+      }
+      row &+= ProductTile.columns
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/// The queries of a prompt's last tokens in one layer, oldest first, rotated as they were when read.
+@safe final class RecentQueries {
+  // The buffer holds at least `count` queries of `width` floats; `count` never exceeds `room`, which a
+  // setting names and no prompt may ever reach, so memory is taken as queries come.
+  private let room: Int
+  private let width: Int
+  private var buffer = FloatBuffer()
+  private(set) var positions: [Int] = []
+
+  init(room: Int, width: Int) {
+    self.room = room
+    self.width = width
+  }
+
+  var count: Int { positions.count }
+  @unsafe var base: UnsafeMutablePointer<Float> { unsafe buffer.base }
+
+  func removeAll() { positions.removeAll(keepingCapacity: true) }
+
+  func copy() -> RecentQueries {
+    let other = RecentQueries(room: room, width: width)
+    other.grow(to: count)
+    unsafe other.buffer.base.update(from: buffer.base, count: count * width)
+    other.positions = positions
+    return other
+  }
+
+  /// Appends `added` queries at consecutive positions, letting go of the oldest ones.
+  @unsafe func append(_ queries: UnsafePointer<Float>, count added: Int, firstPosition: Int) {
+    let fresh = min(added, room)
+    let kept = min(count, room - fresh)
+    grow(to: kept + fresh)
+    if kept < count {
+      unsafe buffer.base.update(from: buffer.base + (count - kept) * width, count: kept * width)
+      positions.removeFirst(count - kept)
+    }
+    unsafe (buffer.base + kept * width).update(
+      from: queries + (added - fresh) * width, count: fresh * width)
+    positions += firstPosition + added - fresh..<firstPosition + added
+  }
+
+  /// Makes the buffer hold `queries` and keeps those that are in it.
+  private func grow(to queries: Int) {
+    guard queries * width > buffer.capacity else { return }
+    let larger = FloatBuffer(queries * width)
+    unsafe larger.base.update(from: buffer.base, count: count * width)
+    buffer = larger
+  }
+}
