@@ -74,7 +74,7 @@ extension LlamaSession {
       unsafe Kernels.add(
         scratch.projected.base, to: stream, count: count * configuration.hidden)
     }
-    try timingPolicy { try sequence.finish(moment: moment) }
+    try finish(moment: moment)
   }
 
   /// Attention of a chunk over what a layer holds, and the policy's say about it.
@@ -98,11 +98,13 @@ extension LlamaSession {
         signalCounts.promptRows += 1
       }
     }
-    try timingPolicy {
-      sequence.observe(layer: layer, moment: moment, signals: signals)
-      sequence.apply(
-        try sequence.decide(layer: layer, moment: moment, signals: signals), layer: layer)
-    }
+    var watch = Stopwatch()
+    sequence.observe(layer: layer, moment: moment, signals: signals)
+    policyTime.prefill += watch.lap()
+    let plan = try sequence.decide(layer: layer, moment: moment, signals: signals)
+    policyTime.evict += watch.lap()
+    sequence.apply(plan, layer: layer)
+    policyTime.apply += watch.lap()
   }
 
   @unsafe private func makeRoom(_ count: Int) {
