@@ -44,6 +44,21 @@ struct EnginePromiseTests {
     #expect(session.signalCounts == want)
   }
 
+  @Test("books a hook's time to that hook", arguments: policies)
+  func policyTime(_ policy: PolicyConfiguration) throws {
+    let session = try makeSession(try load(), policy)
+    #expect(session.policyTime == PolicyTime())
+    try session.prefill(Array(0..<40), chunk: 16)
+    let prompt = session.policyTime
+    #expect(prompt.prefill > 0 && prompt.step == 0 && prompt.evict > 0)
+    for token in 40..<50 { try session.decode(token) }
+    let decode = session.policyTime - prompt
+    #expect(decode.prefill == 0 && decode.step > 0 && decode.evict > 0 && decode.apply > 0)
+    #expect(decode.total == decode.step + decode.evict + decode.apply)
+    let half = (decode + decode) / 4
+    #expect(half.step == decode.step / 2 && half.apply == decode.apply / 2)
+  }
+
   @Test("gives the same bits with any number of threads", arguments: policies)
   func threads(_ policy: PolicyConfiguration) throws {
     let files = try ModelFiles.open(OracleCase.root + "/models/llama")

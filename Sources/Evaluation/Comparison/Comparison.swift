@@ -26,20 +26,6 @@ public struct Comparison {
     }
   }
 
-  /// How far a run is.
-  public struct Progress: Equatable, Sendable {
-    /// The policy that runs.
-    public var label: String
-    /// Its place among all runs, from 0; run 0 is the reference.
-    public var run: Int
-    /// How many runs there are.
-    public var runs: Int
-    /// Tokens read in this run.
-    public var tokens: Int
-    /// Tokens it will read.
-    public var totalTokens: Int
-  }
-
   /// The configuration of the reference.
   public static let reference = PolicyConfiguration("full")
 
@@ -71,11 +57,11 @@ public struct Comparison {
   /// - Parameters:
   ///   - entries: what to compare. One that equals ``reference`` is not run a second time.
   ///   - tokens: the text; the first `promptTokens + decodeTokens` are used.
-  ///   - progress: called now and then.
+  ///   - progress: called now and then; run 0 is the reference.
   /// - Throws: `ModelError.request` for sizes that the text or the model cannot serve, `PolicyError` for a
   ///   configuration; both before anything runs. `StoreError` if the cache outgrows its limit.
   public func run(
-    _ entries: [Entry], tokens: [Int], progress: (Progress) -> Void = { _ in }
+    _ entries: [Entry], tokens: [Int], progress: (RunProgress) -> Void = { _ in }
   ) throws -> ComparisonReport {
     try checkConfigurations(entries)
     let text = try checkedText(tokens)

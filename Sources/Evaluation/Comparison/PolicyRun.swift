@@ -30,7 +30,7 @@ struct PolicyRun {
 
   /// Runs and measures. Savings are 0 until ``PolicyMeasurement/relative(to:)`` is asked.
   mutating func measure(
-    _ role: Role, _ recorded: inout RecordedLogits, progress: (Comparison.Progress) -> Void
+    _ role: Role, _ recorded: inout RecordedLogits, progress: (RunProgress) -> Void
   ) throws -> PolicyMeasurement {
     let model = comparison.model
     let policies = try entry.configuration.makePolicies(
@@ -43,7 +43,7 @@ struct PolicyRun {
     let start = clock.now
     try session.prefill(Array(text[..<comparison.promptTokens]), chunk: comparison.chunk)
     let promptTime = clock.now - start
-    let promptHooks = session.policySeconds
+    let promptHooks = session.policyTime.total
 
     var decodeTime = Duration.zero
     for step in 0..<comparison.decodeTokens {
@@ -63,11 +63,11 @@ struct PolicyRun {
     return measurement(
       session.sequence.statistics,
       prompt: (promptTime.seconds, promptHooks),
-      decode: (decodeTime.seconds, session.policySeconds - promptHooks))
+      decode: (decodeTime.seconds, session.policyTime.total - promptHooks))
   }
 
-  private func at(_ tokens: Int) -> Comparison.Progress {
-    Comparison.Progress(
+  private func at(_ tokens: Int) -> RunProgress {
+    RunProgress(
       label: entry.label, run: place.run, runs: place.runs, tokens: tokens,
       totalTokens: text.count)
   }

@@ -9,9 +9,7 @@ struct CompareCommand: Command {
     name: "compare", summary: "run the same text under several policies and compare them",
     usage: "[--model PATH] [options]",
     options: [
-      Option(
-        "--model", "PATH", "a GGUF file or a Hugging Face folder",
-        standard: "$KVPOLICY_MODEL or Models/*.gguf"),
+      .modelAtHand,
       Option(
         "--policies", "NAMES", "names with commas between", standard: standardPolicies),
       Option("--budget", "ROWS", "rows per lane that each of them may keep", standard: "256"),
@@ -22,9 +20,7 @@ struct CompareCommand: Command {
         "--decode-tokens", "COUNT", "tokens of the forced continuation", standard: "256"),
       .chunk, .rows(.f16),
       Option("--page-rows", "COUNT", "rows per page: 4, 8, 16, 32 or 64", standard: "16"),
-      .threads,
-      Option("--json", "FILE", "write the results as JSON; '-' prints them instead"),
-      Option("--csv", "FILE", "write the results as CSV; '-' prints them instead"),
+      .threads, .json, .csv,
     ],
     notes: """
       Every policy reads the first tokens of the text as its prompt and is then given the tokens that
@@ -42,17 +38,11 @@ struct CompareCommand: Command {
     try refuseTwoInputs([text] + configurations)
     let sizes = try Sizes(arguments)
     let threads = try threads(arguments)
-    var entries = try namedEntries(arguments)
+    let named = try namedEntries(
+      arguments, standard: CompareCommand.standardPolicies, budget: 256)
     let path = try modelPath(arguments)
-    let inputs = [path, text] + configurations
-    let json = try output(arguments.text("--json"), not: inputs)
-    let csv = try output(arguments.text("--csv"), not: inputs)
-    if let json, let csv, json.isSame(as: csv.path) {
-      throw CommandError.usage("--json and --csv are the same file; name two")
-    }
-    for file in configurations {
-      entries.append(Comparison.Entry(try configuration(file), label: label(file, in: entries)))
-    }
+    let output = try ReportOutput(arguments, of: self, inputs: [path, text] + configurations)
+    let entries = try entries(named, configurations: configurations)
     let story = try text.map { try input($0).text() } ?? BuiltInText.story
 
     let files = try ModelFiles.open(path)
@@ -63,22 +53,10 @@ struct CompareCommand: Command {
     sizes.set(&comparison)
     comparison.modelName = URL(fileURLWithPath: path).lastPathComponent
     comparison.textName = text.map { $0 == "-" ? "standard input" : $0 } ?? BuiltInText.name
-    try write(
-      try measure(
-        comparison, entries, tokens: bos + tokenizer.encode(story, parseSpecial: false)),
-      json: json, csv: csv)
-  }
-
-  /// Files first: they must not be lost because nobody reads the table to its end.
-  private func write(
-    _ report: ComparisonReport, json: OutputFile?, csv: OutputFile?
-  ) throws {
-    let files = [(json, try report.json()), (csv, report.csv)]
-    for case (let file?, let content) in files where !file.isStandardOutput {
-      try file.write(content)
-    }
-    let printed = files.first { $0.0?.isStandardOutput == true }?.1
-    try terminal.print(printed ?? report.table)
+    let report = try measure(
+      comparison, entries, tokens: bos + tokenizer.encode(story, parseSpecial: false))
+    try output.write(
+      json: try report.json(), csv: report.csv, table: report.table, to: terminal)
   }
 
   private func measure(
@@ -87,45 +65,6 @@ struct CompareCommand: Command {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }
     return try comparison.run(entries, tokens: tokens) { bar.show($0) }
-  }
-
-  private func modelPath(_ arguments: Arguments) throws(CommandError) -> String {
-    if let path = arguments.text("--model") { return path }
-    return try ModelAtHand.path(terminal)
-  }
-
-  /// The policies named on the command line, each with the settings that spend the budget.
-  private func namedEntries(_ arguments: Arguments) throws(CommandError) -> [Comparison.Entry] {
-    let budget = try arguments.integer("--budget", in: 1...1 << 30) ?? 256
-    let list = arguments.text("--policies") ?? CompareCommand.standardPolicies
-    var entries: [Comparison.Entry] = []
-    for name in list.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
-      let name = name.trimmingCharacters(in: .whitespaces)
-      guard !name.isEmpty else {
-        throw .usage("--policies '\(list)' has an empty name; write names with commas between")
-      }
-      guard !entries.contains(where: { $0.label == name }) else {
-        throw .usage("--policies names '\(name)' twice")
-      }
-      let configuration = try CommandError.fromArguments { () throws(PolicyError) in
-        PolicyConfiguration(name, try registry.type(named: name).settings(budget: budget))
-      }
-      entries.append(Comparison.Entry(configuration))
-    }
-    return entries
-  }
-
-  /// What a configuration's row is called: its file's name, numbered if that is taken.
-  private func label(_ path: String, in entries: [Comparison.Entry]) -> String {
-    let name =
-      path == "-"
-      ? "stdin" : URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-    var (label, number) = (name, 1)
-    while entries.contains(where: { $0.label == label }) {
-      number += 1
-      label = "\(name)-\(number)"
-    }
-    return label
   }
 }
 

@@ -1,6 +1,6 @@
 import Evaluation
 
-/// One line on standard error that says how far a comparison is; nothing where nobody watches.
+/// One line on standard error that says how far a long run is; nothing where nobody watches.
 struct ProgressBar {
   private static let width = 24
   let terminal: Terminal
@@ -8,8 +8,8 @@ struct ProgressBar {
 
   init(terminal: Terminal) { self.terminal = terminal }
 
-  /// Shows how far the comparison is.
-  mutating func show(_ progress: Comparison.Progress) {
+  /// Shows how far the run is.
+  mutating func show(_ progress: RunProgress) {
     guard terminal.isInteractive else { return }
     let total = max(1, progress.totalTokens)
     let filled = min(ProgressBar.width, progress.tokens * ProgressBar.width / total)

@@ -45,7 +45,7 @@ extension LlamaSession {
       unsafe Kernels.add(scratch.projected.base, to: stream, count: model.configuration.hidden)
     }
     unsafe head(stream, into: scratch.logits.base)
-    try timingPolicy { try sequence.finish(moment: moment) }
+    try finish(moment: moment)
     try checkFinite()
   }
 
@@ -59,28 +59,24 @@ extension LlamaSession {
     if wants.stepLogits || wants.phase == .beforeOutput {
       unsafe raw.update(from: weights, count: model.configuration.queryHeads * stride)
     }
-    let plan: CachePlan
     if wants.phase == .beforeOutput {
       if wants.stepProbabilities { unsafe softmax(layer: layer, weights, stride: stride) }
       let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
-      plan = try timingPolicy { try consult(layer: layer, moment: moment, signals: signals) }
+      let plan = try consult(layer: layer, moment: moment, signals: signals)
       if wants.stepProbabilities {
         unsafe weights.update(from: raw, count: model.configuration.queryHeads * stride)
       }
       unsafe mask(plan, weights, stride: stride)
       unsafe softmax(layer: layer, weights, stride: stride)
       unsafe mixValues(layer: layer, weights, stride: stride)
-      timingPolicy { sequence.apply(plan, layer: layer) }
+      apply(plan, layer: layer)
       sequence.book(layer: layer, moment: moment)
     } else {
       unsafe softmax(layer: layer, weights, stride: stride)
       unsafe mixValues(layer: layer, weights, stride: stride)
       sequence.book(layer: layer, moment: moment)
       let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
-      try timingPolicy {
-        sequence.apply(
-          try consult(layer: layer, moment: moment, signals: signals), layer: layer)
-      }
+      apply(try consult(layer: layer, moment: moment, signals: signals), layer: layer)
     }
   }
 
@@ -88,8 +84,18 @@ extension LlamaSession {
   private func consult(
     layer: Int, moment: Moment, signals: SignalBuffers
   ) throws(StoreError) -> CachePlan {
+    var watch = Stopwatch()
     sequence.observe(layer: layer, moment: moment, signals: signals)
-    return try sequence.decide(layer: layer, moment: moment, signals: signals)
+    policyTime.step += watch.lap()
+    let plan = try sequence.decide(layer: layer, moment: moment, signals: signals)
+    policyTime.evict += watch.lap()
+    return plan
+  }
+
+  private func apply(_ plan: CachePlan, layer: Int) {
+    var watch = Stopwatch()
+    sequence.apply(plan, layer: layer)
+    policyTime.apply += watch.lap()
   }
 
   @unsafe private func stepSignals(

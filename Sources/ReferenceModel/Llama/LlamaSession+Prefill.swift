@@ -70,7 +70,7 @@ extension LlamaSession {
       unsafe project(layer.down, scratch.gate, count, scratch.projected)
       unsafe addProjected(count)
     }
-    try timingPolicy { try sequence.finish(moment: moment) }
+    try finish(moment: moment)
   }
 
   /// Attention of a chunk over what a layer holds, and the policy's say about it.
@@ -94,11 +94,13 @@ extension LlamaSession {
         signalCounts.promptRows += 1
       }
     }
-    try timingPolicy {
-      sequence.observe(layer: layer, moment: moment, signals: signals)
-      sequence.apply(
-        try sequence.decide(layer: layer, moment: moment, signals: signals), layer: layer)
-    }
+    var watch = Stopwatch()
+    sequence.observe(layer: layer, moment: moment, signals: signals)
+    policyTime.prefill += watch.lap()
+    let plan = try sequence.decide(layer: layer, moment: moment, signals: signals)
+    policyTime.evict += watch.lap()
+    sequence.apply(plan, layer: layer)
+    policyTime.apply += watch.lap()
   }
 
   @unsafe private func makeRoom(_ count: Int) {

@@ -9,8 +9,8 @@ public final class LlamaSession {
   public let model: LlamaModel
   /// The cache it reads and writes.
   public let sequence: KVSequence
-  /// Seconds spent in policy hooks and plans so far.
-  public internal(set) var policySeconds = 0.0
+  /// Time spent in policy hooks and plans so far.
+  public internal(set) var policyTime = PolicyTime()
   /// Signals computed so far: calls of each kind. For tests, and for reports of what a policy costs.
   public internal(set) var signalCounts = SignalCounts()
 
@@ -57,15 +57,11 @@ public final class LlamaSession {
     }
   }
 
-  /// Runs `body` and adds its time to the policies' account.
-  func timingPolicy<Result, Failure: Error>(
-    _ body: () throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    let start = ContinuousClock.now
-    let result = try body()
-    let (seconds, attoseconds) = (ContinuousClock.now - start).components
-    policySeconds += Double(seconds) + Double(attoseconds) * 1e-18
-    return result
+  /// Ends a chunk or step in the cache, which asks the policies that decide about the whole sequence.
+  func finish(moment: Moment) throws(StoreError) {
+    var watch = Stopwatch()
+    try sequence.finish(moment: moment)
+    policyTime.evict += watch.lap()
   }
 
   /// Final norm and head for one token's stream: its logits, at `target`.

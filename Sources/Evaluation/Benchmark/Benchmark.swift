@@ -1,0 +1,146 @@
+import Foundation
+import KVPolicyKit
+import ReferenceModel
+
+/// Measures how fast a model reads prompts and decodes at given depths under each policy, and how far that is
+/// from what the machine could do.
+///
+/// The tokens are drawn from the vocabulary at random, from a fixed seed: what is read does not matter to the
+/// time, and a model without a tokenizer can be measured.
+///
+/// ```swift
+/// let benchmark = Benchmark(model: model, registry: .all)
+/// let report = try benchmark.run([.init(PolicyConfiguration("h2o"))])
+/// print(report.table)
+/// ```
+public struct Benchmark {
+  /// The model that runs.
+  public let model: LlamaModel
+  /// The policies that entries can name.
+  public let registry: PolicyRegistry
+  /// The lengths of the prompts to be timed; each at least 1.
+  public var prefillLengths = [512]
+  /// How many tokens were read, as a prompt, before decoding is timed; each at least 0.
+  public var decodeDepths = [0, 512, 2048]
+  /// Tokens decoded in one repeat. They follow one another: the r-th repeat begins that much deeper.
+  public var steps = 16
+  /// How often each thing is timed.
+  public var repeats = 3
+  /// Prompt tokens that go through a layer together.
+  public var chunk = 512
+  /// How rows are stored.
+  public var store = StoreConfiguration()
+  /// What the report calls the model.
+  public var modelName = ""
+
+  /// Where the tokens come from.
+  static let seed: UInt64 = 1
+  /// Rounds in which the machine alone is measured, before the first row and after the last; one more goes
+  /// between any two.
+  private static let floorRounds = 3
+
+  /// A benchmark with the standard sizes.
+  public init(model: LlamaModel, registry: PolicyRegistry) {
+    self.model = model
+    self.registry = registry
+  }
+
+  /// Measures every entry.
+  ///
+  /// - Parameters:
+  ///   - entries: what to measure.
+  ///   - progress: called now and then.
+  /// - Throws: `ModelError.request` for sizes that are not possible or do not fit in memory, `PolicyError`
+  ///   for a configuration; both before anything runs.
+  public func run(
+    _ entries: [Comparison.Entry], progress: (RunProgress) -> Void = { _ in }
+  ) throws -> BenchmarkReport {
+    try check(entries)
+    let meter = FloorMeter(threads: model.threads)
+    meter.measure(rounds: Self.floorRounds)
+    let tokens = randomTokens((prefillLengths + decodeDepths).max() ?? 0)
+    let lengths = Set(prefillLengths + decodeDepths).sorted()
+    var rows: [BenchmarkRow] = []
+    for (number, entry) in entries.enumerated() {
+      for (index, length) in lengths.enumerated() {
+        let run = BenchmarkRun(
+          benchmark: self, entry: entry, length: length, tokens: tokens,
+          place: (number * lengths.count + index, entries.count * lengths.count))
+        rows += try run.measure(progress: progress)
+        meter.measure()
+      }
+    }
+    meter.measure(rounds: Self.floorRounds)
+    return report(rows, floor: meter.floor)
+  }
+
+  /// Measures the machine alone, as it is before any model runs.
+  ///
+  /// - Parameter threads: the most that work at the same time; at least 1.
+  public static func floor(threads: Int = LlamaModel.defaultThreads) -> BenchmarkReport {
+    let meter = FloorMeter(threads: max(1, threads))
+    meter.measure(rounds: 3 * floorRounds)
+    return BenchmarkReport(conditions: nil, floor: meter.floor, rows: [])
+  }
+
+  /// Tokens for the longest prompt and for every step after it.
+  private func randomTokens(_ length: Int) -> [Int] {
+    var random = SplitMix64(seed: Self.seed)
+    let count = length + BenchmarkRun.warmUpSteps + repeats * steps
+    return (0..<count).map { _ in Int.random(in: 0..<model.configuration.vocabulary, using: &random) }
+  }
+
+  private func report(_ rows: [BenchmarkRow], floor: MachineFloor) -> BenchmarkReport {
+    let conditions = BenchmarkReport.Conditions(
+      model: modelName, layers: model.shape.layers, keyHeads: model.shape.keyHeads,
+      threads: model.threads, rowFormat: store.format, pageRows: store.pageRows, chunk: chunk,
+      steps: steps, repeats: repeats, seed: Int(Self.seed))
+    // All rows of one kind together, as people compare them.
+    let sorted = BenchmarkRow.Work.allCases.flatMap { work in
+      Set(rows.filter { $0.work == work }.map(\.tokens)).sorted().flatMap { tokens in
+        rows.filter { $0.work == work && $0.tokens == tokens }
+      }
+    }
+    return BenchmarkReport(
+      conditions: conditions, floor: floor, rows: sorted.map { $0.measured(against: floor) })
+  }
+}
+
+/// What is refused before anything runs.
+extension Benchmark {
+  private func check(_ entries: [Comparison.Entry]) throws {
+    guard !entries.isEmpty, !(prefillLengths + decodeDepths).isEmpty else {
+      throw ModelError.request(
+        "there is nothing to measure; give a policy, and a prompt's length or a depth")
+    }
+    guard prefillLengths.allSatisfy({ $0 > 0 }), decodeDepths.allSatisfy({ $0 >= 0 }) else {
+      throw ModelError.request("a prompt has 1 token or more, and a depth is 0 or more")
+    }
+    guard steps > 0, repeats > 0, chunk > 0 else {
+      throw ModelError.request("steps, repeats and the chunk are 1 or more each")
+    }
+    let pages = try PagedKVStore(shape: model.shape, configuration: store)
+    for entry in entries {
+      let policies = try entry.configuration.makePolicies(registry, shape: model.shape)
+      // A policy that forgets while the prompt is read may well do with less.
+      guard policies.policies.contains(where: { $0.cadence.prompt != .everyChunk }) else { continue }
+      try checkMemory(bytesPerToken: pages.bytesPerToken)
+    }
+  }
+
+  /// - Throws: `ModelError.request` for a text whose rows, all kept, are more than the store may take or
+  ///   the machine has.
+  private func checkMemory(bytesPerToken: Int) throws(ModelError) {
+    let limit = min(store.limitBytes, Int(clamping: ProcessInfo.processInfo.physicalMemory))
+    let (decoded, manySteps) = steps.multipliedReportingOverflow(by: repeats)
+    let longest = (prefillLengths + decodeDepths).max() ?? 0
+    let (tokens, manyTokens) = longest.addingReportingOverflow(decoded)
+    let (bytes, manyBytes) = tokens.multipliedReportingOverflow(by: bytesPerToken)
+    guard !manySteps, !manyTokens, !manyBytes, bytes <= limit else {
+      throw .request(
+        "\(longest) tokens and \(repeats) x \(steps) steps do not fit: a token takes "
+          + "\(bytesPerToken) bytes and \(limit) are there; measure at most "
+          + "\(limit / bytesPerToken) tokens")
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import KVPolicyKit
+import ReferenceModel
+
+/// One entry at one length: the prompt of that length, and the steps that follow it.
+struct BenchmarkRun {
+  /// Steps that are not timed: the first ones after a prompt take memory, and some policies choose from the
+  /// prompt then.
+  static let warmUpSteps = 4
+
+  let benchmark: Benchmark
+  let entry: Comparison.Entry
+  /// Tokens of the prompt; with none, decoding begins with an empty cache.
+  let length: Int
+  /// At least those of the prompt, the warm-up and the steps.
+  let tokens: [Int]
+  /// Which run of how many.
+  let place: (run: Int, runs: Int)
+
+  private var timesPrefill: Bool { benchmark.prefillLengths.contains(length) }
+  private var timesDecode: Bool { benchmark.decodeDepths.contains(length) }
+
+  /// Times what is asked for at this length.
+  func measure(progress: (RunProgress) -> Void) throws -> [BenchmarkRow] {
+    progress(at(0))
+    var rows: [BenchmarkRow] = []
+    var session = try makeSession()
+    if timesPrefill {
+      // Brings the weights in.
+      try session.prefill(Array(tokens.prefix(min(length, benchmark.chunk))), chunk: benchmark.chunk)
+      var samples = Samples()
+      for pass in 0..<benchmark.repeats {
+        session = try makeSession()
+        try samples.time(session, count: 1) { try read(session) }
+        progress(at((pass + 1) * length))
+      }
+      rows.append(row(.prefill, samples, session))
+    } else if length > 0 {
+      try read(session)
+    }
+    if timesDecode { rows.append(try measureDecode(session, progress: progress)) }
+    return rows
+  }
+
+  /// Times the steps that follow the prompt.
+  private func measureDecode(
+    _ session: LlamaSession, progress: (RunProgress) -> Void
+  ) throws -> BenchmarkRow {
+    var rest = tokens[length...]
+    for token in rest.prefix(Self.warmUpSteps) { try session.decode(token) }
+    rest = rest.dropFirst(Self.warmUpSteps)
+    var samples = Samples()
+    for pass in 0..<benchmark.repeats {
+      try samples.time(session, count: benchmark.steps) {
+        for token in rest.prefix(benchmark.steps) { try session.decode(token) }
+      }
+      rest = rest.dropFirst(benchmark.steps)
+      progress(at(prefillTokens + (pass + 1) * benchmark.steps))
+    }
+    return row(.decode, samples, session)
+  }
+
+  private func read(_ session: LlamaSession) throws {
+    try session.prefill(Array(tokens.prefix(length)), chunk: benchmark.chunk)
+  }
+
+  /// A session over an empty cache in a store of its own.
+  private func makeSession() throws -> LlamaSession {
+    let shape = benchmark.model.shape
+    let policies = try entry.configuration.makePolicies(benchmark.registry, shape: shape)
+    let store = try PagedKVStore(shape: shape, configuration: benchmark.store)
+    return benchmark.model.makeSession(store.makeSequence(policies))
+  }
+
+  private func row(
+    _ work: BenchmarkRow.Work, _ samples: Samples, _ session: LlamaSession
+  ) -> BenchmarkRow {
+    let statistics = session.sequence.statistics
+    let cost =
+      switch work {
+      case .prefill: TokenCost.prompt(length, rowsRead: samples.rowsRead, session: session)
+      case .decode: TokenCost.step(rowsRead: samples.rowsRead, session: session)
+      }
+    return BenchmarkRow(
+      work: work, tokens: length, label: entry.label, configuration: entry.configuration.value,
+      seconds: Spread(samples.seconds),
+      tokensPerSecond: Spread(samples.seconds).rate(work == .prefill ? Double(length) : 1),
+      bytes: Int(cost.bytes.rounded()), operations: cost.operations, floorSeconds: 0, floorShare: 0,
+      hookSeconds: samples.hooks, hookShare: samples.hooks.total / samples.meanSeconds,
+      rowsPerLane: Double(statistics.rowsLive) / Double(benchmark.model.shape.lanes),
+      residentBytes: statistics.residentBytes, policyBytes: statistics.policyStateBytes)
+  }
+
+  private var prefillTokens: Int { timesPrefill ? benchmark.repeats * length : 0 }
+
+  private func at(_ tokens: Int) -> RunProgress {
+    RunProgress(
+      label: "\(entry.label) at \(length)", run: place.run, runs: place.runs, tokens: tokens,
+      totalTokens: prefillTokens + (timesDecode ? benchmark.repeats * benchmark.steps : 0))
+  }
+}
+
+/// What was timed, repeat by repeat.
+private struct Samples {
+  /// Per repeat: seconds of a prompt, or of one step on average.
+  private(set) var seconds: [Double] = []
+  private var hookTimes: [PolicyTime] = []
+  private var rowSteps: [Double] = []
+
+  /// Times `body`, which does `count` pieces of work.
+  mutating func time(_ session: LlamaSession, count: Int, _ body: () throws -> Void) throws {
+    let (hooks, rows) = (session.policyTime, session.sequence.rowSteps)
+    let clock = ContinuousClock()
+    let start = clock.now
+    try body()
+    let duration = (clock.now - start).seconds
+    // A clock too coarse to see the work must not turn into a division by nothing.
+    seconds.append(max(duration, 1e-9) / Double(count))
+    hookTimes.append((session.policyTime - hooks) / Double(count))
+    rowSteps.append((session.sequence.rowSteps - rows) / Double(count))
+  }
+
+  /// Seconds of a piece of work, on average over the repeats, as the hooks' are.
+  var meanSeconds: Double { seconds.reduce(0, +) / Double(seconds.count) }
+
+  /// Seconds in hooks per piece of work, on average.
+  var hooks: PolicyTime {
+    hookTimes.reduce(PolicyTime(), +) / Double(hookTimes.count)
+  }
+
+  /// Rows that queries read per piece of work, over all lanes, on average.
+  var rowsRead: Double { rowSteps.reduce(0, +) / Double(rowSteps.count) }
+}
+
+extension KVSequence {
+  /// Rows that queries have read so far, over all lanes: what the KV footprint counts.
+  fileprivate var rowSteps: Double {
+    let tokens = Double(length.tokens)
+    return statistics.footprint * Double(store.shape.lanes) * tokens * (tokens + 1) / 2
+  }
+}

@@ -1,0 +1,48 @@
+import KVPolicyKit
+import ReferenceModel
+
+/// The bytes and operations that a piece of work cannot do without.
+///
+/// Counted are the matrices of weights, each once, the rows of the embedding, the rows of the cache, and two
+/// operations for each element of a product. Norms, rotations, softmax and whatever a policy does are not.
+struct TokenCost {
+  /// Bytes to be moved between memory and the processor.
+  let bytes: Double
+  /// Multiplications and additions of floats.
+  let operations: Double
+
+  /// A decode step whose queries read `rowsRead` rows, over all lanes: key and value of each once for all
+  /// query heads of its lane.
+  static func step(rowsRead: Double, session: LlamaSession) -> TokenCost {
+    let model = session.model
+    return TokenCost(
+      bytes: Double(model.matrixBytes + model.embeddingRowBytes)
+        + rowsRead * session.bytesPerRow,
+      operations: Double(2 * (model.layerElements + model.headElements))
+        + rowsRead * session.operationsPerRow)
+  }
+
+  /// A prompt whose queries read `rowsRead` rows, over all lanes and tokens. Its rows are moved once, and
+  /// only its last token has logits.
+  static func prompt(_ length: Int, rowsRead: Double, session: LlamaSession) -> TokenCost {
+    let model = session.model
+    return TokenCost(
+      bytes: Double(model.matrixBytes + length * model.embeddingRowBytes)
+        + Double(length * session.sequence.store.bytesPerToken),
+      operations: 2 * Double(length) * Double(model.layerElements)
+        + Double(2 * model.headElements) + rowsRead * session.operationsPerRow)
+  }
+}
+
+extension LlamaSession {
+  /// Bytes of one row of one lane: a key and a value.
+  fileprivate var bytesPerRow: Double {
+    Double(sequence.store.bytesPerToken / model.shape.lanes)
+  }
+
+  /// Operations for one query token on one row of one lane: products of queries with the key, and of
+  /// probabilities with the value, for every query head of the lane.
+  fileprivate var operationsPerRow: Double {
+    Double(4 * model.shape.group * model.shape.headDimension)
+  }
+}

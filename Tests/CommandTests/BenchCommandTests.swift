@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+
+@Suite("kvpolicy bench")
+struct BenchCommandTests {
+  private static let small = [
+    "bench", "--model", "@/plain", "--prefill", "24", "--decode", "0,24", "--steps", "2",
+    "--repeats", "2", "--budget", "16", "--threads", "1",
+  ]
+
+  /// The parts of the JSON that the tests look at.
+  private struct Report: Decodable {
+    struct Conditions: Decodable {
+      let model: String
+      let threads: Int
+    }
+    struct Row: Decodable {
+      let work: String
+      let tokens: Int
+      let label: String
+      let rowsPerLane: Double
+    }
+    let conditions: Conditions?
+    let rows: [Row]
+  }
+
+  private func report(_ text: String) throws -> Report {
+    try JSONDecoder().decode(Report.self, from: Data(text.utf8))
+  }
+
+  @Test("measures the standard policies, without a tokenizer")
+  func standard() throws {
+    let workshop = try Workshop()
+    let outcome = workshop.run(
+      BenchCommandTests.small + ["--json", "@/out.json", "--csv", "@/out.csv"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.isEmpty, "quiet where nobody watches")
+    let report = try report(workshop.read("out.json"))
+    #expect(report.conditions?.model == "plain" && report.conditions?.threads == 1)
+    let names = ["full", "streamingllm", "h2o", "snapkv", "morphkv", "tova"]
+    #expect(report.rows.map(\.label) == names + names + names)
+    #expect(report.rows.map(\.work).filter { $0 == "prefill" }.count == names.count)
+    // SnapKV keeps what is generated; MorphKV keeps the current token besides.
+    #expect(report.rows.suffix(6).map(\.rowsPerLane) == [32, 16, 16, 24, 17, 16])
+    #expect(try workshop.read("out.csv").split(separator: "\n").count == 19)
+    for name in names { #expect(outcome.output.contains("prefill 24    \(name) ")) }
+  }
+
+  @Test("compares with an earlier run, row by row")
+  func compare() throws {
+    let workshop = try Workshop()
+    let first = workshop.run(
+      BenchCommandTests.small + ["--policies", "full,tova", "--json", "@/old.json"])
+    #expect(first.status == 0, "\(first.errors)")
+    let second = workshop.run(
+      BenchCommandTests.small + ["--policies", "full,h2o", "--compare", "@/old.json"])
+    #expect(second.status == 0, "\(second.errors)")
+    let change = second.output.components(separatedBy: "\nchange ").last ?? ""
+    #expect(change.contains("\nprefill 24    full ") && change.contains("\ndecode at 24  full "))
+    #expect(change.contains("only now: h2o prefill 24, h2o decode at 0, h2o decode at 24\n"))
+    #expect(change.hasSuffix("only before: tova prefill 24, tova decode at 0, tova decode at 24\n"))
+  }
+
+  @Test("prompts or decoding can be left out, and configurations come last")
+  func parts() throws {
+    let workshop = try Workshop()
+    let words = [
+      "bench", "--model", "@/plain", "--steps", "2", "--repeats", "1", "--threads", "1",
+      "--policies", "full", "--config", "@/tova.json", "--json", "-",
+    ]
+    let decode = workshop.run(words + ["--prefill", "none", "--decode", "3"])
+    #expect(decode.status == 0, "\(decode.errors)")
+    #expect(try report(decode.output).rows.map(\.label) == ["full", "tova"])
+    let prefill = workshop.run(words + ["--prefill", "3", "--decode", "none"])
+    #expect(try report(prefill.output).rows.map(\.work) == ["prefill", "prefill"])
+  }
+
+  @Test("runs beyond the context that the model was made for")
+  func context() throws {
+    let outcome = try Workshop().run([
+      "bench", "--model", "@/plain", "--prefill", "none", "--decode", "200", "--steps", "1",
+      "--repeats", "1", "--policies", "full,tova", "--threads", "1",
+    ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+  }
+
+  @Test("measures the machine alone, without a model")
+  func floor() throws {
+    let workshop = try Workshop()
+    let outcome = workshop.run(["bench", "--floor", "--threads", "1", "--json", "@/floor.json"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.hasPrefix("threads  memory GB/s "))
+    let report = try report(workshop.read("floor.json"))
+    #expect(report.conditions == nil && report.rows.isEmpty)
+    let csv = workshop.run(["bench", "--floor", "--threads", "1", "--csv", "-"])
+    #expect(csv.output.hasPrefix("threads,readBandwidth,") && csv.output.split(separator: "\n").count == 2)
+  }
+
+  @Test("a person sees a bar that is taken away at the end")
+  func bar() throws {
+    let outcome = try Workshop().run(
+      BenchCommandTests.small + ["--policies", "h2o"], interactive: true)
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.contains("1/2 h2o at 0 ") && outcome.errors.contains("2/2 h2o at 24 "))
+    #expect(outcome.errors.hasSuffix(" \r") && !outcome.errors.contains("\n"))
+  }
+}
