@@ -93,7 +93,9 @@ struct BenchCommandTests {
     let report = try report(workshop.read("floor.json"))
     #expect(report.conditions == nil && report.rows.isEmpty)
     let csv = workshop.run(["bench", "--floor", "--threads", "1", "--csv", "-"])
-    #expect(csv.output.hasPrefix("threads,readBandwidth,") && csv.output.split(separator: "\n").count == 2)
+    #expect(
+      csv.output.hasPrefix("threads,readBandwidth,") && csv.output.split(separator: "\n").count == 2
+    )
   }
 
   @Test("a person sees a bar that is taken away at the end")

@@ -13,7 +13,10 @@ struct SpreadTests {
     arguments: [
       ([3.0], [3.0, 3, 3]), ([5, 1], [3, 1, 5]), ([9, 1, 2], [2, 1, 9]),
       ([4, 1, 3, 2], [2.5, 1, 4]), ([7, 7, 7, 1, 8], [7, 1, 8]),
-      ([.greatestFiniteMagnitude, .greatestFiniteMagnitude], Array(repeating: .greatestFiniteMagnitude, count: 3)),
+      (
+        [.greatestFiniteMagnitude, .greatestFiniteMagnitude],
+        Array(repeating: .greatestFiniteMagnitude, count: 3)
+      ),
     ])
   func median(_ values: [Double], _ expected: [Double]) {
     let spread = Spread(values)
@@ -81,7 +84,9 @@ struct MachineFloorTests {
 
   @Test(
     "doubles the threads up to those asked for",
-    arguments: [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (8, [1, 2, 4, 8]), (12, [1, 2, 4, 8, 12])])
+    arguments: [
+      (1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (8, [1, 2, 4, 8]), (12, [1, 2, 4, 8, 12]),
+    ])
   func sizes(_ threads: Int, _ sizes: [Int]) {
     #expect(MachineFloor.teamSizes(upTo: threads) == sizes)
   }

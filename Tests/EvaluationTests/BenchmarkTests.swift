@@ -113,7 +113,9 @@ struct BenchmarkTests {
     several[6].prefillLengths = [1 << 40]
     (several[7].prefillLengths, several[7].decodeDepths) = ([], [])
     for benchmark in several {
-      #expect(throws: ModelError.self) { try benchmark.run(entries) { _ in Issue.record("it ran") } }
+      #expect(throws: ModelError.self) {
+        try benchmark.run(entries) { _ in Issue.record("it ran") }
+      }
     }
     #expect(throws: ModelError.self) { try benchmark().run([]) }
     let unknown = Comparison.Entry(PolicyConfiguration("nope"))

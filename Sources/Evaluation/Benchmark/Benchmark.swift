@@ -87,7 +87,8 @@ public struct Benchmark {
   private func randomTokens(_ length: Int) -> [Int] {
     var random = SplitMix64(seed: Self.seed)
     let count = length + BenchmarkRun.warmUpSteps + repeats * steps
-    return (0..<count).map { _ in Int.random(in: 0..<model.configuration.vocabulary, using: &random) }
+    return (0..<count).map { _ in Int.random(in: 0..<model.configuration.vocabulary, using: &random)
+    }
   }
 
   private func report(_ rows: [BenchmarkRow], floor: MachineFloor) -> BenchmarkReport {
@@ -123,7 +124,9 @@ extension Benchmark {
     for entry in entries {
       let policies = try entry.configuration.makePolicies(registry, shape: model.shape)
       // A policy that forgets while the prompt is read may well do with less.
-      guard policies.policies.contains(where: { $0.cadence.prompt != .everyChunk }) else { continue }
+      guard policies.policies.contains(where: { $0.cadence.prompt != .everyChunk }) else {
+        continue
+      }
       try checkMemory(bytesPerToken: pages.bytesPerToken)
     }
   }

@@ -26,7 +26,8 @@ struct BenchmarkRun {
     var session = try makeSession()
     if timesPrefill {
       // Brings the weights in.
-      try session.prefill(Array(tokens.prefix(min(length, benchmark.chunk))), chunk: benchmark.chunk)
+      try session.prefill(
+        Array(tokens.prefix(min(length, benchmark.chunk))), chunk: benchmark.chunk)
       var samples = Samples()
       for pass in 0..<benchmark.repeats {
         session = try makeSession()
