@@ -28,6 +28,8 @@ public struct H2O: KVCachePolicy {
   let reduction: GroupReduction
   let keyPositions: KeyPositions
   let when: Timing
+  /// Scores of one lane, where they are not a column as it is; kept for their memory.
+  private var scores: [Float] = []
 
   /// Reads its settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
@@ -99,7 +101,7 @@ public struct H2O: KVCachePolicy {
         let surplus = lane.count - heavy - recent
         guard surplus > 0 else { continue }
         if surplus == 1 {
-          plan.drop(lightest(lane), of: lane.id)
+          if let row = lightest(lane) { plan.drop(row, of: lane.id) }
         } else {
           let (earlier, last) = Selection.split(recent: recent, of: lane)
           let scores = (0..<lane.count).map { value(lane, $0) }
@@ -111,17 +113,14 @@ public struct H2O: KVCachePolicy {
   }
 
   /// The row before the recent ones with the least score; of equals the one furthest on.
-  private func lightest(_ lane: borrowing LaneView) -> Int {
-    let positions = lane.positions
+  private mutating func lightest(_ lane: borrowing LaneView) -> Int? {
     let horizon = Int32(lane.length.tokens - recent)
-    var (best, least) = (-1, Float.infinity)
-    for row in 0..<positions.count where positions[row] < horizon {
-      let score = value(lane, row)
-      if best < 0 || score < least || (score == least && positions[row] > positions[best]) {
-        (best, least) = (row, score)
-      }
+    guard reduction == .max || score == .average else {
+      return Selection.least(of: lane.column(0), positions: lane.positions, before: horizon)
     }
-    return best
+    scores.removeAll(keepingCapacity: true)
+    for row in 0..<lane.count { scores.append(value(lane, row)) }
+    return Selection.least(of: scores.span, positions: lane.positions, before: horizon)
   }
 
   /// A row's score.

@@ -36,7 +36,8 @@ struct MorphKVVoting: Sendable {
     count(lane, queries: 0..<lane.group, voters: voters, options: options)
     protectSinks(lane, options.sinks)
     if lane.count - nearest == keep + 1 {
-      plan.drop(fewest(lane, horizon: horizon), of: lane.id)
+      let row = Selection.least(of: score.span, positions: lane.positions, before: horizon)
+      if let row { plan.drop(row, of: lane.id) }
     } else {
       plan.keep(best(keep, of: lane, horizon: horizon), of: lane.id)
     }
@@ -81,19 +82,5 @@ struct MorphKVVoting: Sendable {
     let distant = rows.filter { positions[$0] < horizon }
     let chosen = Selection.largest(keep, of: distant, by: score, positions: positions)
     return chosen + rows.filter { positions[$0] >= horizon }
-  }
-
-  /// The distant row with the fewest votes; of equals the one furthest on.
-  private func fewest(_ lane: borrowing LaneView, horizon: Int32) -> Int {
-    let positions = lane.positions
-    var best = -1
-    for row in 0..<lane.count where positions[row] < horizon {
-      if best < 0 || score[row] < score[best]
-        || (score[row] == score[best] && positions[row] > positions[best])
-      {
-        best = row
-      }
-    }
-    return best
   }
 }

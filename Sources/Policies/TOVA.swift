@@ -58,7 +58,7 @@ public struct TOVA: KVCachePolicy {
         }
       }
       if first.count == capacity + 1 {
-        let victim = lightest(positions)
+        guard let victim = Selection.least(of: scores.span, positions: positions) else { continue }
         for head in 0..<cache.shape.keyHeads {
           plan.drop(victim, of: LaneID(layer: layer, head: head))
         }
@@ -139,17 +139,5 @@ public struct TOVA: KVCachePolicy {
         }
       }
     }
-  }
-
-  /// The least score; of equals the position furthest on.
-  private func lightest(_ positions: Span<Int32>) -> Int {
-    var best = 0
-    for row in 1..<positions.count {
-      let isLess =
-        scores[row] != scores[best]
-        ? scores[row] < scores[best] : positions[row] > positions[best]
-      if isLess { best = row }
-    }
-    return best
   }
 }

@@ -84,4 +84,23 @@ import Testing
     #expect(Selection.largest(0, of: [1, 2], by: [1, 1, 1], positions: positions.span).isEmpty)
     #expect(Selection.largest(9, of: [2, 1], by: [1, 1, 1], positions: positions.span) == [1, 2])
   }
+
+  @Test("finds the least of some rows, and of equals the one furthest on")
+  func least() {
+    var random = SplitMix64(seed: 3)
+    for count in [1, 2, 7, 40] {
+      for _ in 0..<50 {
+        let positions = (0..<Int32(count)).shuffled(using: &random)
+        let scores = (0..<count).map { _ in Float(random.next() % 4) }
+        let horizon = Int32(random.next() % UInt64(count + 2))
+        let expected = positions.indices.filter { positions[$0] < horizon }
+          .min { (scores[$0], -positions[$0]) < (scores[$1], -positions[$1]) }
+        let found = Selection.least(
+          of: scores.span, positions: positions.span, before: horizon)
+        #expect(found == expected)
+      }
+    }
+    let infinite: [Float] = [.infinity, .infinity]
+    #expect(Selection.least(of: infinite.span, positions: ([4, 2] as [Int32]).span) == 0)
+  }
 }

@@ -7,12 +7,6 @@ import ReferenceModel
 ///
 /// The tokens are drawn from the vocabulary at random, from a fixed seed: what is read does not matter to the
 /// time, and a model without a tokenizer can be measured.
-///
-/// ```swift
-/// let benchmark = Benchmark(model: model, registry: .all)
-/// let report = try benchmark.run([.init(PolicyConfiguration("h2o"))])
-/// print(report.table)
-/// ```
 public struct Benchmark {
   /// The model that runs.
   public let model: LlamaModel

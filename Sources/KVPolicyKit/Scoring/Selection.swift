@@ -21,6 +21,27 @@ public enum Selection {
     return ranked.prefix(count).map(\.row).sorted()
   }
 
+  /// The row with the least score; of equals the one furthest on. None if there is no row.
+  ///
+  /// - Parameters:
+  ///   - scores: one score per row of the lane.
+  ///   - positions: one position per row of the lane.
+  ///   - horizon: rows from this position on are not looked at.
+  /// - Complexity: O(n); allocates nothing.
+  public static func least(
+    of scores: Span<Float>, positions: Span<Int32>, before horizon: Int32 = .max
+  ) -> Int? {
+    precondition(scores.count >= positions.count, "one score for each row")
+    var best: Int?
+    var (score, position) = (Float.infinity, Int32.min)
+    for row in 0..<positions.count where positions[row] < horizon {
+      let isLess =
+        scores[row] < score || (scores[row] == score && positions[row] > position)
+      if best == nil || isLess { (best, score, position) = (row, scores[row], positions[row]) }
+    }
+    return best
+  }
+
   /// The rows of the `count` highest positions, and all the others.
   public static func split(recent count: Int, of lane: borrowing LaneView) -> (
     earlier: [Int], recent: [Int]
