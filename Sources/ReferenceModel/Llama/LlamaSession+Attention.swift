@@ -9,43 +9,37 @@ extension LlamaSession {
     }
   }
 
-  /// Logits of every query head over its lane's rows: `queryHeads` rows of `stride` floats.
-  @unsafe func computeLogits(
-    layer: Int, stride: Int, into logits: UnsafeMutablePointer<Float>
-  ) {
-    let step = unsafe StepAttention(self, layer: layer, stride: stride, weights: logits)
-    guard wants[layer].rule == .original else {
-      unsafe placeQueries(layer: layer)
-      return unsafe model.team.share(step.splits, grain: 1, with: step) { step, thread, splits in
-        for split in splits { unsafe step.computePlacedLogits(split, thread: thread) }
+  /// `mixed` becomes each query head's weighted sum of its lane's values, in one region of the team.
+  @unsafe func attend(_ step: StepAttention) {
+    unsafe model.team.share(step.splits, grain: 1, with: step) { step, thread, splits in
+      for split in splits {
+        unsafe step.computeLogits(split, thread: thread)
+        unsafe step.mixValues(split)
       }
     }
-    unsafe model.team.share(step.splits, grain: 1, with: step) { step, _, splits in
-      for split in splits { unsafe step.computeLogits(split) }
+    unsafe step.join(into: scratch.mixed.base)
+  }
+
+  /// Only the logits, for a policy that has its say before the output.
+  @unsafe func computeLogits(_ step: StepAttention) {
+    unsafe model.team.share(step.splits, grain: 1, with: step) { step, thread, splits in
+      for split in splits { unsafe step.computeLogits(split, thread: thread) }
     }
   }
 
-  /// Turns logits into probabilities, query head by query head.
-  @unsafe func softmax(layer: Int, _ weights: UnsafeMutablePointer<Float>, stride: Int) {
-    let step = unsafe StepAttention(self, layer: layer, stride: stride, weights: weights)
-    unsafe model.team.share(model.configuration.queryHeads, grain: 1, with: step) {
-      step, _, heads in
-      for head in heads { unsafe step.softmax(queryHead: head) }
-    }
-  }
-
-  /// `mixed` becomes each query head's weighted sum of its lane's values.
-  @unsafe func mixValues(layer: Int, _ weights: UnsafeMutablePointer<Float>, stride: Int) {
-    let step = unsafe StepAttention(self, layer: layer, stride: stride, weights: weights)
-    let width = model.configuration.queryHeads * model.configuration.headDimension
-    let partial = unsafe scratch.partial.room(step.runs * width)
+  /// The rest of `attend`.
+  @unsafe func mixValues(_ step: StepAttention) {
     unsafe model.team.share(step.splits, grain: 1, with: step) { step, _, splits in
       for split in splits { unsafe step.mixValues(split) }
     }
-    let mixed = unsafe scratch.mixed.base
-    unsafe mixed.update(from: partial, count: width)
-    for run in unsafe 1..<step.runs {
-      unsafe Kernels.add(partial + run * width, to: mixed, count: width)
+    unsafe step.join(into: scratch.mixed.base)
+  }
+
+  /// After `attend`: the weights become probabilities, for a policy.
+  @unsafe func normalise(_ step: StepAttention) {
+    unsafe model.team.share(model.configuration.queryHeads, grain: 1, with: step) {
+      step, _, heads in
+      for head in heads { unsafe step.normalise(queryHead: head) }
     }
   }
 
@@ -78,7 +72,7 @@ extension LlamaSession {
   }
 
   /// Rotates the new token's queries at its place, where keys are stored un-rotated.
-  @unsafe private func placeQueries(layer: Int) {
+  @unsafe func placeQueries(layer: Int) {
     let (group, width) = (sequence.store.shape.group, model.configuration.headDimension)
     for head in 0..<model.configuration.keyHeads {
       unsafe preparePlaces(layer: layer, head: head)

@@ -52,28 +52,30 @@ extension LlamaSession {
   /// Attention of the new token over what a layer still holds, and the policy's say about it.
   private func attend(layer: Int, moment: Moment) throws {
     let wants = wants[layer]
-    let stride = longestLane(layer)
-    let raw = unsafe scratch.stepLogits.room(model.configuration.queryHeads * stride)
-    let weights = unsafe scratch.weights.room(model.configuration.queryHeads * stride)
-    unsafe computeLogits(layer: layer, stride: stride, into: weights)
-    if wants.stepLogits || wants.phase == .beforeOutput {
-      unsafe raw.update(from: weights, count: model.configuration.queryHeads * stride)
-    }
+    let stride = ProductTile.wholeColumns(longestLane(layer))
+    let floats = model.configuration.queryHeads * stride
+    let keepsLogits = wants.stepLogits || wants.phase == .beforeOutput
+    let raw = unsafe scratch.stepLogits.room(keepsLogits ? floats : 0)
+    let weights = unsafe scratch.weights.room(floats)
+    if wants.rule != .original { unsafe placeQueries(layer: layer) }
+    let step = unsafe StepAttention(
+      self, layer: layer, stride: stride, weights: weights, logits: keepsLogits ? raw : nil)
     if wants.phase == .beforeOutput {
-      if wants.stepProbabilities { unsafe softmax(layer: layer, weights, stride: stride) }
+      unsafe computeLogits(step)
+      if wants.stepProbabilities {
+        unsafe mixValues(step)
+        unsafe normalise(step)
+      }
       let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
       let plan = try consult(layer: layer, moment: moment, signals: signals)
-      if wants.stepProbabilities {
-        unsafe weights.update(from: raw, count: model.configuration.queryHeads * stride)
-      }
+      if wants.stepProbabilities { unsafe weights.update(from: raw, count: floats) }
       unsafe mask(plan, weights, stride: stride)
-      unsafe softmax(layer: layer, weights, stride: stride)
-      unsafe mixValues(layer: layer, weights, stride: stride)
+      unsafe mixValues(step)
       apply(plan, layer: layer)
       sequence.book(layer: layer, moment: moment)
     } else {
-      unsafe softmax(layer: layer, weights, stride: stride)
-      unsafe mixValues(layer: layer, weights, stride: stride)
+      unsafe attend(step)
+      if wants.stepProbabilities { unsafe normalise(step) }
       sequence.book(layer: layer, moment: moment)
       let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
       apply(try consult(layer: layer, moment: moment, signals: signals), layer: layer)

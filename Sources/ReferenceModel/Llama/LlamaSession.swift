@@ -129,7 +129,7 @@ struct Scratch {
   let logits: FloatBuffer  // vocabulary
   let stepLogits = FloatBuffer()  // queryHeads × rows
   let weights = FloatBuffer()  // queryHeads × rows
-  let partial = FloatBuffer()  // splits × queryHeads × headDimension, or blocks × queryHeads × rows
+  let partial = FloatBuffer()  // a step's runs: see `StepAttention`; or blocks × queryHeads × rows
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let columnSums = FloatBuffer()  // queryHeads × rows
   let promptRows = FloatBuffer()  // queryHeads × queries × rows

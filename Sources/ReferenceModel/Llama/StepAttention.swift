@@ -2,8 +2,16 @@ import KVPolicyKit
 
 /// What the threads share out of one step's attention in one layer.
 ///
-/// A lane's rows go in runs of `runRows`, so that every thread has work and the result does not depend on
-/// how many there are: partial sums of runs are added in order. A split is one key head and one run.
+/// A lane's rows go in runs of `runRows`; a split is one key head and one run. It has logits, weighs its
+/// rows under its own greatest logit, and mixes its values by these weights:
+///
+/// ```text
+/// run 0   logits → top₀, weights, total₀, mixed₀ ┐   top = max topᵣ     fᵣ = e^(topᵣ − top)
+/// run 1   logits → top₁, weights, total₁, mixed₁ ┼→  mixed = Σ fᵣ·mixedᵣ / Σ fᵣ·totalᵣ, in order
+/// ```
+///
+/// So one region of the team is enough where no policy has a say before the output, and the result does
+/// not depend on how many threads there are.
 @unsafe struct StepAttention {
   // Splits and query heads are below the numbers of them, a thread's number below the threads that
   // `scratch.blocks` was made for, and rows are clamped to the lane's: every index is in its buffer.
@@ -13,23 +21,39 @@ import KVPolicyKit
 
   private let session: LlamaSession
   private let layer: Int
-  /// Floats from a query head's weights to the next one's.
+  private let isPlaced: Bool
+  /// Floats from a query head's weights to the next one's: a multiple of sixteen.
   private let stride: Int
-  /// Logits or probabilities: `queryHeads` rows of `stride` floats.
+  /// `queryHeads` rows of `stride` floats: logits, then weights, then perhaps probabilities.
   private let weights: UnsafeMutablePointer<Float>
-  /// Query heads that read a lane, and floats of a head.
-  private let (group, width): (Int, Int)
+  /// Likewise: the logits, for a policy.
+  private let logits: UnsafeMutablePointer<Float>?
+  /// Query heads that read a lane, all of them, and floats of a head.
+  private let (group, heads, width): (Int, Int, Int)
   /// Runs of a lane of `stride` rows; at least 1.
-  let runs: Int
+  private let runs: Int
+  private let mixed: UnsafeMutablePointer<Float>  // runs × queryHeads × width
+  private let tops: UnsafeMutablePointer<Float>  // runs × queryHeads
+  private let totals: UnsafeMutablePointer<Float>  // runs × queryHeads
 
-  init(_ session: LlamaSession, layer: Int, stride: Int, weights: UnsafeMutablePointer<Float>) {
+  init(
+    _ session: LlamaSession, layer: Int, stride: Int, weights: UnsafeMutablePointer<Float>,
+    logits: UnsafeMutablePointer<Float>?
+  ) {
     unsafe self.session = session
     unsafe self.layer = layer
     unsafe self.stride = stride
     unsafe self.weights = weights
+    unsafe self.logits = logits
+    unsafe isPlaced = session.wants[layer].rule != .original
     unsafe group = session.sequence.store.shape.group
+    unsafe heads = session.model.configuration.queryHeads
     unsafe width = session.model.configuration.headDimension
     unsafe runs = max(1, (stride + Self.runRows - 1) / Self.runRows)
+    let room = unsafe session.scratch.partial.room(runs * heads * (width + 2))
+    unsafe mixed = room
+    unsafe tops = room + runs * heads * width
+    unsafe totals = tops + runs * heads
   }
 
   /// Splits of the layer.
@@ -37,54 +61,108 @@ import KVPolicyKit
 
   private var scale: Float { unsafe 1 / Float(width).squareRoot() }
 
-  /// Logits of a split, by stored keys as they are.
-  func computeLogits(_ split: Int) {
+  /// Logits of a split, and a copy of them if a policy wants one.
+  func computeLogits(_ split: Int, thread: Int) {
     let head = unsafe split / runs
-    unsafe session.sequence.withRows(layer: layer, head: head) { rows in
-      unsafe Kernels.logits(
-        queries: session.scratch.queries.base + head * group * width, group: group, rows: rows,
-        range: range(split, of: rows.count), scale: scale,
-        into: weights + head * group * stride, stride: stride)
-    }
-  }
-
-  /// Logits of a split whose keys are stored un-rotated: each is rotated where the policy has it now.
-  func computePlacedLogits(_ split: Int, thread: Int) {
-    let head = unsafe split / runs
+    let first = unsafe head * group
     unsafe session.sequence.withRows(layer: layer, head: head) { rows in
       let range = unsafe range(split, of: rows.count)
-      let keys = unsafe session.scratch.blocks[thread].room(Self.runRows * width)
-      unsafe session.gatherPlacedKeys(layer: layer, head: head, range: range, into: keys)
-      unsafe withUnsafePointer(to: Optional(UnsafeMutableRawPointer(keys))) { page in
-        // The keys of the run look like the only page of a lane of their own.
-        let run = unsafe LaneRows(
-          count: range.count, slots: rows.slots, pages: page, pageRows: Self.runRows,
-          headDimension: width, format: .f32, isDense: true)
+      let queries = unsafe session.scratch.queries.base + first * width
+      let target = unsafe weights + first * stride
+      if unsafe isPlaced {
+        unsafe computePlacedLogits(queries, rows, head: head, range, thread: thread, into: target)
+      } else {
         unsafe Kernels.logits(
-          queries: session.scratch.queries.base + head * group * width, group: group, rows: run,
-          range: 0..<range.count, scale: scale,
-          into: weights + head * group * stride + range.lowerBound, stride: stride)
+          queries: queries, group: group, rows: rows, range: range, scale: scale, into: target,
+          stride: stride)
+      }
+      guard let logits = unsafe logits else { return }
+      for head in unsafe first..<first + group {
+        let start = unsafe head * stride + range.lowerBound
+        unsafe (logits + start).update(from: weights + start, count: range.count)
       }
     }
   }
 
-  /// Probabilities of one query head.
-  func softmax(queryHead: Int) {
-    unsafe Kernels.softmax(
-      weights + queryHead * stride,
-      count: session.sequence.rowCount(layer: layer, head: queryHead / group))
+  /// Logits by keys that are stored un-rotated: each is rotated where the policy has it now.
+  private func computePlacedLogits(
+    _ queries: UnsafePointer<Float>, _ rows: LaneRows, head: Int, _ range: Range<Int>, thread: Int,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let keys = unsafe session.scratch.blocks[thread].room(Self.runRows * width)
+    unsafe session.gatherPlacedKeys(layer: layer, head: head, range: range, into: keys)
+    unsafe withUnsafePointer(to: Optional(UnsafeMutableRawPointer(keys))) { page in
+      // The keys of the run look like the only page of a lane of their own.
+      let run = unsafe LaneRows(
+        count: range.count, slots: rows.slots, pages: page, pageRows: Self.runRows,
+        headDimension: width, format: .f32, isDense: true)
+      unsafe Kernels.logits(
+        queries: queries, group: group, rows: run, range: 0..<range.count, scale: scale,
+        into: target + range.lowerBound, stride: stride)
+    }
   }
 
-  /// The values of a split, mixed, to its place in the scratch `partial`: `runs` × query heads.
+  /// The logits of a split become weights under its own greatest one, and its values are mixed by them.
   func mixValues(_ split: Int) {
     let (head, run) = unsafe (split / runs, split % runs)
-    let heads = unsafe session.model.configuration.keyHeads
-    let target = unsafe session.scratch.partial.base + (run * heads + head) * group * width
+    let first = unsafe head * group
     unsafe session.sequence.withRows(layer: layer, head: head) { rows in
+      let range = unsafe range(split, of: rows.count)
+      for queryHead in unsafe first..<first + group {
+        // Up to fifteen floats past the run are written: the row's own, before the next run begins.
+        let x = unsafe weights + queryHead * stride + range.lowerBound
+        let top = unsafe Kernels.greatest(padding: x, count: range.count)
+        unsafe tops[run * heads + queryHead] = top
+        unsafe totals[run * heads + queryHead] = Kernels.exponentials(
+          x, count: range.count, top: top)
+      }
       unsafe Kernels.mixValues(
-        weights: weights + head * group * stride, stride: stride, group: group, rows: rows,
-        range: range(split, of: rows.count), into: target)
+        weights: weights + first * stride, stride: stride, group: group, rows: rows, range: range,
+        into: mixed + (run * heads + first) * width)
     }
+  }
+
+  /// Joins the runs, in order: the output of every query head.
+  func join(into out: UnsafeMutablePointer<Float>) {
+    for head in unsafe 0..<heads {
+      let target = unsafe out + head * width
+      let top = unsafe greatestTop(head)
+      let factor = unsafe normalisation(head, top: top)
+      unsafe target.update(repeating: 0, count: width)
+      for run in unsafe 0..<runs {
+        let index = unsafe run * heads + head
+        unsafe Kernels.add(
+          mixed + index * width, times: Kernels.rescaling(from: tops[index], to: top) * factor,
+          to: target, count: width)
+      }
+    }
+  }
+
+  /// The weights of a query head become probabilities. After `mixValues` of all splits.
+  func normalise(queryHead: Int) {
+    let top = unsafe greatestTop(queryHead)
+    let factor = unsafe normalisation(queryHead, top: top)
+    let count = unsafe session.sequence.rowCount(layer: layer, head: queryHead / group)
+    for run in unsafe 0..<runs {
+      let rows = unsafe range(run, of: count)
+      let row = unsafe weights + queryHead * stride + rows.lowerBound
+      let worth = unsafe Kernels.rescaling(from: tops[run * heads + queryHead], to: top)
+      unsafe Kernels.scale(row, by: worth * factor, into: row, count: rows.count)
+    }
+  }
+
+  private func greatestTop(_ head: Int) -> Float {
+    unsafe (0..<runs).reduce(-.infinity) { unsafe max($0, tops[$1 * heads + head]) }
+  }
+
+  /// What makes probabilities of weights under `top`. When every logit was −∞ they are all 0.
+  private func normalisation(_ head: Int, top: Float) -> Float {
+    var total: Float = 0
+    for run in unsafe 0..<runs {
+      let index = unsafe run * heads + head
+      total += unsafe Kernels.rescaling(from: tops[index], to: top) * totals[index]
+    }
+    return total == 0 ? 0 : 1 / total
   }
 
   /// The rows of a split, in a lane of `count` rows; none when the lane is shorter.
