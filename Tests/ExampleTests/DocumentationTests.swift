@@ -15,6 +15,7 @@ struct DocumentationTests {
     #expect(CodeBlock.all("swift").count >= 5)
     #expect(CodeBlock.all("json").count >= PolicyRegistry.all.names.count - 1)
     #expect(CodeBlock.all("sh").count >= 3)
+    #expect(Repository.markdown.contains("docs/performance.md"))
   }
 
   @Test("Swift in the text is part of a file that is compiled", arguments: CodeBlock.all("swift"))
@@ -65,7 +66,7 @@ struct DocumentationTests {
         #expect(isDeclared, "no function \(method.1)")
       } else if name.hasSuffix(".swift"), name != "Package.swift" {
         #expect(Repository.swift.contains { ("/" + $0).hasSuffix("/" + name) }, "no file \(name)")
-      } else if ["Sources/", "Tests/", "Examples/", "Scripts/", ".ci/"].contains(
+      } else if ["Sources/", "Tests/", "Examples/", "Scripts/", "docs/", ".ci/"].contains(
         where: name.hasPrefix), !name.contains(where: { " *<{".contains($0) })
       {
         let file = Repository.root.appending(path: name).path()

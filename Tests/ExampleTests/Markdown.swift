@@ -29,12 +29,12 @@ enum Repository {
     try String(contentsOf: root.appending(path: path), encoding: .utf8)
   }
 
-  /// All prose: the files at the top, the examples' and the catalogs'.
+  /// All prose: the files at the top, the notes, the examples' and the catalogs'.
   static let markdown: [String] = {
     let top = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].filter {
       FileManager.default.fileExists(atPath: root.appending(path: $0).path())
     }
-    return top + files(".md", in: ["Examples", "Sources"])
+    return top + files(".md", in: ["Examples", "Sources", "docs"])
   }()
 
   /// All Swift files.
