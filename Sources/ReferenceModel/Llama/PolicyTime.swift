@@ -2,11 +2,11 @@
 ///
 /// Signals are the engine's work and not in it. The clock is read four or five times per layer and step.
 public struct PolicyTime: Hashable, Sendable, Codable {
-  /// In ``KVCachePolicy/prefill(_:)``.
+  /// In `KVCachePolicy.prefill`.
   public var prefill = 0.0
-  /// In ``KVCachePolicy/step(_:)``.
+  /// In `KVCachePolicy.step`.
   public var step = 0.0
-  /// In ``KVCachePolicy/evict(_:plan:)``, the check of its plan included. Plans about a whole sequence are
+  /// In `KVCachePolicy.evict`, the check of its plan included. Plans about a whole sequence are
   /// carried out in it too.
   public var evict = 0.0
   /// In the store, carrying plans out.
