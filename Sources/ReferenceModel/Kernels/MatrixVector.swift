@@ -152,7 +152,7 @@ package enum Kernels {
 /// A vector, in the orders in which the types read it.
 @unsafe struct VectorInput {
   let x: UnsafePointer<Float>
-  /// As `PairedInput` arranges it, if any of the matrices wants that.
+  /// As `PairedInput` arranges it, whether or not a matrix wants that.
   let paired: UnsafePointer<Float>
   /// The sum of every 32 elements, twice: what the quantised types' offsets are multiplied by.
   let sums: UnsafePointer<Float>
