@@ -9,7 +9,8 @@ package enum Kernels {
     _ w: WeightMatrix, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,
     scratch: MatrixScratch, team: ThreadTeam
   ) {
-    let input = unsafe VectorInput(x, for: w.type, columns: w.columns, scratch: scratch)
+    let input = unsafe VectorInput(
+      x, isForNibbles: w.type.isNibbles, columns: w.columns, scratch: scratch)
     unsafe team.share(w.runs, grain: 1, with: (w: w, y: y, input: input)) { job, _, runs in
       unsafe multiplyRuns(of: job.w, runs, job.input, into: job.y)
     }
@@ -23,7 +24,8 @@ package enum Kernels {
   ) {
     precondition(w1.columns == w2.columns, "matrices with one input have as many columns")
     let input = unsafe VectorInput(
-      x, for: w1.type, w2.type, columns: w1.columns, scratch: scratch)
+      x, isForNibbles: w1.type.isNibbles || w2.type.isNibbles, columns: w1.columns, scratch: scratch
+    )
     let job = unsafe (w1: w1, w2: w2, y1: y1, y2: y2, input: input)
     unsafe team.share(w1.runs + w2.runs, grain: 1, with: job) { job, _, runs in
       let split = unsafe job.w1.runs
@@ -43,7 +45,8 @@ package enum Kernels {
       w1.columns == w2.columns && w2.columns == w3.columns,
       "matrices with one input have as many columns")
     let input = unsafe VectorInput(
-      x, for: w1.type, w2.type, w3.type, columns: w1.columns, scratch: scratch)
+      x, isForNibbles: w1.type.isNibbles || w2.type.isNibbles || w3.type.isNibbles,
+      columns: w1.columns, scratch: scratch)
     let job = unsafe (w1: w1, w2: w2, w3: w3, y1: y1, y2: y2, y3: y3, input: input)
     unsafe team.share(w1.runs + w2.runs + w3.runs, grain: 1, with: job) { job, _, runs in
       let (second, third) = unsafe (job.w1.runs, job.w1.runs + job.w2.runs)

@@ -20,13 +20,13 @@
 
   /// - Parameters:
   ///   - x: `columns` floats.
-  ///   - types: those of the matrices that will be multiplied with it.
+  ///   - isForNibbles: whether a matrix of nibbles will be multiplied with it.
   init(
-    _ x: UnsafePointer<Float>, for types: TensorType..., columns: Int, scratch: MatrixScratch
+    _ x: UnsafePointer<Float>, isForNibbles: Bool, columns: Int, scratch: MatrixScratch
   ) {
     let blocks = columns / 32
     let (sums, nibbles) = unsafe scratch.input(blocks: blocks)
-    if types.contains(where: \.isNibbles) {
+    if isForNibbles {
       for block in 0..<blocks {
         let (source, target) = unsafe (x + block &* 32, nibbles + block &* 32)
         unsafe sums[block] =

@@ -36,9 +36,11 @@ struct Numbers {
 
   deinit { unsafe storage.deallocate() }
 
+  /// The bytes as a matrix, ready for products.
   func matrix(_ type: TensorType, rows: Int, columns: Int) -> WeightMatrix {
-    unsafe WeightMatrix(
+    let matrix = unsafe WeightMatrix(
       type: type, rows: rows, columns: columns, base: storage + 2, owner: self)
+    return matrix.inPanels(team: ThreadTeam(threads: 1))
   }
 }
 

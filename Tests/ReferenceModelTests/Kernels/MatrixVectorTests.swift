@@ -23,16 +23,23 @@ func matrixVector(type: TensorType) {
   }
 }
 
-@Test("a row of any type unpacks to its elements", arguments: TensorType.allCases)
-func unpackRow(type: TensorType) {
+@Test("unit vectors give the elements of a matrix of any type", arguments: TensorType.allCases)
+func elements(type: TensorType) {
+  let team = ThreadTeam(threads: 1)
+  let scratch = MatrixScratch(threads: team.threads)
   for columns in columnCounts(type) {
-    let w = randomMatrix(type, rows: 3, columns: columns, seed: UInt64(columns))
-    for row in 0..<3 {
-      let x = computed(columns) { unsafe Kernels.unpack(w, row: row, into: $0) }
-      let expected = (0..<columns).map { PlainKernels.element(w, row: row, column: $0) }
-      // One product and one sum, each rounded once.
-      for (value, exact) in zip(x, expected) {
-        #expect(abs(Double(value) - exact) <= 40 * 0x1p-24, "\(type), \(columns) columns")
+    let w = randomMatrix(type, rows: 19, columns: columns, seed: UInt64(columns))
+    var units = [Float](repeating: 0, count: columns * columns)
+    for column in 0..<columns { units[column * columns + column] = 1 }
+    let y = computed(19 * columns) {
+      unsafe Kernels.multiply(
+        w, inputs: units, count: columns, into: $0, scratch: scratch, team: team)
+    }
+    for row in 0..<19 {
+      for column in 0..<columns {
+        let error = Double(y[column * 19 + row]) - PlainKernels.element(w, row: row, column: column)
+        // One product and one sum, each rounded once.
+        #expect(abs(error) <= 40 * 0x1p-24, "\(type), \(row), \(column) of \(columns)")
       }
     }
   }
