@@ -14,7 +14,8 @@ extension Kernels {
       guard let buffers = unsafe scratch.buffers(thread: thread) else { return }
       for panel in range {
         let first = panel * ProductTile.columns
-        unsafe pack(w, first: first, block: buffers.block, into: buffers.panel)
+        unsafe pack(
+          w, first: first, zero: scratch.zero, block: buffers.block, into: buffers.panel)
         unsafe multiplyPanel(
           buffers.panel, first: first, of: w, inputs: x, count: count, into: y)
       }
@@ -44,23 +45,38 @@ extension Kernels {
   /// Unpacks the sixteen rows from `first` on: element (k, i) of the panel is `W[first + i, k]`, or
   /// 0 past the last row.
   @unsafe private static func pack(
-    _ w: WeightMatrix, first: Int, block: UnsafeMutablePointer<Float>,
+    _ w: WeightMatrix, first: Int, zero: Int32, block: UnsafeMutablePointer<Float>,
     into panel: UnsafeMutablePointer<Float>
   ) {
     switch w.type {
     case .f32: unsafe packRows(F32Format.self, w, first, block, panel)
     case .f16: unsafe packRows(F16Format.self, w, first, block, panel)
     case .bf16: unsafe packRows(BF16Format.self, w, first, block, panel)
-    case .q8_0: unsafe packRows(Q8_0Format.self, w, first, block, panel)
-    case .q4_0: unsafe packRows(Q4_0Format.self, w, first, block, panel)
-    case .q4_1: unsafe packRows(Q4_1Format.self, w, first, block, panel)
-    case .q5_0: unsafe packRows(Q5_0Format.self, w, first, block, panel)
-    case .q5_1: unsafe packRows(Q5_1Format.self, w, first, block, panel)
+    case .q8_0: unsafe unpackPanel(Q8_0Panel.self, w, first, zero, panel)
+    case .q4_0: unsafe unpackPanel(Q4_0Panel.self, w, first, zero, panel)
+    case .q4_1: unsafe unpackPanel(Q4_1Panel.self, w, first, zero, panel)
+    case .q5_0: unsafe unpackPanel(Q5_0Panel.self, w, first, zero, panel)
+    case .q5_1: unsafe unpackPanel(Q5_1Panel.self, w, first, zero, panel)
     }
   }
 
+  /// Rows of a quantised matrix: they are side by side already.
   @unsafe @inline(never)
-  private static func packRows<Format: WeightFormat>(
+  private static func unpackPanel<Format: PanelFormat>(
+    _: Format.Type, _ w: WeightMatrix, _ first: Int, _ zero: Int32,
+    _ panel: UnsafeMutablePointer<Float>
+  ) {
+    guard let panels = w.panels else {
+      // A mistake in the engine's code: a model brings its matrices into panels when it is made.
+      preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
+    }
+    unsafe Format.unpack(
+      panels.panel(first / PanelShape.rows), blocks: w.columns / 32, zero: zero, into: panel)
+  }
+
+  /// Rows of floats.
+  @unsafe @inline(never)
+  private static func packRows<Format: FloatFormat>(
     _: Format.Type, _ w: WeightMatrix, _ first: Int, _ block: UnsafeMutablePointer<Float>,
     _ panel: UnsafeMutablePointer<Float>
   ) {

@@ -11,8 +11,8 @@ import Synchronization
   /// Per thread: the panel, `columns × 16` floats, then `16 × 32` floats of one block column.
   @unsafe private var floats: UnsafeMutablePointer<Float>?
   private let sums = FloatBuffer()
-  private let paired = FloatBuffer()
-  /// 0, which the optimiser does not know: see `NibblePairMasks`.
+  private let nibbles = FloatBuffer()
+  /// 0, which the optimiser does not know: see `NibbleMasks`.
   let zero: Int32
 
   /// Scratch for a team of `threads`.
@@ -35,12 +35,12 @@ import Synchronization
     unsafe floats = .allocate(capacity: threadFloats * self.threads)
   }
 
-  /// Room for what is made of a single input of `blocks · 32` elements: two sums a block, and the
-  /// elements in another order.
+  /// Room for what is made of a single input of `blocks · 32` elements: a sum of every block, and the
+  /// elements in the order of nibbles.
   @unsafe func input(
     blocks: Int
-  ) -> (sums: UnsafeMutablePointer<Float>, paired: UnsafeMutablePointer<Float>) {
-    unsafe (sums.room(2 * blocks), paired.room(32 * blocks))
+  ) -> (sums: UnsafeMutablePointer<Float>, nibbles: UnsafeMutablePointer<Float>) {
+    unsafe (sums.room(blocks), nibbles.room(32 * blocks))
   }
 
   /// The panel of `thread`, and its block column. `reserve` was called for the matrix.

@@ -4,17 +4,14 @@
 /// are bit-identical for every number of threads: each output is computed by one thread, in an
 /// order that does not depend on how the work was shared out.
 package enum Kernels {
-  /// Rows handed to a thread at once in a matrix–vector product.
-  private static let rowGrain = 16
-
   /// `y = W·x`: `w.columns` floats at `x`, `w.rows` floats at `y`.
   @unsafe package static func multiply(
     _ w: WeightMatrix, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,
     scratch: MatrixScratch, team: ThreadTeam
   ) {
-    let input = unsafe VectorInput(x, columns: w.columns, scratch: scratch)
-    unsafe team.share(w.rows, grain: rowGrain, with: (w: w, y: y, input: input)) { job, _, rows in
-      unsafe multiplyRows(of: job.w, rows, job.input, into: job.y)
+    let input = unsafe VectorInput(x, for: w.type, columns: w.columns, scratch: scratch)
+    unsafe team.share(w.runs, grain: 1, with: (w: w, y: y, input: input)) { job, _, runs in
+      unsafe multiplyRuns(of: job.w, runs, job.input, into: job.y)
     }
   }
 
@@ -25,12 +22,13 @@ package enum Kernels {
     scratch: MatrixScratch, team: ThreadTeam
   ) {
     precondition(w1.columns == w2.columns, "matrices with one input have as many columns")
-    let input = unsafe VectorInput(x, columns: w1.columns, scratch: scratch)
+    let input = unsafe VectorInput(
+      x, for: w1.type, w2.type, columns: w1.columns, scratch: scratch)
     let job = unsafe (w1: w1, w2: w2, y1: y1, y2: y2, input: input)
-    unsafe team.share(w1.rows + w2.rows, grain: rowGrain, with: job) { job, _, rows in
-      let split = unsafe job.w1.rows
-      unsafe multiplyRows(of: job.w1, rows.clamped(to: 0..<split), job.input, into: job.y1)
-      unsafe multiplyRows(of: job.w2, shift(rows, down: split), job.input, into: job.y2)
+    unsafe team.share(w1.runs + w2.runs, grain: 1, with: job) { job, _, runs in
+      let split = unsafe job.w1.runs
+      unsafe multiplyRuns(of: job.w1, runs.clamped(to: 0..<split), job.input, into: job.y1)
+      unsafe multiplyRuns(of: job.w2, shift(runs, down: split), job.input, into: job.y2)
     }
   }
 
@@ -44,83 +42,75 @@ package enum Kernels {
     precondition(
       w1.columns == w2.columns && w2.columns == w3.columns,
       "matrices with one input have as many columns")
-    let input = unsafe VectorInput(x, columns: w1.columns, scratch: scratch)
+    let input = unsafe VectorInput(
+      x, for: w1.type, w2.type, w3.type, columns: w1.columns, scratch: scratch)
     let job = unsafe (w1: w1, w2: w2, w3: w3, y1: y1, y2: y2, y3: y3, input: input)
-    let count = w1.rows + w2.rows + w3.rows
-    unsafe team.share(count, grain: rowGrain, with: job) { job, _, rows in
-      let (second, third) = unsafe (job.w1.rows, job.w1.rows + job.w2.rows)
-      let middle = shift(rows.clamped(to: 0..<third), down: second)
-      unsafe multiplyRows(of: job.w1, rows.clamped(to: 0..<second), job.input, into: job.y1)
-      unsafe multiplyRows(of: job.w2, middle, job.input, into: job.y2)
-      unsafe multiplyRows(of: job.w3, shift(rows, down: third), job.input, into: job.y3)
+    unsafe team.share(w1.runs + w2.runs + w3.runs, grain: 1, with: job) { job, _, runs in
+      let (second, third) = unsafe (job.w1.runs, job.w1.runs + job.w2.runs)
+      let middle = shift(runs.clamped(to: 0..<third), down: second)
+      unsafe multiplyRuns(of: job.w1, runs.clamped(to: 0..<second), job.input, into: job.y1)
+      unsafe multiplyRuns(of: job.w2, middle, job.input, into: job.y2)
+      unsafe multiplyRuns(of: job.w3, shift(runs, down: third), job.input, into: job.y3)
     }
   }
 
-  /// The part of `rows` from `split` on, counted from `split`.
-  private static func shift(_ rows: Range<Int>, down split: Int) -> Range<Int> {
-    max(rows.lowerBound - split, 0)..<max(rows.upperBound - split, 0)
+  /// The part of `runs` from `split` on, counted from `split`.
+  private static func shift(_ runs: Range<Int>, down split: Int) -> Range<Int> {
+    max(runs.lowerBound - split, 0)..<max(runs.upperBound - split, 0)
   }
 
-  /// `y[r] = W[r]·x` for some rows, on this thread.
-  @unsafe private static func multiplyRows(
-    of w: WeightMatrix, _ rows: Range<Int>, _ input: VectorInput,
+  /// `y[r] = W[r]·x` for some runs of sixteen rows, on this thread.
+  @unsafe private static func multiplyRuns(
+    of w: WeightMatrix, _ runs: Range<Int>, _ input: VectorInput,
     into y: UnsafeMutablePointer<Float>
   ) {
     let x = unsafe input.x
     switch w.type {
-    case .f32: unsafe floatRows(F32Format.self, w, rows, x, into: y)
-    case .f16: unsafe floatRows(F16Format.self, w, rows, x, into: y)
-    case .bf16: unsafe floatRows(BF16Format.self, w, rows, x, into: y)
-    case .q8_0: unsafe quantizedRows(Q8_0Format.self, w, rows, input, into: y)
-    case .q4_0: unsafe nibbleRows(Q4_0Format.self, w, rows, input, into: y)
-    case .q4_1: unsafe nibbleRows(Q4_1Format.self, w, rows, input, into: y)
-    case .q5_0: unsafe quantizedRows(Q5_0Format.self, w, rows, input, into: y)
-    case .q5_1: unsafe quantizedRows(Q5_1Format.self, w, rows, input, into: y)
+    case .f32: unsafe floatRows(F32Format.self, w, runs, x, into: y)
+    case .f16: unsafe floatRows(F16Format.self, w, runs, x, into: y)
+    case .bf16: unsafe floatRows(BF16Format.self, w, runs, x, into: y)
+    case .q8_0: unsafe panels(Q8_0Panel.self, w, runs, input.bytes, into: y)
+    case .q4_0: unsafe panels(Q4_0Panel.self, w, runs, input.nibbles, into: y)
+    case .q4_1: unsafe panels(Q4_1Panel.self, w, runs, input.nibbles, into: y)
+    case .q5_0: unsafe panels(Q5_0Panel.self, w, runs, input.nibbles, into: y)
+    case .q5_1: unsafe panels(Q5_1Panel.self, w, runs, input.nibbles, into: y)
     }
   }
 
-  /// Quantised rows: `columns` is a multiple of 32.
+  /// Rows of a quantised matrix, panel by panel.
   @unsafe @inline(never)
-  private static func quantizedRows<Format: QuantizedFormat>(
-    _: Format.Type, _ w: WeightMatrix, _ rows: Range<Int>, _ input: VectorInput,
+  private static func panels<Format: PanelFormat>(
+    _: Format.Type, _ w: WeightMatrix, _ runs: Range<Int>, _ input: PanelInput,
     into y: UnsafeMutablePointer<Float>
   ) {
+    guard let panels = w.panels else {
+      preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
+    }
     let blocks = w.columns / 32
-    let masks = NibbleMasks(blocks: blocks)
-    var row = rows.lowerBound
-    while row < rows.upperBound {
-      let p = unsafe w.base + row &* (blocks &* Format.bytes)
-      var total = QuantizedSums()
-      var block = 0
-      while block < blocks {
-        unsafe Format.accumulate(
-          p + block &* Format.bytes, input.x + block &* 32, input.sums[2 &* block], masks: masks,
-          to: &total)
-        block &+= 1
+    for run in runs {
+      let products = unsafe Format.multiply(panels.panel(run), blocks: blocks, input)
+      let first = run &* PanelShape.rows
+      let count = w.rows &- first
+      if count >= PanelShape.rows {
+        unsafe store8(products.0, y + first)
+        unsafe store8(products.1, y + (first &+ 8))
+      } else {
+        unsafe store8(products.0, y + first, count: min(count, 8))
+        unsafe store8(products.1, y + (first &+ 8), count: max(count &- 8, 0))
       }
-      unsafe y[row] = Format.product(total)
-      row &+= 1
     }
-  }
-
-  /// Rows of nibbles, on their own so that each format is compiled once.
-  @unsafe @inline(never)
-  private static func nibbleRows<Format: NibbleFormat>(
-    _: Format.Type, _ w: WeightMatrix, _ rows: Range<Int>, _ input: VectorInput,
-    into y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe Format.multiply(w, rows, input, into: y)
   }
 
   /// Float rows: four accumulators, then the columns that do not fill a block.
   @unsafe @inline(never)
   private static func floatRows<Format: FloatFormat>(
-    _: Format.Type, _ w: WeightMatrix, _ rows: Range<Int>, _ x: UnsafePointer<Float>,
+    _: Format.Type, _ w: WeightMatrix, _ runs: Range<Int>, _ x: UnsafePointer<Float>,
     into y: UnsafeMutablePointer<Float>
   ) {
     let columns = w.columns
-    var row = rows.lowerBound
-    while row < rows.upperBound {
+    var row = runs.lowerBound &* PanelShape.rows
+    let end = min(runs.upperBound &* PanelShape.rows, w.rows)
+    while row < end {
       let p = unsafe w.base + row &* (columns &* Format.elementBytes)
       var a = (Float8.zero, Float8.zero, Float8.zero, Float8.zero)
       var column = 0
@@ -149,30 +139,7 @@ package enum Kernels {
   }
 }
 
-/// A vector, in the orders in which the types read it.
-@unsafe struct VectorInput {
-  let x: UnsafePointer<Float>
-  /// As `PairedInput` arranges it, whether or not a matrix wants that.
-  let paired: UnsafePointer<Float>
-  /// The sum of every 32 elements, twice: what the quantised types' offsets are multiplied by.
-  let sums: UnsafePointer<Float>
-  /// 0, which the optimiser does not know.
-  let zero: Int32
-
-  /// All live as long as the vector, and until the scratch is next used.
-  init(_ x: UnsafePointer<Float>, columns: Int, scratch: MatrixScratch) {
-    let blocks = columns / 32
-    let (sums, paired) = unsafe scratch.input(blocks: blocks)
-    for block in 0..<blocks {
-      let v = unsafe x + block &* 32
-      let sum = unsafe ((load8(v) + load8(v + 8)) + (load8(v + 16) + load8(v + 24))).total
-      unsafe sums[2 &* block] = sum
-      unsafe sums[2 &* block &+ 1] = sum
-    }
-    unsafe PairedInput.arrange(x, blocks: blocks, into: paired)
-    unsafe self.x = x
-    unsafe self.paired = UnsafePointer(paired)
-    unsafe self.sums = UnsafePointer(sums)
-    unsafe zero = scratch.zero
-  }
+extension WeightMatrix {
+  /// Runs of sixteen rows, the last of which may be shorter: what threads share out.
+  fileprivate var runs: Int { (rows + PanelShape.rows - 1) / PanelShape.rows }
 }

@@ -1,7 +1,8 @@
 import Foundation
 import KVPolicyKit
 
-/// A model ready to run: its weights as mapped from the file, its rotary tables and its threads.
+/// A model ready to run: its weights and its threads. Float matrices stay where the file is mapped; quantised
+/// ones, of which products read sixteen rows at once, are brought into that order, in as many bytes.
 ///
 /// Shared by any number of sessions, one of which runs at a time.
 public final class LlamaModel: Sendable {
@@ -17,8 +18,8 @@ public final class LlamaModel: Sendable {
   ///   - threads: how many work on a matrix; by default one per core.
   public init(_ files: ModelFiles, threads: Int = LlamaModel.defaultThreads) {
     configuration = files.configuration
-    weights = files.weights
     team = ThreadTeam(threads: max(1, threads))
+    weights = files.weights.inPanels(team: team)
   }
 
   /// One thread per core.

@@ -5,31 +5,31 @@ package struct LlamaWeights: Sendable {
     /// `hidden` gains of the norm before attention.
     package let attentionNorm: [Float]
     /// `queryHeads·headDimension × hidden`
-    package let query: WeightMatrix
+    package fileprivate(set) var query: WeightMatrix
     /// `keyHeads·headDimension × hidden`
-    package let key: WeightMatrix
+    package fileprivate(set) var key: WeightMatrix
     /// `keyHeads·headDimension × hidden`
-    package let value: WeightMatrix
+    package fileprivate(set) var value: WeightMatrix
     /// `hidden × queryHeads·headDimension`
-    package let output: WeightMatrix
+    package fileprivate(set) var output: WeightMatrix
     /// `hidden` gains of the norm before the feed-forward block.
     package let feedForwardNorm: [Float]
     /// `intermediate × hidden`
-    package let gate: WeightMatrix
+    package fileprivate(set) var gate: WeightMatrix
     /// `intermediate × hidden`
-    package let up: WeightMatrix
+    package fileprivate(set) var up: WeightMatrix
     /// `hidden × intermediate`
-    package let down: WeightMatrix
+    package fileprivate(set) var down: WeightMatrix
   }
 
   /// `vocabulary × hidden`
   package let embedding: WeightMatrix
   /// In order.
-  package let layers: [Layer]
+  package private(set) var layers: [Layer]
   /// `hidden` gains of the last norm.
   package let outputNorm: [Float]
   /// `vocabulary × hidden`; the embedding when it is tied.
-  package let head: WeightMatrix
+  package private(set) var head: WeightMatrix
 }
 
 extension LlamaWeights {
@@ -53,7 +53,29 @@ extension LlamaWeights {
   }
 }
 
+extension LlamaWeights {
+  /// The same weights, ready for products. The embedding, whose rows are looked up, stays in the file.
+  func inPanels(team: ThreadTeam) -> LlamaWeights {
+    var copy = self
+    copy.layers = layers.map { $0.inPanels(team: team) }
+    copy.head = head.inPanels(team: team)
+    return copy
+  }
+}
+
 extension LlamaWeights.Layer {
+  fileprivate func inPanels(team: ThreadTeam) -> LlamaWeights.Layer {
+    var copy = self
+    copy.query = query.inPanels(team: team)
+    copy.key = key.inPanels(team: team)
+    copy.value = value.inPanels(team: team)
+    copy.output = output.inPanels(team: team)
+    copy.gate = gate.inPanels(team: team)
+    copy.up = up.inPanels(team: team)
+    copy.down = down.inPanels(team: team)
+    return copy
+  }
+
   fileprivate init(
     _ model: LlamaConfiguration, from table: inout TensorTable, names: TensorNames.Layer
   ) throws(ModelError) {

@@ -1,21 +1,7 @@
-/// How one weight type is read: 32 consecutive elements of a row at a time.
+/// How a float type is read, of weights and of rows: eight elements or one, and 32 at a time in a block.
 ///
-/// A "block" here is always 32 elements, for the float types too. Blocks may start at any address:
-/// every load is unaligned.
-protocol WeightFormat {
-  /// Bytes of 32 elements.
-  static var bytes: Int { get }
-
-  /// The block at `p` as floats, in order.
-  @unsafe static func unpack(_ p: UnsafeRawPointer) -> (Float8, Float8, Float8, Float8)
-
-  /// The first `count` elements of a block that the row ends in: only the float types have those.
-  @unsafe static func unpackPart(
-    _ p: UnsafeRawPointer, _ count: Int, into x: UnsafeMutablePointer<Float>)
-}
-
-/// A float type: elements without scales, so a row may end inside a block.
-protocol FloatFormat: WeightFormat {
+/// Blocks may start at any address, every load being unaligned, and a row may end inside one.
+protocol FloatFormat {
   /// Bytes of one element.
   static var elementBytes: Int { get }
   /// Eight elements at `p`.
@@ -25,6 +11,7 @@ protocol FloatFormat: WeightFormat {
 }
 
 extension FloatFormat {
+  /// The first `count` elements of a block that the row ends in.
   @unsafe @inline(__always)
   static func unpackPart(
     _ p: UnsafeRawPointer, _ count: Int, into x: UnsafeMutablePointer<Float>
@@ -32,8 +19,10 @@ extension FloatFormat {
     for element in 0..<count { unsafe x[element] = load(p + element &* elementBytes) }
   }
 
+  /// Bytes of 32 elements.
   @inline(__always) static var bytes: Int { 32 &* elementBytes }
 
+  /// The block at `p`, in order.
   @unsafe @inline(__always)
   static func unpack(_ p: UnsafeRawPointer) -> (Float8, Float8, Float8, Float8) {
     let step = 8 &* elementBytes

@@ -1,0 +1,111 @@
+/// Sixteen rows of a quantised matrix side by side, block by block: what products read.
+///
+/// In a file a row's blocks follow each other, each with its own scale, so a product of one row adds up
+/// within registers and fetches a scale for every 32 weights. Side by side, a register holds one column
+/// of eight rows: an input element is multiplied with all of them, scales are vectors too, and nothing is
+/// added up across lanes. A block of a panel takes the same bytes as sixteen blocks of the file:
+///
+///     16 scales │ 16 offsets, where the type has them │ 16 × 32 fifth bits, likewise │ integers
+///     nibbles   word 0 of rows 0…15, word 1 of rows 0…15, … of the four 32-bit words a row has
+///     bytes     column 0 of rows 0…15, column 1 of rows 0…15, …
+///
+/// Weights are `d·(q + bias) + m`. The product with 32 inputs is `d·(Σ q·x + bias·Σ x) + m·Σ x`, where
+/// `Σ x` is computed once per input.
+protocol PanelFormat {
+  /// The type whose blocks it holds.
+  static var type: TensorType { get }
+  /// What is added to the integers: −8, −16, or 0.
+  static var bias: Float { get }
+  /// `Σ q·x` over one block of each of the sixteen rows.
+  ///
+  /// - Parameters:
+  ///   - p: the block's integers, fifth bits included.
+  ///   - x: 32 inputs, in the order and with the factors of `PanelInput`.
+  @unsafe static func products(
+    _ p: UnsafeRawPointer, _ x: UnsafePointer<Float>, masks: NibbleMasks
+  ) -> (Float8, Float8)
+  /// Every column of a block: `column` is called with its number and its integers, as floats, of which
+  /// each must be multiplied by the given power of two.
+  @unsafe static func forEachColumn(
+    _ p: UnsafeRawPointer, masks: NibbleMasks, _ column: (Int, Float8, Float8, Float) -> Void)
+}
+
+/// How many rows a panel has: as many as a panel of `ProductTile`.
+enum PanelShape {
+  static let rows = ProductTile.columns
+}
+
+extension PanelFormat {
+  /// Bytes of a block of a panel.
+  @inline(__always) static var bytes: Int { PanelShape.rows &* type.blockBytes }
+  /// Bytes of a block before its integers.
+  @inline(__always) static var headBytes: Int { PanelShape.rows &* type.headBytes }
+
+  /// `W·x` for the sixteen rows of a panel of `blocks` blocks.
+  @unsafe @inline(__always)
+  static func multiply(
+    _ panel: UnsafeRawPointer, blocks: Int, _ input: PanelInput
+  ) -> (Float8, Float8) {
+    let masks = unsafe NibbleMasks(zero: input.zero)
+    var total = (Float8.zero, Float8.zero)
+    var offsets = (Float8.zero, Float8.zero)
+    var p = unsafe panel
+    var block = 0
+    while block < blocks {
+      var sums = unsafe products(p + headBytes, input.x + block &* 32, masks: masks)
+      if bias != 0 {
+        let all = unsafe Float8(repeating: input.sums[block] * bias)
+        sums = (sums.0 + all, sums.1 + all)
+      }
+      let d = unsafe scales(p)
+      total = (multiplyAdd(sums.0, d.0, total.0), multiplyAdd(sums.1, d.1, total.1))
+      if type.hasOffset {
+        let m = unsafe scales(p + 2 &* PanelShape.rows)
+        let sum = unsafe Float8(repeating: input.sums[block])
+        offsets = (multiplyAdd(m.0, sum, offsets.0), multiplyAdd(m.1, sum, offsets.1))
+      }
+      unsafe p += bytes
+      block &+= 1
+    }
+    return type.hasOffset ? (total.0 + offsets.0, total.1 + offsets.1) : total
+  }
+
+  /// The weights of a panel, columns first: element (k, i) of `target` is row i's weight k.
+  @unsafe @inline(__always)
+  static func unpack(
+    _ panel: UnsafeRawPointer, blocks: Int, zero: Int32, into target: UnsafeMutablePointer<Float>
+  ) {
+    let masks = NibbleMasks(zero: zero)
+    let biases = Float8(repeating: bias)
+    for block in 0..<blocks {
+      let p = unsafe panel + block &* bytes
+      let d = unsafe scales(p)
+      let m = unsafe type.hasOffset ? scales(p + 2 &* PanelShape.rows) : (.zero, .zero)
+      let columns = unsafe target + block &* 32 &* PanelShape.rows
+      unsafe forEachColumn(p + headBytes, masks: masks) { column, first, second, unit in
+        // Product first, then the sum, as the format defines it: every build gives the same weights.
+        let place = unsafe columns + column &* PanelShape.rows
+        unsafe store8(d.0 * (first * unit + biases) + m.0, place)
+        unsafe store8(d.1 * (second * unit + biases) + m.1, place + 8)
+      }
+    }
+  }
+
+  /// Sixteen 16-bit floats.
+  @unsafe @inline(__always)
+  private static func scales(_ p: UnsafeRawPointer) -> (Float8, Float8) {
+    unsafe (
+      floats(p.loadUnaligned(as: SIMD8<Float16>.self)),
+      floats((p + 16).loadUnaligned(as: SIMD8<Float16>.self))
+    )
+  }
+}
+
+extension TensorType {
+  /// Whether a block has an offset beside its scale.
+  var hasOffset: Bool { self == .q4_1 || self == .q5_1 }
+  /// Bytes of a block before its integers: a scale, and an offset.
+  var headBytes: Int { hasOffset ? 4 : 2 }
+  /// Whether the integers of a block are nibbles, perhaps with a fifth bit elsewhere.
+  var isNibbles: Bool { blockSize > 1 && self != .q8_0 }
+}
