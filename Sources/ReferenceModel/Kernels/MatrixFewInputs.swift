@@ -1,87 +1,223 @@
 extension Kernels {
-  /// Rows handed to a thread at once: whole groups of four.
-  private static let rowGrain = 16
-
   /// `Y = X·Wᵀ` for the few inputs of sequences that decode together: `count × columns` floats at `x`,
   /// `count × rows` at `y`.
   ///
-  /// Four rows of `W` at a time are unpacked into a thread's scratch, where all inputs meet them, three at
-  /// a time. Nothing is transposed, unlike in the product of a prompt's many inputs: few would not make
-  /// up for it. What an input gives does not depend on how many others there are; its sums have another
-  /// order than those of a single vector.
+  /// Sixteen rows at a time are read from memory once and meet all inputs while they are in the cache, up to
+  /// four at once. What an input gives does not depend on how many others there are; under the quantised
+  /// types its sums have another order than those of a single vector.
   @unsafe package static func multiply(
     _ w: WeightMatrix, few x: UnsafePointer<Float>, count: Int,
     into y: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
   ) {
-    scratch.reserve(columns: w.columns, threads: team.threads)
-    let job = unsafe FewInputs(w: w, x: x, count: count, y: y, scratch: scratch)
-    unsafe team.share(w.rows, grain: rowGrain, with: job) { job, thread, rows in
-      unsafe job.multiply(rows, thread: thread)
+    let inputs = unsafe VectorInputs(x, count: count, for: w.type, columns: w.columns, scratch)
+    let job = unsafe FewInputs(w: w, inputs: inputs, y: y)
+    unsafe team.share((w.rows + PanelShape.rows - 1) / PanelShape.rows, grain: 1, with: job) {
+      job, _, runs in
+      for run in runs { unsafe job.multiply(run) }
     }
   }
 }
 
-/// What the threads share out of one product.
+/// Several vectors of one matrix, each in the order in which its type reads it.
+@unsafe struct VectorInputs {
+  // `base` holds `count` vectors of `columns` floats; `sums` and `nibbles` likewise, per vector `blocks`
+  // and 32 · `blocks` of them. Numbers of vectors are below `count`.
+
+  let count: Int
+  private let (columns, blocks): (Int, Int)
+  private let isForNibbles: Bool
+  private let base: UnsafePointer<Float>
+  private let sums: UnsafeMutablePointer<Float>
+  private let nibbles: UnsafeMutablePointer<Float>
+  private let zero: Int32
+
+  /// Lives as long as the vectors, and until the scratch is next used.
+  init(
+    _ x: UnsafePointer<Float>, count: Int, for type: TensorType, columns: Int,
+    _ scratch: MatrixScratch
+  ) {
+    unsafe self.count = count
+    unsafe self.columns = columns
+    unsafe blocks = columns / 32
+    unsafe isForNibbles = type.isNibbles
+    unsafe base = x
+    unsafe zero = scratch.zero
+    unsafe (sums, nibbles) = scratch.input(blocks: count * (columns / 32))
+    guard type.isNibbles else { return }
+    // The vectors follow each other, and so do their blocks.
+    for block in 0..<count * (columns / 32) { unsafe arrange(block) }
+  }
+
+  /// Vector `number` as floats read it.
+  func floats(_ number: Int) -> UnsafePointer<Float> { unsafe base + number &* columns }
+
+  /// Vector `number` as panels read it.
+  func panelInput(_ number: Int) -> PanelInput {
+    unsafe PanelInput(
+      x: isForNibbles ? UnsafePointer(nibbles + 32 &* number &* blocks) : floats(number),
+      sums: UnsafePointer(sums + number &* blocks), zero: zero)
+  }
+
+  /// Writes what nibbles read of a block: see `PanelInput`.
+  private func arrange(_ block: Int) {
+    let (source, target) = unsafe (base + 32 &* block, nibbles + 32 &* block)
+    unsafe sums[block] =
+      ((load8(source) + load8(source + 8)) + (load8(source + 16) + load8(source + 24))).total
+    for word in 0..<4 {
+      for nibble in 0..<8 {
+        unsafe target[8 &* word &+ nibble] =
+          source[NibbleOrder.column(word: word, nibble: nibble)] * NibbleOrder.factor(nibble)
+      }
+    }
+  }
+}
+
+/// What the threads share out of one product: runs of sixteen rows.
 @unsafe private struct FewInputs {
-  // Rows are below `w.rows` and inputs below `count`, so what is read and written lies inside `x`, `y` and
-  // the thread's panel, which holds sixteen rows.
+  // Rows are below `w.rows` and inputs below `inputs.count`, so that what is written lies inside `y`.
 
   let w: WeightMatrix
-  let x: UnsafePointer<Float>
-  let count: Int
+  let inputs: VectorInputs
   let y: UnsafeMutablePointer<Float>
-  let scratch: MatrixScratch
 
-  /// All inputs with some rows.
+  func multiply(_ run: Int) {
+    switch unsafe w.type {
+    case .f32: unsafe multiply(F32Format.self, run)
+    case .f16: unsafe multiply(F16Format.self, run)
+    case .bf16: unsafe multiply(BF16Format.self, run)
+    case .q8_0: unsafe multiply(Q8_0Panel.self, run)
+    case .q4_0: unsafe multiply(Q4_0Panel.self, run)
+    case .q4_1: unsafe multiply(Q4_1Panel.self, run)
+    case .q5_0: unsafe multiply(Q5_0Panel.self, run)
+    case .q5_1: unsafe multiply(Q5_1Panel.self, run)
+    }
+  }
+
+  /// Rows of floats, which are in the cache after the first input.
+  private func multiply<Format: FloatFormat>(_: Format.Type, _ run: Int) {
+    for number in unsafe 0..<inputs.count {
+      unsafe Kernels.floatRows(
+        Format.self, w, run..<run + 1, inputs.floats(number), into: y + number &* w.rows)
+    }
+  }
+
+  /// Inputs in groups of up to four, as even as can be: so many sums are in registers.
   @inline(never)
-  func multiply(_ rows: Range<Int>, thread: Int) {
-    guard let panel = unsafe scratch.buffers(thread: thread)?.panel else { return }
-    var row = rows.lowerBound
-    while row < rows.upperBound {
-      let width = min(DotTile.width, rows.upperBound &- row)
-      for index in 0..<width {
-        unsafe Kernels.unpack(w, row: row &+ index, into: panel + index &* w.columns)
+  private func multiply<Format: PanelFormat>(_: Format.Type, _ run: Int) {
+    guard let panel = unsafe w.panels?.panel(run) else {
+      // A mistake in the engine's code: a model brings its matrices into panels when it is made.
+      preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
+    }
+    let blocks = unsafe w.columns / 32
+    let groups = unsafe (inputs.count + 3) / 4
+    for group in 0..<groups {
+      let first = unsafe inputs.count &* group / groups
+      let count = unsafe inputs.count &* (group &+ 1) / groups &- first
+      let last = first &+ count &- 1
+      let x = unsafe (
+        inputs.panelInput(first), inputs.panelInput(min(first &+ 1, last)),
+        inputs.panelInput(min(first &+ 2, last)), inputs.panelInput(last)
+      )
+      var products = PanelProducts()
+      switch count {
+      case 1: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 1)
+      case 2: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 2)
+      case 3: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 3)
+      default: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 4)
       }
-      unsafe multiply(panel, first: row, width: width)
-      row &+= DotTile.width
+      unsafe store(products.r0, run, first)
+      if count > 1 { unsafe store(products.r1, run, first &+ 1) }
+      if count > 2 { unsafe store(products.r2, run, first &+ 2) }
+      if count > 3 { unsafe store(products.r3, run, first &+ 3) }
     }
   }
 
-  /// All inputs with the `width` rows from `first` on, which are unpacked.
-  private func multiply(_ panel: UnsafePointer<Float>, first: Int, width: Int) {
-    let (rows, columns) = unsafe (w.rows, w.columns)
-    let k = unsafe (
-      UnsafeRawPointer(panel), UnsafeRawPointer(panel + min(1, width &- 1) &* columns),
-      UnsafeRawPointer(panel + min(2, width &- 1) &* columns),
-      UnsafeRawPointer(panel + min(3, width &- 1) &* columns)
-    )
-    var input = 0
-    while unsafe input < count {
-      let q = unsafe x + input &* columns
-      let target = unsafe y + (input &* rows &+ first)
-      switch unsafe count &- input {
-      case 1: unsafe store(tile(1, q, k), 1, target, width)
-      case 2: unsafe store(tile(2, q, k), 2, target, width)
-      default: unsafe store(tile(3, q, k), 3, target, width)
-      }
-      input &+= DotTile.height
+  /// Sixteen rows of one input, or those that there are.
+  private func store(_ products: (Float8, Float8), _ run: Int, _ number: Int) {
+    let first = run &* PanelShape.rows
+    let count = unsafe w.rows &- first
+    let target = unsafe y + (number &* w.rows &+ first)
+    if count >= PanelShape.rows {
+      unsafe store8(products.0, target)
+      unsafe store8(products.1, target + 8)
+    } else {
+      unsafe store8(products.0, target, count: min(count, 8))
+      unsafe store8(products.1, target + 8, count: max(count &- 8, 0))
     }
   }
+}
 
-  private typealias Rows = (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer)
+/// `W·x` of a panel's sixteen rows with up to four inputs: weights become floats once for all of them.
+private struct PanelProducts {
+  private(set) var r0 = (Float8.zero, Float8.zero)
+  private(set) var r1 = (Float8.zero, Float8.zero)
+  private(set) var r2 = (Float8.zero, Float8.zero)
+  private(set) var r3 = (Float8.zero, Float8.zero)
 
-  @inline(__always)
-  private func tile(_ height: Int, _ q: UnsafePointer<Float>, _ k: Rows) -> DotTile {
-    unsafe DotTile(
-      F32Format.self, height: height, q: q, stride: w.columns, k: k, depth: w.columns)
-  }
-
-  @inline(__always)
-  private func store(
-    _ tile: DotTile, _ height: Int, _ target: UnsafeMutablePointer<Float>, _ width: Int
+  /// Once, on zeros, as `PanelFormat` explains; `Σ q·x` over a block in one sum. `count` is a literal at each
+  /// use.
+  @unsafe @inline(__always)
+  mutating func add<Format: PanelFormat>(
+    _: Format.Type, _ panel: UnsafeRawPointer, blocks: Int,
+    _ inputs: (PanelInput, PanelInput, PanelInput, PanelInput), count: Int
   ) {
-    unsafe store4(tile.r0, scale: 1, target, count: width)
-    if height > 1 { unsafe store4(tile.r1, scale: 1, target + w.rows, count: width) }
-    if height > 2 { unsafe store4(tile.r2, scale: 1, target + 2 &* w.rows, count: width) }
+    let masks = unsafe NibbleMasks(zero: inputs.0.zero)
+    let hasOffset = Format.type.hasOffset
+    var p = unsafe panel
+    for block in 0..<blocks {
+      let (x0, x1) = unsafe (inputs.0.x + 32 &* block, inputs.1.x + 32 &* block)
+      let (x2, x3) = unsafe (inputs.2.x + 32 &* block, inputs.3.x + 32 &* block)
+      var (s0, s1) = (BlockSums(), BlockSums())
+      var (s2, s3) = (BlockSums(), BlockSums())
+      unsafe Format.forEachColumn(p + Format.headBytes, masks: masks) { place, _, a, b, _ in
+        unsafe s0.add(a, b, x0[place])
+        if count > 1 { unsafe s1.add(a, b, x1[place]) }
+        if count > 2 { unsafe s2.add(a, b, x2[place]) }
+        if count > 3 { unsafe s3.add(a, b, x3[place]) }
+      }
+      let d = unsafe Format.scales(p)
+      let m = unsafe hasOffset ? Format.scales(p + 2 &* PanelShape.rows) : d
+      unsafe s0.add(Format.bias, d, hasOffset ? m : nil, inputs.0.sums[block], to: &r0)
+      if count > 1 {
+        unsafe s1.add(Format.bias, d, hasOffset ? m : nil, inputs.1.sums[block], to: &r1)
+      }
+      if count > 2 {
+        unsafe s2.add(Format.bias, d, hasOffset ? m : nil, inputs.2.sums[block], to: &r2)
+      }
+      if count > 3 {
+        unsafe s3.add(Format.bias, d, hasOffset ? m : nil, inputs.3.sums[block], to: &r3)
+      }
+      unsafe p += Format.bytes
+    }
+  }
+}
+
+/// `Σ q·x` of one input over a block of sixteen rows.
+private struct BlockSums {
+  private var low = Float8.zero
+  private var high = Float8.zero
+
+  @inline(__always)
+  mutating func add(_ a: Float8, _ b: Float8, _ x: Float) {
+    let inputs = Float8(repeating: x)
+    (low, high) = (multiplyAdd(a, inputs, low), multiplyAdd(b, inputs, high))
+  }
+
+  /// Adds the block's part of the product: `d·(Σ q·x + bias·Σ x) + m·Σ x`.
+  @inline(__always)
+  func add(
+    _ bias: Float, _ d: (Float8, Float8), _ m: (Float8, Float8)?, _ sum: Float,
+    to product: inout (Float8, Float8)
+  ) {
+    var (low, high) = (low, high)
+    if bias != 0 {
+      let all = Float8(repeating: sum * bias)
+      (low, high) = (low + all, high + all)
+    }
+    product = (multiplyAdd(low, d.0, product.0), multiplyAdd(high, d.1, product.1))
+    if let m {
+      let all = Float8(repeating: sum)
+      product = (multiplyAdd(m.0, all, product.0), multiplyAdd(m.1, all, product.1))
+    }
   }
 }
