@@ -32,7 +32,7 @@ private struct Member {
 
 @Suite("A batch")
 struct BatchTests {
-  /// By how much a batch's logits may differ from those of `decode(_:)`, which adds the products of a
+  /// By how much a batch's logits may differ from those of `decode(_:)`, which may add the products of a
   /// matrix in another order: some hundred roundings of 2⁻²⁴ on logits of about 1, with room to spare.
   /// Rows are f32, for a last bit more or less can move an f16 number by 2⁻¹¹ of itself.
   private static let tolerance: Float = 1e-4

@@ -7,8 +7,8 @@ extension LlamaModel {
   ///
   /// Sessions may differ in everything but the model: in length, policies and stores. They may come and go
   /// from one call to the next. What a session computes depends neither on which others are with it, nor
-  /// on their order, nor on the number of threads, as long as there are two or more; the last bits of its
-  /// logits differ from those of `LlamaSession.decode(_:)`, whose sums have another order.
+  /// on their order, nor on the number of threads, as long as there are two or more; with quantised weights the
+  /// last bits of its logits differ from those of `LlamaSession.decode(_:)`, whose sums have another order.
   ///
   /// The first session lends its scratch memory, which grows to `sessions.count` times that of a token.
   ///
