@@ -88,7 +88,8 @@ public struct KVPolicyTool {
 extension KVPolicyTool {
   /// Every command, in the order of help. A new one costs its file and a line here.
   static let commands: [any Command.Type] = [
-    CompareCommand.self, BenchCommand.self, GenerateCommand.self, TraceCommand.self,
+    CompareCommand.self, BenchCommand.self, CapacityCommand.self, GenerateCommand.self,
+    TraceCommand.self,
     TokenizeCommand.self, PoliciesCommand.self, InspectCommand.self,
   ]
 

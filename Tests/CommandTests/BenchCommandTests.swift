@@ -75,6 +75,42 @@ struct BenchCommandTests {
     #expect(try report(prefill.output).rows.map(\.work) == ["prefill", "prefill"])
   }
 
+  @Test("sequences that decode together have rows of their own, also in a comparison")
+  func batch() throws {
+    let workshop = try Workshop()
+    let words = BenchCommandTests.small + ["--policies", "full,morphkv", "--batch", "1,3"]
+    let first = workshop.run(words + ["--json", "@/old.json", "--csv", "@/old.csv"])
+    #expect(first.status == 0, "\(first.errors)")
+    let works = try report(workshop.read("old.json")).rows.map(\.work)
+    #expect(works.filter { $0 == "batch" }.count == 8 && works.count == 14)
+    #expect(try workshop.read("old.csv").contains("\nbatch,24,morphkv,"))
+    #expect(first.output.contains("\ntogether  "))
+    let second = workshop.run(words + ["--compare", "@/old.json"])
+    let change = second.output.components(separatedBy: "\nchange ").last ?? ""
+    #expect(change.contains("\ndecode 3 at 24  morphkv ") && !change.contains("only"))
+  }
+
+  @Test(
+    "a size of a batch that cannot be is refused",
+    arguments: ["0", "-1", "1025", "99999999999999999999", "two", "2,", "2,2", "1.5"])
+  func badBatch(_ sizes: String) throws {
+    let outcome = try Workshop().run(BenchCommandTests.small + ["--batch=\(sizes)"])
+    #expect(outcome.status == 2 && outcome.output.isEmpty)
+    #expect(outcome.errors.contains("--batch "), "\(outcome.errors)")
+  }
+
+  @Test("a batch needs a depth, and room")
+  func impossibleBatch() throws {
+    let workshop = try Workshop()
+    let none = workshop.run([
+      "bench", "--model", "@/plain", "--decode", "none", "--batch", "2",
+    ])
+    #expect(none.status == 2 && none.errors.contains("--batch has no effect with --decode 'none'"))
+    let words = ["bench", "--model", "@/plain", "--policies", "full", "--prefill", "none"]
+    let large = workshop.run(words + ["--decode", "9000000", "--batch", "1024"])
+    #expect(large.status == 1 && large.errors.contains("fit"), "\(large.errors)")
+  }
+
   @Test("runs beyond the context that the model was made for")
   func context() throws {
     let outcome = try Workshop().run([

@@ -78,6 +78,35 @@ struct BenchmarkTests {
     #expect(tova.rowsPerLane == 8 && tova.residentBytes < deep.residentBytes)
   }
 
+  @Test("counts every sequence of a batch, and the weights once")
+  func batches() throws {
+    var benchmark = benchmark()
+    (benchmark.prefillLengths, benchmark.batchSizes) = ([], [2, 5])
+    let report = try benchmark.run(entries)
+    let batches = report.rows.filter { $0.work == .batch }
+    #expect(
+      batches.map { "\($0.label) \($0.name)" } == [
+        "full decode 2 at 0", "tova decode 2 at 0", "full decode 5 at 0", "tova decode 5 at 0",
+        "full decode 2 at 24", "tova decode 2 at 24", "full decode 5 at 24", "tova decode 5 at 24",
+      ])
+    for row in batches {
+      let sequences = try #require(row.sequences)
+      let alone = try #require(
+        report.rows.first { ($0.work, $0.tokens, $0.label) == (.decode, row.tokens, row.label) })
+      #expect(row.tokensPerSecond.median == Double(sequences) / row.seconds.median)
+      #expect(row.operations == Double(sequences) * alone.operations)
+      #expect(row.rowsPerLane == alone.rowsPerLane)
+      #expect(row.residentBytes == sequences * alone.residentBytes)
+      // The embedding has rows of 64 floats, and the matrices are read once for all.
+      let weights = 4 * (3 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 64 * 128) + 64 * 64)
+      #expect(row.bytes - weights == sequences * (alone.bytes - weights))
+    }
+    let lines = report.table.split(separator: "\n")
+    #expect(lines.allSatisfy { $0.count <= 120 })
+    for row in batches { #expect(lines.count { $0.hasPrefix(row.name + " ") } == 6) }
+    #expect(try BenchmarkReport(json: report.json()) == report)
+  }
+
   @Test("the same tokens are read each time, and progress ends where it said it would")
   func progress() throws {
     let benchmark = benchmark()
@@ -103,7 +132,7 @@ struct BenchmarkTests {
 
   @Test("impossible sizes are refused before anything runs")
   func refused() throws {
-    var several: [Benchmark] = Array(repeating: benchmark(), count: 8)
+    var several: [Benchmark] = Array(repeating: benchmark(), count: 12)
     several[0].prefillLengths = [0]
     several[1].decodeDepths = [-1]
     several[2].steps = 0
@@ -112,6 +141,10 @@ struct BenchmarkTests {
     several[5].steps = .max
     several[6].prefillLengths = [1 << 40]
     (several[7].prefillLengths, several[7].decodeDepths) = ([], [])
+    several[8].batchSizes = [2, 0]
+    several[9].batchSizes = [1025]
+    (several[10].batchSizes, several[10].decodeDepths) = ([2], [])
+    (several[11].batchSizes, several[11].decodeDepths) = ([1024], [1 << 17])
     for benchmark in several {
       #expect(throws: ModelError.self) {
         try benchmark.run(entries) { _ in Issue.record("it ran") }
@@ -213,6 +246,11 @@ struct BenchmarkReportTests {
         only before: full decode at 512
 
         """)
+    var batch = row(.batch, 0, "full", speed: 300)
+    batch.sequences = 8
+    var other = batch
+    other.sequences = 4
+    #expect(BenchmarkChange(now: self.report([batch]), before: self.report([other])).pairs.isEmpty)
     #expect(
       BenchmarkChange(now: report([]), before: report([])).table
         == "No row is in both reports.\n")

@@ -16,6 +16,9 @@ public struct Benchmark {
   public var prefillLengths = [512]
   /// How many tokens were read, as a prompt, before decoding is timed; each at least 0.
   public var decodeDepths = [0, 512, 2048]
+  /// How many sequences decode together, at each of the depths; each at least 1. With none, sequences are
+  /// decoded alone only.
+  public var batchSizes: [Int] = []
   /// Tokens decoded in one repeat. They follow one another: the r-th repeat begins that much deeper.
   public var steps = 16
   /// How often each thing is timed.
@@ -27,6 +30,8 @@ public struct Benchmark {
   /// What the report calls the model.
   public var modelName = ""
 
+  /// The most sequences that are measured together.
+  public static let largestBatch = 1024
   /// Where the tokens come from.
   static let seed: UInt64 = 1
   /// Rounds in which the machine alone is measured, before the first row and after the last; one more goes
@@ -54,14 +59,27 @@ public struct Benchmark {
     meter.measure(rounds: Self.floorRounds)
     let tokens = randomTokens((prefillLengths + decodeDepths).max() ?? 0)
     let lengths = Set(prefillLengths + decodeDepths).sorted()
+    let runs = entries.count * (lengths.count + decodeDepths.count * batchSizes.count)
     var rows: [BenchmarkRow] = []
-    for (number, entry) in entries.enumerated() {
-      for (index, length) in lengths.enumerated() {
-        let run = BenchmarkRun(
-          benchmark: self, entry: entry, length: length, tokens: tokens,
-          place: (number * lengths.count + index, entries.count * lengths.count))
-        rows += try run.measure(progress: progress)
-        meter.measure()
+    var place = 0
+    func measured(_ measure: ((run: Int, runs: Int)) throws -> [BenchmarkRow]) rethrows {
+      rows += try measure((place, runs))
+      meter.measure()
+      place += 1
+    }
+    for entry in entries {
+      for length in lengths {
+        try measured {
+          try BenchmarkRun(benchmark: self, entry: entry, length: length, tokens: tokens, place: $0)
+            .measure(progress: progress)
+        }
+        for size in decodeDepths.contains(length) ? batchSizes : [] {
+          try measured {
+            try BatchRun(
+              benchmark: self, entry: entry, depth: length, size: size, tokens: tokens, place: $0
+            ).measure(progress: progress)
+          }
+        }
       }
     }
     meter.measure(rounds: Self.floorRounds)
@@ -92,9 +110,11 @@ public struct Benchmark {
       steps: steps, repeats: repeats, seed: Int(Self.seed))
     // All rows of one kind together, as people compare them.
     let sorted = BenchmarkRow.Work.allCases.flatMap { work in
-      Set(rows.filter { $0.work == work }.map(\.tokens)).sorted().flatMap { tokens in
-        rows.filter { $0.work == work && $0.tokens == tokens }
+      let ofKind = rows.filter { $0.work == work }
+      return Set(ofKind.map(\.amount)).sorted {
+        ($0.tokens, $0.sequences) < ($1.tokens, $1.sequences)
       }
+      .flatMap { amount in ofKind.filter { $0.amount == amount } }
     }
     return BenchmarkReport(
       conditions: conditions, floor: floor, rows: sorted.map { $0.measured(against: floor) })
@@ -110,6 +130,12 @@ extension Benchmark {
     }
     guard prefillLengths.allSatisfy({ $0 > 0 }), decodeDepths.allSatisfy({ $0 >= 0 }) else {
       throw ModelError.request("a prompt has 1 token or more, and a depth is 0 or more")
+    }
+    guard batchSizes.allSatisfy({ 1...Self.largestBatch ~= $0 }) else {
+      throw ModelError.request("a batch has 1 to \(Self.largestBatch) sequences")
+    }
+    guard batchSizes.isEmpty || !decodeDepths.isEmpty else {
+      throw ModelError.request("a batch needs a depth at which it decodes; give one")
     }
     guard steps > 0, repeats > 0, chunk > 0 else {
       throw ModelError.request("steps, repeats and the chunk are 1 or more each")
@@ -139,5 +165,22 @@ extension Benchmark {
           + "\(bytesPerToken) bytes and \(limit) are there; measure at most "
           + "\(limit / bytesPerToken) tokens")
     }
+    let size = batchSizes.max() ?? 1
+    let sequence = ((decodeDepths.max() ?? 0) + decoded) * bytesPerToken
+    guard size <= limit / max(sequence, 1) else {
+      throw .request(
+        "\(size) sequences of \(sequence) bytes each do not fit: \(limit) bytes are there; decode at "
+          + "most \(limit / max(sequence, 1)) together, or at less depth")
+    }
   }
+}
+
+/// What rows are sorted by within one kind of work.
+private struct Amount: Hashable {
+  let tokens: Int
+  let sequences: Int
+}
+
+extension BenchmarkRow {
+  fileprivate var amount: Amount { Amount(tokens: tokens, sequences: sequences ?? 1) }
 }

@@ -38,7 +38,8 @@ public struct BenchmarkReport: Codable, Equatable, Sendable {
   public var rows: [BenchmarkRow]
 }
 
-/// One piece of work under one policy. Times are those of one prompt, or of one decode step.
+/// One piece of work under one policy. Times are those of one prompt, or of one decode step; rows and bytes
+/// are those of all sequences that were in it.
 public struct BenchmarkRow: Codable, Equatable, Sendable {
   /// What was timed.
   public enum Work: String, Codable, CaseIterable, Sendable {
@@ -46,12 +47,16 @@ public struct BenchmarkRow: Codable, Equatable, Sendable {
     case prefill
     /// Decoding token by token.
     case decode
+    /// Decoding a token of each of several sequences together, step by step.
+    case batch
   }
 
   /// What was timed.
   public var work: Work
   /// Tokens of the prompt, or those read before the first decode step (the depth).
   public var tokens: Int
+  /// Sequences that decode together, if `work` is `batch`; nil for other work.
+  public var sequences: Int?
   /// The policy's name in tables.
   public var label: String
   /// The configuration, as it would be written in a file.
@@ -59,7 +64,7 @@ public struct BenchmarkRow: Codable, Equatable, Sendable {
 
   /// Seconds for the prompt, or for one step: one value per repeat.
   public var seconds: Spread
-  /// Tokens per second.
+  /// Tokens per second, of all sequences together.
   public var tokensPerSecond: Spread
   /// Bytes that must be moved at least: weights and rows.
   public var bytes: Int
@@ -94,6 +99,7 @@ extension BenchmarkRow {
 
   /// Whether `other` is a measurement of the same thing.
   func isOfTheSame(as other: BenchmarkRow) -> Bool {
-    (work, tokens, configuration.text) == (other.work, other.tokens, other.configuration.text)
+    (work, tokens, sequences, configuration.text)
+      == (other.work, other.tokens, other.sequences, other.configuration.text)
   }
 }

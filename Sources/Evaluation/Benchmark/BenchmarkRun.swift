@@ -31,7 +31,7 @@ struct BenchmarkRun {
       var samples = Samples()
       for pass in 0..<benchmark.repeats {
         session = try makeSession()
-        try samples.time(session, count: 1) { try read(session) }
+        try samples.time([session], count: 1) { try read(session) }
         progress(at((pass + 1) * length))
       }
       rows.append(row(.prefill, samples, session))
@@ -51,7 +51,7 @@ struct BenchmarkRun {
     rest = rest.dropFirst(Self.warmUpSteps)
     var samples = Samples()
     for pass in 0..<benchmark.repeats {
-      try samples.time(session, count: benchmark.steps) {
+      try samples.time([session], count: benchmark.steps) {
         for token in rest.prefix(benchmark.steps) { try session.decode(token) }
       }
       rest = rest.dropFirst(benchmark.steps)
@@ -75,20 +75,14 @@ struct BenchmarkRun {
   private func row(
     _ work: BenchmarkRow.Work, _ samples: Samples, _ session: LlamaSession
   ) -> BenchmarkRow {
-    let statistics = session.sequence.statistics
     let cost =
       switch work {
       case .prefill: TokenCost.prompt(length, rowsRead: samples.rowsRead, session: session)
-      case .decode: TokenCost.step(rowsRead: samples.rowsRead, session: session)
+      case .decode, .batch: TokenCost.step(rowsRead: samples.rowsRead, session: session)
       }
     return BenchmarkRow(
-      work: work, tokens: length, label: entry.label, configuration: entry.configuration.value,
-      seconds: Spread(samples.seconds),
-      tokensPerSecond: Spread(samples.seconds).rate(work == .prefill ? Double(length) : 1),
-      bytes: Int(cost.bytes.rounded()), operations: cost.operations, floorSeconds: 0, floorShare: 0,
-      hookSeconds: samples.hooks, hookShare: samples.hooks.total / samples.meanSeconds,
-      rowsPerLane: Double(statistics.rowsLive) / Double(benchmark.model.shape.lanes),
-      residentBytes: statistics.residentBytes, policyBytes: statistics.policyStateBytes)
+      work, tokens: length, entry: entry, samples, tokensPerSample: work == .prefill ? length : 1,
+      cost, [session])
   }
 
   private var prefillTokens: Int { timesPrefill ? benchmark.repeats * length : 0 }
@@ -100,42 +94,24 @@ struct BenchmarkRun {
   }
 }
 
-/// What was timed, repeat by repeat.
-private struct Samples {
-  /// Per repeat: seconds of a prompt, or of one step on average.
-  private(set) var seconds: [Double] = []
-  private var hookTimes: [PolicyTime] = []
-  private var rowSteps: [Double] = []
-
-  /// Times `body`, which does `count` pieces of work.
-  mutating func time(_ session: LlamaSession, count: Int, _ body: () throws -> Void) throws {
-    let (hooks, rows) = (session.policyTime, session.sequence.rowSteps)
-    let clock = ContinuousClock()
-    let start = clock.now
-    try body()
-    let duration = (clock.now - start).seconds
-    // A clock too coarse to see the work must not turn into a division by nothing.
-    seconds.append(max(duration, 1e-9) / Double(count))
-    hookTimes.append((session.policyTime - hooks) / Double(count))
-    rowSteps.append((session.sequence.rowSteps - rows) / Double(count))
-  }
-
-  /// Seconds of a piece of work, on average over the repeats, as the hooks' are.
-  var meanSeconds: Double { seconds.reduce(0, +) / Double(seconds.count) }
-
-  /// Seconds in hooks per piece of work, on average.
-  var hooks: PolicyTime {
-    hookTimes.reduce(PolicyTime(), +) / Double(hookTimes.count)
-  }
-
-  /// Rows that queries read per piece of work, over all lanes, on average.
-  var rowsRead: Double { rowSteps.reduce(0, +) / Double(rowSteps.count) }
-}
-
-extension KVSequence {
-  /// Rows that queries have read so far, over all lanes: what the KV footprint counts.
-  fileprivate var rowSteps: Double {
-    let tokens = Double(length.tokens)
-    return statistics.footprint * Double(store.shape.lanes) * tokens * (tokens + 1) / 2
+extension BenchmarkRow {
+  /// What was measured with these sessions, before the floor is known.
+  ///
+  /// - Parameter tokensPerSample: tokens read in the time of each sample.
+  init(
+    _ work: Work, tokens: Int, entry: Comparison.Entry, _ samples: Samples, tokensPerSample: Int,
+    _ cost: TokenCost, _ sessions: [LlamaSession]
+  ) {
+    let statistics = sessions.map { $0.sequence.statistics }
+    let lanes = sessions.reduce(0) { $0 + $1.model.shape.lanes }
+    self.init(
+      work: work, tokens: tokens, label: entry.label, configuration: entry.configuration.value,
+      seconds: Spread(samples.seconds),
+      tokensPerSecond: Spread(samples.seconds).rate(Double(tokensPerSample)),
+      bytes: Int(cost.bytes.rounded()), operations: cost.operations, floorSeconds: 0, floorShare: 0,
+      hookSeconds: samples.hooks, hookShare: samples.hooks.total / samples.meanSeconds,
+      rowsPerLane: Double(statistics.reduce(0) { $0 + $1.rowsLive }) / Double(lanes),
+      residentBytes: statistics.reduce(0) { $0 + $1.residentBytes },
+      policyBytes: statistics.reduce(0) { $0 + $1.policyStateBytes })
   }
 }

@@ -12,13 +12,14 @@ struct TokenCost {
   let operations: Double
 
   /// A decode step whose queries read `rowsRead` rows, over all lanes: key and value of each once for all
-  /// query heads of its lane.
-  static func step(rowsRead: Double, session: LlamaSession) -> TokenCost {
+  /// query heads of its lane. Of several sequences that decode together: all their rows, a row of the
+  /// embedding and the products for each, and every matrix once.
+  static func step(sequences: Int = 1, rowsRead: Double, session: LlamaSession) -> TokenCost {
     let model = session.model
     return TokenCost(
-      bytes: Double(model.matrixBytes + model.embeddingRowBytes)
+      bytes: Double(model.matrixBytes + sequences * model.embeddingRowBytes)
         + rowsRead * session.bytesPerRow,
-      operations: Double(2 * (model.layerElements + model.headElements))
+      operations: Double(sequences * 2 * (model.layerElements + model.headElements))
         + rowsRead * session.operationsPerRow)
   }
 

@@ -82,7 +82,7 @@ extension BenchmarkRow {
       ("evictHookSeconds", { "\($0.hookSeconds.evict)" }),
       ("applySeconds", { "\($0.hookSeconds.apply)" }), ("hookShare", { "\($0.hookShare)" }),
       ("rowsPerLane", { "\($0.rowsPerLane)" }), ("residentBytes", { "\($0.residentBytes)" }),
-      ("policyBytes", { "\($0.policyBytes)" }),
+      ("policyBytes", { "\($0.policyBytes)" }), ("sequences", { "\($0.sequences ?? 1)" }),
     ]
   }
 }

@@ -16,7 +16,7 @@ extension BenchmarkReport {
       \(floor.table)
 
       \(speeds)
-
+      \(batches)
       ms        for a prompt, or for one decode step after so many tokens: median of the repeats
       floor     the least time, in ms: what must be moved at the speed of memory, or what must be computed
                 at the speed of the processor, whichever takes longer; of floor: floor / ms
@@ -51,6 +51,38 @@ extension BenchmarkReport {
     return table.text
   }
 
+  /// What several sequences gain by decoding together; nothing if none did.
+  private var batches: String {
+    var table = TextTable([
+      ("together", .left), ("policy", .left), ("tokens/s", .right), ("each", .right),
+      ("x alone", .right), ("floor x alone", .right),
+    ])
+    let together = rows.filter { $0.work == .batch }
+    for row in together {
+      let alone = rows.first { $0.isTheOne(of: row) }
+      let cells = [
+        alone.map { row.tokensPerSecond.median / $0.tokensPerSecond.median },
+        alone.map { Double(row.sequences ?? 1) * $0.seconds.median / row.floorSeconds },
+      ].map { $0.map { Quantities.fixed($0, 2) } ?? "-" }
+      let each = 1 / row.seconds.median
+      table.add(
+        [
+          row.name, row.label, Quantities.speed(row.tokensPerSecond.median), Quantities.speed(each),
+        ] + cells)
+    }
+    return together.isEmpty
+      ? ""
+      : """
+
+      \(table.text)
+
+      tokens/s  of all sequences that decode together; each: of one of them
+      x alone   tokens/s over those of one sequence that decodes alone; floor x alone: the same if the step
+                took no longer than its floor
+
+      """
+  }
+
   private var hooks: String {
     var table = TextTable([
       ("hooks", .left), ("policy", .left), ("prefill", .right), ("step", .right),
@@ -68,11 +100,17 @@ extension BenchmarkReport {
 }
 
 extension BenchmarkRow {
-  /// What was timed, in words: `"decode at 512"`.
+  /// Whether this is the decoding of one sequence alone, of which `batch` decodes several.
+  fileprivate func isTheOne(of batch: BenchmarkRow) -> Bool {
+    (work, tokens, configuration.text) == (.decode, batch.tokens, batch.configuration.text)
+  }
+
+  /// What was timed, in words: `"decode at 512"`, `"decode 8 at 512"`.
   var name: String {
     switch work {
     case .prefill: "prefill \(tokens)"
     case .decode: "decode at \(tokens)"
+    case .batch: "decode \(sequences ?? 1) at \(tokens)"
     }
   }
 }

@@ -18,6 +18,9 @@ struct BenchCommand: Command {
         standard: "512"),
       Option(
         "--decode", "DEPTHS", "tokens read before decoding, likewise", standard: "0,512,2048"),
+      Option(
+        "--batch", "SIZES", "sequences that decode together at each depth, likewise",
+        standard: "none"),
       Option("--steps", "COUNT", "tokens decoded per repeat", standard: "16"),
       Option("--repeats", "COUNT", "how often each thing is timed", standard: "3"),
       .threads, .rows(.f16), .json, .csv,
@@ -28,7 +31,8 @@ struct BenchCommand: Command {
       The machine's memory and arithmetic are timed first, between any two measurements and at the end.
       They give the least time that each piece of work can take; the table shows the share of it that
       was reached. A depth's tokens are read as a prompt; steps, then repeats, follow one another from
-      there. Tokens are random, from a fixed seed. A FILE of '-' is standard input.
+      there. Tokens are random, from a fixed seed. Sequences that decode together share each pass over
+      the weights; each has a prompt of its own. A FILE of '-' is standard input.
       """)
   static let standardPolicies = "full,streamingllm,h2o,snapkv,morphkv,tova"
 
@@ -99,6 +103,7 @@ extension BenchCommand {
   private struct Sizes {
     let prefill: [Int]
     let decode: [Int]
+    let batch: [Int]
     let steps: Int
     let repeats: Int
     let store: StoreConfiguration
@@ -109,6 +114,11 @@ extension BenchCommand {
       guard !(prefill + decode).isEmpty else {
         throw .usage("--prefill and --decode are both 'none'; name something to measure")
       }
+      batch =
+        try Sizes.list(arguments, "--batch", atLeast: 1, atMost: Benchmark.largestBatch) ?? []
+      guard batch.isEmpty || !decode.isEmpty else {
+        throw .usage("--batch has no effect with --decode 'none'; name a depth")
+      }
       steps = try arguments.integer("--steps", in: 1...1 << 24) ?? 16
       repeats = try arguments.integer("--repeats", in: 1...1 << 16) ?? 3
       store = StoreConfiguration(
@@ -118,6 +128,7 @@ extension BenchCommand {
     func set(_ benchmark: inout Benchmark) {
       benchmark.prefillLengths = prefill
       benchmark.decodeDepths = decode
+      benchmark.batchSizes = batch
       benchmark.steps = steps
       benchmark.repeats = repeats
       benchmark.store = store
@@ -125,15 +136,15 @@ extension BenchCommand {
 
     /// Whole numbers with commas between, each once; none for `none`.
     private static func list(
-      _ arguments: Arguments, _ name: String, atLeast least: Int
+      _ arguments: Arguments, _ name: String, atLeast least: Int, atMost most: Int = 1 << 24
     ) throws(CommandError) -> [Int]? {
       guard let text = arguments.text(name) else { return nil }
       if text == "none" { return [] }
       var numbers: [Int] = []
       for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-        guard let number = Int(part), (least...1 << 24).contains(number) else {
+        guard let number = Int(part), (least...most).contains(number) else {
           throw .usage(
-            "\(name) cannot be '\(text)'; it must be whole numbers from \(least) to \(1 << 24) with "
+            "\(name) cannot be '\(text)'; it must be whole numbers from \(least) to \(most) with "
               + "commas between, or 'none'")
         }
         guard !numbers.contains(number) else { throw .usage("\(name) names \(number) twice") }

@@ -7,18 +7,29 @@ extension KVSequence {
   ///   after rows were evicted or another sequence was released. The error that ended an earlier chunk or
   ///   step in its middle, if one did.
   public func reserve(tokens: Int) throws(StoreError) {
+    _ = try reserve(tokens: tokens, after: 0)
+  }
+
+  /// The same where other sequences of the store, which reserved before, may take `taken` pages first.
+  ///
+  /// - Returns: the pages that they and this one may take together.
+  package func reserve(tokens: Int, after taken: Int) throws(StoreError) -> Int {
     if let damage { throw damage }
     let limit = store.configuration.limitBytes
     let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) }
-    guard needed <= store.pool.freePages else {
+    guard taken + needed <= store.pool.freePages else {
       throw .poolFull(
-        neededPages: needed, freePages: store.pool.freePages, limitBytes: limit)
+        neededPages: needed, freePages: max(0, store.pool.freePages - taken), limitBytes: limit)
     }
     let columns = columnBytes(withMore: tokens)
     guard columns <= limit else {
       throw .columnsFull(neededBytes: columns, limitBytes: limit)
     }
+    return taken + needed
   }
+
+  /// The error that ended a chunk or step in its middle, if one did.
+  package var failure: StoreError? { damage }
 
   /// Bytes that the columns of every lane need for `tokens` more rows; `Int.max` if no number holds them.
   private func columnBytes(withMore tokens: Int) -> Int {

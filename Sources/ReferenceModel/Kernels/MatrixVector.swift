@@ -106,7 +106,7 @@ package enum Kernels {
 
   /// Float rows: four accumulators, then the columns that do not fill a block.
   @unsafe @inline(never)
-  private static func floatRows<Format: FloatFormat>(
+  static func floatRows<Format: FloatFormat>(
     _: Format.Type, _ w: WeightMatrix, _ runs: Range<Int>, _ x: UnsafePointer<Float>,
     into y: UnsafeMutablePointer<Float>
   ) {

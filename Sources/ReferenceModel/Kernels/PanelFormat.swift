@@ -24,10 +24,11 @@ protocol PanelFormat {
   @unsafe static func products(
     _ p: UnsafeRawPointer, _ x: UnsafePointer<Float>, masks: NibbleMasks
   ) -> (Float8, Float8)
-  /// Every column of a block: `column` is called with its number and its integers, as floats, of which
-  /// each must be multiplied by the given power of two.
+  /// Every column of a block: `column` is called with its place in the order of `products`, its number and
+  /// its integers, as floats, of which each must be multiplied by the given power of two.
   @unsafe static func forEachColumn(
-    _ p: UnsafeRawPointer, masks: NibbleMasks, _ column: (Int, Float8, Float8, Float) -> Void)
+    _ p: UnsafeRawPointer, masks: NibbleMasks,
+    _ column: (Int, Int, Float8, Float8, Float) -> Void)
 }
 
 /// How many rows a panel has: as many as a panel of `ProductTile`.
@@ -82,7 +83,7 @@ extension PanelFormat {
       let d = unsafe scales(p)
       let m = unsafe type.hasOffset ? scales(p + 2 &* PanelShape.rows) : (.zero, .zero)
       let columns = unsafe target + block &* 32 &* PanelShape.rows
-      unsafe forEachColumn(p + headBytes, masks: masks) { column, first, second, unit in
+      unsafe forEachColumn(p + headBytes, masks: masks) { _, column, first, second, unit in
         // Product first, then the sum, as the format defines it: every build gives the same weights.
         let place = unsafe columns + column &* PanelShape.rows
         unsafe store8(d.0 * (first * unit + biases) + m.0, place)
@@ -93,7 +94,7 @@ extension PanelFormat {
 
   /// Sixteen 16-bit floats.
   @unsafe @inline(__always)
-  private static func scales(_ p: UnsafeRawPointer) -> (Float8, Float8) {
+  static func scales(_ p: UnsafeRawPointer) -> (Float8, Float8) {
     unsafe (
       floats(p.loadUnaligned(as: SIMD8<Float16>.self)),
       floats((p + 16).loadUnaligned(as: SIMD8<Float16>.self))

@@ -23,11 +23,12 @@ enum Q8_0Panel: PanelFormat {
 
   @unsafe @inline(__always)
   static func forEachColumn(
-    _ p: UnsafeRawPointer, masks: NibbleMasks, _ body: (Int, Float8, Float8, Float) -> Void
+    _ p: UnsafeRawPointer, masks: NibbleMasks,
+    _ body: (Int, Int, Float8, Float8, Float) -> Void
   ) {
     for column in 0..<32 {
       let bytes = unsafe p + PanelShape.rows &* column
-      unsafe body(column, floats(signed(bytes)), floats(signed(bytes + 8)), 1)
+      unsafe body(column, column, floats(signed(bytes)), floats(signed(bytes + 8)), 1)
     }
   }
 
@@ -70,16 +71,32 @@ extension NibblePanel {
 
   @unsafe @inline(__always)
   static func forEachColumn(
-    _ p: UnsafeRawPointer, masks: NibbleMasks, _ body: (Int, Float8, Float8, Float) -> Void
+    _ p: UnsafeRawPointer, masks: NibbleMasks,
+    _ body: (Int, Int, Float8, Float8, Float) -> Void
   ) {
     for word in 0..<4 {
       let (a, b) = unsafe words(p, word)
-      for k in 0..<8 {
-        body(
-          NibbleOrder.column(word: word, nibble: k), floats(place(k, a, masks)),
-          floats(place(k, b, masks)), NibbleOrder.factor(k))
-      }
+      // One by one: in a loop the masks would be looked up.
+      nibble(0, of: word, a, b, masks, body)
+      nibble(1, of: word, a, b, masks, body)
+      nibble(2, of: word, a, b, masks, body)
+      nibble(3, of: word, a, b, masks, body)
+      nibble(4, of: word, a, b, masks, body)
+      nibble(5, of: word, a, b, masks, body)
+      nibble(6, of: word, a, b, masks, body)
+      nibble(7, of: word, a, b, masks, body)
     }
+  }
+
+  /// Nibble `k`, a literal at each use, of both halves of the rows.
+  @inline(__always)
+  private static func nibble(
+    _ k: Int, of word: Int, _ a: FiveBitWords, _ b: FiveBitWords, _ masks: NibbleMasks,
+    _ body: (Int, Int, Float8, Float8, Float) -> Void
+  ) {
+    body(
+      8 &* word &+ k, NibbleOrder.column(word: word, nibble: k), floats(place(k, a, masks)),
+      floats(place(k, b, masks)), NibbleOrder.factor(k))
   }
 
   /// Word `word` of rows 0–7 and 8–15, each with its fifth bits.

@@ -9,7 +9,7 @@ extension LlamaSession {
     }
   }
 
-  /// `mixed` becomes each query head's weighted sum of its lane's values, in one region of the team.
+  /// The token's `mixed` becomes each query head's weighted sum of its lane's values, in one region of the team.
   @unsafe func attend(_ step: StepAttention) {
     unsafe model.team.share(step.splits, grain: 1, with: step) { step, thread, splits in
       for split in splits {
@@ -17,7 +17,7 @@ extension LlamaSession {
         unsafe step.mixValues(split)
       }
     }
-    unsafe step.join(into: scratch.mixed.base)
+    unsafe step.join()
   }
 
   /// Only the logits, for a policy that has its say before the output.
@@ -32,7 +32,7 @@ extension LlamaSession {
     unsafe model.team.share(step.splits, grain: 1, with: step) { step, _, splits in
       for split in splits { unsafe step.mixValues(split) }
     }
-    unsafe step.join(into: scratch.mixed.base)
+    unsafe step.join()
   }
 
   /// After `attend`: the weights become probabilities, for a policy.
@@ -72,39 +72,25 @@ extension LlamaSession {
   }
 
   /// Rotates the new token's queries at its place, where keys are stored un-rotated.
-  @unsafe func placeQueries(layer: Int) {
+  @unsafe func placeQueries(_ queries: UnsafeMutablePointer<Float>, layer: Int) {
     let (group, width) = (sequence.store.shape.group, model.configuration.headDimension)
     for head in 0..<model.configuration.keyHeads {
       unsafe preparePlaces(layer: layer, head: head)
       unsafe sequence.withPlaces(layer: layer, head: head) { places in
         unsafe placeRotary.rotate(
-          scratch.queries.base + head * group * width, heads: group,
+          queries + head * group * width, heads: group,
           position: Int(places[places.count - 1]), pairing: model.configuration.rope.pairing)
       }
     }
   }
 
-  /// Rotates a token's queries and keys of the scratch. The table is prepared.
-  @unsafe func rotate(token: Int, position: Int) {
+  /// Rotates a token's queries and keys. The table is prepared.
+  @unsafe func rotate(_ row: TokenRow, position: Int) {
     let configuration = model.configuration
-    let (width, pairing) = (configuration.headDimension, configuration.rope.pairing)
+    let pairing = configuration.rope.pairing
     unsafe rotary.rotate(
-      scratch.queries.base + token * configuration.queryHeads * width,
-      heads: configuration.queryHeads, position: position, pairing: pairing)
+      row.queries, heads: configuration.queryHeads, position: position, pairing: pairing)
     unsafe rotary.rotate(
-      scratch.keys.base + token * configuration.keyHeads * width, heads: configuration.keyHeads,
-      position: position, pairing: pairing)
-  }
-
-  /// RMS norm of one token's stream.
-  @unsafe func norm(
-    _ stream: UnsafePointer<Float>, _ weight: [Float], into target: UnsafeMutablePointer<Float>
-  ) {
-    unsafe weight.withUnsafeBufferPointer { weight in
-      guard let weight = weight.baseAddress else { return }
-      unsafe Kernels.rmsNorm(
-        stream, weight: weight, epsilon: model.configuration.normEpsilon,
-        count: model.configuration.hidden, into: target)
-    }
+      row.keys, heads: configuration.keyHeads, position: position, pairing: pairing)
   }
 }

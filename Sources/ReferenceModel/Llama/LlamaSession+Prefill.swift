@@ -25,14 +25,11 @@ extension LlamaSession {
       try prefill(chunk: Array(part), isLast: part.endIndex == tokens.count)
       if let eachToken {
         for index in 0..<part.count {
-          unsafe head(
-            scratch.stream.base + index * model.configuration.hidden, into: scratch.logits.base)
+          unsafe head(scratch.stream.base + index * model.configuration.hidden)
           eachToken(start + index, logits)
         }
       } else if part.endIndex == tokens.count {
-        unsafe head(
-          scratch.stream.base + (part.count - 1) * model.configuration.hidden,
-          into: scratch.logits.base)
+        unsafe head(scratch.stream.base + (part.count - 1) * model.configuration.hidden)
       }
     }
     try checkFinite()
@@ -45,7 +42,7 @@ extension LlamaSession {
     let count = tokens.count
     let moment = Moment.chunk(tokens: first..<first + count, isLast: isLast)
     let weights = model.weights
-    unsafe makeRoom(count)
+    unsafe scratch.makeRoom(tokens: count, configuration)
     let stream = unsafe scratch.stream.base
     for (index, token) in tokens.enumerated() {
       unsafe dequantise(
@@ -103,22 +100,6 @@ extension LlamaSession {
     policyTime.apply += watch.lap()
   }
 
-  @unsafe private func makeRoom(_ count: Int) {
-    let configuration = model.configuration
-    let (queryWidth, keyWidth) = (
-      configuration.queryHeads * configuration.headDimension,
-      configuration.keyHeads * configuration.headDimension
-    )
-    for buffer in [scratch.stream, scratch.normed, scratch.projected] {
-      _ = unsafe buffer.room(count * configuration.hidden)
-    }
-    for buffer in [scratch.queries, scratch.mixed] { _ = unsafe buffer.room(count * queryWidth) }
-    for buffer in [scratch.keys, scratch.values] { _ = unsafe buffer.room(count * keyWidth) }
-    for buffer in [scratch.gate, scratch.up] {
-      _ = unsafe buffer.room(count * configuration.intermediate)
-    }
-  }
-
   @unsafe private func project(
     _ weight: WeightMatrix, _ input: FloatBuffer, _ count: Int, _ output: FloatBuffer
   ) {
@@ -135,7 +116,7 @@ extension LlamaSession {
     let hidden = model.configuration.hidden
     model.team.share(count, grain: Self.tokenGrain) { _, tokens in
       for token in tokens {
-        unsafe norm(
+        unsafe model.norm(
           scratch.stream.base + token * hidden, weight, into: scratch.normed.base + token * hidden)
       }
     }
@@ -164,7 +145,10 @@ extension LlamaSession {
   @unsafe private func rotateAll(_ count: Int, from first: Int) {
     rotary.prepare(first..<first + count)
     model.team.share(count, grain: Self.tokenGrain) { _, tokens in
-      for token in tokens { unsafe rotate(token: token, position: first + token) }
+      for token in tokens {
+        unsafe rotate(
+          TokenRow(scratch, token, model.configuration), position: first + token)
+      }
     }
   }
 }

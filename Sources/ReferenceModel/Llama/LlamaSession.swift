@@ -64,17 +64,21 @@ public final class LlamaSession {
     policyTime.evict += watch.lap()
   }
 
-  /// Final norm and head for one token's stream: its logits, at `target`.
-  @unsafe func head(_ stream: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>) {
-    let weights = model.weights
-    unsafe weights.outputNorm.withUnsafeBufferPointer { norm in
-      guard let norm = norm.baseAddress else { return }
-      unsafe Kernels.rmsNorm(
-        stream, weight: norm, epsilon: model.configuration.normEpsilon,
-        count: model.configuration.hidden, into: scratch.normed.base)
-    }
+  /// Final norm and head for one token's stream: its logits.
+  @unsafe func head(_ stream: UnsafePointer<Float>) {
+    unsafe model.norm(stream, model.weights.outputNorm, into: scratch.normed.base)
     unsafe Kernels.multiply(
-      weights.head, scratch.normed.base, into: target, scratch: scratch.matrix, team: model.team)
+      model.weights.head, scratch.normed.base, into: scratch.logits.base, scratch: scratch.matrix,
+      team: model.team)
+  }
+
+  /// - Throws: `ModelError.request` if any logit is not a finite number.
+  func checkFinite() throws(ModelError) {
+    guard unsafe Kernels.isFinite(scratch.logits.base, count: model.configuration.vocabulary) else {
+      throw .request(
+        "the model computed logits that are not finite numbers after \(sequence.length.tokens) "
+          + "tokens; its weights are damaged (see 'kvpolicy inspect')")
+    }
   }
 }
 
@@ -112,44 +116,5 @@ struct LayerWants {
       case .promptColumnSums: promptColumnSums = true
       }
     }
-  }
-}
-
-/// The buffers of one session. Shapes are in floats; those with `rows` grow with the cache.
-struct Scratch {
-  let stream: FloatBuffer  // tokens × hidden
-  let normed: FloatBuffer  // tokens × hidden
-  let queries: FloatBuffer  // tokens × queryHeads × headDimension
-  let keys: FloatBuffer  // tokens × keyHeads × headDimension
-  let values: FloatBuffer  // tokens × keyHeads × headDimension
-  let mixed: FloatBuffer  // tokens × queryHeads × headDimension
-  let projected: FloatBuffer  // tokens × hidden
-  let gate: FloatBuffer  // tokens × intermediate
-  let up: FloatBuffer  // tokens × intermediate
-  let logits: FloatBuffer  // vocabulary
-  let stepLogits = FloatBuffer()  // queryHeads × rows
-  let weights = FloatBuffer()  // queryHeads × rows
-  let partial = FloatBuffer()  // a step's runs: see `StepAttention`; or blocks × queryHeads × rows
-  let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
-  let columnSums = FloatBuffer()  // queryHeads × rows
-  let promptRows = FloatBuffer()  // queryHeads × queries × rows
-  let blocks: [FloatBuffer]  // per thread: a run of keys, or what a `ChunkBlock` needs
-  let matrix: MatrixScratch
-
-  init(_ configuration: LlamaConfiguration, threads: Int) {
-    let width = configuration.headDimension
-    stream = FloatBuffer(configuration.hidden)
-    normed = FloatBuffer(configuration.hidden)
-    queries = FloatBuffer(configuration.queryHeads * width)
-    keys = FloatBuffer(configuration.keyHeads * width)
-    values = FloatBuffer(configuration.keyHeads * width)
-    mixed = FloatBuffer(configuration.queryHeads * width)
-    projected = FloatBuffer(configuration.hidden)
-    gate = FloatBuffer(configuration.intermediate)
-    up = FloatBuffer(configuration.intermediate)
-    logits = FloatBuffer(configuration.vocabulary)
-    // A run of keys at least: a thread that first takes part in a later step then asks for no memory.
-    blocks = (0..<threads).map { _ in FloatBuffer(ChunkShape.run * width) }
-    matrix = MatrixScratch(threads: threads)
   }
 }

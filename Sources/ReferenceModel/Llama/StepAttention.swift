@@ -21,6 +21,7 @@ import KVPolicyKit
 
   private let session: LlamaSession
   private let layer: Int
+  private let row: TokenRow
   private let isPlaced: Bool
   /// Floats from a query head's weights to the next one's: a multiple of sixteen.
   private let stride: Int
@@ -37,11 +38,12 @@ import KVPolicyKit
   private let totals: UnsafeMutablePointer<Float>  // runs × queryHeads
 
   init(
-    _ session: LlamaSession, layer: Int, stride: Int, weights: UnsafeMutablePointer<Float>,
-    logits: UnsafeMutablePointer<Float>?
+    _ session: LlamaSession, layer: Int, _ row: TokenRow, stride: Int,
+    weights: UnsafeMutablePointer<Float>, logits: UnsafeMutablePointer<Float>?
   ) {
     unsafe self.session = session
     unsafe self.layer = layer
+    unsafe self.row = row
     unsafe self.stride = stride
     unsafe self.weights = weights
     unsafe self.logits = logits
@@ -50,7 +52,7 @@ import KVPolicyKit
     unsafe heads = session.model.configuration.queryHeads
     unsafe width = session.model.configuration.headDimension
     unsafe runs = max(1, (stride + Self.runRows - 1) / Self.runRows)
-    let room = unsafe session.scratch.partial.room(runs * heads * (width + 2))
+    let room = unsafe row.scratch.partial.room(runs * heads * (width + 2))
     unsafe mixed = room
     unsafe tops = room + runs * heads * width
     unsafe totals = tops + runs * heads
@@ -67,7 +69,7 @@ import KVPolicyKit
     let first = unsafe head * group
     unsafe session.sequence.withRows(layer: layer, head: head) { rows in
       let range = unsafe range(split, of: rows.count)
-      let queries = unsafe session.scratch.queries.base + first * width
+      let queries = unsafe row.queries + first * width
       let target = unsafe weights + first * stride
       if unsafe isPlaced {
         unsafe computePlacedLogits(queries, rows, head: head, range, thread: thread, into: target)
@@ -89,7 +91,7 @@ import KVPolicyKit
     _ queries: UnsafePointer<Float>, _ rows: LaneRows, head: Int, _ range: Range<Int>, thread: Int,
     into target: UnsafeMutablePointer<Float>
   ) {
-    let keys = unsafe session.scratch.blocks[thread].room(Self.runRows * width)
+    let keys = unsafe row.scratch.blocks[thread].room(Self.runRows * width)
     unsafe session.gatherPlacedKeys(layer: layer, head: head, range: range, into: keys)
     unsafe withUnsafePointer(to: Optional(UnsafeMutableRawPointer(keys))) { page in
       // The keys of the run look like the only page of a lane of their own.
@@ -123,9 +125,9 @@ import KVPolicyKit
   }
 
   /// Joins the runs, in order: the output of every query head.
-  func join(into out: UnsafeMutablePointer<Float>) {
+  func join() {
     for head in unsafe 0..<heads {
-      let target = unsafe out + head * width
+      let target = unsafe row.mixed + head * width
       let top = unsafe greatestTop(head)
       let factor = unsafe normalisation(head, top: top)
       unsafe target.update(repeating: 0, count: width)

@@ -1,0 +1,69 @@
+import KVPolicyKit
+import ReferenceModel
+
+/// One entry at one depth, several sequences at once: each reads a prompt of its own, then all decode
+/// together, in one store.
+struct BatchRun {
+  let benchmark: Benchmark
+  let entry: Comparison.Entry
+  /// Tokens of each prompt; with none, decoding begins with empty caches.
+  let depth: Int
+  /// Sequences.
+  let size: Int
+  /// At least those of the prompt, the warm-up and the steps.
+  let tokens: [Int]
+  /// Which run of how many.
+  let place: (run: Int, runs: Int)
+
+  /// Times the steps that follow the prompts.
+  func measure(progress: (RunProgress) -> Void) throws -> [BenchmarkRow] {
+    let sessions = try makeSessions(progress: progress)
+    for step in 0..<BenchmarkRun.warmUpSteps { try decode(step, sessions) }
+    var samples = Samples()
+    for pass in 0..<benchmark.repeats {
+      let first = BenchmarkRun.warmUpSteps + pass * benchmark.steps
+      try samples.time(sessions, count: benchmark.steps) {
+        for step in first..<first + benchmark.steps { try decode(step, sessions) }
+      }
+      progress(at(size * (depth + (pass + 1) * benchmark.steps)))
+    }
+    let cost = TokenCost.step(
+      sequences: size, rowsRead: samples.rowsRead, session: sessions[0])
+    var row = BenchmarkRow(
+      .batch, tokens: depth, entry: entry, samples, tokensPerSample: size, cost, sessions)
+    row.sequences = size
+    return [row]
+  }
+
+  /// Sessions that have read their prompts.
+  private func makeSessions(progress: (RunProgress) -> Void) throws -> [LlamaSession] {
+    let shape = benchmark.model.shape
+    let store = try PagedKVStore(shape: shape, configuration: benchmark.store)
+    return try (0..<size).map { number in
+      progress(at(number * depth))
+      let policies = try entry.configuration.makePolicies(benchmark.registry, shape: shape)
+      let session = benchmark.model.makeSession(store.makeSequence(policies))
+      if depth > 0 {
+        let prompt = (0..<depth).map { token($0, of: number) }
+        try session.prefill(prompt, chunk: benchmark.chunk)
+      }
+      return session
+    }
+  }
+
+  private func decode(_ step: Int, _ sessions: [LlamaSession]) throws {
+    let tokens = sessions.indices.map { token(depth + step, of: $0) }
+    try benchmark.model.decode(tokens, of: sessions)
+  }
+
+  /// Every sequence reads the same tokens, each from another place on.
+  private func token(_ index: Int, of sequence: Int) -> Int {
+    tokens[(index + 7 * sequence) % tokens.count]
+  }
+
+  private func at(_ read: Int) -> RunProgress {
+    RunProgress(
+      label: "\(size) x \(entry.label) at \(depth)", run: place.run, runs: place.runs, tokens: read,
+      totalTokens: size * (depth + benchmark.repeats * benchmark.steps))
+  }
+}

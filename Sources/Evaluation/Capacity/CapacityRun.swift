@@ -1,0 +1,105 @@
+import KVPolicyKit
+import ReferenceModel
+
+/// As many sequences as fit, of the policy that a scout has tried.
+struct CapacityRun {
+  let capacity: Capacity
+  let scout: CapacityScout
+  /// Which run of how many.
+  let place: (run: Int, runs: Int)
+
+  /// Runs the most sequences that none of them has to be refused anything.
+  func row(progress: (RunProgress) -> Void) throws -> CapacityRow {
+    let fitting = scout.fullAt == nil ? capacity.poolBytes / max(scout.peakBytes, 1) : 0
+    var sequences = min(fitting, capacity.mostSequences)
+    while sequences > 0 {
+      if var row = try measure(sequences, progress: progress) {
+        row.fitting = sequences < min(fitting, capacity.mostSequences) ? sequences : fitting
+        return row
+      }
+      // A policy whose caches depend on the text may need more for another text than the scout's.
+      sequences -= 1
+    }
+    return makeRow([])
+  }
+
+  /// Whether the cache is the same after every one of the last steps.
+  private var isConstant: Bool {
+    capacity.generatedTokens - scout.lastChange >= capacity.measuredSteps
+  }
+
+  /// Steps that so many sequences make, and how many of them, the last ones, are timed.
+  private var steps: (made: Int, timed: Int) {
+    isConstant
+      ? (scout.lastChange + capacity.measuredSteps, capacity.measuredSteps)
+      : (capacity.generatedTokens, capacity.generatedTokens)
+  }
+
+  /// Runs so many together; nil if they did not fit.
+  private func measure(
+    _ count: Int, progress: (RunProgress) -> Void
+  ) throws -> CapacityRow? {
+    let store = try capacity.makeStore()
+    let sessions = try (0..<count).map { _ in try capacity.makeSession(scout.entry, in: store) }
+    do {
+      var row = makeRow(sessions)
+      row.tokensPerSecond = try rate(sessions, progress: progress)
+      let peak = sessions.reduce(0) { $0 + $1.sequence.statistics.peakResidentBytes }
+      guard peak <= capacity.poolBytes else { return nil }
+      row.note(sessions)
+      return row
+    } catch let error as StoreError where error.meansFull {
+      return nil
+    } catch BatchError.store(_, let error) where error.meansFull {
+      return nil
+    }
+  }
+
+  /// Tokens per second of all sequences together, in the steps that are timed.
+  private func rate(
+    _ sessions: [LlamaSession], progress: (RunProgress) -> Void
+  ) throws -> Double {
+    let (prompt, count) = (capacity.promptTokens, sessions.count)
+    for (number, session) in sessions.enumerated() {
+      try session.prefill(
+        capacity.tokens(0..<prompt, ofSequence: number), chunk: capacity.chunk)
+      progress(at(0, count))
+    }
+    let clock = ContinuousClock()
+    var start = clock.now
+    for step in 0..<steps.made {
+      if step == steps.made - steps.timed { start = clock.now }
+      let tokens = sessions.indices.flatMap {
+        capacity.tokens(prompt + step..<prompt + step + 1, ofSequence: $0)
+      }
+      try capacity.model.decode(tokens, of: sessions)
+      if step.isMultiple(of: 16) { progress(at(step, count)) }
+    }
+    return Double(count * steps.timed) / max((clock.now - start).seconds, 1e-9)
+  }
+
+  private func makeRow(_ sessions: [LlamaSession]) -> CapacityRow {
+    CapacityRow(
+      label: scout.entry.label, configuration: scout.entry.configuration.value,
+      sequences: sessions.count, fitting: 0, bytesPerSequence: scout.peakBytes,
+      fullAt: scout.fullAt, tokensPerSecond: nil, bytesInUse: 0, policyBytes: 0, rowsPerLane: 0,
+      steps: sessions.isEmpty ? 0 : steps.made, timedSteps: sessions.isEmpty ? 0 : steps.timed)
+  }
+
+  private func at(_ step: Int, _ count: Int) -> RunProgress {
+    RunProgress(
+      label: "\(count) x \(scout.entry.label)", run: place.run, runs: place.runs, tokens: step,
+      totalTokens: steps.made)
+  }
+}
+
+extension CapacityRow {
+  /// Notes what these sequences hold.
+  fileprivate mutating func note(_ sessions: [LlamaSession]) {
+    let statistics = sessions.map { $0.sequence.statistics }
+    let lanes = sessions.reduce(0) { $0 + $1.model.shape.lanes }
+    bytesInUse = statistics.reduce(0) { $0 + $1.residentBytes }
+    policyBytes = statistics.reduce(0) { $0 + $1.policyStateBytes }
+    rowsPerLane = Double(statistics.reduce(0) { $0 + $1.rowsLive }) / Double(lanes)
+  }
+}

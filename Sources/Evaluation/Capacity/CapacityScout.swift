@@ -1,0 +1,82 @@
+import KVPolicyKit
+import ReferenceModel
+
+/// One sequence of a policy that runs to its end, to see what it takes on the way.
+final class CapacityScout {
+  let entry: Comparison.Entry
+  let session: LlamaSession
+  private let poolBytes: Int
+  /// The most bytes it took at once.
+  var peakBytes: Int { session.sequence.statistics.peakResidentBytes }
+  /// The last step that changed how many rows or bytes there are; 0 is the prompt.
+  private(set) var lastChange = 0
+  /// Tokens read when the pool was full, if it ever was.
+  private(set) var fullAt: Int?
+  private var last = (rows: 0, bytes: 0)
+  private var step = 0
+
+  init(_ entry: Comparison.Entry, of capacity: Capacity, session: LlamaSession) {
+    self.entry = entry
+    self.session = session
+    poolBytes = capacity.poolBytes
+  }
+
+  /// Looks at the cache after a prompt or step.
+  func look() {
+    let statistics = session.sequence.statistics
+    let now = (rows: statistics.rowsLive, bytes: statistics.residentBytes)
+    if now != last { lastChange = step }
+    last = now
+    step += 1
+    if statistics.peakResidentBytes > poolBytes { stop() }
+  }
+
+  /// Takes it out: there is no room for its next token.
+  func stop() { fullAt = session.sequence.length.tokens }
+}
+
+extension Capacity {
+  /// Runs all scouts to their ends together, each in a store of its own.
+  func send(_ scouts: [CapacityScout], progress: (RunProgress) -> Void) throws {
+    for scout in scouts {
+      progress(at(0, of: scouts))
+      do {
+        try scout.session.prefill(tokens(0..<promptTokens, ofSequence: 0), chunk: chunk)
+        scout.look()
+      } catch let error as StoreError where error.meansFull {
+        scout.stop()
+      }
+    }
+    var (step, running) = (0, scouts.filter { $0.fullAt == nil })
+    while step < generatedTokens, !running.isEmpty {
+      let token = tokens(promptTokens + step..<promptTokens + step + 1, ofSequence: 0)
+      do throws(BatchError) {
+        try model.decode(running.flatMap { _ in token }, of: running.map(\.session))
+        for scout in running { scout.look() }
+        step += 1
+      } catch {
+        // None of them has made the step: the others repeat it.
+        guard case .store(let number, let reason) = error, reason.meansFull else { throw error }
+        running[number].stop()
+      }
+      running = running.filter { $0.fullAt == nil }
+      if step.isMultiple(of: 64) { progress(at(step, of: scouts)) }
+    }
+  }
+
+  private func at(_ step: Int, of scouts: [CapacityScout]) -> RunProgress {
+    RunProgress(
+      label: "one of each alone", run: 0, runs: scouts.count + 1, tokens: step,
+      totalTokens: generatedTokens)
+  }
+}
+
+extension StoreError {
+  /// Whether there was no room.
+  var meansFull: Bool {
+    switch self {
+    case .poolFull, .columnsFull: true
+    case .badPlan, .badSetting: false
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import Evaluation
+import Foundation
+import KVPolicyKit
+import ReferenceModel
+
+/// `kvpolicy capacity`.
+struct CapacityCommand: Command {
+  static let syntax = Syntax(
+    name: "capacity", summary: "count the sequences that fit in a pool of memory, policy by policy",
+    usage: "[--model PATH] [options]",
+    options: [
+      .modelAtHand,
+      Option("--policies", "NAMES", "names with commas between", standard: standardPolicies),
+      Option("--budget", "ROWS", "rows per lane that each of them may keep", standard: "256"),
+      Option("--config", "FILE", "also count under this configuration (JSON)", repeats: true),
+      Option(
+        "--pool-bytes", "BYTES", "what all sequences together may take", standard: "67108864"),
+      Option("--prompt-tokens", "COUNT", "tokens of each prompt", standard: "128"),
+      Option("--generate", "COUNT", "tokens that each sequence generates", standard: "4096"),
+      Option("--measure", "STEPS", "steps to time where a cache keeps its size", standard: "256"),
+      Option("--most", "COUNT", "sequences that are run together at most", standard: "256"),
+      .chunk, .threads, .rows(.f16), .json, .csv,
+    ],
+    notes: """
+      One sequence of each policy runs to its end first, and its bytes are looked at after every step:
+      pages, columns, bookkeeping and policy state. As many as fit at their largest then decode
+      together. If the first one's rows and bytes stayed the same for its last steps, they run only as
+      far as that and the steps that are timed; else they all run to the end. Tokens are random, from
+      a fixed seed. A FILE of '-' is standard input.
+      """)
+  static let standardPolicies = "full,streamingllm,h2o,snapkv,morphkv"
+
+  let registry: PolicyRegistry
+  let terminal: Terminal
+
+  func run(_ arguments: Arguments) throws {
+    let configurations = arguments.all("--config")
+    try refuseTwoInputs(configurations)
+    let threads = try threads(arguments)
+    let sizes = try Sizes(arguments, chunk: chunk(arguments))
+    let named = try namedEntries(
+      arguments, standard: CapacityCommand.standardPolicies, budget: 256)
+    let path = try modelPath(arguments)
+    let output = try ReportOutput(arguments, of: self, inputs: [path] + configurations)
+    let entries = try entries(named, configurations: configurations)
+
+    var capacity = Capacity(
+      model: LlamaModel(try ModelFiles.open(path), threads: threads), registry: registry)
+    sizes.set(&capacity)
+    capacity.modelName = URL(fileURLWithPath: path).lastPathComponent
+    let report = try measure(capacity, entries)
+    try output.write(
+      json: try report.json(), csv: report.csv, table: report.table, to: terminal)
+  }
+
+  private func measure(
+    _ capacity: Capacity, _ entries: [Comparison.Entry]
+  ) throws -> CapacityReport {
+    var bar = ProgressBar(terminal: terminal)
+    defer { bar.clear() }
+    return try capacity.run(entries) { bar.show($0) }
+  }
+}
+
+extension CapacityCommand {
+  /// The numbers of a run.
+  private struct Sizes {
+    let pool: Int
+    let prompt: Int
+    let generate: Int
+    let measure: Int
+    let most: Int
+    let chunk: Int
+    let store: StoreConfiguration
+
+    init(_ arguments: Arguments, chunk: Int) throws(CommandError) {
+      self.chunk = chunk
+      pool = try arguments.integer("--pool-bytes", in: 1...1 << 44) ?? 64 << 20
+      prompt = try arguments.integer("--prompt-tokens", in: 1...1 << 24) ?? 128
+      generate = try arguments.integer("--generate", in: 1...1 << 24) ?? 4096
+      measure = try arguments.integer("--measure", in: 1...1 << 24) ?? 256
+      most = try arguments.integer("--most", in: 1...1 << 16) ?? 256
+      store = StoreConfiguration(
+        format: try arguments.choice("--rows", of: RowFormat.self) ?? .f16)
+    }
+
+    func set(_ capacity: inout Capacity) {
+      capacity.poolBytes = pool
+      capacity.promptTokens = prompt
+      capacity.generatedTokens = generate
+      capacity.measuredSteps = measure
+      capacity.mostSequences = most
+      capacity.chunk = chunk
+      capacity.store = store
+    }
+  }
+}

@@ -1,0 +1,169 @@
+extension Kernels {
+  /// `Y = X·Wᵀ` for the few inputs of sequences that decode together: `count × columns` floats at `x`,
+  /// `count × rows` at `y`.
+  ///
+  /// Sixteen rows at a time are read from memory once and meet all inputs while they are in the cache, up to
+  /// four at once. What an input gives does not depend on how many others there are; under the quantised
+  /// types its sums have another order than those of a single vector.
+  @unsafe package static func multiply(
+    _ w: WeightMatrix, few x: UnsafePointer<Float>, count: Int,
+    into y: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
+  ) {
+    let inputs = unsafe VectorInputs(x, count: count, for: w.type, columns: w.columns, scratch)
+    let job = unsafe FewInputs(w: w, inputs: inputs, y: y)
+    unsafe team.share((w.rows + PanelShape.rows - 1) / PanelShape.rows, grain: 1, with: job) {
+      job, _, runs in
+      for run in runs { unsafe job.multiply(run) }
+    }
+  }
+}
+
+/// What the threads share out of one product: runs of sixteen rows.
+@unsafe private struct FewInputs {
+  // Rows are below `w.rows` and inputs below `inputs.count`, so that what is written lies inside `y`.
+
+  let w: WeightMatrix
+  let inputs: VectorInputs
+  let y: UnsafeMutablePointer<Float>
+
+  func multiply(_ run: Int) {
+    switch unsafe w.type {
+    case .f32: unsafe multiply(F32Format.self, run)
+    case .f16: unsafe multiply(F16Format.self, run)
+    case .bf16: unsafe multiply(BF16Format.self, run)
+    case .q8_0: unsafe multiply(Q8_0Panel.self, run)
+    case .q4_0: unsafe multiply(Q4_0Panel.self, run)
+    case .q4_1: unsafe multiply(Q4_1Panel.self, run)
+    case .q5_0: unsafe multiply(Q5_0Panel.self, run)
+    case .q5_1: unsafe multiply(Q5_1Panel.self, run)
+    }
+  }
+
+  /// Rows of floats, which are in the cache after the first input.
+  private func multiply<Format: FloatFormat>(_: Format.Type, _ run: Int) {
+    for number in unsafe 0..<inputs.count {
+      unsafe Kernels.floatRows(
+        Format.self, w, run..<run + 1, inputs.floats(number), into: y + number &* w.rows)
+    }
+  }
+
+  /// Inputs in groups of up to four, as even as can be: so many sums are in registers.
+  @inline(never)
+  private func multiply<Format: PanelFormat>(_: Format.Type, _ run: Int) {
+    guard let panel = unsafe w.panels?.panel(run) else {
+      // A mistake in the engine's code: a model brings its matrices into panels when it is made.
+      preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
+    }
+    let blocks = unsafe w.columns / 32
+    let groups = unsafe (inputs.count + 3) / 4
+    for group in 0..<groups {
+      let first = unsafe inputs.count &* group / groups
+      let count = unsafe inputs.count &* (group &+ 1) / groups &- first
+      let last = first &+ count &- 1
+      let x = unsafe (
+        inputs.panelInput(first), inputs.panelInput(min(first &+ 1, last)),
+        inputs.panelInput(min(first &+ 2, last)), inputs.panelInput(last)
+      )
+      var products = PanelProducts()
+      switch count {
+      case 1: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 1)
+      case 2: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 2)
+      case 3: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 3)
+      default: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 4)
+      }
+      unsafe store(products.r0, run, first)
+      if count > 1 { unsafe store(products.r1, run, first &+ 1) }
+      if count > 2 { unsafe store(products.r2, run, first &+ 2) }
+      if count > 3 { unsafe store(products.r3, run, first &+ 3) }
+    }
+  }
+
+  /// Sixteen rows of one input, or those that there are.
+  private func store(_ products: (Float8, Float8), _ run: Int, _ number: Int) {
+    let first = run &* PanelShape.rows
+    let count = unsafe w.rows &- first
+    let target = unsafe y + (number &* w.rows &+ first)
+    if count >= PanelShape.rows {
+      unsafe store8(products.0, target)
+      unsafe store8(products.1, target + 8)
+    } else {
+      unsafe store8(products.0, target, count: min(count, 8))
+      unsafe store8(products.1, target + 8, count: max(count &- 8, 0))
+    }
+  }
+}
+
+/// `W·x` of a panel's sixteen rows with up to four inputs: weights become floats once for all of them.
+private struct PanelProducts {
+  private(set) var r0 = (Float8.zero, Float8.zero)
+  private(set) var r1 = (Float8.zero, Float8.zero)
+  private(set) var r2 = (Float8.zero, Float8.zero)
+  private(set) var r3 = (Float8.zero, Float8.zero)
+
+  /// Once, on zeros, as `PanelFormat` explains; `Σ q·x` over a block in one sum. `count` is a literal at each
+  /// use.
+  @unsafe @inline(__always)
+  mutating func add<Format: PanelFormat>(
+    _: Format.Type, _ panel: UnsafeRawPointer, blocks: Int,
+    _ inputs: (PanelInput, PanelInput, PanelInput, PanelInput), count: Int
+  ) {
+    let masks = unsafe NibbleMasks(zero: inputs.0.zero)
+    let hasOffset = Format.type.hasOffset
+    var p = unsafe panel
+    for block in 0..<blocks {
+      let (x0, x1) = unsafe (inputs.0.x + 32 &* block, inputs.1.x + 32 &* block)
+      let (x2, x3) = unsafe (inputs.2.x + 32 &* block, inputs.3.x + 32 &* block)
+      var (s0, s1) = (BlockSums(), BlockSums())
+      var (s2, s3) = (BlockSums(), BlockSums())
+      unsafe Format.forEachColumn(p + Format.headBytes, masks: masks) { place, _, a, b, _ in
+        unsafe s0.add(a, b, x0[place])
+        if count > 1 { unsafe s1.add(a, b, x1[place]) }
+        if count > 2 { unsafe s2.add(a, b, x2[place]) }
+        if count > 3 { unsafe s3.add(a, b, x3[place]) }
+      }
+      let d = unsafe Format.scales(p)
+      let m = unsafe hasOffset ? Format.scales(p + 2 &* PanelShape.rows) : d
+      unsafe s0.add(Format.bias, d, hasOffset ? m : nil, inputs.0.sums[block], to: &r0)
+      if count > 1 {
+        unsafe s1.add(Format.bias, d, hasOffset ? m : nil, inputs.1.sums[block], to: &r1)
+      }
+      if count > 2 {
+        unsafe s2.add(Format.bias, d, hasOffset ? m : nil, inputs.2.sums[block], to: &r2)
+      }
+      if count > 3 {
+        unsafe s3.add(Format.bias, d, hasOffset ? m : nil, inputs.3.sums[block], to: &r3)
+      }
+      unsafe p += Format.bytes
+    }
+  }
+}
+
+/// `Σ q·x` of one input over a block of sixteen rows.
+private struct BlockSums {
+  private var low = Float8.zero
+  private var high = Float8.zero
+
+  @inline(__always)
+  mutating func add(_ a: Float8, _ b: Float8, _ x: Float) {
+    let inputs = Float8(repeating: x)
+    (low, high) = (multiplyAdd(a, inputs, low), multiplyAdd(b, inputs, high))
+  }
+
+  /// Adds the block's part of the product: `d·(Σ q·x + bias·Σ x) + m·Σ x`.
+  @inline(__always)
+  func add(
+    _ bias: Float, _ d: (Float8, Float8), _ m: (Float8, Float8)?, _ sum: Float,
+    to product: inout (Float8, Float8)
+  ) {
+    var (low, high) = (low, high)
+    if bias != 0 {
+      let all = Float8(repeating: sum * bias)
+      (low, high) = (low + all, high + all)
+    }
+    product = (multiplyAdd(low, d.0, product.0), multiplyAdd(high, d.1, product.1))
+    if let m {
+      let all = Float8(repeating: sum)
+      product = (multiplyAdd(m.0, all, product.0), multiplyAdd(m.1, all, product.1))
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/// Several vectors of one matrix, each in the order in which its type reads it.
+@unsafe struct VectorInputs {
+  // `base` holds `count` vectors of `columns` floats; `sums` and `nibbles` likewise, per vector `blocks`
+  // and 32 · `blocks` of them. Numbers of vectors are below `count`.
+
+  let count: Int
+  private let (columns, blocks): (Int, Int)
+  private let isForNibbles: Bool
+  private let base: UnsafePointer<Float>
+  private let sums: UnsafeMutablePointer<Float>
+  private let nibbles: UnsafeMutablePointer<Float>
+  private let zero: Int32
+
+  /// Lives as long as the vectors, and until the scratch is next used.
+  init(
+    _ x: UnsafePointer<Float>, count: Int, for type: TensorType, columns: Int,
+    _ scratch: MatrixScratch
+  ) {
+    unsafe self.count = count
+    unsafe self.columns = columns
+    unsafe blocks = columns / 32
+    unsafe isForNibbles = type.isNibbles
+    unsafe base = x
+    unsafe zero = scratch.zero
+    unsafe (sums, nibbles) = scratch.input(blocks: count * (columns / 32))
+    guard type.isNibbles else { return }
+    // The vectors follow each other, and so do their blocks.
+    for block in 0..<count * (columns / 32) { unsafe arrange(block) }
+  }
+
+  /// Vector `number` as floats read it.
+  func floats(_ number: Int) -> UnsafePointer<Float> { unsafe base + number &* columns }
+
+  /// Vector `number` as panels read it.
+  func panelInput(_ number: Int) -> PanelInput {
+    unsafe PanelInput(
+      x: isForNibbles ? UnsafePointer(nibbles + 32 &* number &* blocks) : floats(number),
+      sums: UnsafePointer(sums + number &* blocks), zero: zero)
+  }
+
+  /// Writes what nibbles read of a block: see `PanelInput`.
+  private func arrange(_ block: Int) {
+    let (source, target) = unsafe (base + 32 &* block, nibbles + 32 &* block)
+    unsafe sums[block] =
+      ((load8(source) + load8(source + 8)) + (load8(source + 16) + load8(source + 24))).total
+    for word in 0..<4 {
+      for nibble in 0..<8 {
+        unsafe target[8 &* word &+ nibble] =
+          source[NibbleOrder.column(word: word, nibble: nibble)] * NibbleOrder.factor(nibble)
+      }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import KVPolicyKit
+
+/// One session's own part of a decode step, layer by layer.
+extension LlamaSession {
+  /// What comes before the first layer.
+  func beginStep() {
+    let position = sequence.length.tokens
+    rotary.prepare(position..<position + 1)
+  }
+
+  /// A layer's row of the new token joins the cache, and queries read what the cache holds.
+  ///
+  /// An error here is a policy's own bad plan, or a system without memory: the sequence keeps it and takes
+  /// no further part in the step.
+  @unsafe func stepThrough(layer: Int, _ row: TokenRow) {
+    guard sequence.failure == nil else { return }
+    if wants[layer].rule == .original { unsafe rotate(row, position: sequence.length.tokens) }
+    do throws(StoreError) {
+      try unsafe sequence.append(layer: layer, tokens: 1, keys: row.keys, values: row.values)
+      try unsafe attend(layer: layer, row)
+    } catch {
+      assert(sequence.failure == error, "the sequence keeps what ended it")
+    }
+  }
+
+  /// What comes after the last layer.
+  func endStep() {
+    guard sequence.failure == nil else { return }
+    // Likewise: the sequence keeps the error.
+    try? finish(moment: step)
+  }
+
+  private var step: Moment { .step(index: sequence.steps + 1) }
+
+  /// Attention of the new token over what a layer still holds, and the policy's say about it.
+  @unsafe private func attend(layer: Int, _ row: TokenRow) throws(StoreError) {
+    let wants = wants[layer]
+    let stride = ProductTile.wholeColumns(longestLane(layer))
+    let floats = model.configuration.queryHeads * stride
+    let keepsLogits = wants.stepLogits || wants.phase == .beforeOutput
+    let raw = unsafe row.scratch.stepLogits.room(keepsLogits ? floats : 0)
+    let weights = unsafe row.scratch.weights.room(floats)
+    if wants.rule != .original { unsafe placeQueries(row.queries, layer: layer) }
+    let attention = unsafe StepAttention(
+      self, layer: layer, row, stride: stride, weights: weights, logits: keepsLogits ? raw : nil)
+    if wants.phase == .beforeOutput {
+      unsafe computeLogits(attention)
+      if wants.stepProbabilities {
+        unsafe mixValues(attention)
+        unsafe normalise(attention)
+      }
+      let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
+      let plan = try consult(layer: layer, signals: signals)
+      if wants.stepProbabilities { unsafe weights.update(from: raw, count: floats) }
+      unsafe mask(plan, weights, computed: raw, stride: stride)
+      unsafe mixValues(attention)
+      apply(plan, layer: layer)
+      sequence.book(layer: layer, moment: step)
+    } else {
+      unsafe attend(attention)
+      if wants.stepProbabilities { unsafe normalise(attention) }
+      sequence.book(layer: layer, moment: step)
+      let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
+      apply(try consult(layer: layer, signals: signals), layer: layer)
+    }
+  }
+
+  /// Shows the step to the layer's policy, then asks it for a plan.
+  private func consult(
+    layer: Int, signals: SignalBuffers
+  ) throws(StoreError) -> CachePlan {
+    var watch = Stopwatch()
+    sequence.observe(layer: layer, moment: step, signals: signals)
+    policyTime.step += watch.lap()
+    let plan = try sequence.decide(layer: layer, moment: step, signals: signals)
+    policyTime.evict += watch.lap()
+    return plan
+  }
+
+  private func apply(_ plan: CachePlan, layer: Int) {
+    var watch = Stopwatch()
+    sequence.apply(plan, layer: layer)
+    policyTime.apply += watch.lap()
+  }
+
+  @unsafe private func stepSignals(
+    _ wants: LayerWants, _ logits: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
+    stride: Int
+  ) -> SignalBuffers {
+    var signals = SignalBuffers()
+    signals.stride = stride
+    if wants.stepLogits {
+      unsafe signals.logits = logits
+      signalCounts.stepLogits += 1
+    }
+    if wants.stepProbabilities {
+      unsafe signals.probabilities = weights
+      signalCounts.stepProbabilities += 1
+    }
+    return signals
+  }
+
+  /// Takes what a plan forgets, or keeps a query head from reading, out of the logits. Rows are numbered
+  /// as before the plan, which is carried out afterwards.
+  @unsafe private func mask(
+    _ plan: CachePlan, _ logits: UnsafeMutablePointer<Float>, computed: UnsafePointer<Float>,
+    stride: Int
+  ) {
+    let group = sequence.store.shape.group
+    for edit in plan.edits {
+      let first = edit.lane.head * group
+      switch edit {
+      case .dropOne(_, let row):
+        for head in first..<first + group { unsafe logits[head * stride + Int(row)] = -.infinity }
+      case .drop(_, let rows):
+        for head in first..<first + group {
+          for row in rows { unsafe logits[head * stride + Int(row)] = -.infinity }
+        }
+      case .keep(_, let rows):
+        for head in first..<first + group {
+          unsafe keepOnly(rows, queryHead: head, logits, computed: computed, stride: stride)
+        }
+      case .attend, .place: break
+      }
+    }
+    // What a query head may read is said of the rows before the drop, so it overrides the drop.
+    for case .attend(let lane, let head, let rows) in plan.edits {
+      unsafe keepOnly(
+        rows, queryHead: lane.head * group + head, logits, computed: computed, stride: stride)
+    }
+  }
+
+  /// The logits of `rows` are what was computed, all others −∞.
+  @unsafe private func keepOnly(
+    _ rows: [Int32], queryHead: Int, _ logits: UnsafeMutablePointer<Float>,
+    computed: UnsafePointer<Float>, stride: Int
+  ) {
+    let target = unsafe logits + queryHead * stride
+    let computed = unsafe computed + queryHead * stride
+    unsafe target.update(repeating: -.infinity, count: stride)
+    for row in rows { unsafe target[Int(row)] = computed[Int(row)] }
+  }
+}

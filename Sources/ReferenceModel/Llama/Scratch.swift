@@ -1,0 +1,78 @@
+/// The buffers of one session. Shapes are in floats; those with `rows` grow with the cache.
+///
+/// Sessions that decode together use those of the first of them, one token each; what concerns the
+/// attention of a single sequence is used by one after the other.
+final class Scratch {
+  let stream: FloatBuffer  // tokens × hidden
+  let normed: FloatBuffer  // tokens × hidden
+  let queries: FloatBuffer  // tokens × queryHeads × headDimension
+  let keys: FloatBuffer  // tokens × keyHeads × headDimension
+  let values: FloatBuffer  // tokens × keyHeads × headDimension
+  let mixed: FloatBuffer  // tokens × queryHeads × headDimension
+  let projected: FloatBuffer  // tokens × hidden
+  let gate: FloatBuffer  // tokens × intermediate
+  let up: FloatBuffer  // tokens × intermediate
+  let logits: FloatBuffer  // vocabulary
+  let allLogits = FloatBuffer()  // sessions × vocabulary, where several decode together
+  let stepLogits = FloatBuffer()  // queryHeads × rows
+  let weights = FloatBuffer()  // queryHeads × rows
+  let partial = FloatBuffer()  // a step's runs: see `StepAttention`; or blocks × queryHeads × rows
+  let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
+  let columnSums = FloatBuffer()  // queryHeads × rows
+  let promptRows = FloatBuffer()  // queryHeads × queries × rows
+  let blocks: [FloatBuffer]  // per thread: a run of keys, or what a `ChunkBlock` needs
+  let matrix: MatrixScratch
+
+  init(_ configuration: LlamaConfiguration, threads: Int) {
+    let width = configuration.headDimension
+    stream = FloatBuffer(configuration.hidden)
+    normed = FloatBuffer(configuration.hidden)
+    queries = FloatBuffer(configuration.queryHeads * width)
+    keys = FloatBuffer(configuration.keyHeads * width)
+    values = FloatBuffer(configuration.keyHeads * width)
+    mixed = FloatBuffer(configuration.queryHeads * width)
+    projected = FloatBuffer(configuration.hidden)
+    gate = FloatBuffer(configuration.intermediate)
+    up = FloatBuffer(configuration.intermediate)
+    logits = FloatBuffer(configuration.vocabulary)
+    // A run of keys at least: a thread that first takes part in a later step then asks for no memory.
+    blocks = (0..<threads).map { _ in FloatBuffer(ChunkShape.run * width) }
+    matrix = MatrixScratch(threads: threads)
+  }
+
+  /// Makes room for `tokens` tokens; what was in the buffers may be lost.
+  @unsafe func makeRoom(tokens count: Int, _ configuration: LlamaConfiguration) {
+    let queryWidth = configuration.queryHeads * configuration.headDimension
+    let keyWidth = configuration.keyHeads * configuration.headDimension
+    _ = unsafe stream.room(count * configuration.hidden)
+    _ = unsafe normed.room(count * configuration.hidden)
+    _ = unsafe projected.room(count * configuration.hidden)
+    _ = unsafe queries.room(count * queryWidth)
+    _ = unsafe mixed.room(count * queryWidth)
+    _ = unsafe keys.room(count * keyWidth)
+    _ = unsafe values.room(count * keyWidth)
+    _ = unsafe gate.room(count * configuration.intermediate)
+    _ = unsafe up.room(count * configuration.intermediate)
+  }
+}
+
+/// What attention reads and writes of one token: of a prompt's, or of those of sessions that decode together.
+@unsafe struct TokenRow {
+  /// The scratch it is in, whose attention buffers are this token's for now.
+  let scratch: Scratch
+  let queries: UnsafeMutablePointer<Float>  // queryHeads × headDimension
+  let keys: UnsafeMutablePointer<Float>  // keyHeads × headDimension
+  let values: UnsafeMutablePointer<Float>  // keyHeads × headDimension
+  let mixed: UnsafeMutablePointer<Float>  // queryHeads × headDimension
+
+  /// Token `number`, for which there is room.
+  init(_ scratch: Scratch, _ number: Int, _ configuration: LlamaConfiguration) {
+    let queryWidth = configuration.queryHeads * configuration.headDimension
+    let keyWidth = configuration.keyHeads * configuration.headDimension
+    unsafe self.scratch = scratch
+    unsafe queries = scratch.queries.base + number * queryWidth
+    unsafe keys = scratch.keys.base + number * keyWidth
+    unsafe values = scratch.values.base + number * keyWidth
+    unsafe mixed = scratch.mixed.base + number * queryWidth
+  }
+}
