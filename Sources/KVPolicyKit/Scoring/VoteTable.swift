@@ -137,10 +137,11 @@ extension VoteTable {
   }
 
   private func row(at position: Int32) -> Int? {
+    var places = SIMD8<Int32>(repeating: -1)
     for tile in 0..<tileCount {
-      let isFound = positions(tile) .== position
-      if any(isFound) { for lane in 0..<8 where isFound[lane] { return tile * 8 + lane } }
+      places.replace(with: Int32(truncatingIfNeeded: tile), where: positions(tile) .== position)
     }
+    for lane in 0..<8 where places[lane] >= 0 { return Int(places[lane]) * 8 + lane }
     return nil
   }
 
@@ -160,11 +161,12 @@ extension VoteTable {
           Softmax.load(z, tile * 8, count), reference: reference)
         unsafe mutableTiles[tile * width + entry] = vote
         let positions = positions(tile)
-        let isVotedOn = positions .< horizon
-        let now = vote.replacing(with: 0, where: .!isVotedOn)
+        let now = vote.replacing(with: 0, where: positions .>= horizon)
         low += VoteTable.double(now.lowHalf)
         high += VoteTable.double(now.highHalf)
-        crossing += vote.replacing(with: 0, where: isVotedOn .| (positions .>= cutoff))
+        // One mask after the other: what joins masks does not stay in vectors.
+        crossing += vote.replacing(with: 0, where: positions .< horizon)
+          .replacing(with: 0, where: positions .>= cutoff)
       }
       let sum = (low + high).sum()
       unsafe sums[entry] = sum
@@ -179,7 +181,8 @@ extension VoteTable {
     for tile in 0..<tileCount {
       let x = unsafe Softmax.load(z, tile * 8, count)
       all.replace(with: x, where: x .> all)
-      before.replace(with: x, where: (x .> before) .& (positions(tile) .< horizon))
+      let y = x.replacing(with: -.infinity, where: positions(tile) .>= horizon)
+      before.replace(with: y, where: y .> before)
     }
     return before.max() > -.infinity ? before.max() : all.max()
   }
@@ -286,20 +289,13 @@ extension VoteTable {
   private func findScales(newest: Int, horizon: Int32, steps: Int) {
     // First the sums' growth, kept where the scales go.
     for entry in 0..<entries { unsafe scales[entry] = 0 }
-    for tile in 0..<tileCount {
-      let positions = positions(tile)
-      let isCrossing =
-        (positions .>= horizon) .& (positions .< horizon &+ Int32(min(steps - 1, ring - 1)))
-      guard any(isCrossing) else { continue }
-      for lane in 0..<8 where isCrossing[lane] {
-        // A voter of age a votes ring − 1 − a times more after this step.
-        let oldest = ring - 2 - Int(positions[lane] - horizon)
-        for age in 0...max(0, oldest) where oldest >= 0 {
-          let first = (newest - age + ring) % ring * heads
-          for entry in first..<first + heads {
-            unsafe scales[entry] += tiles[tile * width + entry][lane]
-          }
-        }
+    let end = horizon + Int32(min(steps - 1, ring - 1))
+    for row in 0..<count where unsafe positions[row] >= horizon && positions[row] < end {
+      // A voter of age a votes ring − 1 − a times more after this step.
+      let last = unsafe ring - 1 - Int(positions[row] - horizon)
+      for age in 0..<last {
+        let first = (newest - age + ring) % ring * heads
+        for entry in first..<first + heads { unsafe scales[entry] += number(entry, row) }
       }
     }
     for entry in 0..<entries {
