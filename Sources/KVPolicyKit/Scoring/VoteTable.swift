@@ -87,16 +87,34 @@
     return total
   }
 
-  /// Positions of the rows of a tile; beyond `count` the largest there is.
+  /// All bits for the rows of a tile that are before a position, none for the others and beyond `count`.
+  ///
+  /// Comparing integers does not stay in vectors, nor does joining masks; arithmetic does.
   @inline(__always)
-  func positions(_ tile: Int) -> SIMD8<Int32> {
+  func rows(_ tile: Int, before position: Int32) -> SIMD8<Int32> {
+    (positions(tile) &- position) &>> 31
+  }
+
+  /// Positions of the rows of a tile; beyond `count` one that is after any.
+  @inline(__always)
+  private func positions(_ tile: Int) -> SIMD8<Int32> {
     let row = tile &* 8
     if row &+ 8 <= count {
       return unsafe UnsafeRawPointer(positions + row).loadUnaligned(as: SIMD8<Int32>.self)
     }
-    var result = SIMD8<Int32>(repeating: .max)
+    // Far enough for any position to be before it, and near enough for a difference not to overflow.
+    var result = SIMD8<Int32>(repeating: .max / 2)
     for index in row..<count { result[index &- row] = unsafe positions[index] }
     return result
+  }
+
+  /// `x` for some rows and `other` for the rest.
+  @inline(__always)
+  static func choose(_ x: Vector, for rows: SIMD8<Int32>, else other: Float) -> Vector {
+    // Eight 32-bit lanes all.
+    let chosen = unsafe unsafeBitCast(x, to: SIMD8<Int32>.self) & rows
+    let rest = SIMD8(repeating: Int32(bitPattern: other.bitPattern)) & ~rows
+    return unsafe unsafeBitCast(chosen | rest, to: Vector.self)
   }
 
   /// The number of an entry for one row.
@@ -139,7 +157,8 @@ extension VoteTable {
   private func row(at position: Int32) -> Int? {
     var places = SIMD8<Int32>(repeating: -1)
     for tile in 0..<tileCount {
-      places.replace(with: Int32(truncatingIfNeeded: tile), where: positions(tile) .== position)
+      let others = rows(tile, before: position) | ~rows(tile, before: position &+ 1)
+      places = (places & others) | (Int32(truncatingIfNeeded: tile) & ~others)
     }
     for lane in 0..<8 where places[lane] >= 0 { return Int(places[lane]) * 8 + lane }
     return nil
@@ -160,13 +179,12 @@ extension VoteTable {
         let vote = unsafe Softmax.remembered(
           Softmax.load(z, tile * 8, count), reference: reference)
         unsafe mutableTiles[tile * width + entry] = vote
-        let positions = positions(tile)
-        let now = vote.replacing(with: 0, where: positions .>= horizon)
+        let isVotedOn = rows(tile, before: horizon)
+        let now = VoteTable.choose(vote, for: isVotedOn, else: 0)
         low += VoteTable.double(now.lowHalf)
         high += VoteTable.double(now.highHalf)
-        // One mask after the other: what joins masks does not stay in vectors.
-        crossing += vote.replacing(with: 0, where: positions .< horizon)
-          .replacing(with: 0, where: positions .>= cutoff)
+        crossing += VoteTable.choose(
+          vote, for: rows(tile, before: cutoff) & ~isVotedOn, else: 0)
       }
       let sum = (low + high).sum()
       unsafe sums[entry] = sum
@@ -181,7 +199,7 @@ extension VoteTable {
     for tile in 0..<tileCount {
       let x = unsafe Softmax.load(z, tile * 8, count)
       all.replace(with: x, where: x .> all)
-      let y = x.replacing(with: -.infinity, where: positions(tile) .>= horizon)
+      let y = VoteTable.choose(x, for: rows(tile, before: horizon), else: -.infinity)
       before.replace(with: y, where: y .> before)
     }
     return before.max() > -.infinity ? before.max() : all.max()
@@ -240,8 +258,8 @@ extension VoteTable {
     for entry in 0..<entries {
       var (low, high) = (SIMD4<Double>.zero, SIMD4<Double>.zero)
       for tile in 0..<tileCount {
-        let votes = unsafe tiles[tile * width + entry].replacing(
-          with: 0, where: positions(tile) .>= horizon)
+        let votes = unsafe VoteTable.choose(
+          tiles[tile * width + entry], for: rows(tile, before: horizon), else: 0)
         low += VoteTable.double(votes.lowHalf)
         high += VoteTable.double(votes.highHalf)
       }
@@ -265,22 +283,22 @@ extension VoteTable {
   func makeBounds(newest: Int, horizon: Int32, steps: Int) {
     findScales(newest: newest, horizon: horizon, steps: steps)
     for tile in 0..<tileCount {
-      let isNear = positions(tile) .>= horizon
+      let isDistant = rows(tile, before: horizon)
       let bound = unsafe score(tile, scales) * (1 - slack)
       unsafe Softmax.store(
-        bound.replacing(with: .infinity, where: isNear), bounds, tile * 8, count)
+        VoteTable.choose(bound, for: isDistant, else: .infinity), bounds, tile * 8, count)
     }
     guard !isSum else { return }
     // Those too old to vote to the end are left out; `exact` is wanted as it is.
     for tile in 0..<tileCount {
-      let isNear = positions(tile) .>= horizon
+      let isDistant = rows(tile, before: horizon)
       var total = Vector.zero
       for slot in 0..<ring where (newest - slot + ring) % ring <= ring - steps {
         let vote = unsafe vote(tiles + tile * width + slot * heads, scales + slot * heads)
         total.replace(with: vote, where: vote .> total)
       }
       unsafe Softmax.store(
-        total.replacing(with: .infinity, where: isNear), later, tile * 8, count)
+        VoteTable.choose(total, for: isDistant, else: .infinity), later, tile * 8, count)
     }
   }
 
