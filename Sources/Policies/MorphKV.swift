@@ -26,8 +26,9 @@ public struct MorphKV: KVCachePolicy {
   /// Voters that the ring goes round: no more than will ever vote, and the current one.
   private var ringLength = 0
   /// Counts that make the usual step cheap; none where the settings do not allow them.
-  private var running: RunningVotes?
-  /// Whether every decision is made by counting all votes. It changes none.
+  package private(set) var running: RunningVotes?
+  /// Whether every decision is made by counting all votes, as where running counts are not allowed: the
+  /// oracle of those, which decide the same.
   package var countsPlainly = false
   /// Logits summed over a group, where the setting `gqa` asks for them; kept for its memory.
   private var sums: [Float] = []
@@ -55,7 +56,7 @@ public struct MorphKV: KVCachePolicy {
   /// A ring of votes: for each remembered query, one entry per query head of the group. Where running
   /// counts are kept, their bounds too.
   public func columns(for shape: CacheShape) -> [Column] {
-    guard options.allowsRunningVotes(group: shape.group) else {
+    guard options.allowsRunningVotes(group: shape.group), !countsPlainly else {
       return [
         .ring("votes", width: options.ringLength * options.entriesPerVoter(group: shape.group))
       ]

@@ -41,6 +41,8 @@ public struct RunningVotes: Sendable {
   var states: [State]
   /// Of one lane, while it is counted: the scales that are exact now.
   var exact: [Float]
+  /// How often a row was asked for, and how often none could be told.
+  package private(set) var (asked, untold) = (0, 0)
 
   /// Counts nothing yet.
   ///
@@ -150,6 +152,8 @@ public struct RunningVotes: Sendable {
       return answer.row
     }
     states[index] = state
+    asked += 1
+    if found == nil { untold += 1 }
     return found
   }
 
