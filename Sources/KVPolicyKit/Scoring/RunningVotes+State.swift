@@ -35,7 +35,7 @@ extension RunningVotes {
 
     /// Bounds are made anew, because too many rows cannot be told apart.
     mutating func shortenPeriod(at tokens: Int) {
-      period = max(1, period / 4)
+      period = max(1, start == tokens ? period / 2 : (tokens - start) * 3 / 4)
       hold(from: tokens)
     }
 

@@ -143,7 +143,7 @@ public struct RunningVotes: Sendable {
         table.makeBounds(newest: slot, horizon: horizon, steps: state.period)
       }
       var answer = table.least()
-      if answer.isCrowded, state.start != tokens || state.period > 1 {
+      while answer.isCrowded, state.start != tokens || state.period > 1 {
         state.shortenPeriod(at: tokens)
         table.makeBounds(newest: slot, horizon: horizon, steps: state.period)
         answer = table.least()

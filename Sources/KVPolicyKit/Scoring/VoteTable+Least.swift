@@ -52,13 +52,17 @@ extension VoteTable {
     max(1e-20, score * (1 + Float(count / 16 + 2 * ring + 64) * 0x1p-22))
   }
 
-  /// The exact scores of a tile's rows. Its bounds are made anew: some may have lost precision.
+  /// The exact scores of a tile's rows. Where a bound has lost its precision, the tile's are made anew.
   private func scoreExactly(_ tile: Int) -> Vector {
-    let bound = unsafe Softmax.load(bounds, tile * 8, count)
+    let scores = unsafe score(tile, exact)
+    let bound = bounds(tile)
+    var excess = scores * 0.125 - bound
+    excess.replace(with: 0, where: bound .== .infinity)
+    guard excess.max() > 0 else { return scores }
     let fresh = unsafe score(tile, scales) * (1 - slack)
     unsafe Softmax.store(
       bound.replacing(with: fresh, where: bound .< .infinity), bounds, tile * 8, count)
-    return unsafe score(tile, exact)
+    return scores
   }
 
   private func rowOfLeastBound() -> Int {

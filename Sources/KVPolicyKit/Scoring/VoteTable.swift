@@ -117,10 +117,11 @@
     return unsafe unsafeBitCast(chosen | rest, to: Vector.self)
   }
 
-  /// The number of an entry for one row.
+  /// The numbers of one row, an entry's eight floats after the one's before.
   @inline(__always)
-  func number(_ entry: Int, _ row: Int) -> Float {
-    unsafe tiles[row / 8 * width + entry][row % 8]
+  func numbers(of row: Int) -> UnsafePointer<Float> {
+    // A vector is eight floats.
+    unsafe UnsafeRawPointer(tiles + row / 8 * width).assumingMemoryBound(to: Float.self) + row % 8
   }
 }
 
@@ -146,10 +147,9 @@ extension VoteTable {
   func cross(_ position: Int32, newest: Int) {
     guard let row = row(at: position) else { return }
     for head in 0..<heads { unsafe scales[newest * heads + head] = 0 }
-    let own = newest * heads..<(newest + 1) * heads
-    for entry in 0..<entries where !own.contains(entry) {
-      unsafe sums[entry] += Double(number(entry, row))
-    }
+    let numbers = unsafe numbers(of: row)
+    // The newest voter's sums are about to be made.
+    for entry in 0..<entries { unsafe sums[entry] += Double(numbers[entry * 8]) }
     unsafe bounds[row] = unsafe score(row / 8, scales)[row % 8] * (1 - slack)
     if !isSum { unsafe later[row] = 0 }
   }
@@ -173,19 +173,24 @@ extension VoteTable {
       guard let z = logits.baseAddress else { return }
       let reference = unsafe reference(z, horizon: horizon)
       let entry = slot * heads + head
+      var (now, crossing) = (Vector.zero, Vector.zero)
       var (low, high) = (SIMD4<Double>.zero, SIMD4<Double>.zero)
-      var crossing = Vector.zero
       for tile in 0..<tileCount {
         let vote = unsafe Softmax.remembered(
           Softmax.load(z, tile * 8, count), reference: reference)
         unsafe mutableTiles[tile * width + entry] = vote
         let isVotedOn = rows(tile, before: horizon)
-        let now = VoteTable.choose(vote, for: isVotedOn, else: 0)
-        low += VoteTable.double(now.lowHalf)
-        high += VoteTable.double(now.highHalf)
+        now += VoteTable.choose(vote, for: isVotedOn, else: 0)
         crossing += VoteTable.choose(
           vote, for: rows(tile, before: cutoff) & ~isVotedOn, else: 0)
+        guard tile & 3 == 3 else { continue }
+        // Four numbers make a float, which errs little; all make a double.
+        low += VoteTable.double(now.lowHalf)
+        high += VoteTable.double(now.highHalf)
+        now = .zero
       }
+      low += VoteTable.double(now.lowHalf)
+      high += VoteTable.double(now.highHalf)
       let sum = (low + high).sum()
       unsafe sums[entry] = sum
       unsafe scales[entry] = 0
@@ -242,8 +247,9 @@ extension VoteTable {
   /// Takes a row out of the sums. False if it was so much of one that what is left is not exact.
   func remove(_ row: Int) -> Bool {
     var isSound = true
+    let numbers = unsafe numbers(of: row)
     for entry in 0..<entries {
-      let part = Double(number(entry, row))
+      let part = unsafe Double(numbers[entry * 8])
       unsafe sums[entry] -= part
       if unsafe part > sums[entry] { isSound = false }
     }
@@ -284,22 +290,34 @@ extension VoteTable {
     findScales(newest: newest, horizon: horizon, steps: steps)
     for tile in 0..<tileCount {
       let isDistant = rows(tile, before: horizon)
-      let bound = unsafe score(tile, scales) * (1 - slack)
+      var bound = Vector.zero
+      if isSum {
+        bound = unsafe score(tile, scales) * (1 - slack)
+      } else {
+        // The voters that vote to the end first: `later` is about them.
+        let end = ring - steps
+        bound = largest(tile, ages: 0...end, newest: newest)
+        unsafe Softmax.store(
+          VoteTable.choose(bound, for: isDistant, else: .infinity), later, tile * 8, count)
+        let other = largest(tile, ages: end + 1...ring, newest: newest)
+        bound.replace(with: other, where: other .> bound)
+      }
       unsafe Softmax.store(
         VoteTable.choose(bound, for: isDistant, else: .infinity), bounds, tile * 8, count)
     }
-    guard !isSum else { return }
-    // Those too old to vote to the end are left out; `exact` is wanted as it is.
-    for tile in 0..<tileCount {
-      let isDistant = rows(tile, before: horizon)
-      var total = Vector.zero
-      for slot in 0..<ring where (newest - slot + ring) % ring <= ring - steps {
-        let vote = unsafe vote(tiles + tile * width + slot * heads, scales + slot * heads)
-        total.replace(with: vote, where: vote .> total)
-      }
-      unsafe Softmax.store(
-        VoteTable.choose(total, for: isDistant, else: .infinity), later, tile * 8, count)
+  }
+
+  /// The largest vote of the voters of some ages; the newest has age 0.
+  @inline(__always)
+  private func largest(_ tile: Int, ages: ClosedRange<Int>, newest: Int) -> Vector {
+    var total = Vector.zero
+    for slot in 0..<ring {
+      let age = newest >= slot ? newest &- slot : newest &- slot &+ ring
+      guard ages.contains(age) else { continue }
+      let vote = unsafe vote(tiles + (tile &* width &+ slot &* heads), scales + slot &* heads)
+      total.replace(with: vote, where: vote .> total)
     }
+    return total
   }
 
   /// Scales for so many steps: the rows that will have crossed the horizon when a voter votes last, or at
@@ -310,10 +328,14 @@ extension VoteTable {
     let end = horizon + Int32(min(steps - 1, ring - 1))
     for row in 0..<count where unsafe positions[row] >= horizon && positions[row] < end {
       // A voter of age a votes ring − 1 − a times more after this step.
-      let last = unsafe ring - 1 - Int(positions[row] - horizon)
-      for age in 0..<last {
-        let first = (newest - age + ring) % ring * heads
-        for entry in first..<first + heads { unsafe scales[entry] += number(entry, row) }
+      let oldest = unsafe ring - 2 - Int(positions[row] - horizon)
+      let numbers = unsafe numbers(of: row)
+      for slot in 0..<ring {
+        let age = newest >= slot ? newest &- slot : newest &- slot &+ ring
+        guard age <= oldest else { continue }
+        for entry in slot &* heads..<(slot &+ 1) &* heads {
+          unsafe scales[entry] += numbers[entry &* 8]
+        }
       }
     }
     for entry in 0..<entries {
