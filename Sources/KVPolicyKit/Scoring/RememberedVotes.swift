@@ -68,7 +68,8 @@ extension LaneView {
     guard !entries.isEmpty else { return }
     guard storage.isTiled else {
       return unsafe join(
-        storage.entry(entries.lowerBound), stride: storage.stride, entries.count, mask, heads, share,
+        storage.entry(entries.lowerBound), stride: storage.stride, entries.count, mask, heads,
+        share,
         into: &total, fold, &memory.scales)
     }
     // Brought into the order that the arithmetic below runs in, which then is the same for any column.

@@ -41,6 +41,8 @@ public struct RunningVotes: Sendable {
   var states: [State]
   /// Of one lane, while it is counted: the scales that are exact now.
   var exact: [Float]
+  /// Of one lane, while its least row is looked for.
+  var triedRows = [(row: Int, bound: Float)](repeating: (0, 0), count: VoteTable.crowd)
   /// How often a row was asked for, and how often none could be told.
   package private(set) var (asked, untold) = (0, 0)
 
@@ -65,7 +67,7 @@ public struct RunningVotes: Sendable {
     pending = Array(repeating: 0, count: shape.lanes * heads)
     exact = Array(repeating: 0, count: entries)
     // The first periods differ in length, so that the lanes make their bounds at different steps.
-    states = (0..<shape.lanes).map { State(period: 1 + $0 % min(16, voters)) }
+    states = (0..<shape.lanes).map { State(period: min(voters, 8 + $0 * 5 % 16)) }
   }
 
   /// The column that the bounds are in. Rows at or after the horizon have +∞.
@@ -80,6 +82,7 @@ public struct RunningVotes: Sendable {
   public var bytes: Int {
     sums.count * 8 + (scales.count + pending.count + exact.count) * 4
       + states.count * MemoryLayout<State>.stride
+      + triedRows.count * MemoryLayout<(Int, Float)>.stride
   }
 
   /// Remembers the new token's votes in the ring's `slot`, over the oldest ones there.
@@ -188,18 +191,21 @@ public struct RunningVotes: Sendable {
       unsafe scales.withUnsafeMutableBufferPointer { scales in
         unsafe pending.withUnsafeMutableBufferPointer { pending in
           unsafe exact.withUnsafeMutableBufferPointer { exact in
-            unsafe lane.lane.positions.withUnsafeBufferPointer { positions in
-              // None is empty: there are lanes, voters, heads, and a row at least when a lane is counted.
-              let later = unsafe bounds.entry(bounds.column.width - 1)
-              return unsafe body(
-                VoteTable(
-                  tiles: votes.tiles(), width: votes.column.width, bounds: bounds.entry(0),
-                  later: later, positions: positions.baseAddress.unsafelyUnwrapped,
-                  count: lane.count, heads: heads, ring: ring, isSum: isSum,
-                  sums: sums.baseAddress.unsafelyUnwrapped + first,
-                  scales: scales.baseAddress.unsafelyUnwrapped + first,
-                  pending: pending.baseAddress.unsafelyUnwrapped + index * heads,
-                  exact: exact.baseAddress.unsafelyUnwrapped))
+            unsafe triedRows.withUnsafeMutableBufferPointer { tried in
+              unsafe lane.lane.positions.withUnsafeBufferPointer { positions in
+                // None is empty: there are lanes, voters, heads, and a row at least when a lane is counted.
+                let later = unsafe bounds.entry(bounds.column.width - 1)
+                return unsafe body(
+                  VoteTable(
+                    tiles: votes.tiles(), width: votes.column.width, bounds: bounds.entry(0),
+                    later: later, positions: positions.baseAddress.unsafelyUnwrapped,
+                    count: lane.count, heads: heads, ring: ring, isSum: isSum,
+                    sums: sums.baseAddress.unsafelyUnwrapped + first,
+                    scales: scales.baseAddress.unsafelyUnwrapped + first,
+                    pending: pending.baseAddress.unsafelyUnwrapped + index * heads,
+                    exact: exact.baseAddress.unsafelyUnwrapped,
+                    triedRows: tried.baseAddress.unsafelyUnwrapped))
+              }
             }
           }
         }

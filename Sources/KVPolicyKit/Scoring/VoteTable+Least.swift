@@ -4,44 +4,48 @@ extension VoteTable {
   struct Answer {
     /// The row with the least score; nil if that is not certain.
     var row: Int?
-    /// Tiles that were scored.
-    var scored = 1
+    /// Rows that were scored.
+    var scored = 0
     /// Whether the bounds leave too many rows.
     var isCrowded = false
   }
 
-  /// Scores the row with the least bound, then all whose bounds are not above.
+  /// Scores the row with the least bound, and again the row with the least of the other bounds, until
+  /// that is above the least score.
   func least() -> Answer {
     var answer = Answer()
-    let first = rowOfLeastBound()
-    let known = scoreExactly(first / 8)
-    var (best, row) = (known[first % 8], first)
-    var second = Float.infinity
-    var limit = limit(best)
-    guard rows(below: limit) <= VoteTable.crowd else {
-      return Answer(row: nil, scored: 1, isCrowded: true)
-    }
-    for tile in 0..<tileCount {
-      let isNear = bounds(tile) .< limit
-      guard any(isNear) else { continue }
-      let scores = tile == first / 8 ? known : scoreExactly(tile)
-      if tile != first / 8 { answer.scored += 1 }
-      for lane in 0..<8 where isNear[lane] && tile * 8 + lane != first {
-        if scores[lane] < best {
-          (second, best, row) = (best, scores[lane], tile * 8 + lane)
-          limit = self.limit(best)
-        } else if scores[lane] < second {
-          second = scores[lane]
-        }
+    var (best, second) = (Float.infinity, Float.infinity)
+    var limit = Float.infinity
+    var tried = 0
+    while true {
+      let row = rowOfLeastBound()
+      // With +∞ there is no row left.
+      guard unsafe row < count && bounds[row] < limit else { break }
+      guard tried < VoteTable.crowd else {
+        answer.isCrowded = true
+        break
+      }
+      let score = scoreExactly(row)
+      // Out of the way until the rest is seen.
+      unsafe triedRows[tried] = (row, bounds[row])
+      unsafe bounds[row] = .infinity
+      tried += 1
+      if score < best {
+        (second, best, answer.row) = (best, score, row)
+        limit = self.limit(best)
+      } else if !(score >= second) {
+        second = score
       }
     }
+    for index in 0..<tried { unsafe bounds[triedRows[index].row] = triedRows[index].bound }
+    answer.scored = tried
     // All other rows have bounds, so scores, of at least the limit.
-    answer.row = second >= limit && row < count ? row : nil
+    if answer.isCrowded || !(second >= limit) { answer.row = nil }
     return answer
   }
 
   /// Rows that are scored one by one at most.
-  static let crowd = 48
+  static let crowd = 32
 
   /// What a score must reach to be above `score` for certain, by whatever order of operations.
   ///
@@ -52,17 +56,17 @@ extension VoteTable {
     max(1e-20, score * (1 + Float(count / 16 + 2 * ring + 64) * 0x1p-22))
   }
 
-  /// The exact scores of a tile's rows. Where a bound has lost its precision, the tile's are made anew.
-  private func scoreExactly(_ tile: Int) -> Vector {
-    let scores = unsafe score(tile, exact)
-    let bound = bounds(tile)
-    var excess = scores * 0.125 - bound
-    excess.replace(with: 0, where: bound .== .infinity)
-    guard excess.max() > 0 else { return scores }
-    let fresh = unsafe score(tile, scales) * (1 - slack)
-    unsafe Softmax.store(
-      bound.replacing(with: fresh, where: bound .< .infinity), bounds, tile * 8, count)
-    return scores
+  /// The exact score of a row. If its bound has lost its precision, its tile's are made anew.
+  private func scoreExactly(_ row: Int) -> Float {
+    let tile = row / 8
+    let score = unsafe score(tile, exact)[row % 8]
+    if unsafe bounds[row] < score * 0.125 {
+      let fresh = unsafe self.score(tile, scales) * (1 - slack)
+      let bound = bounds(tile)
+      unsafe Softmax.store(
+        bound.replacing(with: fresh, where: bound .< .infinity), bounds, tile * 8, count)
+    }
+    return score
   }
 
   private func rowOfLeastBound() -> Int {
@@ -78,15 +82,6 @@ extension VoteTable {
     let value = least.min()
     for lane in 0..<8 where least[lane] == value { return Int(places[lane]) * 8 + lane }
     return 0
-  }
-
-  private func rows(below limit: Float) -> Int {
-    var number = SIMD8<Int32>.zero
-    for tile in 0..<tileCount {
-      let bound = bounds(tile)
-      number.replace(with: number &+ 1, where: bound .< limit)
-    }
-    return Int(number.wrappedSum())
   }
 
   /// The bounds of a tile; +∞ beyond the rows.

@@ -26,6 +26,8 @@
   let exact: UnsafeMutablePointer<Float>
   /// One number per query head.
   let pending: UnsafeMutablePointer<Float>
+  /// Room for `crowd` rows whose bounds are out of the way.
+  let triedRows: UnsafeMutablePointer<(row: Int, bound: Float)>
 
   static let down: Float = 1 - 0x1p-22
   /// What makes up for the rounding of a whole score, or of a scale.
@@ -36,7 +38,7 @@
     later: UnsafeMutablePointer<Float>, positions: UnsafePointer<Int32>, count: Int, heads: Int,
     ring: Int, isSum: Bool, sums: UnsafeMutablePointer<Double>,
     scales: UnsafeMutablePointer<Float>, pending: UnsafeMutablePointer<Float>,
-    exact: UnsafeMutablePointer<Float>
+    exact: UnsafeMutablePointer<Float>, triedRows: UnsafeMutablePointer<(row: Int, bound: Float)>
   ) {
     // A vector is eight floats, and tiles begin on cache lines.
     unsafe mutableTiles = UnsafeMutableRawPointer(tiles).assumingMemoryBound(to: Vector.self)
@@ -53,6 +55,7 @@
     unsafe self.scales = unsafe scales
     unsafe self.pending = unsafe pending
     unsafe self.exact = unsafe exact
+    unsafe self.triedRows = unsafe triedRows
     slack = Float(ring + 64) * 0x1p-22
   }
 
