@@ -111,6 +111,13 @@
     return result
   }
 
+  /// `x` for some rows and 0 for the rest.
+  @inline(__always)
+  static func only(_ x: Vector, _ rows: SIMD8<Int32>) -> Vector {
+    // Eight 32-bit lanes all.
+    unsafe unsafeBitCast(unsafeBitCast(x, to: SIMD8<Int32>.self) & rows, to: Vector.self)
+  }
+
   /// `x` for some rows and `other` for the rest.
   @inline(__always)
   static func choose(_ x: Vector, for rows: SIMD8<Int32>, else other: Float) -> Vector {
@@ -176,28 +183,31 @@ extension VoteTable {
       guard let z = logits.baseAddress else { return }
       let reference = unsafe reference(z, horizon: horizon)
       let entry = slot * heads + head
-      var (now, crossing) = (Vector.zero, Vector.zero)
+      var target = unsafe mutableTiles + entry
+      var (part, later) = (Vector.zero, Vector.zero)
       var (low, high) = (SIMD4<Double>.zero, SIMD4<Double>.zero)
       for tile in 0..<tileCount {
-        let vote = unsafe Softmax.remembered(
-          Softmax.load(z, tile * 8, count), reference: reference)
-        unsafe mutableTiles[tile * width + entry] = vote
-        let isVotedOn = rows(tile, before: horizon)
-        now += VoteTable.choose(vote, for: isVotedOn, else: 0)
-        crossing += VoteTable.choose(
-          vote, for: rows(tile, before: cutoff) & ~isVotedOn, else: 0)
+        let vote = Softmax.remembered(
+          unsafe Softmax.load(z, tile &* 8, count), reference: reference)
+        unsafe target.pointee = vote
+        unsafe target += width
+        let positions = positions(tile)
+        part += VoteTable.only(vote, (positions &- horizon) &>> 31)
+        later += VoteTable.only(vote, (positions &- cutoff) &>> 31)
         guard tile & 3 == 3 else { continue }
         // Four numbers make a float, which errs little; all make a double.
-        low += VoteTable.double(now.lowHalf)
-        high += VoteTable.double(now.highHalf)
-        now = .zero
+        low += VoteTable.double(part.lowHalf)
+        high += VoteTable.double(part.highHalf)
+        part = .zero
       }
-      low += VoteTable.double(now.lowHalf)
-      high += VoteTable.double(now.highHalf)
+      low += VoteTable.double(part.lowHalf)
+      high += VoteTable.double(part.highHalf)
       let sum = (low + high).sum()
       unsafe sums[entry] = sum
       unsafe scales[entry] = 0
-      unsafe pending[head] = scale(sum + Double(crossing.sum()))
+      // `later` has as many roundings as a lane has tiles.
+      let most = Double(later.sum()) * (1 + Double(tileCount + 8) * 0x1p-23)
+      unsafe pending[head] = scale(max(sum, most))
     }
   }
 
