@@ -11,7 +11,7 @@ extension RunningVotes {
     private(set) var end = -1
     /// Steps a period has.
     private(set) var period: Int
-    /// Tiles scored since the bounds were made.
+    /// Rows scored since the bounds were made.
     var scored = 0
 
     init(period: Int) { self.period = period }
@@ -19,14 +19,14 @@ extension RunningVotes {
     /// The sums are right, the bounds are not there.
     mutating func begin(at tokens: Int) {
       recorded = tokens
-      end = -1
+      (start, end, scored) = (-1, -1, 0)
     }
 
     /// Bounds are made anew. The longer they have to hold, the more rows they cannot tell apart; what that
     /// costs decides how long.
     mutating func startPeriod(at tokens: Int, tiles: Int, longest: Int) {
       if scored > tiles {
-        period = max(1, (tokens - start) * 3 / 4)
+        period = min(longest, max(1, (tokens - start) * 3 / 4))
       } else if start >= 0, scored < tiles / 2 {
         period = min(longest, period + period / 2 + 1)
       }

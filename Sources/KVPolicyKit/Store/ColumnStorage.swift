@@ -151,7 +151,8 @@
     let count = column.width * stride
     let bytes = UnsafeMutableRawPointer.allocate(
       byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
-    let fresh = unsafe bytes.initializeMemory(as: Float.self, repeating: column.initial, count: count)
+    let fresh = unsafe bytes.initializeMemory(
+      as: Float.self, repeating: column.initial, count: count)
     unsafe base = fresh
     return unsafe fresh
   }
