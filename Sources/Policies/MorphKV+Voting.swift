@@ -7,6 +7,9 @@ struct VoterRing: Sendable {
   /// Voters that the ring goes round.
   let length: Int
 
+  /// Whether all but the newest query in the ring vote.
+  var isFull: Bool { numbers.count == length - 1 }
+
   /// Where in the ring the votes of a query are.
   func slot(of number: Int) -> Int { number % length }
 }

@@ -56,7 +56,7 @@ public struct MorphKV: KVCachePolicy {
   /// A ring of votes: for each remembered query, one entry per query head of the group. Where running
   /// counts are kept, their bounds too.
   public func columns(for shape: CacheShape) -> [Column] {
-    guard options.allowsRunningVotes(group: shape.group), !countsPlainly else {
+    guard usesRunningVotes(shape) else {
       return [
         .ring("votes", width: options.ringLength * options.entriesPerVoter(group: shape.group))
       ]
@@ -137,12 +137,12 @@ public struct MorphKV: KVCachePolicy {
     let trigger = max(options.capacity + nearest - options.window + 1, options.burstTrigger)
     for layer in cache.layers {
       let voters = self.voters(layer: layer, isStep: isStep)
-      let runs = isStep && voters.numbers.count == running?.voters
+      let runs = isStep && usesRunningVotes(cache.shape) && voters.isFull
       for head in 0..<cache.shape.keyHeads {
         let lane = cache.lane(layer: layer, head: head)
         guard lane.count >= (isStep ? trigger : options.capacity + 1) else { continue }
         if runs, lane.count == options.capacity + 2 {
-          drop(of: lane, voters: voters, plan: &plan)
+          drop(of: lane, shape: cache.shape, voters: voters, plan: &plan)
         } else {
           voting.choose(lane, options: options, nearest: nearest, voters: voters, plan: &plan)
         }
@@ -152,11 +152,11 @@ public struct MorphKV: KVCachePolicy {
 
   /// Drops the row with the fewest votes in the steady state: as one row came, one goes.
   private mutating func drop(
-    of lane: borrowing LaneView, voters: VoterRing, plan: inout CachePlan
+    of lane: borrowing LaneView, shape: CacheShape, voters: VoterRing, plan: inout CachePlan
   ) {
     let horizon = Int32(lane.length.tokens - options.window - 1)
     let newest = voters.slot(of: voters.numbers.upperBound)
-    voting.reserve(rows: lane.count, group: lane.group)
+    prepareCounts(shape, rows: lane.count)
     let row =
       running?.least(lane, slot: newest, horizon: horizon)
       ?? voting.least(of: lane, options: options, horizon: horizon, voters: voters)
@@ -169,12 +169,21 @@ public struct MorphKV: KVCachePolicy {
   private mutating func prepare(_ shape: CacheShape) {
     guard recorded.isEmpty else { return }
     recorded = Array(repeating: 0, count: shape.layers)
-    let voters = min(options.voters, voterLimit)
-    ringLength = voters + 1
-    guard options.allowsRunningVotes(group: shape.group), !countsPlainly else { return }
+    ringLength = min(options.voters, voterLimit) + 1
+  }
+
+  /// When a row is dropped in the steady state for the first time: before, nobody knows whether a lane
+  /// will ever be so long.
+  private mutating func prepareCounts(_ shape: CacheShape, rows: Int) {
+    voting.reserve(rows: rows, group: shape.group)
+    guard running == nil else { return }
     running = RunningVotes(
-      votes: 0, bounds: 1, voters: voters, fusion: options.fusion == .sum ? .add : .max,
+      votes: 0, bounds: 1, voters: ringLength - 1, fusion: options.fusion == .sum ? .add : .max,
       shape: shape)
+  }
+
+  private func usesRunningVotes(_ shape: CacheShape) -> Bool {
+    !countsPlainly && options.allowsRunningVotes(group: shape.group)
   }
 
   /// The queries that vote.

@@ -13,7 +13,7 @@
   private(set) var stride: Int
   @unsafe private var base: UnsafeMutablePointer<Float>?
   /// Per voter of a column of votes: the tokens read when it was written. It says something of the rows
-  /// of exactly those tokens.
+  /// of exactly those tokens. There when `base` is.
   private var stamps: [Int32]
 
   /// Rows of a tile: one vector.
@@ -22,7 +22,7 @@
   init(_ column: Column, stride: Int) {
     self.column = column
     self.stride = ColumnStorage.whole(stride, column)
-    stamps = Array(repeating: 0, count: column.heads > 0 ? column.width / column.heads : 0)
+    stamps = []
     unsafe base = nil
   }
 
@@ -30,10 +30,11 @@
   init(copying other: ColumnStorage, count: Int, stride: Int) {
     column = other.column
     self.stride = ColumnStorage.whole(stride, column)
-    stamps = other.stamps
+    stamps = []
     unsafe base = nil
     guard let source = unsafe other.base else { return }
     let target = unsafe memory()
+    stamps = other.stamps
     if isTiled {
       // Both have room for whole tiles, and a tile lies where it did whatever the stride.
       let floats = ColumnStorage.whole(count, column) * column.width
@@ -70,7 +71,10 @@
   }
 
   /// Notes that the voter of an entry spoke when so many tokens had been read.
-  func stamp(entry: Int, tokens: Int) { stamps[entry / column.heads] = Int32(tokens) }
+  func stamp(entry: Int, tokens: Int) {
+    _ = unsafe memory()
+    stamps[entry / column.heads] = Int32(tokens)
+  }
 
   /// One number of the row of the token at `position`; 0 where it is undefined.
   func number(_ entry: Int, row: Int, position: Int32) -> Float {
@@ -154,6 +158,7 @@
     let fresh = unsafe bytes.initializeMemory(
       as: Float.self, repeating: column.initial, count: count)
     unsafe base = fresh
+    if isTiled { stamps = Array(repeating: 0, count: column.width / column.heads) }
     return unsafe fresh
   }
 }
