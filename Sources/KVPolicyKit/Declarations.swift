@@ -44,9 +44,10 @@ public struct Column: Hashable, Sendable {
   ///
   /// What a query says of a row that came later is undefined, and nobody may depend on it: so neither a
   /// new row nor one that moves touches the votes from before its time, which are nearly all. The
-  /// numbers lie in tiles of a few rows, so that all votes about a row are close together; they are
-  /// written and read by ``LaneView/remember(_:column:entry:horizon:)``, ``LaneView/countVote(column:entries:mask:heads:share:into:by:memory:)``
-  /// and ``RunningVotes``, not as spans.
+  /// numbers lie in tiles of eight rows, so that all votes about a row are close together; they are
+  /// written and read by ``LaneView/remember(_:column:entry:horizon:)``, by
+  /// `LaneView.countVote` and by ``RunningVotes``, not as spans: asking for one is a mistake in the
+  /// policy's code and traps.
   public static func votes(_ name: String, voters: Int, heads: Int) -> Column {
     precondition(voters > 0 && heads > 0, "a column of votes needs voters and heads")
     return Column(name: name, width: voters * heads, initial: 0, heads: heads)
