@@ -25,16 +25,32 @@ public struct Column: Hashable, Sendable {
   public let width: Int
   /// What a new row's numbers are.
   public let initial: Float
+  /// Numbers that one voter has in a row, in a column of ``votes(_:voters:heads:)``; 0 in any other.
+  let heads: Int
 
   /// One number per row.
   public static func scalar(_ name: String, initial: Float = 0) -> Column {
-    Column(name: name, width: 1, initial: initial)
+    Column(name: name, width: 1, initial: initial, heads: 0)
   }
 
   /// `width` numbers per row, each entry contiguous over the rows.
   public static func ring(_ name: String, width: Int, initial: Float = 0) -> Column {
     precondition(width > 0, "a ring column needs a positive width")
-    return Column(name: name, width: width, initial: initial)
+    return Column(name: name, width: width, initial: initial, heads: 0)
+  }
+
+  /// A ring of votes: `heads` numbers of each of `voters` queries about every row that was there when
+  /// the query was.
+  ///
+  /// What a query says of a row that came later is undefined, and nobody may depend on it: so neither a
+  /// new row nor one that moves touches the votes from before its time, which are nearly all. The
+  /// numbers lie in tiles of eight rows, so that all votes about a row are close together; they are
+  /// written and read by ``LaneView/remember(_:column:entry:horizon:)``, by
+  /// `LaneView.countVote` and by ``RunningVotes``, not as spans: asking for one is a mistake in the
+  /// policy's code and traps.
+  public static func votes(_ name: String, voters: Int, heads: Int) -> Column {
+    precondition(voters > 0 && heads > 0, "a column of votes needs voters and heads")
+    return Column(name: name, width: voters * heads, initial: 0, heads: heads)
   }
 }
 

@@ -120,7 +120,7 @@ public enum Moment: Hashable, Sendable {
   /// Rows in ascending position. O(n) when they already are, else O(n log n).
   public func rowsByPosition() -> [Int] { lane.rowsByPosition() }
 
-  /// One entry of a column, over all rows. `count` values.
+  /// One entry of a column, over all rows. `count` values. Not for a column of votes.
   @_lifetime(borrow self)
   public func column(_ index: Int, entry: Int = 0) -> Span<Float> {
     let storage = lane.columns[index]
@@ -128,7 +128,7 @@ public enum Moment: Hashable, Sendable {
     return unsafe _overrideLifetime(values.span, borrowing: self)
   }
 
-  /// One entry of a column for writing. `count` values.
+  /// One entry of a column for writing. `count` values. Not for a column of votes.
   ///
   /// Do not hold two spans of the same entry at once: the writes of one are then visible in the other.
   @_lifetime(borrow self)

@@ -84,6 +84,13 @@ struct MorphKVOptions: Sendable {
     return last..<last + 1
   }
 
+  /// Whether the row to drop can be found from running counts: where votes are about distant rows alone,
+  /// each row's is the largest of the heads', and no row is protected by anything but its age.
+  func allowsRunningVotes(group: Int) -> Bool {
+    normaliser == .distantOnly && attendMask == .perKVHead && !includeCurrentQuery && sinks == 0
+      && (reduction == .maxOfProbabilities || group == 1)
+  }
+
   /// Whether summed logits differ from those of the heads.
   func sumsLogits(group: Int) -> Bool { reduction == .sumOfLogits && group > 1 }
 

@@ -23,6 +23,13 @@ public struct MorphKV: KVCachePolicy {
   /// Queries that vote, once a prompt shorter than the window has fixed it.
   private var voterLimit = Int.max
   private var voting = MorphKVVoting()
+  /// Voters that the ring goes round: no more than will ever vote, and the current one.
+  private var ringLength = 0
+  /// Counts that make the usual step cheap; none where the settings do not allow them.
+  package private(set) var running: RunningVotes?
+  /// Whether every decision is made by counting all votes, as where running counts are not allowed: the
+  /// oracle of those, which decide the same.
+  package var countsPlainly = false
   /// Logits summed over a group, where the setting `gqa` asks for them; kept for its memory.
   private var sums: [Float] = []
 
@@ -46,9 +53,18 @@ public struct MorphKV: KVCachePolicy {
   /// The votes of the prompt's last queries, and of every new one.
   public var signals: Set<Signal> { [.promptRows(options.voters), .stepLogits] }
 
-  /// A ring of votes: for each remembered query, one entry per query head of the group.
+  /// A ring of votes: for each remembered query, one entry per query head of the group. Where running
+  /// counts are kept, their bounds too.
   public func columns(for shape: CacheShape) -> [Column] {
-    [.ring("votes", width: options.ringLength * options.entriesPerVoter(group: shape.group))]
+    guard usesRunningVotes(shape) else {
+      return [
+        .ring("votes", width: options.ringLength * options.entriesPerVoter(group: shape.group))
+      ]
+    }
+    return [
+      .votes("votes", voters: options.ringLength, heads: shape.group),
+      RunningVotes.bounds(options.fusion == .sum ? .add : .max),
+    ]
   }
 
   /// Every step; at the prompt's end if the prompt is pruned.
@@ -58,16 +74,18 @@ public struct MorphKV: KVCachePolicy {
   /// The output is computed from the survivors.
   public var phase: Phase { .beforeOutput }
   /// Scratch and counters.
-  public var stateBytes: Int { recorded.count * 8 + sums.count * 4 + voting.bytes }
+  public var stateBytes: Int {
+    recorded.count * 8 + sums.count * 4 + voting.bytes + (running?.bytes ?? 0)
+  }
 
   /// Records the votes of the prompt's last queries.
   public mutating func prefill(_ layer: borrowing LayerView) {
     guard case .chunk(_, isLast: true) = layer.moment else { return }
-    prepare(layer.shape)
     let queries = layer.lane(0).promptRowCount
     if options.rows == .windowMinusOne, options.shortPrompt == .official, layer.length.tokens > 1 {
       voterLimit = min(voterLimit, min(options.window, layer.length.tokens) - 1)
     }
+    prepare(layer.shape)
     for index in 0..<queries {
       record(layer, horizon: layer.length.tokens - options.window, promptRow: index)
     }
@@ -76,14 +94,20 @@ public struct MorphKV: KVCachePolicy {
   /// Records the vote of the new token. It counts from the next step on.
   public mutating func step(_ layer: borrowing LayerView) {
     prepare(layer.shape)
-    record(layer, horizon: layer.length.tokens - options.window - 1, promptRow: nil)
+    let horizon = layer.length.tokens - options.window - 1
+    guard running != nil else { return record(layer, horizon: horizon, promptRow: nil) }
+    let slot = recorded[layer.layer] % ringLength
+    for head in 0..<layer.shape.keyHeads {
+      running?.record(layer.lane(head), slot: slot, horizon: Int32(horizon))
+    }
+    recorded[layer.layer] += 1
   }
 
   /// Records one query's vote in every lane of a layer: its heads' own, their sum, or both.
   private mutating func record(_ layer: borrowing LayerView, horizon: Int, promptRow: Int?) {
     let group = layer.shape.group
     let entries = options.entriesPerVoter(group: group)
-    let first = recorded[layer.layer] % options.ringLength * entries
+    let first = recorded[layer.layer] % ringLength * entries
     for head in 0..<layer.shape.keyHeads {
       let lane = layer.lane(head)
       for query in 0..<group where entries >= group {
@@ -113,23 +137,60 @@ public struct MorphKV: KVCachePolicy {
     let trigger = max(options.capacity + nearest - options.window + 1, options.burstTrigger)
     for layer in cache.layers {
       let voters = self.voters(layer: layer, isStep: isStep)
+      let runs = isStep && usesRunningVotes(cache.shape) && voters.isFull
       for head in 0..<cache.shape.keyHeads {
         let lane = cache.lane(layer: layer, head: head)
         guard lane.count >= (isStep ? trigger : options.capacity + 1) else { continue }
-        voting.choose(lane, options: options, nearest: nearest, voters: voters, plan: &plan)
+        if runs, lane.count == options.capacity + 2 {
+          drop(of: lane, shape: cache.shape, voters: voters, plan: &plan)
+        } else {
+          voting.choose(lane, options: options, nearest: nearest, voters: voters, plan: &plan)
+        }
       }
     }
   }
 
-  private mutating func prepare(_ shape: CacheShape) {
-    if recorded.isEmpty { recorded = Array(repeating: 0, count: shape.layers) }
+  /// Drops the row with the fewest votes in the steady state: as one row came, one goes.
+  private mutating func drop(
+    of lane: borrowing LaneView, shape: CacheShape, voters: VoterRing, plan: inout CachePlan
+  ) {
+    let horizon = Int32(lane.length.tokens - options.window - 1)
+    let newest = voters.slot(of: voters.numbers.upperBound)
+    prepareCounts(shape, rows: lane.count)
+    let row =
+      running?.least(lane, slot: newest, horizon: horizon)
+      ?? voting.least(of: lane, options: options, horizon: horizon, voters: voters)
+    guard let row else { return }
+    plan.drop(row, of: lane.id)
+    running?.drop(row, of: lane, slot: newest)
   }
 
-  /// The numbers of the queries that vote, oldest first; modulo the ring's length their place in it.
-  private func voters(layer: Int, isStep: Bool) -> Range<Int> {
+  /// Before the first query is recorded, when it is known how many will vote at a time.
+  private mutating func prepare(_ shape: CacheShape) {
+    guard recorded.isEmpty else { return }
+    recorded = Array(repeating: 0, count: shape.layers)
+    ringLength = min(options.voters, voterLimit) + 1
+  }
+
+  /// When a row is dropped in the steady state for the first time: before, nobody knows whether a lane
+  /// will ever be so long.
+  private mutating func prepareCounts(_ shape: CacheShape, rows: Int) {
+    voting.reserve(rows: rows, group: shape.group)
+    guard running == nil else { return }
+    running = RunningVotes(
+      votes: 0, bounds: 1, voters: ringLength - 1, fusion: options.fusion == .sum ? .add : .max,
+      shape: shape)
+  }
+
+  private func usesRunningVotes(_ shape: CacheShape) -> Bool {
+    !countsPlainly && options.allowsRunningVotes(group: shape.group)
+  }
+
+  /// The queries that vote.
+  private func voters(layer: Int, isStep: Bool) -> VoterRing {
     let newest = recorded[layer] - (isStep && !options.includeCurrentQuery ? 1 : 0)
     let count = min(options.voters, min(voterLimit, newest))
-    return newest - count..<newest
+    return VoterRing(numbers: newest - count..<newest, length: ringLength)
   }
 }
 

@@ -9,7 +9,9 @@ extension KVSequence {
         place: lane.rule == .original ? nil : Int(lane.places[row]),
         key: lane.vector(row, value: false), value: lane.vector(row, value: true),
         columns: lane.columns.flatMap { column in
-          (0..<column.column.width).map { unsafe column.entry($0)[row] }
+          (0..<column.column.width).map {
+            column.number($0, row: row, position: lane.positions[row])
+          }
         })
     }
   }
@@ -49,16 +51,5 @@ package struct StoredRow: Hashable, Sendable {
     self.key = key
     self.value = value
     self.columns = columns
-  }
-}
-
-extension ColumnStorage {
-  /// Row `r` gets the numbers of row `order[r]`.
-  func reorder(_ order: [Int]) {
-    for index in 0..<column.width {
-      let start = unsafe entry(index)
-      let values = order.map { unsafe start[$0] }
-      for (row, value) in values.enumerated() { unsafe start[row] = value }
-    }
   }
 }

@@ -16,7 +16,9 @@ extension Lane {
     if row != last {
       positions[row] = positions[last]
       isOrdered = false
-      for index in columns.indices { ownColumn(index).move(from: last, to: row) }
+      for index in columns.indices {
+        ownColumn(index).move(from: last, to: row, position: positions[last])
+      }
     }
     positions.removeLast()
     dropPlace(row)

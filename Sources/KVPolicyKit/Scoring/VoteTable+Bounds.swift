@@ -1,0 +1,90 @@
+/// Beginning a count, and a period.
+extension VoteTable {
+  /// Every sum, from all votes.
+  func addUp(horizon: Int32) {
+    for entry in 0..<entries {
+      var (low, high) = (SIMD4<Double>.zero, SIMD4<Double>.zero)
+      for tile in 0..<tileCount {
+        let votes = unsafe VoteTable.choose(
+          tiles[tile * width + entry], for: rows(tile, before: horizon), else: 0)
+        low += VoteTable.double(votes.lowHalf)
+        high += VoteTable.double(votes.highHalf)
+      }
+      unsafe sums[entry] = (low + high).sum()
+    }
+  }
+
+  /// The factors that make probabilities of votes. False if they are not numbers to reckon with.
+  func prepareExact(newest: Int) -> Bool {
+    var isSound = true
+    for entry in 0..<entries {
+      let sum = unsafe sums[entry]
+      if !(sum > 1e-9 && sum < 1e30) { isSound = false }
+      unsafe exact[entry] = Float(1 / sum)
+    }
+    for head in 0..<heads { unsafe exact[newest * heads + head] = 0 }
+    return isSound
+  }
+
+  /// Makes bounds that hold for so many steps, this one among them.
+  func makeBounds(newest: Int, horizon: Int32, steps: Int) {
+    findScales(newest: newest, horizon: horizon, steps: steps)
+    for tile in 0..<tileCount {
+      let isDistant = rows(tile, before: horizon)
+      var bound = Vector.zero
+      if isSum {
+        bound = unsafe score(tile, scales) * (1 - slack)
+      } else {
+        // The voters that vote to the end first: `later` is about them.
+        let end = ring - steps
+        bound = largest(tile, ages: 0...end, newest: newest)
+        unsafe Softmax.store(
+          VoteTable.choose(bound, for: isDistant, else: .infinity), later, tile * 8, count)
+        let other = largest(tile, ages: end + 1...ring, newest: newest)
+        bound.replace(with: other, where: other .> bound)
+      }
+      unsafe Softmax.store(
+        VoteTable.choose(bound, for: isDistant, else: .infinity), bounds, tile * 8, count)
+    }
+  }
+
+  /// The largest vote of the voters of some ages; the newest has age 0.
+  @inline(__always)
+  private func largest(_ tile: Int, ages: ClosedRange<Int>, newest: Int) -> Vector {
+    var total = Vector.zero
+    for slot in 0..<ring {
+      let age = newest >= slot ? newest &- slot : newest &- slot &+ ring
+      guard ages.contains(age) else { continue }
+      let vote = unsafe vote(tiles + (tile &* width &+ slot &* heads), scales + slot &* heads)
+      total.replace(with: vote, where: vote .> total)
+    }
+    return total
+  }
+
+  /// Scales for so many steps: the rows that will have crossed the horizon when a voter votes last, or at
+  /// the end, are in its sum.
+  private func findScales(newest: Int, horizon: Int32, steps: Int) {
+    // First the sums' growth, kept where the scales go.
+    for entry in 0..<entries { unsafe scales[entry] = 0 }
+    let end = horizon + Int32(min(steps - 1, ring - 1))
+    for row in 0..<count where unsafe positions[row] >= horizon && positions[row] < end {
+      // A voter of age a votes ring − 1 − a times more after this step.
+      let oldest = unsafe ring - 2 - Int(positions[row] - horizon)
+      let numbers = unsafe numbers(of: row)
+      for slot in 0..<ring {
+        let age = newest >= slot ? newest &- slot : newest &- slot &+ ring
+        guard age <= oldest else { continue }
+        for entry in slot &* heads..<(slot &+ 1) &* heads {
+          unsafe scales[entry] += numbers[entry &* 8]
+        }
+      }
+    }
+    for entry in 0..<entries {
+      unsafe scales[entry] = scale(sums[entry] + Double(scales[entry]))
+    }
+    for head in 0..<heads {
+      unsafe pending[head] = unsafe scales[newest * heads + head]
+      unsafe scales[newest * heads + head] = 0
+    }
+  }
+}
