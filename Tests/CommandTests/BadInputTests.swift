@@ -107,6 +107,8 @@ struct BadInputTests {
     .failure("inspect --model @/poisoned", "model.norm.weight"),
     .failure("compare --model @/plain", "tokenizer"),
     .failure("compare --model @/bytes --text @/t.txt", "the text has 5 tokens"),
+    .failure("bench --model @/plain --rows q8_0", "a head dimension that is a multiple of 32"),
+    .failure("generate --model @/bytes --prompt x --rows q8_0", "use f16 or f32"),
     .failure("compare --model @/bytes", "more than the model's context of 160"),
     .failure("compare --model @/bytes --text @/none.txt", "No such file"),
     .failure("compare --model @/bytes --text @/bytes", "Is a directory"),

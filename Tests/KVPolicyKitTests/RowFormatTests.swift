@@ -54,7 +54,8 @@ extension RowFormat {
     }
   }
 
-  @Test("reads as its definition says, whatever the sizes of the floats", arguments: RowFormat.allCases)
+  @Test(
+    "reads as its definition says, whatever the sizes of the floats", arguments: RowFormat.allCases)
   func definition(format: RowFormat) throws {
     var numbers = SplitMix64(seed: 8)
     for exponent in -40...20 {
@@ -91,7 +92,8 @@ extension RowFormat {
 
   @Test("in q8_0 keeps zeros, and a lonely float to within its scale's 11 bits")
   func zeros() throws {
-    #expect(try RowFormat.q8_0.stored(Array(repeating: 0, count: 64)) == Array(repeating: 0, count: 64))
+    #expect(
+      try RowFormat.q8_0.stored(Array(repeating: 0, count: 64)) == Array(repeating: 0, count: 64))
     #expect(try RowFormat.q8_0.stored(Array(repeating: -0.0, count: 32)).allSatisfy { $0 == 0 })
     for value: Float in [1, -127, 0.3, 65504, -5e6] {
       var row = [Float](repeating: 0, count: 32)
