@@ -31,19 +31,13 @@ enum Plain {
 
   /// The keys or values of a lane, row by row.
   @unsafe static func vectors(_ rows: LaneRows, value: Bool) -> [[Float]] {
-    let rowBytes = unsafe rows.headDimension * rows.format.elementBytes
     // Every slot names a live row of a page that is there, so its address is not null.
     return unsafe (0..<rows.count).map { row in
       let slot = unsafe Int(rows.slots[row])
       guard let page = unsafe rows.pages[slot / rows.pageRows] else { return [] }
       let index = unsafe slot % rows.pageRows + (value ? rows.pageRows : 0)
-      let base = unsafe page + index * rowBytes
-      return unsafe (0..<rows.headDimension).map { element in
-        switch unsafe rows.format {
-        case .f32: unsafe base.load(fromByteOffset: element * 4, as: Float.self)
-        case .f16: Float(unsafe base.load(fromByteOffset: element * 2, as: Float16.self))
-        }
-      }
+      let base = unsafe page + index * rows.rowBytes
+      return unsafe (0..<rows.headDimension).map { unsafe rows.format.element($0, of: base) }
     }
   }
 }

@@ -41,10 +41,11 @@ struct OracleTests {
 
 /// A session with exact rows.
 func makeSession(
-  _ model: LlamaModel, _ configuration: PolicyConfiguration, registry: PolicyRegistry = .all
+  _ model: LlamaModel, _ configuration: PolicyConfiguration, registry: PolicyRegistry = .all,
+  format: RowFormat = .f32
 ) throws -> LlamaSession {
   let store = try PagedKVStore(
-    shape: model.shape, configuration: StoreConfiguration(format: .f32))
+    shape: model.shape, configuration: StoreConfiguration(format: format))
   let policies = try configuration.makePolicies(registry, shape: model.shape)
   return model.makeSession(store.makeSequence(policies))
 }

@@ -29,6 +29,9 @@ struct ParityTests {
     #expect(worst <= 0.01)
   }
 
+  /// The tokens of one case.
+  static func text(_ index: Int) throws -> [Int] { try Fixture.load().cases[index].tokens }
+
   private struct Fixture: Decodable {
     struct Case: Decodable {
       let promptLength: Int

@@ -120,7 +120,8 @@ struct SessionTests {
   @Test("that meets a full pool goes on after rows were evicted, where it stopped")
   func fullPool() throws {
     let store = StoreConfiguration(pageRows: 4, format: .f32, limitBytes: 1)
-    let page = 2 * store.pageRows * model.shape.headDimension * store.format.elementBytes
+    let page =
+      2 * store.pageRows * (try store.format.rowBytes(headDimension: model.shape.headDimension))
     var limited = store
     limited.limitBytes = page * model.shape.lanes * 5
     let session = try session(PolicyConfiguration("full"), store: limited)

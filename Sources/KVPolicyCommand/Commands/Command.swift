@@ -27,7 +27,9 @@ extension Option {
   static let chunk = Option(
     "--chunk", "TOKENS", "prompt tokens that go through a layer together", standard: "512")
   static func rows(_ standard: RowFormat) -> Option {
-    Option("--rows", "f32|f16", "how keys and values are stored", standard: standard.rawValue)
+    let formats = RowFormat.allCases.map(\.rawValue).joined(separator: "|")
+    return Option(
+      "--rows", formats, "how keys and values are stored", standard: standard.rawValue)
   }
 }
 

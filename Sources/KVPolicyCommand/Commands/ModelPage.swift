@@ -40,10 +40,7 @@ struct ModelPage {
       ("heads", "\(model.queryHeads) query, \(model.keyHeads) key, of \(model.headDimension)"),
       ("vocabulary", "\(model.vocabulary)\(model.tiedEmbedding ? ", head tied" : "")"),
       ("context", context), ("tokenizer", tokenizerFact), ("chat template", chatFact),
-      (
-        "cache",
-        "\(bytesPerToken(.f32)) bytes per token as f32, \(bytesPerToken(.f16)) as f16"
-      ),
+      ("cache", cacheFact),
     ]
   }
 
@@ -69,10 +66,20 @@ struct ModelPage {
     }
   }
 
-  /// Bytes of one token's keys and values over all lanes.
-  private func bytesPerToken(_ format: RowFormat) -> Int {
+  private var cacheFact: String {
+    bytesPerToken.enumerated().map { index, item in
+      "\(item.bytes)\(index == 0 ? " bytes per token" : "") as \(item.format.rawValue)"
+    }.joined(separator: ", ")
+  }
+
+  /// Bytes of one token's keys and values over all lanes, in every format that the model's heads can have.
+  private var bytesPerToken: [(format: RowFormat, bytes: Int)] {
     let shape = files.configuration.cacheShape
-    return 2 * shape.lanes * shape.headDimension * format.elementBytes
+    return RowFormat.allCases.compactMap { format in
+      (try? format.rowBytes(headDimension: shape.headDimension)).map {
+        (format, 2 * shape.lanes * $0)
+      }
+    }
   }
 
   /// Tensors, elements and bytes of one type.
@@ -102,7 +109,9 @@ extension ModelPage {
       "headDimension": number(model.headDimension), "vocabulary": number(model.vocabulary),
       "contextLength": number(model.contextLength), "ropeTheta": .number(model.rope.theta),
       "tiedEmbedding": .bool(model.tiedEmbedding),
-      "bytesPerToken": ["f32": number(bytesPerToken(.f32)), "f16": number(bytesPerToken(.f16))],
+      "bytesPerToken": .object(
+        Dictionary(
+          uniqueKeysWithValues: bytesPerToken.map { ($0.format.rawValue, number($0.bytes)) })),
       "tokenizer": tokenizerJSON, "chatTemplate": .string(chatFact),
       "tensorTypes": .array(
         totals.map { total in

@@ -75,8 +75,8 @@ extension KVSequence {
       try ending { () throws(StoreError) in
         try unsafe lane.append(length.tokens..<length.tokens + tokens) { row, key, value in
           let source = offset + (row - first) * stride
-          unsafe convert(keys + source, count: width, to: key, as: format)
-          unsafe convert(values + source, count: width, to: value, as: format)
+          unsafe format.encode(keys + source, count: width, to: key)
+          unsafe format.encode(values + source, count: width, to: value)
         }
       }
     }
@@ -199,31 +199,6 @@ extension Cadence {
     switch moment {
     case .chunk(_, let isLast): prompt == .everyChunk || (prompt == .atEnd && isLast)
     case .step(let index): every > 0 && index % every == 0
-    }
-  }
-}
-
-/// Stores floats in a row's format.
-@unsafe private func convert(
-  _ source: UnsafePointer<Float>, count: Int, to target: UnsafeMutableRawPointer,
-  as format: RowFormat
-) {
-  switch format {
-  case .f32: unsafe target.copyMemory(from: source, byteCount: count * 4)
-  case .f16:
-    var index = 0
-    while index &+ 8 <= count {
-      let v = unsafe UnsafeRawPointer(source + index).loadUnaligned(as: SIMD8<Float>.self)
-      // Lane by lane, which compiles to one conversion of eight; the initialiser is left as a call.
-      let halves = SIMD8<Float16>(
-        Float16(v[0]), Float16(v[1]), Float16(v[2]), Float16(v[3]),
-        Float16(v[4]), Float16(v[5]), Float16(v[6]), Float16(v[7]))
-      unsafe (target + 2 * index).storeBytes(of: halves, as: SIMD8<Float16>.self)
-      index &+= 8
-    }
-    while index < count {
-      unsafe (target + 2 * index).storeBytes(of: Float16(source[index]), as: Float16.self)
-      index &+= 1
     }
   }
 }

@@ -111,12 +111,7 @@
   func vector(_ row: Int, value: Bool) -> [Float] {
     precondition(row >= 0 && row < count, "no such row in the lane")
     let base = unsafe address(slot: Int(slots[row]), value: value)
-    return (0..<layout.headDimension).map { index in
-      switch layout.format {
-      case .f32: unsafe base.load(fromByteOffset: index * 4, as: Float.self)
-      case .f16: Float(unsafe base.load(fromByteOffset: index * 2, as: Float16.self))
-      }
-    }
+    return (0..<layout.headDimension).map { unsafe layout.format.element($0, of: base) }
   }
 
   /// What an attention kernel needs, valid inside `body`.
@@ -130,7 +125,8 @@
         return unsafe body(
           LaneRows(
             count: count, slots: slotBase, pages: pageBase, pageRows: layout.pageRows,
-            headDimension: layout.headDimension, format: layout.format, isDense: isDense))
+            headDimension: layout.headDimension, format: layout.format, rowBytes: layout.rowBytes,
+            isDense: isDense))
       }
     }
   }
@@ -142,8 +138,16 @@ struct PageLayout: Hashable, Sendable {
   let pageRows: Int
   let headDimension: Int
   let format: RowFormat
+  /// Bytes of a key, or of a value; the next one begins right after it, at whatever address.
+  let rowBytes: Int
 
-  var rowBytes: Int { headDimension * format.elementBytes }
+  init(pageRows: Int, headDimension: Int, format: RowFormat) throws(StoreError) {
+    self.pageRows = pageRows
+    self.headDimension = headDimension
+    self.format = format
+    rowBytes = try format.rowBytes(headDimension: headDimension)
+  }
+
   var valueOffset: Int { pageRows * rowBytes }
   /// Rounded up to 64, so that every page starts on a cache line.
   var pageBytes: Int { (2 * valueOffset + 63) / 64 * 64 }

@@ -1,18 +1,7 @@
-/// How the elements of a cached key or value are stored.
-public enum RowFormat: String, CaseIterable, Codable, Sendable {
-  /// 32-bit floats: exact, the reference for fidelity tests.
-  case f32
-  /// 16-bit floats: half the bytes.
-  case f16
-
-  /// Bytes of one element.
-  public var elementBytes: Int { self == .f32 ? 4 : 2 }
-}
-
 /// Where the rows of one lane are in memory: what an attention kernel needs, and nothing else.
 ///
 /// Row `r` is in slot `s = slots[r]`; slot `s` is the `s % pageRows`-th row of page `s / pageRows`.
-/// A page holds `pageRows` keys of `headDimension` elements, then `pageRows` values.
+/// A page holds `pageRows` keys of `rowBytes` bytes, then `pageRows` values.
 /// Every pointer is valid while the store is not mutated.
 @unsafe package struct LaneRows {
   /// Live rows.
@@ -27,13 +16,15 @@ public enum RowFormat: String, CaseIterable, Codable, Sendable {
   package let headDimension: Int
   /// How elements are stored.
   package let format: RowFormat
+  /// Bytes of a key, or of a value.
+  package let rowBytes: Int
   /// Whether `slots[r] == r` for every row: then whole pages can be read as blocks.
   package let isDense: Bool
 
   /// Describes the rows of one lane.
   package init(
     count: Int, slots: UnsafePointer<Int32>, pages: UnsafePointer<UnsafeMutableRawPointer?>,
-    pageRows: Int, headDimension: Int, format: RowFormat, isDense: Bool
+    pageRows: Int, headDimension: Int, format: RowFormat, rowBytes: Int, isDense: Bool
   ) {
     unsafe self.count = count
     unsafe self.slots = slots
@@ -41,6 +32,7 @@ public enum RowFormat: String, CaseIterable, Codable, Sendable {
     unsafe self.pageRows = pageRows
     unsafe self.headDimension = headDimension
     unsafe self.format = format
+    unsafe self.rowBytes = rowBytes
     unsafe self.isDense = isDense
   }
 }

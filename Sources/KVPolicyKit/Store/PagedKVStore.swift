@@ -41,7 +41,7 @@ public final class PagedKVStore {
     }
     self.shape = shape
     self.configuration = configuration
-    layout = PageLayout(
+    layout = try PageLayout(
       pageRows: configuration.pageRows, headDimension: shape.headDimension,
       format: configuration.format)
     guard configuration.limitBytes >= layout.pageBytes * shape.lanes else {

@@ -28,14 +28,6 @@ func floats(upperHalves v: SIMD8<UInt16>) -> Float8 {
   return unsafe unsafeBitCast(bits &<< 16, to: Float8.self)
 }
 
-/// Eight 16-bit floats: the nearest, ties to even.
-@inline(__always)
-func halves(_ v: Float8) -> SIMD8<Float16> {
-  SIMD8<Float16>(
-    Float16(v[0]), Float16(v[1]), Float16(v[2]), Float16(v[3]),
-    Float16(v[4]), Float16(v[5]), Float16(v[6]), Float16(v[7]))
-}
-
 /// Eight bytes as integers from 0 to 255.
 @inline(__always)
 func integers(_ v: SIMD8<UInt8>) -> SIMD8<Int32> {

@@ -53,6 +53,42 @@ struct DotTile {
     }
   }
 
+  /// The same for `k` in blocks of 32 with a scale, of which `depth` is a multiple.
+  @unsafe @inline(__always)
+  init(
+    blocks k: (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer),
+    height: Int, q: UnsafePointer<Float>, stride: Int, depth: Int
+  ) {
+    var c0 = Column()
+    var c1 = Column()
+    var c2 = Column()
+    var c3 = Column()
+    var i = 0
+    while i < depth {
+      // The sixteen registers are taken as above, so the scales are read from memory again and again.
+      let k0 = unsafe Q8Rows.block(k.0, at: i)
+      let k1 = unsafe Q8Rows.block(k.1, at: i)
+      let k2 = unsafe Q8Rows.block(k.2, at: i)
+      let k3 = unsafe Q8Rows.block(k.3, at: i)
+      var j = 0
+      while j < 32 {
+        let p = unsafe q + (i &+ j)
+        let q0 = unsafe load8(p)
+        let q1 = unsafe height > 1 ? load8(p + stride) : q0
+        let q2 = unsafe height > 2 ? load8(p + 2 &* stride) : q0
+        unsafe c0.add(Q8Rows.load8(k0, at: j), q0, q1, q2, height: height)
+        unsafe c1.add(Q8Rows.load8(k1, at: j), q0, q1, q2, height: height)
+        unsafe c2.add(Q8Rows.load8(k2, at: j), q0, q1, q2, height: height)
+        unsafe c3.add(Q8Rows.load8(k3, at: j), q0, q1, q2, height: height)
+        j &+= 8
+      }
+      i &+= 32
+    }
+    r0 = totals(c0.r0, c1.r0, c2.r0, c3.r0)
+    if height > 1 { r1 = totals(c0.r1, c1.r1, c2.r1, c3.r1) }
+    if height > 2 { r2 = totals(c0.r2, c1.r2, c2.r2, c3.r2) }
+  }
+
   /// One `k` with up to three `q`, by lane.
   private struct Column {
     var r0 = Float8.zero

@@ -32,26 +32,7 @@ extension Kernels {
     switch format {
     case .f32: unsafe UnsafeMutableRawPointer(x).copyMemory(from: p, byteCount: 4 &* count)
     case .f16: unsafe unpackFloats(F16Format.self, p, count, into: x)
-    }
-  }
-
-  /// Stores `count` floats in a lane's format: rounded to nearest for f16, where what is beyond
-  /// 65504 becomes infinite.
-  @unsafe package static func store(
-    _ x: UnsafePointer<Float>, count: Int, format: RowFormat, to p: UnsafeMutableRawPointer
-  ) {
-    switch format {
-    case .f32: unsafe p.copyMemory(from: x, byteCount: 4 &* count)
-    case .f16:
-      var i = 0
-      while i &+ 8 <= count {
-        unsafe (p + 2 &* i).storeBytes(of: halves(load8(x + i)), as: SIMD8<Float16>.self)
-        i &+= 8
-      }
-      while i < count {
-        unsafe (p + 2 &* i).storeBytes(of: Float16(x[i]), as: Float16.self)
-        i &+= 1
-      }
+    case .q8_0: unsafe Q8Rows.unpack(p, count: count, into: x)
     }
   }
 }

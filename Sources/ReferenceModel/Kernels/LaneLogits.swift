@@ -15,11 +15,13 @@ extension Kernels {
       unsafe laneLogits(F32Format.self, queries, group, rows, range, scale, logits, stride)
     case .f16:
       unsafe laneLogits(F16Format.self, queries, group, rows, range, scale, logits, stride)
+    case .q8_0:
+      unsafe laneLogits(Q8Rows.self, queries, group, rows, range, scale, logits, stride)
     }
   }
 
   @unsafe @inline(never)
-  private static func laneLogits<Format: FloatFormat>(
+  private static func laneLogits<Format: LaneFormat>(
     _: Format.Type, _ queries: UnsafePointer<Float>, _ group: Int, _ rows: LaneRows,
     _ range: Range<Int>, _ scale: Float, _ logits: UnsafeMutablePointer<Float>, _ stride: Int
   ) {
@@ -48,25 +50,22 @@ extension Kernels {
 
   /// One tile of products: `min(height, 3)` rows of `width ≤ 4` of them.
   @unsafe @inline(__always)
-  static func storeDots<Format: FloatFormat>(
+  static func storeDots<Format: LaneFormat>(
     _: Format.Type, height: Int, q: UnsafePointer<Float>, qStride: Int,
     k: (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer), depth: Int,
     scale: Float, into c: UnsafeMutablePointer<Float>, stride: Int, width: Int
   ) {
     if height >= 3 {
-      let tile = unsafe DotTile(
-        Format.self, height: 3, q: q, stride: qStride, k: k, depth: depth)
+      let tile = unsafe Format.dots(height: 3, q: q, stride: qStride, k: k, depth: depth)
       unsafe store4(tile.r0, scale: scale, c, count: width)
       unsafe store4(tile.r1, scale: scale, c + stride, count: width)
       unsafe store4(tile.r2, scale: scale, c + 2 &* stride, count: width)
     } else if height == 2 {
-      let tile = unsafe DotTile(
-        Format.self, height: 2, q: q, stride: qStride, k: k, depth: depth)
+      let tile = unsafe Format.dots(height: 2, q: q, stride: qStride, k: k, depth: depth)
       unsafe store4(tile.r0, scale: scale, c, count: width)
       unsafe store4(tile.r1, scale: scale, c + stride, count: width)
     } else {
-      let tile = unsafe DotTile(
-        Format.self, height: 1, q: q, stride: qStride, k: k, depth: depth)
+      let tile = unsafe Format.dots(height: 1, q: q, stride: qStride, k: k, depth: depth)
       unsafe store4(tile.r0, scale: scale, c, count: width)
     }
   }

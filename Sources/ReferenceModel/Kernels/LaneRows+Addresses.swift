@@ -20,6 +20,6 @@ extension LaneRows {
     // `pageRows` is a power of two.
     let page = unsafe pages[slot &>> pageRows.trailingZeroBitCount].unsafelyUnwrapped
     let index = unsafe second ? place &+ pageRows : place
-    return unsafe UnsafeRawPointer(page) + index &* headDimension &* format.elementBytes
+    return unsafe UnsafeRawPointer(page) + index &* rowBytes
   }
 }

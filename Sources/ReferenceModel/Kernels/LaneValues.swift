@@ -12,13 +12,14 @@ extension Kernels {
     switch unsafe rows.format {
     case .f32: unsafe mixLane(F32Format.self, weights, stride, group, rows, range, out)
     case .f16: unsafe mixLane(F16Format.self, weights, stride, group, rows, range, out)
+    case .q8_0: unsafe mixLane(Q8Rows.self, weights, stride, group, rows, range, out)
     }
   }
 
   /// Tiles of up to three heads by 32 elements, then by 8, then single elements: each tile stays in
   /// registers while all rows go by, and a row's elements are converted once for three heads.
   @unsafe @inline(never)
-  private static func mixLane<Format: FloatFormat>(
+  private static func mixLane<Format: LaneFormat>(
     _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int,
     _ rows: LaneRows, _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
   ) {
@@ -40,7 +41,7 @@ extension Kernels {
 
   /// `heads`, a literal at each use, heads of `out`.
   @unsafe @inline(__always)
-  private static func mixHeads<Format: FloatFormat>(
+  private static func mixHeads<Format: LaneFormat>(
     _: Format.Type, heads: Int, _ weights: UnsafePointer<Float>, _ stride: Int,
     _ rows: LaneRows, _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
   ) {
@@ -60,7 +61,7 @@ extension Kernels {
       for head in 0..<heads {
         var sum = unsafe out[head &* depth &+ element]
         for row in range {
-          let value = unsafe Format.load(rows.value(row) + element &* Format.elementBytes)
+          let value = unsafe Format.load(rows.value(row), at: element)
           sum = unsafe multiplyAdd(weights[head &* stride &+ row], value, sum)
         }
         unsafe out[head &* depth &+ element] = sum
@@ -70,25 +71,24 @@ extension Kernels {
   }
 
   /// `vectors` (4 or 1) vectors from `element` on, for `heads` heads; both are literals at each use.
+  /// Rows in blocks have no tile of one vector.
   @unsafe @inline(__always)
-  private static func mixTile<Format: FloatFormat>(
+  private static func mixTile<Format: LaneFormat>(
     _: Format.Type, heads: Int, vectors: Int, _ weights: UnsafePointer<Float>, _ stride: Int,
     _ rows: LaneRows, _ range: Range<Int>, _ element: Int, _ out: UnsafeMutablePointer<Float>
   ) {
     let depth = unsafe rows.headDimension
-    let offset = element &* Format.elementBytes
-    let step = 8 &* Format.elementBytes
     var m0 = unsafe MixedVectors(out, vectors: vectors)
     var m1 = unsafe MixedVectors(heads > 1 ? out + depth : out, vectors: vectors)
     var m2 = unsafe MixedVectors(heads > 2 ? out + 2 &* depth : out, vectors: vectors)
     var row = range.lowerBound
     while row < range.upperBound {
-      let p = unsafe rows.value(row) + offset
+      let block = unsafe Format.block(rows.value(row), at: element)
       let w = unsafe weights + row
-      let v0 = unsafe Format.load8(p)
-      let v1 = unsafe vectors > 1 ? Format.load8(p + step) : v0
-      let v2 = unsafe vectors > 1 ? Format.load8(p + 2 &* step) : v0
-      let v3 = unsafe vectors > 1 ? Format.load8(p + 3 &* step) : v0
+      let v0 = unsafe Format.load8(block, at: 0)
+      let v1 = unsafe vectors > 1 ? Format.load8(block, at: 8) : v0
+      let v2 = unsafe vectors > 1 ? Format.load8(block, at: 16) : v0
+      let v3 = unsafe vectors > 1 ? Format.load8(block, at: 24) : v0
       unsafe m0.add(w[0], v0, v1, v2, v3, vectors: vectors)
       if heads > 1 { unsafe m1.add(w[stride], v0, v1, v2, v3, vectors: vectors) }
       if heads > 2 { unsafe m2.add(w[2 &* stride], v0, v1, v2, v3, vectors: vectors) }

@@ -97,7 +97,7 @@ import KVPolicyKit
       // The keys of the run look like the only page of a lane of their own.
       let run = unsafe LaneRows(
         count: range.count, slots: rows.slots, pages: page, pageRows: Self.runRows,
-        headDimension: width, format: .f32, isDense: true)
+        headDimension: width, format: .f32, rowBytes: 4 * width, isDense: true)
       unsafe Kernels.logits(
         queries: queries, group: group, rows: run, range: 0..<range.count, scale: scale,
         into: target + range.lowerBound, stride: stride)

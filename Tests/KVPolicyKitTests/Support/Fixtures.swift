@@ -13,7 +13,8 @@ func paintedEngine(
   _ shape: CacheShape = .single, pageRows: Int = 4, format: RowFormat = .f32,
   limitPages: Int = 1 << 20, rule: PositionRule = .original, seed: UInt64 = 5
 ) throws -> PlainEngine {
-  let pageBytes = (2 * pageRows * shape.headDimension * format.elementBytes + 63) / 64 * 64
+  let rowBytes = try format.rowBytes(headDimension: shape.headDimension)
+  let pageBytes = (2 * pageRows * rowBytes + 63) / 64 * 64
   let engine = try PlainEngine(
     .random(shape: shape, seed: seed, rotaryBase: 100), policy: Painter(rule: rule),
     store: StoreConfiguration(

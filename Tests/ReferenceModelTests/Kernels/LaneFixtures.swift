@@ -48,12 +48,13 @@ import KVPolicyKit
   var rows: LaneRows {
     unsafe LaneRows(
       count: keys.count, slots: slots, pages: pages, pageRows: pageRows,
-      headDimension: headDimension, format: format, isDense: isDense)
+      headDimension: headDimension, format: format, rowBytes: rowBytes, isDense: isDense)
   }
+
+  private var rowBytes: Int { headDimension / format.blockElements * format.blockBytes }
 
   /// Stores a random key and value, element by element.
   private func fill(slot: Int, from numbers: inout Numbers) {
-    let rowBytes = headDimension * format.elementBytes
     let page =
       unsafe pages[slot / pageRows]
       ?? .allocate(byteCount: 2 * pageRows * rowBytes, alignment: 64)
@@ -63,14 +64,32 @@ import KVPolicyKit
     values.append(unsafe write(value, to: page + (pageRows + slot % pageRows) * rowBytes))
   }
 
+  /// Stores a row by the definition of its format; returns what it reads as.
   @unsafe private func write(_ row: [Float], to p: UnsafeMutableRawPointer) -> [Float] {
-    for (index, element) in row.enumerated() {
-      switch format {
-      case .f32: unsafe p.storeBytes(of: element, toByteOffset: 4 * index, as: Float.self)
-      case .f16:
+    switch format {
+    case .f32:
+      for (index, element) in row.enumerated() {
+        unsafe p.storeBytes(of: element, toByteOffset: 4 * index, as: Float.self)
+      }
+      return row
+    case .f16:
+      for (index, element) in row.enumerated() {
         unsafe p.storeBytes(of: Float16(element), toByteOffset: 2 * index, as: Float16.self)
       }
+      return row.map { Float(Float16($0)) }
+    case .q8_0:
+      // Any bytes are a row: these have every value, and scales of very different sizes.
+      var read: [Float] = []
+      for block in 0..<row.count / 32 {
+        let scale = Float16(row[32 * block] * (block % 2 == 0 ? 0.01 : 100))
+        unsafe p.storeBytes(of: scale, toByteOffset: 34 * block, as: Float16.self)
+        for j in 0..<32 {
+          let integer = Int8(min(127, (row[32 * block + j] * 128).rounded(.down)))
+          unsafe p.storeBytes(of: integer, toByteOffset: 34 * block + 2 + j, as: Int8.self)
+          read.append(Float(scale) * Float(integer))
+        }
+      }
+      return read
     }
-    return format == .f32 ? row : row.map { Float(Float16($0)) }
   }
 }

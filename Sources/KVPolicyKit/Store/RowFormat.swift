@@ -1,0 +1,145 @@
+/// How the elements of a cached key or value are stored.
+public enum RowFormat: String, CaseIterable, Codable, Sendable {
+  /// 32-bit floats: exact, the reference for fidelity tests.
+  case f32
+  /// 16-bit floats: half the bytes.
+  case f16
+  /// Blocks of 32 elements, as in GGUF: a 16-bit scale and 32 signed bytes, 34 bytes a block.
+  case q8_0
+
+  /// Elements that are stored together: a head dimension must be a multiple of it.
+  public var blockElements: Int { self == .q8_0 ? 32 : 1 }
+
+  /// Bytes of `blockElements` elements.
+  public var blockBytes: Int {
+    switch self {
+    case .f32: 4
+    case .f16: 2
+    case .q8_0: 34
+    }
+  }
+
+  /// Bytes of one key, or of one value.
+  ///
+  /// - Throws: `StoreError.badSetting` if the format has no rows of this width.
+  public func rowBytes(headDimension: Int) throws(StoreError) -> Int {
+    guard headDimension.isMultiple(of: blockElements) else {
+      throw .badSetting(
+        "rows in \(rawValue) need a head dimension that is a multiple of \(blockElements), and this one "
+          + "is \(headDimension); use f16 or f32")
+    }
+    return headDimension / blockElements * blockBytes
+  }
+}
+
+/// Reading and writing a row, by definition and one element at a time where speed does not matter.
+extension RowFormat {
+  // A row is `rowBytes(headDimension:)` bytes at any address: every access is unaligned.
+
+  /// Element `index` of the row at `row`, as a float.
+  @unsafe package func element(_ index: Int, of row: UnsafeRawPointer) -> Float {
+    switch self {
+    case .f32: return unsafe row.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
+    case .f16: return unsafe Float(row.loadUnaligned(fromByteOffset: 2 * index, as: Float16.self))
+    case .q8_0:
+      let block = unsafe row + index / 32 * 34
+      let integer = unsafe block.load(fromByteOffset: 2 + index % 32, as: Int8.self)
+      return unsafe Float(block.loadUnaligned(as: Float16.self)) * Float(integer)
+    }
+  }
+
+  /// Stores `count` floats, a multiple of `blockElements`, as a row.
+  ///
+  /// An element becomes the nearest that the format has. In f16 what is beyond 65504 becomes infinite. In
+  /// q8_0 a block with an element that is not finite, or beyond 127 times that, is not a number
+  /// throughout: a fault of the model stays visible, as it does in floats.
+  @unsafe package func encode(
+    _ source: UnsafePointer<Float>, count: Int, to target: UnsafeMutableRawPointer
+  ) {
+    switch self {
+    case .f32: unsafe target.copyMemory(from: source, byteCount: count * 4)
+    case .f16: unsafe encodeHalves(source, count: count, to: target)
+    case .q8_0:
+      for block in 0..<count / 32 {
+        unsafe encodeBlock(source + block &* 32, to: target + block &* 34)
+      }
+    }
+  }
+}
+
+@unsafe private func encodeHalves(
+  _ source: UnsafePointer<Float>, count: Int, to target: UnsafeMutableRawPointer
+) {
+  var index = 0
+  while index &+ 8 <= count {
+    let v = unsafe UnsafeRawPointer(source + index).loadUnaligned(as: SIMD8<Float>.self)
+    // Lane by lane, which compiles to one conversion of eight; the initialiser is left as a call.
+    let halves = SIMD8<Float16>(
+      Float16(v[0]), Float16(v[1]), Float16(v[2]), Float16(v[3]),
+      Float16(v[4]), Float16(v[5]), Float16(v[6]), Float16(v[7]))
+    unsafe (target + 2 * index).storeBytes(of: halves, as: SIMD8<Float16>.self)
+    index &+= 8
+  }
+  while index < count {
+    unsafe (target + 2 * index).storeBytes(of: Float16(source[index]), as: Float16.self)
+    index &+= 1
+  }
+}
+
+/// 32 floats at `source` become the 34 bytes of a block.
+///
+/// The integers count steps of the scale *as stored*, rounded to 16 bits, so none is further from its float
+/// than half a step.
+@unsafe private func encodeBlock(
+  _ source: UnsafePointer<Float>, to target: UnsafeMutableRawPointer
+) {
+  let x = unsafe UnsafeRawPointer(source)
+  let greatest = unsafe greatestSize(x)
+  let scale = Float16(greatest / 127)
+  guard scale.isFinite else {
+    unsafe target.storeBytes(of: .nan, as: Float16.self)
+    unsafe (target + 2).initializeMemory(as: Int8.self, repeating: 0, count: 32)
+    return
+  }
+  unsafe target.storeBytes(of: scale, as: Float16.self)
+  let inverse = scale == 0 ? 0 : 1 / Float(scale)
+  for index in stride(from: 0, to: 32, by: 8) {
+    let v = unsafe x.loadUnaligned(fromByteOffset: 4 &* index, as: SIMD8<Float>.self)
+    unsafe target.storeBytes(
+      of: rounded(v * inverse), toByteOffset: 2 &+ index, as: SIMD8<Int8>.self)
+  }
+}
+
+/// The greatest absolute value of 32 floats; not a number if one of them is not.
+@unsafe @inline(__always)
+private func greatestSize(_ x: UnsafeRawPointer) -> Float {
+  var top = SIMD8<Float>.zero
+  // What is finite is 0 here, and the rest is not a number, which the sum remembers.
+  var faults = SIMD8<Float>.zero
+  for index in stride(from: 0, to: 32, by: 8) {
+    let v = unsafe x.loadUnaligned(fromByteOffset: 4 &* index, as: SIMD8<Float>.self)
+    faults += v - v
+    // The sign is the upper bit of each lane.
+    let bits = unsafe unsafeBitCast(v, to: SIMD8<UInt32>.self) & 0x7FFF_FFFF
+    let size = unsafe unsafeBitCast(bits, to: SIMD8<Float>.self)
+    top.replace(with: size, where: size .> top)
+  }
+  return top.max() + faults.sum()
+}
+
+/// Eight floats of size below 2²² as the nearest integers, ties to even, within ±127.
+@inline(__always)
+private func rounded(_ v: SIMD8<Float>) -> SIMD8<Int8> {
+  // Where floats are 1 apart: adding 1.5 × 2²³ rounds, and the integer is in the low bits.
+  let magic = SIMD8<Float>(repeating: 0x1.8p23)
+  let least = SIMD8<Float>(repeating: -127)
+  var near = v
+  near.replace(with: least, where: near .< least)
+  near.replace(with: -least, where: near .> -least)
+  let bits = unsafe unsafeBitCast(near + magic, to: SIMD8<UInt32>.self)
+  return SIMD8<Int8>(
+    Int8(truncatingIfNeeded: bits[0]), Int8(truncatingIfNeeded: bits[1]),
+    Int8(truncatingIfNeeded: bits[2]), Int8(truncatingIfNeeded: bits[3]),
+    Int8(truncatingIfNeeded: bits[4]), Int8(truncatingIfNeeded: bits[5]),
+    Int8(truncatingIfNeeded: bits[6]), Int8(truncatingIfNeeded: bits[7]))
+}
