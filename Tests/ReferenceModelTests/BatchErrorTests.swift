@@ -14,7 +14,7 @@ struct BatchErrorTests {
 
   /// Three sessions in one store of `pages` pages of four rows per lane, with so many tokens read.
   private func sessions(_ lengths: [Int], pages: Int = 1000) throws -> [LlamaSession] {
-    let rowBytes = 2 * model.shape.headDimension * RowFormat.f32.elementBytes
+    let rowBytes = try 2 * RowFormat.f32.rowBytes(headDimension: model.shape.headDimension)
     let store = try PagedKVStore(
       shape: model.shape,
       configuration: StoreConfiguration(
