@@ -87,6 +87,7 @@ package enum Kernels {
     into y: UnsafeMutablePointer<Float>
   ) {
     guard let panels = w.panels else {
+      // A mistake in the engine's code: a model brings its matrices into panels when it is made.
       preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
     }
     let blocks = w.columns / 32
