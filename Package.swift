@@ -69,6 +69,9 @@ let package = Package(
       name: "AllocationProbe", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
       path: "Tests/AllocationProbe", swiftSettings: numeric,
       linkerSettings: [.unsafeFlags(countedMemory, .when(platforms: [.linux]))]),
+    .executableTarget(
+      name: "ResidentProbe", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
+      path: "Tests/ResidentProbe", swiftSettings: numeric),
     .testTarget(
       name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
       swiftSettings: strict),

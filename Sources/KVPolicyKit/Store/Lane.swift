@@ -62,7 +62,7 @@
     isOrdered = other.isOrdered
     dropped = other.dropped
     pagesReturned = other.pagesReturned
-    for page in pages where page.id >= 0 { pool.retain(page.id) }
+    pool.retain(pages)
   }
 
   deinit {

@@ -6,8 +6,9 @@
 
 /// The memory of a store: equal pages, counted references, one limit.
 ///
-/// Pages live in slabs of 256. The lowest free page is used first, so that the last slabs empty and go
-/// back to the operating system.
+/// Pages live in slabs of 256. The lowest slab with a free page is used first, so that the last slabs empty
+/// and go back to the operating system. The memory of free pages in slabs that stay goes back too, once
+/// there is enough of it to be worth a call: see `giveBackFreePages`.
 @safe final class PagePool {
   // Every address handed out lies in a mapped slab; a slab is unmapped only when none of its pages is
   // referenced.
@@ -15,7 +16,14 @@
 
   @safe private struct Slab {
     @unsafe var base: UnsafeMutableRawPointer
+    /// The last one is used next.
     var free: [PageID]
+    /// How many of `free`, from the first on, take no memory: they were not used since they were mapped or
+    /// given back.
+    var untouched: Int
+
+    /// Free pages whose memory is still there.
+    var idle: Int { free.count - untouched }
   }
 
   static let slabPages = 256
@@ -23,6 +31,8 @@
   let limitBytes: Int
   private var slabs: [Slab?] = []
   private var references: [Int32] = []
+  /// Free pages whose memory is still there, in all slabs.
+  private var idle = 0
   /// Pages in use.
   private(set) var used = 0
   /// Pages given back since the pool was made.
@@ -52,7 +62,7 @@
       throw .poolFull(neededPages: 1, freePages: 0, limitBytes: limitBytes)
     }
     let index = slabs.firstIndex { !($0?.free.isEmpty ?? true) } ?? addSlab()
-    guard let page = slabs[index]?.free.popLast() else {
+    guard let page = takePage(ofSlab: index) else {
       throw .badSetting("the operating system gave no memory for the cache")
     }
     references[Int(page)] = 1
@@ -61,8 +71,23 @@
     return page
   }
 
-  /// One more reference.
-  func retain(_ page: PageID) { references[Int(page)] += 1 }
+  private func takePage(ofSlab index: Int) -> PageID? {
+    guard let page = slabs[index]?.free.popLast(), let slab = slabs[index] else { return nil }
+    if slab.untouched > slab.free.count {
+      slabs[index]?.untouched = slab.free.count
+    } else {
+      idle -= 1
+    }
+    return page
+  }
+
+  /// One more reference to each page that is there.
+  func retain(_ pages: [Lane.PageReference]) { Self.count(pages, in: &references) }
+
+  /// Exclusive access once for all: a fork does nothing else that grows with its rows.
+  private static func count(_ pages: [Lane.PageReference], in references: inout [Int32]) {
+    for page in pages where page.id >= 0 { references[Int(page.id)] += 1 }
+  }
 
   /// One reference less; the last one frees the page.
   func release(_ page: PageID) {
@@ -73,7 +98,11 @@
     returned += 1
     let index = Int(page) / PagePool.slabPages
     slabs[index]?.free.append(page)
+    idle += 1
     if slabs[index]?.free.count == PagePool.slabPages { giveBack(slab: index) }
+    // As many as a slab has, or a sixteenth of what is in use: a cache of constant size, which frees a page
+    // of a lane and takes another, gives none back, and each call is paid for by so many pages.
+    if idle > max(PagePool.slabPages, used / 16) { giveBackFreePages() }
   }
 
   /// Whether only one reference exists, so that the page may be written.
@@ -111,7 +140,7 @@
     guard let base = unsafe base, unsafe base != MAP_FAILED else { return index }
     let first = PageID(index * PagePool.slabPages)
     let pages = (0..<PageID(PagePool.slabPages)).reversed().map { first + $0 }
-    unsafe slabs[index] = Slab(base: base, free: pages)
+    unsafe slabs[index] = Slab(base: base, free: pages, untouched: pages.count)
     return index
   }
 
@@ -121,12 +150,53 @@
     guard used > 0 else {
       for slab in slabs { if let slab { unsafe unmap(slab.base) } }
       slabs = slabs.map { _ in nil }
+      idle = 0
       return
     }
     let others = slabs.indices.contains { $0 != index && !(slabs[$0]?.free.isEmpty ?? true) }
     guard others, let slab = slabs[index] else { return }
     unsafe unmap(slab.base)
+    idle -= slab.idle
     slabs[index] = nil
+  }
+
+  /// Gives the memory of free pages back to the operating system; their addresses stay mapped, and have
+  /// memory again when they are written.
+  ///
+  /// Without this, lanes that keep a few rows each would hold on to the slabs they filled.
+  private func giveBackFreePages() {
+    for index in slabs.indices {
+      guard let slab = slabs[index], slab.idle > 0 else { continue }
+      let first = PageID(index * PagePool.slabPages)
+      // From the last to the first, so that the lowest page is used next.
+      let free = slab.free.sorted(by: >)
+      var run = 0
+      for (place, page) in free.enumerated() {
+        run += 1
+        guard place + 1 == free.count || free[place + 1] != page - 1 else { continue }
+        // Free pages of this slab, from `page` on.
+        unsafe discard(slab.base + Int(page - first) * pageBytes, bytes: run * pageBytes)
+        run = 0
+      }
+      slabs[index]?.free = free
+      slabs[index]?.untouched = free.count
+    }
+    idle = 0
+  }
+
+  /// Gives back the operating system's pages that lie in whole between `start` and `start + bytes`.
+  @unsafe private func discard(_ start: UnsafeMutableRawPointer, bytes: Int) {
+    let unit = UInt(sysconf(Int32(_SC_PAGESIZE)))
+    let first = (UInt(bitPattern: start) + unit - 1) / unit * unit
+    let end = (UInt(bitPattern: start) + UInt(bytes)) / unit * unit
+    guard first < end, let address = unsafe UnsafeMutableRawPointer(bitPattern: first) else {
+      return
+    }
+    #if canImport(Glibc)
+      _ = unsafe madvise(address, Int(end - first), MADV_DONTNEED)
+    #else
+      _ = unsafe madvise(address, Int(end - first), MADV_FREE)
+    #endif
   }
 
   @unsafe private func unmap(_ base: UnsafeMutableRawPointer) {

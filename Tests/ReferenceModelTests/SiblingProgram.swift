@@ -1,0 +1,22 @@
+import Foundation
+import Testing
+
+/// A program that is built beside the tests, for what only a process of its own can show.
+enum SiblingProgram {
+  /// Runs it to its end; what it printed.
+  static func run(_ name: String, _ arguments: [String]) throws -> String {
+    let process = Process()
+    // The tests and the program are built into one folder.
+    process.executableURL = try #require(Bundle.main.executableURL)
+      .deletingLastPathComponent().appending(path: name)
+    process.arguments = arguments
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let text = String(
+      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+    return text
+  }
+}
