@@ -50,10 +50,7 @@ extension Kernels {
   /// Inputs in groups of up to four, as even as can be: so many sums are in registers.
   @inline(never)
   private func multiply<Format: PanelFormat>(_: Format.Type, _ run: Int) {
-    guard let panel = unsafe w.panels?.panel(run) else {
-      // A mistake in the engine's code: a model brings its matrices into panels when it is made.
-      preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
-    }
+    let panel = unsafe w.readyPanels.panel(run)
     let blocks = unsafe w.columns / 32
     let groups = unsafe (inputs.count + 3) / 4
     for group in 0..<groups {

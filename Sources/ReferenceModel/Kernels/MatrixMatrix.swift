@@ -66,12 +66,8 @@ extension Kernels {
     _: Format.Type, _ w: WeightMatrix, _ first: Int, _ zero: Int32,
     _ panel: UnsafeMutablePointer<Float>
   ) {
-    guard let panels = w.panels else {
-      // A mistake in the engine's code: a model brings its matrices into panels when it is made.
-      preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
-    }
     unsafe Format.unpack(
-      panels.panel(first / PanelShape.rows), blocks: w.columns / 32, zero: zero, into: panel)
+      w.readyPanels.panel(first / PanelShape.rows), blocks: w.columns / 32, zero: zero, into: panel)
   }
 
   /// Rows of floats.

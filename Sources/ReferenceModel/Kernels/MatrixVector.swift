@@ -86,10 +86,7 @@ package enum Kernels {
     _: Format.Type, _ w: WeightMatrix, _ runs: Range<Int>, _ input: PanelInput,
     into y: UnsafeMutablePointer<Float>
   ) {
-    guard let panels = w.panels else {
-      // A mistake in the engine's code: a model brings its matrices into panels when it is made.
-      preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
-    }
+    let panels = w.readyPanels
     let blocks = w.columns / 32
     for run in runs {
       let products = unsafe Format.multiply(panels.panel(run), blocks: blocks, input)

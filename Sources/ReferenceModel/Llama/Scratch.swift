@@ -58,7 +58,7 @@ final class Scratch {
 
 /// What attention reads and writes of one token: of a prompt's, or of those of sessions that decode together.
 @unsafe struct TokenRow {
-  /// The scratch it is in, whose attention buffers are this token's for now.
+  /// The scratch it is in, whose attention buffers serve one token after the other.
   let scratch: Scratch
   let queries: UnsafeMutablePointer<Float>  // queryHeads × headDimension
   let keys: UnsafeMutablePointer<Float>  // keyHeads × headDimension

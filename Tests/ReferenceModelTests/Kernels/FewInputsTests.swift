@@ -16,7 +16,7 @@ func fewInputs(type: TensorType) {
         let vector = Array(x[input * columns..<(input + 1) * columns])
         expectClose(
           Array(all[input * rows..<(input + 1) * rows]), PlainKernels.multiply(w, vector),
-          scale: magnitudes(w, vector), "\(type) \(rows) × \(columns), input \(input)")
+          scale: sizes(w, vector), "\(type) \(rows) × \(columns), input \(input)")
       }
       for count in 1...11 {
         let some = product(w, x, count: count, threads: count % 3 + 1)
@@ -31,23 +31,5 @@ private func product(_ w: WeightMatrix, _ x: [Float], count: Int, threads: Int) 
   let scratch = MatrixScratch(threads: team.threads)
   return computed(count * w.rows) {
     unsafe Kernels.multiply(w, few: x, count: count, into: $0, scratch: scratch, team: team)
-  }
-}
-
-/// bounds each of them.
-private func magnitudes(_ w: WeightMatrix, _ x: [Float]) -> [Double] {
-  let block = w.type.blockSize
-  return (0..<w.rows).map { row in
-    var sum = 0.0
-    for first in stride(from: 0, to: w.columns, by: block) {
-      var greatest = 0.0
-      var inputs = 0.0
-      for column in first..<first + block {
-        greatest = max(greatest, abs(PlainKernels.element(w, row: row, column: column)))
-        inputs += Double(abs(x[column]))
-      }
-      sum += (block == 1 ? 1 : 3) * greatest * inputs
-    }
-    return sum
   }
 }

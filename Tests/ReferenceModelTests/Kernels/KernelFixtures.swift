@@ -112,3 +112,23 @@ func expectClose(
   #expect(output[count...].allSatisfy { $0 == sentinel }, "nothing is written past the end")
   return Array(output[..<count])
 }
+
+/// Per row, the sum of the sizes of everything a product may add up: for the types with an offset
+/// those are the terms `d·q·x` and `m·x`, which may cancel; twice the greatest element of a block
+/// bounds each of them.
+func sizes(_ w: WeightMatrix, _ x: [Float]) -> [Double] {
+  let block = w.type.blockSize
+  return (0..<w.rows).map { row in
+    var sum = 0.0
+    for first in stride(from: 0, to: w.columns, by: block) {
+      var greatest = 0.0
+      var inputs = 0.0
+      for column in first..<first + block {
+        greatest = max(greatest, abs(PlainKernels.element(w, row: row, column: column)))
+        inputs += Double(abs(x[column]))
+      }
+      sum += (block == 1 ? 1 : 3) * greatest * inputs
+    }
+    return sum
+  }
+}
