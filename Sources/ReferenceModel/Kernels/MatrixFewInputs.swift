@@ -10,9 +10,8 @@ extension Kernels {
     into y: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
   ) {
     let inputs = unsafe VectorInputs(x, count: count, for: w.type, columns: w.columns, scratch)
-    let job = unsafe FewInputs(w: w, inputs: inputs, y: y)
-    unsafe team.share((w.rows + PanelShape.rows - 1) / PanelShape.rows, grain: 1, with: job) {
-      job, _, runs in
+    let job = unsafe FewInputs(w: WeightRows(w), inputs: inputs, y: y)
+    unsafe team.share(job.w.runs, grain: 1, with: job) { job, _, runs in
       for run in runs { unsafe job.multiply(run) }
     }
   }
@@ -22,7 +21,7 @@ extension Kernels {
 @unsafe private struct FewInputs {
   // Rows are below `w.rows` and inputs below `inputs.count`, so that what is written lies inside `y`.
 
-  let w: WeightMatrix
+  let w: WeightRows
   let inputs: VectorInputs
   let y: UnsafeMutablePointer<Float>
 
@@ -50,7 +49,7 @@ extension Kernels {
   /// Inputs in groups of up to four, as even as can be: so many sums are in registers.
   @inline(never)
   private func multiply<Format: PanelFormat>(_: Format.Type, _ run: Int) {
-    let panel = unsafe w.readyPanels.panel(run)
+    let panel = unsafe w.run(run)
     let blocks = unsafe w.columns / 32
     let groups = unsafe (inputs.count + 3) / 4
     for group in 0..<groups {

@@ -9,8 +9,8 @@ extension Kernels {
     into y: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
   ) {
     scratch.reserve(columns: w.columns, threads: team.threads)
-    let panels = (w.rows + ProductTile.columns - 1) / ProductTile.columns
-    team.share(panels, grain: 1) { thread, range in
+    let w = unsafe WeightRows(w)
+    team.share(unsafe w.runs, grain: 1) { thread, range in
       guard let buffers = unsafe scratch.buffers(thread: thread) else { return }
       for panel in range {
         let first = panel * ProductTile.columns
@@ -25,10 +25,10 @@ extension Kernels {
   /// All inputs with the sixteen rows from `first` on.
   @unsafe @inline(never)
   private static func multiplyPanel(
-    _ panel: UnsafePointer<Float>, first: Int, of w: WeightMatrix,
+    _ panel: UnsafePointer<Float>, first: Int, of w: WeightRows,
     inputs x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>
   ) {
-    let (rows, columns) = (w.rows, w.columns)
+    let (rows, columns) = unsafe (w.rows, w.columns)
     let width = min(ProductTile.columns, rows &- first)
     var input = 0
     while input < count {
@@ -45,10 +45,10 @@ extension Kernels {
   /// Unpacks the sixteen rows from `first` on: element (k, i) of the panel is `W[first + i, k]`, or
   /// 0 past the last row.
   @unsafe private static func pack(
-    _ w: WeightMatrix, first: Int, zero: Int32, block: UnsafeMutablePointer<Float>,
+    _ w: WeightRows, first: Int, zero: Int32, block: UnsafeMutablePointer<Float>,
     into panel: UnsafeMutablePointer<Float>
   ) {
-    switch w.type {
+    switch unsafe w.type {
     case .f32: unsafe packRows(F32Format.self, w, first, block, panel)
     case .f16: unsafe packRows(F16Format.self, w, first, block, panel)
     case .bf16: unsafe packRows(BF16Format.self, w, first, block, panel)
@@ -63,27 +63,27 @@ extension Kernels {
   /// Rows of a quantised matrix: they are side by side already.
   @unsafe @inline(never)
   private static func unpackPanel<Format: PanelFormat>(
-    _: Format.Type, _ w: WeightMatrix, _ first: Int, _ zero: Int32,
+    _: Format.Type, _ w: WeightRows, _ first: Int, _ zero: Int32,
     _ panel: UnsafeMutablePointer<Float>
   ) {
     unsafe Format.unpack(
-      w.readyPanels.panel(first / PanelShape.rows), blocks: w.columns / 32, zero: zero, into: panel)
+      w.run(first / PanelShape.rows), blocks: w.columns / 32, zero: zero, into: panel)
   }
 
   /// Rows of floats.
   @unsafe @inline(never)
   private static func packRows<Format: FloatFormat>(
-    _: Format.Type, _ w: WeightMatrix, _ first: Int, _ block: UnsafeMutablePointer<Float>,
+    _: Format.Type, _ w: WeightRows, _ first: Int, _ block: UnsafeMutablePointer<Float>,
     _ panel: UnsafeMutablePointer<Float>
   ) {
-    let width = min(ProductTile.columns, w.rows &- first)
-    let rowBytes = w.rowBytes
-    let rows = unsafe w.base + first &* rowBytes
+    let width = unsafe min(ProductTile.columns, w.rows &- first)
+    let rowBytes = unsafe w.columns &* Format.elementBytes
+    let rows = unsafe w.run(first / PanelShape.rows)
     // Rows past the last one stay zero through all blocks.
     unsafe block.update(repeating: 0, count: 32 &* ProductTile.columns)
     var column = 0
-    while column < w.columns {
-      let count = min(32, w.columns &- column)
+    while unsafe column < w.columns {
+      let count = unsafe min(32, w.columns &- column)
       let offset = column / 32 &* Format.bytes
       for row in 0..<width {
         let source = unsafe rows + (row &* rowBytes &+ offset)

@@ -9,66 +9,27 @@ package enum Kernels {
     _ w: WeightMatrix, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,
     scratch: MatrixScratch, team: ThreadTeam
   ) {
-    let input = unsafe VectorInput(
-      x, isForNibbles: w.type.isNibbles, columns: w.columns, scratch: scratch)
-    unsafe team.share(w.runs, grain: 1, with: (w: w, y: y, input: input)) { job, _, runs in
-      unsafe multiplyRuns(of: job.w, runs, job.input, into: job.y)
-    }
+    unsafe multiply((w, nil, nil), x, into: (y, y, y), scratch: scratch, team: team)
   }
 
-  /// `y₁ = W₁·x`, `y₂ = W₂·x` in one region of the team. The matrices have as many columns.
+  /// `yᵢ = Wᵢ·x` for up to three matrices in one region of the team. They have as many columns.
   @unsafe package static func multiply(
-    _ w1: WeightMatrix, _ w2: WeightMatrix, _ x: UnsafePointer<Float>,
-    into y1: UnsafeMutablePointer<Float>, _ y2: UnsafeMutablePointer<Float>,
-    scratch: MatrixScratch, team: ThreadTeam
+    _ w: (WeightMatrix, WeightMatrix?, WeightMatrix?), _ x: UnsafePointer<Float>,
+    into y: (
+      UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
+    ), scratch: MatrixScratch, team: ThreadTeam
   ) {
-    precondition(w1.columns == w2.columns, "matrices with one input have as many columns")
-    let input = unsafe VectorInput(
-      x, isForNibbles: w1.type.isNibbles || w2.type.isNibbles, columns: w1.columns, scratch: scratch
-    )
-    let job = unsafe (w1: w1, w2: w2, y1: y1, y2: y2, input: input)
-    unsafe team.share(w1.runs + w2.runs, grain: 1, with: job) { job, _, runs in
-      let split = unsafe job.w1.runs
-      unsafe multiplyRuns(of: job.w1, runs.clamped(to: 0..<split), job.input, into: job.y1)
-      unsafe multiplyRuns(of: job.w2, shift(runs, down: split), job.input, into: job.y2)
-    }
-  }
-
-  /// `y₁ = W₁·x`, `y₂ = W₂·x`, `y₃ = W₃·x` in one region of the team. The matrices have as many
-  /// columns.
-  @unsafe package static func multiply(
-    _ w1: WeightMatrix, _ w2: WeightMatrix, _ w3: WeightMatrix, _ x: UnsafePointer<Float>,
-    into y1: UnsafeMutablePointer<Float>, _ y2: UnsafeMutablePointer<Float>,
-    _ y3: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
-  ) {
-    precondition(
-      w1.columns == w2.columns && w2.columns == w3.columns,
-      "matrices with one input have as many columns")
-    let input = unsafe VectorInput(
-      x, isForNibbles: w1.type.isNibbles || w2.type.isNibbles || w3.type.isNibbles,
-      columns: w1.columns, scratch: scratch)
-    let job = unsafe (w1: w1, w2: w2, w3: w3, y1: y1, y2: y2, y3: y3, input: input)
-    unsafe team.share(w1.runs + w2.runs + w3.runs, grain: 1, with: job) { job, _, runs in
-      let (second, third) = unsafe (job.w1.runs, job.w1.runs + job.w2.runs)
-      let middle = shift(runs.clamped(to: 0..<third), down: second)
-      unsafe multiplyRuns(of: job.w1, runs.clamped(to: 0..<second), job.input, into: job.y1)
-      unsafe multiplyRuns(of: job.w2, middle, job.input, into: job.y2)
-      unsafe multiplyRuns(of: job.w3, shift(runs, down: third), job.input, into: job.y3)
-    }
-  }
-
-  /// The part of `runs` from `split` on, counted from `split`.
-  private static func shift(_ runs: Range<Int>, down split: Int) -> Range<Int> {
-    max(runs.lowerBound - split, 0)..<max(runs.upperBound - split, 0)
+    let job = unsafe VectorProducts(w, x, into: y, scratch)
+    unsafe team.share(job.runs, grain: 1, with: job) { job, _, runs in unsafe job.multiply(runs) }
   }
 
   /// `y[r] = W[r]·x` for some runs of sixteen rows, on this thread.
-  @unsafe private static func multiplyRuns(
-    of w: WeightMatrix, _ runs: Range<Int>, _ input: VectorInput,
+  @unsafe fileprivate static func multiplyRuns(
+    of w: WeightRows, _ runs: Range<Int>, _ input: VectorInput,
     into y: UnsafeMutablePointer<Float>
   ) {
     let x = unsafe input.x
-    switch w.type {
+    switch unsafe w.type {
     case .f32: unsafe floatRows(F32Format.self, w, runs, x, into: y)
     case .f16: unsafe floatRows(F16Format.self, w, runs, x, into: y)
     case .bf16: unsafe floatRows(BF16Format.self, w, runs, x, into: y)
@@ -83,15 +44,14 @@ package enum Kernels {
   /// Rows of a quantised matrix, panel by panel.
   @unsafe @inline(never)
   private static func panels<Format: PanelFormat>(
-    _: Format.Type, _ w: WeightMatrix, _ runs: Range<Int>, _ input: PanelInput,
+    _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ input: PanelInput,
     into y: UnsafeMutablePointer<Float>
   ) {
-    let panels = w.readyPanels
-    let blocks = w.columns / 32
+    let blocks = unsafe w.columns / 32
     for run in runs {
-      let products = unsafe Format.multiply(panels.panel(run), blocks: blocks, input)
+      let products = unsafe Format.multiply(w.run(run), blocks: blocks, input)
       let first = run &* PanelShape.rows
-      let count = w.rows &- first
+      let count = unsafe w.rows &- first
       if count >= PanelShape.rows {
         unsafe store8(products.0, y + first)
         unsafe store8(products.1, y + (first &+ 8))
@@ -105,14 +65,14 @@ package enum Kernels {
   /// Float rows: four accumulators, then the columns that do not fill a block.
   @unsafe @inline(never)
   static func floatRows<Format: FloatFormat>(
-    _: Format.Type, _ w: WeightMatrix, _ runs: Range<Int>, _ x: UnsafePointer<Float>,
+    _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ x: UnsafePointer<Float>,
     into y: UnsafeMutablePointer<Float>
   ) {
-    let columns = w.columns
+    let columns = unsafe w.columns
     var row = runs.lowerBound &* PanelShape.rows
-    let end = min(runs.upperBound &* PanelShape.rows, w.rows)
+    let end = unsafe min(runs.upperBound &* PanelShape.rows, w.rows)
+    var p = unsafe w.run(runs.lowerBound)
     while row < end {
-      let p = unsafe w.base + row &* (columns &* Format.elementBytes)
       var a = (Float8.zero, Float8.zero, Float8.zero, Float8.zero)
       var column = 0
       while column &+ 32 <= columns {
@@ -136,11 +96,54 @@ package enum Kernels {
       }
       unsafe y[row] = ((a.0 + a.1) + (a.2 + a.3)).total + rest
       row &+= 1
+      unsafe p += columns &* Format.elementBytes
     }
   }
 }
 
-extension WeightMatrix {
-  /// Runs of sixteen rows, the last of which may be shorter: what threads share out.
-  fileprivate var runs: Int { (rows + PanelShape.rows - 1) / PanelShape.rows }
+/// Up to three matrices with one input, and where their products go.
+@unsafe private struct VectorProducts {
+  private typealias Output = UnsafeMutablePointer<Float>
+
+  // An absent matrix has no rows.
+  private let (w1, w2, w3): (WeightRows, WeightRows, WeightRows)
+  private let (y1, y2, y3): (Output, Output, Output)
+  private let input: VectorInput
+  /// Runs of the first matrix, of the first two, of all three.
+  private let (first, second): (Int, Int)
+  let runs: Int
+
+  init(
+    _ w: (WeightMatrix, WeightMatrix?, WeightMatrix?), _ x: UnsafePointer<Float>,
+    into y: (
+      UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
+    ), _ scratch: MatrixScratch
+  ) {
+    unsafe w1 = WeightRows(w.0)
+    unsafe w2 = w.1.map { unsafe WeightRows($0) } ?? w1.none
+    unsafe w3 = w.2.map { unsafe WeightRows($0) } ?? w1.none
+    precondition(
+      unsafe w2.columns == w1.columns && w3.columns == w1.columns,
+      "matrices with one input have as many columns")
+    unsafe (y1, y2, y3) = y
+    unsafe input = VectorInput(
+      x, isForNibbles: w1.type.isNibbles || w2.type.isNibbles || w3.type.isNibbles,
+      columns: w1.columns, scratch: scratch)
+    unsafe first = w1.runs
+    unsafe second = first + w2.runs
+    unsafe runs = second + w3.runs
+  }
+
+  /// Some of `runs`, on this thread.
+  func multiply(_ range: Range<Int>) {
+    let middle = unsafe shift(range.clamped(to: 0..<second), down: first)
+    unsafe Kernels.multiplyRuns(of: w1, range.clamped(to: 0..<first), input, into: y1)
+    unsafe Kernels.multiplyRuns(of: w2, middle, input, into: y2)
+    unsafe Kernels.multiplyRuns(of: w3, shift(range, down: second), input, into: y3)
+  }
+
+  /// The part of `range` from `split` on, counted from `split`.
+  private func shift(_ range: Range<Int>, down split: Int) -> Range<Int> {
+    max(range.lowerBound - split, 0)..<max(range.upperBound - split, 0)
+  }
 }

@@ -17,7 +17,8 @@ extension LlamaModel {
     _ scratch: MatrixScratch
   ) {
     if count == 1 {
-      unsafe Kernels.multiply(w.0, w.1, x, into: y.0, y.1, scratch: scratch, team: team)
+      unsafe Kernels.multiply(
+        (w.0, w.1, nil), x, into: (y.0, y.1, y.1), scratch: scratch, team: team)
     } else {
       unsafe multiply(w.0, x, count: count, into: y.0, scratch)
       unsafe multiply(w.1, x, count: count, into: y.1, scratch)
@@ -29,7 +30,7 @@ extension LlamaModel {
     into y: (Floats, Floats, Floats), _ scratch: MatrixScratch
   ) {
     if count == 1 {
-      unsafe Kernels.multiply(w.0, w.1, w.2, x, into: y.0, y.1, y.2, scratch: scratch, team: team)
+      unsafe Kernels.multiply((w.0, w.1, w.2), x, into: y, scratch: scratch, team: team)
     } else {
       unsafe multiply((w.0, w.1), x, count: count, into: (y.0, y.1), scratch)
       unsafe multiply(w.2, x, count: count, into: y.2, scratch)

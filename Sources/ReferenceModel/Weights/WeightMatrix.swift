@@ -39,15 +39,6 @@
     return copy
   }
 
-  /// The panels of a quantised matrix that is about to be multiplied.
-  var readyPanels: WeightPanels {
-    guard let panels else {
-      // A mistake in the engine's code: a model brings its matrices into panels when it is made.
-      preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
-    }
-    return panels
-  }
-
   /// Bytes of one row.
   package var rowBytes: Int { columns / type.blockSize * type.blockBytes }
 }

@@ -23,12 +23,6 @@
 
   deinit { unsafe base.deallocate() }
 
-  /// First byte of a panel.
-  @unsafe @inline(__always)
-  func panel(_ index: Int) -> UnsafeRawPointer {
-    unsafe UnsafeRawPointer(base + index &* panelBytes)
-  }
-
   @unsafe private func arrange(_ w: WeightMatrix, panel: Int) {
     let first = panel * PanelShape.rows
     let count = min(PanelShape.rows, w.rows - first)

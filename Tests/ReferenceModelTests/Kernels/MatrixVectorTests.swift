@@ -79,11 +79,11 @@ func sharedInput() {
   }
   let two = computed(33 + 20) { y in
     unsafe Kernels.multiply(
-      matrices[0], matrices[1], x, into: y, y + 33, scratch: scratch, team: team)
+      (matrices[0], matrices[1], nil), x, into: (y, y + 33, y), scratch: scratch, team: team)
   }
   let three = computed(33 + 20 + 65) { y in
     unsafe Kernels.multiply(
-      matrices[0], matrices[1], matrices[2], x, into: y, y + 33, y + 53, scratch: scratch,
+      (matrices[0], matrices[1], matrices[2]), x, into: (y, y + 33, y + 53), scratch: scratch,
       team: team)
   }
   #expect(two == alone[0] + alone[1])
