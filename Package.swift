@@ -12,8 +12,8 @@ let strict: [SwiftSetting] = [
 
 /// The numeric targets are optimised in debug builds too (`swift test` runs a real model), and compiled
 /// for AVX2 and FMA where the machine is x86-64. `KVPOLICY_BASELINE=1` builds without the vector flags:
-/// slower, the same numbers. Set it too when you cross-compile from x86-64: `arch` is that of the machine
-/// that builds.
+/// slower, the same numbers up to rounding. Set it too when you cross-compile from x86-64: `arch` is that
+/// of the machine that builds.
 var numeric: [SwiftSetting] =
   strict + [
     // Whole-module, as in release: kernels specialise across files.
