@@ -12,16 +12,20 @@ let strict: [SwiftSetting] = [
 
 /// The numeric targets are optimised in debug builds too (`swift test` runs a real model), and compiled
 /// for AVX2 and FMA where the machine is x86-64. `KVPOLICY_BASELINE=1` builds without the vector flags:
-/// slower, the same numbers.
+/// slower, the same numbers up to rounding. Set it too when you cross-compile from x86-64: `arch` is that
+/// of the machine that builds.
 var numeric: [SwiftSetting] =
   strict + [
     // Whole-module, as in release: kernels specialise across files.
     .unsafeFlags(
       ["-O", "-wmo", "-num-threads", "2", "-disable-batch-mode"], .when(configuration: .debug))
   ]
+/// The command line is compiled for every processor, to say which one it needs before it calls the rest.
+var command = strict
 #if arch(x86_64)
   if Context.environment["KVPOLICY_BASELINE"] == nil {
     numeric += [.unsafeFlags(["-Xcc", "-march=x86-64-v3"]), .define("KVPOLICY_FMA")]
+    command += [.define("KVPOLICY_FMA")]
   }
 #endif
 
@@ -50,7 +54,7 @@ let package = Package(
     .target(
       name: "KVPolicyCommand",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
-      swiftSettings: strict),
+      swiftSettings: command),
     .executableTarget(
       name: "kvpolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
       swiftSettings: strict),

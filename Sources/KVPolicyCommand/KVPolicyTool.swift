@@ -14,14 +14,18 @@ public struct KVPolicyTool {
   public static let version = "0.1.0"
 
   /// The policies that can be named.
-  public let registry: PolicyRegistry
+  public var registry: PolicyRegistry { makeRegistry() }
+  // Not called before the processor was looked at: policies are compiled for vectors.
+  private let makeRegistry: () -> PolicyRegistry
   /// Where commands read and write.
   public let terminal: Terminal
 
   /// Makes the tool. By default it knows the policies that ship with the kit, and uses the streams of the
   /// process.
-  public init(registry: PolicyRegistry = .all, terminal: Terminal = .process()) {
-    self.registry = registry
+  public init(
+    registry: @autoclosure @escaping () -> PolicyRegistry = .all, terminal: Terminal = .process()
+  ) {
+    makeRegistry = registry
     self.terminal = terminal
   }
 
@@ -31,6 +35,10 @@ public struct KVPolicyTool {
   ///
   /// - Returns: the exit status: 0 if all went well, 1 if the command failed, 2 if it was not understood.
   public func run(_ arguments: [String]) -> Int32 {
+    if let refusal = Processor.refusal {
+      terminal.writeError("kvpolicy: \(refusal)\n")
+      return 1
+    }
     var words = Array(arguments.dropFirst())
     var named = "kvpolicy"
     do {
