@@ -23,3 +23,27 @@ extension LaneRows {
     return unsafe UnsafeRawPointer(page) + index &* rowBytes
   }
 }
+
+extension LaneRows {
+  /// Brings the keys and values of some rows into the cache: all their lines are asked for at once.
+  ///
+  /// Attention meets a lane's pages wherever they are in memory, and a wait for each of them in turn: within
+  /// its arithmetic a processor sees too little of what comes next. Here it sees nothing else.
+  ///
+  /// - Returns: something that depends on all of them. Whoever stores it keeps the reading from being
+  ///   optimised away.
+  @unsafe @inline(never)
+  func fetch(_ range: Range<Int>) -> UInt8 {
+    var sum: UInt8 = 0
+    for row in range {
+      let (key, value) = unsafe (key(row), value(row))
+      var offset = 0
+      while unsafe offset < rowBytes {
+        sum ^= unsafe key.load(fromByteOffset: offset, as: UInt8.self)
+        sum ^= unsafe value.load(fromByteOffset: offset, as: UInt8.self)
+        offset &+= 64
+      }
+    }
+    return sum
+  }
+}
