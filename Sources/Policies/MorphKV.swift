@@ -51,7 +51,10 @@ public struct MorphKV: KVCachePolicy {
   }
 
   /// The votes of the prompt's last queries, and of every new one.
-  public var signals: Set<Signal> { [.promptRows(options.voters), .stepLogits] }
+  public var signals: Set<Signal> {
+    let always: Set<Signal> = [.promptRows(options.voters), .stepProbabilities]
+    return options.reduction == .sumOfLogits ? always.union([.stepLogits]) : always
+  }
 
   /// A ring of votes: for each remembered query, one entry per query head of the group. Where running
   /// counts are kept, their bounds too.
@@ -111,9 +114,14 @@ public struct MorphKV: KVCachePolicy {
     for head in 0..<layer.shape.keyHeads {
       let lane = layer.lane(head)
       for query in 0..<group where entries >= group {
-        lane.remember(
-          lane.vote(of: query, promptRow), column: 0, entry: first + query,
-          horizon: Int32(horizon))
+        if let promptRow {
+          lane.remember(
+            lane.promptRow(promptRow, query), column: 0, entry: first + query,
+            horizon: Int32(horizon))
+        } else {
+          lane.remember(
+            probabilities: lane.probabilities(query), column: 0, entry: first + query)
+        }
       }
       guard options.sumsLogits(group: group) else { continue }
       sums.removeAll(keepingCapacity: true)

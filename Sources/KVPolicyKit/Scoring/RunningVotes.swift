@@ -99,7 +99,8 @@ public struct RunningVotes: Sendable {
     guard state.dropped == tokens - 1, state.rows == lane.count - 1 else {
       for head in 0..<heads {
         lane.remember(
-          lane.logits(head), column: columns.votes, entry: slot * heads + head, horizon: horizon)
+          probabilities: lane.probabilities(head), column: columns.votes,
+          entry: slot * heads + head)
       }
       return
     }
@@ -111,7 +112,7 @@ public struct RunningVotes: Sendable {
       table.cross(horizon - 1, newest: slot)
       for head in 0..<heads {
         table.remember(
-          lane.logits(head), slot: slot, head: head, horizon: horizon, cutoff: cutoff)
+          lane.probabilities(head), slot: slot, head: head, horizon: horizon, cutoff: cutoff)
       }
     }
     lane.lane.ownColumn(columns.votes).stamp(entry: slot * heads, tokens: tokens)

@@ -19,7 +19,7 @@ extension VoteTable {
     var isSound = true
     for entry in 0..<entries {
       let sum = unsafe sums[entry]
-      if !(sum > 1e-9 && sum < 1e30) { isSound = false }
+      if !(sum > 1e-30 && sum < 1e30) { isSound = false }
       unsafe exact[entry] = Float(1 / sum)
     }
     for head in 0..<heads { unsafe exact[newest * heads + head] = 0 }

@@ -40,18 +40,16 @@ extension VoteTable {
   /// Writes the new token's votes of one query head; sums them, and finds the scale that bounds them until
   /// rows before `cutoff` have crossed the horizon.
   func remember(
-    _ logits: Span<Float>, slot: Int, head: Int, horizon: Int32, cutoff: Int32
+    _ probabilities: Span<Float>, slot: Int, head: Int, horizon: Int32, cutoff: Int32
   ) {
-    unsafe logits.withUnsafeBufferPointer { logits in
-      guard let z = logits.baseAddress else { return }
-      let reference = unsafe reference(z, horizon: horizon)
+    unsafe probabilities.withUnsafeBufferPointer { probabilities in
+      guard let p = probabilities.baseAddress else { return }
       let entry = slot * heads + head
       var target = unsafe mutableTiles + entry
       var (part, later) = (Vector.zero, Vector.zero)
       var (low, high) = (SIMD4<Double>.zero, SIMD4<Double>.zero)
       for tile in 0..<tileCount {
-        let vote = Softmax.remembered(
-          unsafe Softmax.load(z, tile &* 8, count), reference: reference)
+        let vote = unsafe Softmax.load(p, tile &* 8, count, beyond: 0)
         unsafe target.pointee = vote
         unsafe target += width
         let positions = positions(of: tile)
@@ -72,18 +70,6 @@ extension VoteTable {
       let most = Double(later.sum()) * (1 + Double(tileCount + 8) * 0x1p-23)
       unsafe pending[head] = scale(max(sum, most))
     }
-  }
-
-  /// The largest logit before the horizon, or of all if there is none.
-  private func reference(_ z: UnsafePointer<Float>, horizon: Int32) -> Float {
-    var (before, all) = (Vector(repeating: -.infinity), Vector(repeating: -.infinity))
-    for tile in 0..<tileCount {
-      let x = unsafe Softmax.load(z, tile * 8, count)
-      all.replace(with: x, where: x .> all)
-      let y = VoteTable.choose(x, for: rows(tile, before: horizon), else: -.infinity)
-      before.replace(with: y, where: y .> before)
-    }
-    return before.max() > -.infinity ? before.max() : all.max()
   }
 
   @inline(__always)

@@ -20,10 +20,15 @@ extension LlamaSession {
     unsafe step.join()
   }
 
-  /// Only the logits, for a policy that has its say before the output.
-  @unsafe func computeLogits(_ step: StepAttention) {
-    unsafe model.team.share(step.splits, grain: 1, with: step) { step, thread, splits in
-      for split in splits { unsafe step.computeLogits(split, thread: thread) }
+  /// Only the logits, for a policy that has its say before the output, and the weights if it asks for
+  /// probabilities.
+  @unsafe func computeLogits(_ step: StepAttention, weighing: Bool) {
+    unsafe model.team.share(step.splits, grain: 1, with: (step, weighing)) {
+      input, thread, splits in
+      for split in splits {
+        unsafe input.0.computeLogits(split, thread: thread)
+        if unsafe input.1 { unsafe input.0.weigh(split) }
+      }
     }
   }
 
@@ -35,11 +40,11 @@ extension LlamaSession {
     unsafe step.join()
   }
 
-  /// After `attend`: the weights become probabilities, for a policy.
-  @unsafe func normalise(_ step: StepAttention) {
-    unsafe model.team.share(model.configuration.queryHeads, grain: 1, with: step) {
-      step, _, heads in
-      for head in heads { unsafe step.normalise(queryHead: head) }
+  /// The probabilities of every query head, for a policy. On this thread: the work is less than sharing
+  /// it out.
+  @unsafe func normalise(_ step: StepAttention, into target: UnsafeMutablePointer<Float>) {
+    for head in 0..<model.configuration.queryHeads {
+      unsafe step.normalise(queryHead: head, into: target)
     }
   }
 

@@ -44,21 +44,18 @@ extension LlamaSession {
     let attention = unsafe StepAttention(
       self, layer: layer, row, stride: stride, weights: weights, logits: keepsLogits ? raw : nil)
     if wants.phase == .beforeOutput {
-      unsafe computeLogits(attention)
-      if wants.stepProbabilities {
-        unsafe mixValues(attention)
-        unsafe normalise(attention)
-      }
-      let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
+      unsafe computeLogits(attention, weighing: wants.stepProbabilities)
+      let shown = unsafe row.scratch.probabilities.room(wants.stepProbabilities ? floats : 0)
+      if wants.stepProbabilities { unsafe normalise(attention, into: shown) }
+      let signals = unsafe stepSignals(wants, raw, shown, stride: stride)
       let plan = try consult(layer: layer, signals: signals)
-      if wants.stepProbabilities { unsafe weights.update(from: raw, count: floats) }
-      unsafe mask(plan, weights, computed: raw, stride: stride)
+      unsafe mask(plan, attention, weights, computed: raw, stride: stride)
       unsafe mixValues(attention)
       apply(plan, layer: layer)
       sequence.book(layer: layer, moment: step)
     } else {
       unsafe attend(attention)
-      if wants.stepProbabilities { unsafe normalise(attention) }
+      if wants.stepProbabilities { unsafe normalise(attention, into: weights) }
       sequence.book(layer: layer, moment: step)
       let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
       apply(try consult(layer: layer, signals: signals), layer: layer)
@@ -84,7 +81,7 @@ extension LlamaSession {
   }
 
   @unsafe private func stepSignals(
-    _ wants: LayerWants, _ logits: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
+    _ wants: LayerWants, _ logits: UnsafePointer<Float>, _ probabilities: UnsafePointer<Float>,
     stride: Int
   ) -> SignalBuffers {
     var signals = SignalBuffers()
@@ -94,21 +91,26 @@ extension LlamaSession {
       signalCounts.stepLogits += 1
     }
     if wants.stepProbabilities {
-      unsafe signals.probabilities = weights
+      unsafe signals.probabilities = probabilities
       signalCounts.stepProbabilities += 1
     }
     return signals
   }
 
-  /// Takes what a plan forgets, or keeps a query head from reading, out of the logits. Rows are numbered
-  /// as before the plan, which is carried out afterwards.
+  /// Takes what a plan forgets, or keeps a query head from reading, out of the logits; only splits of which
+  /// it does are weighed again. Rows are numbered as before the plan, which is carried out afterwards.
   @unsafe private func mask(
-    _ plan: CachePlan, _ logits: UnsafeMutablePointer<Float>, computed: UnsafePointer<Float>,
-    stride: Int
+    _ plan: CachePlan, _ attention: StepAttention, _ logits: UnsafeMutablePointer<Float>,
+    computed: UnsafePointer<Float>, stride: Int
   ) {
     let group = sequence.store.shape.group
     for edit in plan.edits {
       let first = edit.lane.head * group
+      var row: Int?
+      if case .dropOne(_, let dropped) = edit { row = Int(dropped) }
+      for split in unsafe attention.splits(ofLane: edit.lane.head, row: row) {
+        unsafe attention.unweigh(split)
+      }
       switch edit {
       case .dropOne(_, let row):
         for head in first..<first + group { unsafe logits[head * stride + Int(row)] = -.infinity }
