@@ -32,6 +32,22 @@ extension LlamaSession {
     }
   }
 
+  /// The rest of `attend`, while one thread shows a policy the step.
+  @unsafe func mixValues(_ step: StepAttention, showing signals: SignalBuffers, layer: Int) {
+    let input = unsafe (step, self, signals, layer)
+    // The hook reads and writes columns and what the policy remembers; the rest, rows and weights.
+    unsafe model.team.share(1 + step.splits, grain: 1, with: input) { input, _, items in
+      for item in items {
+        if item == 0 {
+          unsafe input.1.show(layer: input.3, signals: input.2, beside: true)
+        } else {
+          unsafe input.0.mixValues(item - 1)
+        }
+      }
+    }
+    unsafe step.join()
+  }
+
   /// The rest of `attend`.
   @unsafe func mixValues(_ step: StepAttention) {
     unsafe model.team.share(step.splits, grain: 1, with: step) { step, _, splits in

@@ -35,6 +35,7 @@ extension LlamaSession {
   /// Attention of the new token over what a layer still holds, and the policy's say about it.
   @unsafe private func attend(layer: Int, _ row: TokenRow) throws(StoreError) {
     let wants = wants[layer]
+    if wants.phase == .beforeStep { apply(try decide(layer: layer), layer: layer) }
     let stride = ProductTile.wholeColumns(longestLane(layer))
     let floats = model.configuration.queryHeads * stride
     let keepsLogits = wants.stepLogits || wants.phase == .beforeOutput
@@ -43,35 +44,50 @@ extension LlamaSession {
     if wants.rule != .original { unsafe placeQueries(row.queries, layer: layer) }
     let attention = unsafe StepAttention(
       self, layer: layer, row, stride: stride, weights: weights, logits: keepsLogits ? raw : nil)
-    if wants.phase == .beforeOutput {
-      unsafe computeLogits(attention, weighing: wants.stepProbabilities)
-      let shown = unsafe row.scratch.probabilities.room(wants.stepProbabilities ? floats : 0)
-      if wants.stepProbabilities { unsafe normalise(attention, into: shown) }
-      let signals = unsafe stepSignals(wants, raw, shown, stride: stride)
-      let plan = try consult(layer: layer, signals: signals)
-      unsafe mask(plan, attention, weights, computed: raw, stride: stride)
-      unsafe mixValues(attention)
-      apply(plan, layer: layer)
-      sequence.book(layer: layer, moment: step)
-    } else {
+    if wants.phase == .afterOutput {
       unsafe attend(attention)
       if wants.stepProbabilities { unsafe normalise(attention, into: weights) }
       sequence.book(layer: layer, moment: step)
       let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
-      apply(try consult(layer: layer, signals: signals), layer: layer)
+      return apply(try consult(layer: layer, signals: signals), layer: layer)
     }
+    unsafe computeLogits(attention, weighing: wants.stepProbabilities)
+    let shown = unsafe row.scratch.probabilities.room(wants.stepProbabilities ? floats : 0)
+    if wants.stepProbabilities { unsafe normalise(attention, into: shown) }
+    let signals = unsafe stepSignals(wants, raw, shown, stride: stride)
+    if wants.phase == .beforeStep {
+      unsafe mixValues(attention, showing: signals, layer: layer)
+    } else {
+      let plan = try consult(layer: layer, signals: signals)
+      unsafe mask(plan, attention, weights, computed: raw, stride: stride)
+      unsafe mixValues(attention)
+      apply(plan, layer: layer)
+    }
+    sequence.book(layer: layer, moment: step)
   }
 
   /// Shows the step to the layer's policy, then asks it for a plan.
   private func consult(
     layer: Int, signals: SignalBuffers
   ) throws(StoreError) -> CachePlan {
+    show(layer: layer, signals: signals, beside: false)
+    return try decide(layer: layer, signals: signals)
+  }
+
+  /// Shows the step to the layer's policy. Beside other work of the team that takes one thread of it, and
+  /// as much of the time.
+  func show(layer: Int, signals: SignalBuffers, beside isShared: Bool) {
     var watch = Stopwatch()
     sequence.observe(layer: layer, moment: step, signals: signals)
-    policyTime.step += watch.lap()
-    let plan = try sequence.decide(layer: layer, moment: step, signals: signals)
-    policyTime.evict += watch.lap()
-    return plan
+    policyTime.step += watch.lap() / Double(isShared ? model.team.threads : 1)
+  }
+
+  private func decide(
+    layer: Int, signals: SignalBuffers = SignalBuffers()
+  ) throws(StoreError) -> CachePlan {
+    var watch = Stopwatch()
+    defer { policyTime.evict += watch.lap() }
+    return try sequence.decide(layer: layer, moment: step, signals: signals)
   }
 
   private func apply(_ plan: CachePlan, layer: Int) {
