@@ -99,7 +99,11 @@ public enum PositionRule: String, CaseIterable, Hashable, Sendable {
 
 /// When in a decode step a policy evicts.
 public enum Phase: String, Hashable, Sendable {
-  /// Before: the output is computed from the survivors (MorphKV).
+  /// Before the new token is attended with: `evict` does not know its attention, which is over the survivors
+  /// alone, and is shown to `step` afterwards, beside the computation of the output (MorphKV).
+  case beforeStep
+  /// After `step` has seen the new token's attention, and before its output, which is computed from the
+  /// survivors. Their probabilities are computed for both.
   case beforeOutput
   /// After: the output still uses what is then dropped (H2O, TOVA, StreamingLLM).
   case afterOutput

@@ -32,7 +32,7 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
   var cadence: Cadence { get }
   /// At which position a key is rotated when it is read. Default: its original position.
   var positions: PositionRule { get }
-  /// Whether a decode step evicts before or after its output is computed. Default: after.
+  /// When in a decode step to evict: before or after ``step(_:)``, and the output. Default: after both.
   var phase: Phase { get }
   /// Which lanes one call of ``evict(_:plan:)`` decides about together. Default: the layer's.
   var scope: Scope { get }

@@ -30,13 +30,17 @@ extension PlainEngine {
       shown.promptRows = promptRows(layer: layer, lanes: lanes, stride: longest).values
     }
     let plan = try consult(layer: layer, moment: moment, shown)
-    sequence.apply(plan, layer: layer)
+    apply(plan, layer: layer)
     return outputs
   }
 
   /// Attention of one new token, and the policy's say about it. Returns the token's output.
   func attendStep(layer: Int, moment: Moment) throws(StoreError) -> [Float] {
     let position = sequence.length.tokens
+    let phase = wants[layer].phase
+    if phase == .beforeStep {
+      apply(try decide(layer: layer, moment: moment, ShownSignals(stride: 0)), layer: layer)
+    }
     let lanes = (0..<source.shape.keyHeads).map { readLane(layer: layer, head: $0) }
     let longest = lanes.map(\.count).max() ?? 0
     let queries = self.queries(layer: layer, position: position, lanes: lanes)
@@ -49,15 +53,19 @@ extension PlainEngine {
     if wants[layer].stepProbabilities {
       shown.probabilities = SignalRows(logits.map(Plain.softmax), stride: longest).values
     }
-    guard wants[layer].phase == .beforeOutput else {
+    if phase != .beforeOutput {
       let output = mix(logits, lanes)
       sequence.book(layer: layer, moment: moment)
-      sequence.apply(try consult(layer: layer, moment: moment, shown), layer: layer)
+      guard phase == .afterOutput else {
+        observe(layer: layer, moment: moment, shown)
+        return output
+      }
+      apply(try consult(layer: layer, moment: moment, shown), layer: layer)
       return output
     }
     let plan = try consult(layer: layer, moment: moment, shown)
     let output = mix(mask(logits, by: plan, lanes), lanes)
-    sequence.apply(plan, layer: layer)
+    apply(plan, layer: layer)
     sequence.book(layer: layer, moment: moment)
     return output
   }
@@ -134,8 +142,23 @@ extension PlainEngine {
   private func consult(
     layer: Int, moment: Moment, _ shown: ShownSignals
   ) throws(StoreError) -> CachePlan {
+    observe(layer: layer, moment: moment, shown)
+    return try decide(layer: layer, moment: moment, shown)
+  }
+
+  private func apply(_ plan: CachePlan, layer: Int) {
+    sequence.apply(plan, layer: layer)
+    afterPlan?()
+  }
+
+  private func observe(layer: Int, moment: Moment, _ shown: ShownSignals) {
+    shown.lend { sequence.observe(layer: layer, moment: moment, signals: $0) }
+  }
+
+  private func decide(
+    layer: Int, moment: Moment, _ shown: ShownSignals
+  ) throws(StoreError) -> CachePlan {
     let decided = shown.lend { signals -> Result<CachePlan, StoreError> in
-      sequence.observe(layer: layer, moment: moment, signals: signals)
       do throws(StoreError) {
         return .success(try sequence.decide(layer: layer, moment: moment, signals: signals))
       } catch { return .failure(error) }

@@ -23,6 +23,8 @@ public final class PlainEngine {
 
   /// If set, rows are numbered anew after every moment; equal lanes of a layer get equal numbers.
   var renumbering: UInt64?
+  /// If set, called after a layer's plan was carried out.
+  var afterPlan: (() -> Void)?
   /// If set, called after every moment.
   var afterMoment: ((Moment) -> Void)?
   let wants: [SignalWants]

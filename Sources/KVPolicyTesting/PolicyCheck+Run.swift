@@ -20,6 +20,7 @@ final class RunWatch {
     self.rowLimit = rowLimit
     counts = Array(repeating: 0, count: engine.source.shape.lanes)
     engine.sequence.onPlan = { [unowned self] plan, _ in remember(plan) }
+    engine.afterPlan = { [unowned self] in checkRows() }
     engine.afterMoment = { [unowned self] in check($0) }
   }
 
@@ -86,7 +87,7 @@ final class RunWatch {
     case .chunk: rowSteps += new * (new + 1) / 2 + new * past
     case .step:
       let phase = engine.sequence.policy(ofLayer: index / engine.source.shape.keyHeads).phase
-      rowSteps += phase == .beforeOutput ? now : past + new
+      rowSteps += phase == .afterOutput ? past + new : now
       guard let rowLimit else { return }
       report.require(
         now <= rowLimit, .rowLimit, "after \(moment) a lane holds \(now) rows, not \(rowLimit)")

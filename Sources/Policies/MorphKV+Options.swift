@@ -67,8 +67,15 @@ struct MorphKVOptions: Sendable {
 
   /// Queries that vote when enough were read.
   var voters: Int { rows == .window ? window : window - 1 }
-  /// Queries to remember: the voters and the current one.
-  var ringLength: Int { voters + 1 }
+  /// Before the new token is looked at, unless it votes on its own step or its heads choose apart what they
+  /// read: both need its logits.
+  var phase: Phase {
+    includeCurrentQuery || attendMask == .perQueryHead ? .beforeOutput : .beforeStep
+  }
+  /// Queries remembered that do not vote: the current one, where it is recorded before the others decide.
+  var silent: Int { phase == .beforeOutput && !includeCurrentQuery ? 1 : 0 }
+  /// Queries to remember.
+  var ringLength: Int { voters + silent }
   /// Entries that a voter takes in the ring: one per query head of the group, or one for their summed
   /// logits, or both where the heads also choose apart.
   func entriesPerVoter(group: Int) -> Int {
@@ -87,8 +94,8 @@ struct MorphKVOptions: Sendable {
   /// Whether the row to drop can be found from running counts: where votes are about distant rows alone,
   /// each row's is the largest of the heads', and no row is protected by anything but its age.
   func allowsRunningVotes(group: Int) -> Bool {
-    normaliser == .distantOnly && attendMask == .perKVHead && !includeCurrentQuery && sinks == 0
-      && (reduction == .maxOfProbabilities || group == 1)
+    normaliser == .distantOnly && phase == .beforeStep && sinks == 0
+      && burstTrigger <= capacity + 2 && (reduction == .maxOfProbabilities || group == 1)
   }
 
   /// Whether summed logits differ from those of the heads.

@@ -4,11 +4,8 @@ import KVPolicyKit
 struct VoterRing: Sendable {
   /// Numbers of the queries, oldest first.
   let numbers: Range<Int>
-  /// Voters that the ring goes round.
+  /// Queries that the ring goes round.
   let length: Int
-
-  /// Whether all but the newest query in the ring vote.
-  var isFull: Bool { numbers.count == length - 1 }
 
   /// Where in the ring the votes of a query are.
   func slot(of number: Int) -> Int { number % length }

@@ -23,7 +23,7 @@ public struct MorphKV: KVCachePolicy {
   /// Queries that vote, once a prompt shorter than the window has fixed it.
   private var voterLimit = Int.max
   private var voting = MorphKVVoting()
-  /// Voters that the ring goes round: no more than will ever vote, and the current one.
+  /// Queries that the ring goes round: no more than will ever vote at a time, and the silent one.
   private var ringLength = 0
   /// Counts that make the usual step cheap; none where the settings do not allow them.
   package private(set) var running: RunningVotes?
@@ -51,7 +51,10 @@ public struct MorphKV: KVCachePolicy {
   }
 
   /// The votes of the prompt's last queries, and of every new one.
-  public var signals: Set<Signal> { [.promptRows(options.voters), .stepLogits] }
+  public var signals: Set<Signal> {
+    let always: Set<Signal> = [.promptRows(options.voters), .stepProbabilities]
+    return options.reduction == .sumOfLogits ? always.union([.stepLogits]) : always
+  }
 
   /// A ring of votes: for each remembered query, one entry per query head of the group. Where running
   /// counts are kept, their bounds too.
@@ -72,7 +75,7 @@ public struct MorphKV: KVCachePolicy {
     Cadence(prompt: options.prunePrompt == .atPrefillEnd ? .atEnd : .never, every: 1)
   }
   /// The output is computed from the survivors.
-  public var phase: Phase { .beforeOutput }
+  public var phase: Phase { options.phase }
   /// Scratch and counters.
   public var stateBytes: Int {
     recorded.count * 8 + sums.count * 4 + voting.bytes + (running?.bytes ?? 0)
@@ -91,53 +94,70 @@ public struct MorphKV: KVCachePolicy {
     }
   }
 
-  /// Records the vote of the new token. It counts from the next step on.
+  /// Records the vote of the new token. It counts from the next step on, whose row to drop is found now
+  /// where running counts are kept and the lane is full.
   public mutating func step(_ layer: borrowing LayerView) {
     prepare(layer.shape)
-    let horizon = layer.length.tokens - options.window - 1
-    guard running != nil else { return record(layer, horizon: horizon, promptRow: nil) }
-    let slot = recorded[layer.layer] % ringLength
+    let horizon = layer.length.tokens - options.window
+    let number = recorded[layer.layer]
+    guard usesRunningVotes(layer.shape), number + 1 >= ringLength else {
+      return record(layer, horizon: horizon, promptRow: nil)
+    }
+    recorded[layer.layer] += 1
     for head in 0..<layer.shape.keyHeads {
-      running?.record(layer.lane(head), slot: slot, horizon: Int32(horizon))
+      let lane = layer.lane(head)
+      if lane.count == options.capacity + 1 {
+        prepareCounts(layer.shape, rows: lane.count + 1)
+        running?.record(lane, slot: number % ringLength, horizon: Int32(horizon))
+      } else {
+        record(lane, number: number, horizon: horizon, promptRow: nil)
+      }
+    }
+  }
+
+  /// Records one query's vote in every lane of a layer.
+  private mutating func record(_ layer: borrowing LayerView, horizon: Int, promptRow: Int?) {
+    for head in 0..<layer.shape.keyHeads {
+      record(
+        layer.lane(head), number: recorded[layer.layer], horizon: horizon, promptRow: promptRow)
     }
     recorded[layer.layer] += 1
   }
 
-  /// Records one query's vote in every lane of a layer: its heads' own, their sum, or both.
-  private mutating func record(_ layer: borrowing LayerView, horizon: Int, promptRow: Int?) {
-    let group = layer.shape.group
-    let entries = options.entriesPerVoter(group: group)
-    let first = recorded[layer.layer] % ringLength * entries
-    for head in 0..<layer.shape.keyHeads {
-      let lane = layer.lane(head)
-      for query in 0..<group where entries >= group {
+  /// Records one query's vote in a lane: its heads' own, their sum, or both.
+  private mutating func record(_ lane: LaneView, number: Int, horizon: Int, promptRow: Int?) {
+    let entries = options.entriesPerVoter(group: lane.group)
+    let first = number % ringLength * entries
+    for query in 0..<lane.group where entries >= lane.group {
+      if let promptRow {
         lane.remember(
-          lane.vote(of: query, promptRow), column: 0, entry: first + query,
+          lane.promptRow(promptRow, query), column: 0, entry: first + query,
           horizon: Int32(horizon))
+      } else {
+        lane.remember(probabilities: lane.probabilities(query), column: 0, entry: first + query)
       }
-      guard options.sumsLogits(group: group) else { continue }
-      sums.removeAll(keepingCapacity: true)
-      sums.append(contentsOf: repeatElement(0, count: lane.count))
-      for query in 0..<group {
-        let logits = lane.vote(of: query, promptRow)
-        for row in 0..<logits.count { sums[row] += logits[row] }
-      }
-      lane.remember(
-        sums.span, column: 0, entry: first + entries - 1, horizon: Int32(horizon))
     }
-    recorded[layer.layer] += 1
+    guard options.sumsLogits(group: lane.group) else { return }
+    sums.removeAll(keepingCapacity: true)
+    sums.append(contentsOf: repeatElement(0, count: lane.count))
+    for query in 0..<lane.group {
+      let logits = lane.vote(of: query, promptRow)
+      for row in 0..<logits.count { sums[row] += logits[row] }
+    }
+    lane.remember(sums.span, column: 0, entry: first + entries - 1, horizon: Int32(horizon))
   }
 
   /// Drops the distant tokens with the fewest votes, down to `capacity − window` of them.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     var isStep = false
     if case .step = cache.moment { isStep = true }
+    prepare(cache.shape)
     // During a step the current token stands beside the window and has not been asked.
     let nearest = options.window + (isStep ? 1 : 0)
     let trigger = max(options.capacity + nearest - options.window + 1, options.burstTrigger)
     for layer in cache.layers {
       let voters = self.voters(layer: layer, isStep: isStep)
-      let runs = isStep && usesRunningVotes(cache.shape) && voters.isFull
+      let runs = isStep && usesRunningVotes(cache.shape)
       for head in 0..<cache.shape.keyHeads {
         let lane = cache.lane(layer: layer, head: head)
         guard lane.count >= (isStep ? trigger : options.capacity + 1) else { continue }
@@ -154,31 +174,27 @@ public struct MorphKV: KVCachePolicy {
   private mutating func drop(
     of lane: borrowing LaneView, shape: CacheShape, voters: VoterRing, plan: inout CachePlan
   ) {
+    if let row = running?.least(lane) { return plan.drop(row, of: lane.id) }
     let horizon = Int32(lane.length.tokens - options.window - 1)
-    let newest = voters.slot(of: voters.numbers.upperBound)
-    prepareCounts(shape, rows: lane.count)
-    let row =
-      running?.least(lane, slot: newest, horizon: horizon)
-      ?? voting.least(of: lane, options: options, horizon: horizon, voters: voters)
+    let row = voting.least(of: lane, options: options, horizon: horizon, voters: voters)
     guard let row else { return }
     plan.drop(row, of: lane.id)
-    running?.drop(row, of: lane, slot: newest)
+    running?.drop(row, of: lane)
   }
 
   /// Before the first query is recorded, when it is known how many will vote at a time.
   private mutating func prepare(_ shape: CacheShape) {
     guard recorded.isEmpty else { return }
     recorded = Array(repeating: 0, count: shape.layers)
-    ringLength = min(options.voters, voterLimit) + 1
+    ringLength = min(options.voters, voterLimit) + options.silent
   }
 
-  /// When a row is dropped in the steady state for the first time: before, nobody knows whether a lane
-  /// will ever be so long.
+  /// When a lane is full for the first time: before, nobody knows whether one ever will be.
   private mutating func prepareCounts(_ shape: CacheShape, rows: Int) {
     voting.reserve(rows: rows, group: shape.group)
     guard running == nil else { return }
     running = RunningVotes(
-      votes: 0, bounds: 1, voters: ringLength - 1, fusion: options.fusion == .sum ? .add : .max,
+      votes: 0, bounds: 1, voters: ringLength, fusion: options.fusion == .sum ? .add : .max,
       shape: shape)
   }
 
@@ -188,7 +204,7 @@ public struct MorphKV: KVCachePolicy {
 
   /// The queries that vote.
   private func voters(layer: Int, isStep: Bool) -> VoterRing {
-    let newest = recorded[layer] - (isStep && !options.includeCurrentQuery ? 1 : 0)
+    let newest = recorded[layer] - (isStep ? options.silent : 0)
     let count = min(options.voters, min(voterLimit, newest))
     return VoterRing(numbers: newest - count..<newest, length: ringLength)
   }

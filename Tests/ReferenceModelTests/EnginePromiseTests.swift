@@ -35,7 +35,7 @@ struct EnginePromiseTests {
     case "snapkv": want.promptRows = layers
     case "morphkv":
       want.promptRows = layers
-      want.stepLogits = layers * steps
+      want.stepProbabilities = layers * steps
     case "tova":
       want.promptRows = layers
       want.stepProbabilities = layers * steps

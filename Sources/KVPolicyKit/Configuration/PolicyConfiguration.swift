@@ -124,7 +124,7 @@ public struct PolicyAssignment: Sendable {
 
   /// - Throws: `PolicyError.impossible` for a combination that the engine cannot carry out.
   init(_ policies: [any KVCachePolicy], owner: [Int]) throws(PolicyError) {
-    for policy in policies where policy.phase == .beforeOutput {
+    for policy in policies where policy.phase != .afterOutput {
       let name = type(of: policy).name
       if policy.scope == .sequence {
         throw .impossible(

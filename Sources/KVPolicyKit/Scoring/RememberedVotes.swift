@@ -4,7 +4,8 @@
 /// Keys never change, so neither does an old query's logit `z`. Kept is `exp(z − reference)`, where the
 /// reference is the largest logit among the rows that matter from the start. A softmax over any subset is
 /// then the kept numbers over their sum, to float precision, as long as no row exceeds the reference by
-/// more than 80 (it counts as exactly 80) and the subset's largest is not 87 below it.
+/// more than 80 (it counts as exactly 80) and the subset's largest is not 87 below it. Probabilities that the
+/// engine computed serve as well: they are such exponentials, over their sum.
 extension LaneView {
   /// Remembers one query head's logits in an entry of a column.
   ///
@@ -39,6 +40,32 @@ extension LaneView {
         let x = unsafe Softmax.load(z, tile * 8, count)
         unsafe tiles[tile * target.column.width + entry] =
           Softmax.remembered(x, reference: reference)
+      }
+    }
+  }
+
+  /// Remembers one query head's probabilities in an entry of a column.
+  ///
+  /// - Parameters:
+  ///   - probabilities: one per row, over whichever rows.
+  ///   - column: a ring, or votes.
+  ///   - entry: the column's entry to write.
+  /// - Complexity: O(rows), eight at a time; allocates nothing.
+  public func remember(probabilities: Span<Float>, column: Int, entry: Int) {
+    let target = lane.ownColumn(column)
+    precondition(probabilities.count == count, "one probability for each row")
+    precondition(entry >= 0 && entry < target.column.width, "no such entry in the column")
+    unsafe probabilities.withUnsafeBufferPointer { values in
+      guard let p = values.baseAddress else { return }
+      guard target.isTiled else {
+        return unsafe target.entry(entry).update(from: p, count: count)
+      }
+      target.stamp(entry: entry, tokens: length.tokens)
+      let tiles = unsafe UnsafeMutableRawPointer(target.tiles()).assumingMemoryBound(
+        to: SIMD8<Float>.self)
+      for tile in 0..<(count + 7) / 8 {
+        unsafe tiles[tile * target.column.width + entry] =
+          unsafe Softmax.load(p, tile * 8, count, beyond: 0)
       }
     }
   }

@@ -1,10 +1,17 @@
 extension RunningVotes {
   /// Where the count of a lane stands.
   struct State: Sendable {
-    /// Tokens read when a vote was last recorded into the count, and when a row was last dropped.
-    var recorded = -1
+    /// Tokens read when a vote was last counted; -1 if the count must begin again.
+    private(set) var counted = -1
+    /// Tokens read when the row to drop next was found, or -1.
+    private(set) var found = -1
+    /// The row that was taken out of the count: to be dropped, or dropped.
+    private(set) var row: Int?
+    /// The position of its token.
+    private(set) var position: Int32 = -1
+    /// Tokens read, the current one included, when it was last dropped.
     var dropped = -1
-    /// Rows after that.
+    /// Rows when a vote was last counted.
     var rows = 0
     /// The first and the last length at which the bounds hold.
     private(set) var start = -1
@@ -16,10 +23,19 @@ extension RunningVotes {
 
     init(period: Int) { self.period = period }
 
-    /// The sums are right, the bounds are not there.
-    mutating func begin(at tokens: Int) {
-      recorded = tokens
+    /// Nothing is right any more.
+    mutating func stop() {
+      (counted, found, row) = (-1, -1, nil)
       (start, end, scored) = (-1, -1, 0)
+    }
+
+    /// The sums are right for the voters up to the newest, and no row was taken out for it yet.
+    mutating func count(to tokens: Int) { (counted, found, row) = (tokens, -1, nil) }
+
+    /// A row is out of the sums, but these cannot be used on if they lost their precision.
+    mutating func forget(_ row: Int, position: Int32, isSound: Bool) {
+      (self.row, self.position, found) = (row, position, counted)
+      if !isSound { counted = -1 }
     }
 
     /// Bounds are made anew. The longer they have to hold, the more rows they cannot tell apart; what that

@@ -18,14 +18,14 @@
 /// Where two scores are so close that the order of a sum could decide, it does not decide: the caller
 /// counts the votes plainly. So the rows chosen are those of plain counting, ties included.
 ///
-/// A policy makes one for all its lanes, keeps it as its own state, and calls, for a lane in each step,
-/// ``record(_:slot:horizon:)`` when the new token's logits are known, ``least(_:slot:horizon:)`` when a
-/// row must go, and ``drop(_:of:slot:)`` with the row that does. Whatever else happens to a lane in
-/// between is noticed, and the count begun again.
+/// A policy of phase ``Phase/beforeStep`` makes one for all its lanes and keeps it as its own state. In each
+/// step it asks a lane for the ``least(_:)``, or if that is not known drops another and says so to
+/// ``drop(_:of:)``; then it calls ``record(_:slot:horizon:)`` with the new token's votes, which finds the next
+/// step's row. Whatever else happens to a lane in between is noticed, and the count begun again.
 public struct RunningVotes: Sendable {
   /// Entries of a voter.
   let heads: Int
-  /// Voters remembered: those that vote and the newest, which does not yet.
+  /// Queries that vote at a time.
   let ring: Int
   let fusion: Softmax.Fold
   /// The columns of the votes and of the bounds.
@@ -33,12 +33,11 @@ public struct RunningVotes: Sendable {
   let keyHeads: Int
   /// Per lane, voter and query head: the sum of the votes over the rows before the horizon.
   var sums: [Double]
-  /// Likewise: what a vote is multiplied by to bound its probability from below. 0 for the newest voter,
-  /// until its votes are cast.
+  /// Likewise: what a vote is multiplied by to bound its probability from below.
   var scales: [Float]
-  /// Per lane and query head: the newest voter's scale.
-  var pending: [Float]
   var states: [State]
+  /// Per lane: where the rows of the last positions were when they came or moved.
+  var places: [Int32]
   /// Of one lane, while it is counted: the scales that are exact now.
   var exact: [Float]
   /// Of one lane, while its least row is looked for.
@@ -49,7 +48,7 @@ public struct RunningVotes: Sendable {
   /// Counts nothing yet.
   ///
   /// - Parameters:
-  ///   - votes: the column of votes, of at least `voters + 1` voters.
+  ///   - votes: the column of votes, of at least `voters` voters.
   ///   - bounds: the column of ``bounds(_:)``.
   ///   - voters: queries that vote at a time.
   ///   - fusion: how voters are joined.
@@ -57,14 +56,14 @@ public struct RunningVotes: Sendable {
   public init(votes: Int, bounds: Int, voters: Int, fusion: Softmax.Fold, shape: CacheShape) {
     precondition(voters > 0, "somebody must vote")
     heads = shape.group
-    ring = voters + 1
+    ring = voters
     self.fusion = fusion
     columns = (votes, bounds)
     keyHeads = shape.keyHeads
     let entries = ring * heads
     sums = Array(repeating: 0, count: shape.lanes * entries)
     scales = Array(repeating: 0, count: shape.lanes * entries)
-    pending = Array(repeating: 0, count: shape.lanes * heads)
+    places = Array(repeating: 0, count: shape.lanes * (ring + 2))
     exact = Array(repeating: 0, count: entries)
     // The first periods differ in length, so that the lanes make their bounds at different steps.
     states = (0..<shape.lanes).map { State(period: min(voters, 8 + $0 * 5 % 16)) }
@@ -75,104 +74,104 @@ public struct RunningVotes: Sendable {
     .ring("bounds", width: fusion == .max ? 2 : 1, initial: .infinity)
   }
 
-  /// Queries that vote at a time.
-  public var voters: Int { ring - 1 }
-
   /// Bytes taken.
   public var bytes: Int {
-    sums.count * 8 + (scales.count + pending.count + exact.count) * 4
+    sums.count * 8 + (scales.count + exact.count + places.count) * 4
       + states.count * MemoryLayout<State>.stride
       + triedRows.count * MemoryLayout<(Int, Float)>.stride
   }
 
-  /// Remembers the new token's votes in the ring's `slot`, over the oldest ones there.
+  /// Remembers the new token's votes in the ring's `slot`, over the oldest ones there, and finds the row
+  /// with the fewest votes for the next step. To be called once the ring is full, and a row must go then.
   ///
   /// - Parameters:
-  ///   - lane: the lane, whose newest row is the new token's.
+  ///   - lane: the lane, from which a row went if one had to.
   ///   - slot: the voter's place, from 0; the last one's was one before.
-  ///   - horizon: rows before this position are voted on.
-  /// - Complexity: O(heads × rows), and two tiles; allocates nothing.
+  ///   - horizon: rows before this position are voted on in the next step.
+  /// - Complexity: O(heads × rows), and a tile for each row that is near the least; O(voters × heads ×
+  ///   rows) when a period ends or the count begins. Allocates nothing.
   public mutating func record(_ lane: LaneView, slot: Int, horizon: Int32) {
     let index = lane.id.layer * keyHeads + lane.id.head
-    let state = states[index]
+    var state = states[index]
     let tokens = lane.length.tokens
-    guard state.dropped == tokens - 1, state.rows == lane.count - 1 else {
+    let continues = notePlace(of: lane, state) && state.counted == tokens - 1
+    if !continues {
       for head in 0..<heads {
         lane.remember(
-          lane.logits(head), column: columns.votes, entry: slot * heads + head, horizon: horizon)
+          probabilities: lane.probabilities(head), column: columns.votes,
+          entry: slot * heads + head)
       }
-      return
+      state.stop()
     }
     // Votes beyond the end of the bounds are not bounded; then the bounds are made anew before use.
     let cutoff = horizon + Int32(max(0, min(state.end - tokens, ring - 1)))
     let heads = heads
-    unsafe withTable(lane) { table in
-      table.withdraw(slot)
-      table.cross(horizon - 1, newest: slot)
-      for head in 0..<heads {
-        table.remember(
-          lane.logits(head), slot: slot, head: head, horizon: horizon, cutoff: cutoff)
+    let row = unsafe withTable(lane) { table -> Int? in
+      if continues {
+        table.withdraw(slot)
+        table.cross(horizon - 1)
+        for head in 0..<heads {
+          table.remember(
+            lane.probabilities(head), slot: slot, head: head, horizon: horizon, cutoff: cutoff)
+        }
+        table.cast(slot)
+      } else {
+        table.addUp(horizon: horizon)
       }
+      return table.least(&state, newest: slot, tokens: tokens, horizon: horizon)
     }
     lane.lane.ownColumn(columns.votes).stamp(entry: slot * heads, tokens: tokens)
-    states[index].recorded = tokens
+    state.rows = lane.count
+    asked += 1
+    if let row { forget(row, of: lane, &state) } else { untold += 1 }
+    states[index] = state
   }
 
-  /// The row with the fewest votes of all but the newest voter; nil if scores are too close to tell, or
-  /// not such numbers as can be told apart. Then count plainly.
+  /// The row with the fewest votes, which was found when the last ones were recorded; nil if scores were too
+  /// close to tell, or not such numbers as can be told apart, or the lane is not as it was. Then count
+  /// plainly.
+  public mutating func least(_ lane: LaneView) -> Int? {
+    let index = lane.id.layer * keyHeads + lane.id.head
+    let state = states[index]
+    guard state.found == lane.length.tokens - 1, state.rows == lane.count - 1, let row = state.row,
+      lane.positions[row] == state.position
+    else { return nil }
+    states[index].dropped = lane.length.tokens
+    return row
+  }
+
+  /// Counts on without a row that the caller chose.
   ///
-  /// - Parameters:
-  ///   - lane: the lane.
-  ///   - slot: the newest voter's place.
-  ///   - horizon: rows before this position are voted on.
-  /// - Complexity: O(rows), and a tile for each row that is near the least; O(voters × heads × rows) when a
-  ///   period ends or the count begins. Allocates nothing.
-  public mutating func least(_ lane: LaneView, slot: Int, horizon: Int32) -> Int? {
+  /// - Complexity: O(voters × heads); allocates nothing.
+  public mutating func drop(_ row: Int, of lane: LaneView) {
     let index = lane.id.layer * keyHeads + lane.id.head
     var state = states[index]
-    let tokens = lane.length.tokens
-    let (tiles, longest) = ((lane.count + 7) / 8, ring - 1)
-    let found = unsafe withTable(lane) { table -> Int? in
-      if state.recorded != tokens {
-        table.addUp(horizon: horizon)
-        state.begin(at: tokens)
-      }
-      guard table.prepareExact(newest: slot) else {
-        state.recorded = -1
-        return nil
-      }
-      if state.end < tokens || state.scored > tiles {
-        state.startPeriod(at: tokens, tiles: tiles, longest: longest)
-        table.makeBounds(newest: slot, horizon: horizon, steps: state.period)
-      }
-      var answer = table.least()
-      while answer.isCrowded, state.start != tokens || state.period > 1 {
-        state.shortenPeriod(at: tokens)
-        table.makeBounds(newest: slot, horizon: horizon, steps: state.period)
-        answer = table.least()
-      }
-      state.scored += answer.scored
-      return answer.row
+    // One that was taken out already is not there any more where it was.
+    if state.row == nil, state.counted == lane.length.tokens - 1, state.rows == lane.count - 1 {
+      forget(row, of: lane, &state)
+      state.dropped = lane.length.tokens
+    } else {
+      state.stop()
     }
     states[index] = state
-    asked += 1
-    if found == nil { untold += 1 }
-    return found
   }
 
-  /// Counts on without a row, and with the newest voter. To be called in every step after
-  /// ``least(_:slot:horizon:)``, whether that found the row or the caller did.
-  ///
-  /// - Complexity: O(heads × rows), and a tile; allocates nothing.
-  public mutating func drop(_ row: Int, of lane: LaneView, slot: Int) {
-    let index = lane.id.layer * keyHeads + lane.id.head
-    guard states[index].recorded == lane.length.tokens, row >= 0, row < lane.count else { return }
-    let isSound = unsafe withTable(lane) { table in
-      table.cast(slot)
-      return table.remove(row)
-    }
-    states[index].dropped = isSound ? lane.length.tokens : -1
-    states[index].rows = lane.count - 1
+  /// Takes a row out of the count.
+  private mutating func forget(_ row: Int, of lane: LaneView, _ state: inout State) {
+    precondition(row >= 0 && row < lane.count, "no such row in the lane")
+    let isSound = unsafe withTable(lane) { $0.remove(row) }
+    state.forget(row, position: lane.positions[row], isSound: isSound)
+  }
+
+  /// Notes where the new token's row is: where that was which went in this step. False if none did.
+  private mutating func notePlace(of lane: LaneView, _ state: State) -> Bool {
+    let newest = Int32(lane.length.tokens - 1)
+    guard let row = state.row, state.dropped == lane.length.tokens, row < lane.count,
+      lane.positions[row] == newest
+    else { return false }
+    let first = (lane.id.layer * keyHeads + lane.id.head) * (ring + 2)
+    places[first + Int(newest) % (ring + 2)] = Int32(row)
+    return true
   }
 
   /// Lends the numbers of one lane.
@@ -189,7 +188,7 @@ public struct RunningVotes: Sendable {
     let (heads, ring, isSum) = (heads, ring, fusion == .add)
     return unsafe sums.withUnsafeMutableBufferPointer { sums in
       unsafe scales.withUnsafeMutableBufferPointer { scales in
-        unsafe pending.withUnsafeMutableBufferPointer { pending in
+        unsafe places.withUnsafeMutableBufferPointer { places in
           unsafe exact.withUnsafeMutableBufferPointer { exact in
             unsafe triedRows.withUnsafeMutableBufferPointer { tried in
               unsafe lane.lane.positions.withUnsafeBufferPointer { positions in
@@ -202,8 +201,9 @@ public struct RunningVotes: Sendable {
                     count: lane.count, heads: heads, ring: ring, isSum: isSum,
                     sums: sums.baseAddress.unsafelyUnwrapped + first,
                     scales: scales.baseAddress.unsafelyUnwrapped + first,
-                    pending: pending.baseAddress.unsafelyUnwrapped + index * heads,
                     exact: exact.baseAddress.unsafelyUnwrapped,
+                    places: UnsafeMutableBufferPointer(
+                      rebasing: places[index * (ring + 2)..<(index + 1) * (ring + 2)]),
                     triedRows: tried.baseAddress.unsafelyUnwrapped))
               }
             }

@@ -104,15 +104,15 @@ public enum Softmax {
     }
   }
 
-  /// Eight floats from `row` on; beyond `count` they are −∞.
+  /// Eight floats from `row` on; beyond `count` they are −∞, or what is asked for.
   @inline(__always)
   @unsafe static func load(
-    _ base: UnsafePointer<Float>, _ row: Int, _ count: Int
+    _ base: UnsafePointer<Float>, _ row: Int, _ count: Int, beyond: Float = -.infinity
   ) -> SIMD8<Float> {
     if row &+ 8 <= count {
       return unsafe UnsafeRawPointer(base + row).loadUnaligned(as: SIMD8<Float>.self)
     }
-    var result = SIMD8<Float>(repeating: -.infinity)
+    var result = SIMD8<Float>(repeating: beyond)
     for index in row..<count { result[index &- row] = unsafe base[index] }
     return result
   }

@@ -15,14 +15,13 @@ extension VoteTable {
   }
 
   /// The factors that make probabilities of votes. False if they are not numbers to reckon with.
-  func prepareExact(newest: Int) -> Bool {
+  func prepareExact() -> Bool {
     var isSound = true
     for entry in 0..<entries {
       let sum = unsafe sums[entry]
-      if !(sum > 1e-9 && sum < 1e30) { isSound = false }
+      if !(sum > 1e-30 && sum < 1e30) { isSound = false }
       unsafe exact[entry] = Float(1 / sum)
     }
-    for head in 0..<heads { unsafe exact[newest * heads + head] = 0 }
     return isSound
   }
 
@@ -66,14 +65,12 @@ extension VoteTable {
   private func findScales(newest: Int, horizon: Int32, steps: Int) {
     // First the sums' growth, kept where the scales go.
     for entry in 0..<entries { unsafe scales[entry] = 0 }
-    let end = horizon + Int32(min(steps - 1, ring - 1))
-    for row in 0..<count where unsafe positions[row] >= horizon && positions[row] < end {
-      // A voter of age a votes ring − 1 − a times more after this step.
-      let oldest = unsafe ring - 2 - Int(positions[row] - horizon)
+    for step in 0..<min(steps, ring) - 1 {
+      guard let row = row(at: horizon + Int32(step)) else { continue }
       let numbers = unsafe numbers(of: row)
-      for slot in 0..<ring {
-        let age = newest >= slot ? newest &- slot : newest &- slot &+ ring
-        guard age <= oldest else { continue }
+      // A voter of age a votes ring − a times.
+      for age in 0..<ring - 1 - step {
+        let slot = newest >= age ? newest &- age : newest &- age &+ ring
         for entry in slot &* heads..<(slot &+ 1) &* heads {
           unsafe scales[entry] += numbers[entry &* 8]
         }
@@ -81,10 +78,6 @@ extension VoteTable {
     }
     for entry in 0..<entries {
       unsafe scales[entry] = scale(sums[entry] + Double(scales[entry]))
-    }
-    for head in 0..<heads {
-      unsafe pending[head] = unsafe scales[newest * heads + head]
-      unsafe scales[newest * heads + head] = 0
     }
   }
 }

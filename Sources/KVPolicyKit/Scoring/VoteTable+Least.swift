@@ -10,6 +10,29 @@ extension VoteTable {
     var isCrowded = false
   }
 
+  /// The row with the least score; nil if that is not certain. Makes new bounds when theirs are over.
+  func least(
+    _ state: inout RunningVotes.State, newest: Int, tokens: Int, horizon: Int32
+  ) -> Int? {
+    guard prepareExact() else {
+      state.stop()
+      return nil
+    }
+    state.count(to: tokens)
+    if state.end < tokens || state.scored > tileCount {
+      state.startPeriod(at: tokens, tiles: tileCount, longest: ring)
+      makeBounds(newest: newest, horizon: horizon, steps: state.period)
+    }
+    var answer = least()
+    while answer.isCrowded, state.start != tokens || state.period > 1 {
+      state.shortenPeriod(at: tokens)
+      makeBounds(newest: newest, horizon: horizon, steps: state.period)
+      answer = least()
+    }
+    state.scored += answer.scored
+    return answer.row
+  }
+
   /// Scores the row with the least bound, and again the row with the least of the other bounds, until
   /// that is above the least score.
   func least() -> Answer {

@@ -5,58 +5,47 @@ extension VoteTable {
     let factors = unsafe scales + slot * heads
     for tile in 0..<tileCount {
       let vote = unsafe vote(tiles + tile * width + slot * heads, factors)
-      var bound = unsafe Softmax.load(bounds, tile * 8, count)
+      var bound = unsafe Softmax.load(bounds, tile &* 8, count)
       if isSum {
         bound = (bound - vote) * VoteTable.down
       } else {
         // Where it was the maximum, what is left is that of the others.
-        bound.replace(with: unsafe Softmax.load(later, tile * 8, count), where: vote .>= bound)
+        bound.replace(
+          with: unsafe Softmax.load(later, tile &* 8, count), where: vote .>= bound)
       }
-      unsafe Softmax.store(bound, bounds, tile * 8, count)
+      unsafe Softmax.store(bound, bounds, tile &* 8, count)
     }
+    for head in 0..<heads { unsafe scales[slot * heads + head] = 0 }
   }
 
-  /// Counts the row at `position` among those voted on from now on.
-  func cross(_ position: Int32, newest: Int) {
+  /// Counts the row at `position` among those voted on from now on, by all but the voter that went.
+  func cross(_ position: Int32) {
     guard let row = row(at: position) else { return }
-    for head in 0..<heads { unsafe scales[newest * heads + head] = 0 }
     let numbers = unsafe numbers(of: row)
     // The newest voter's sums are about to be made.
-    for entry in 0..<entries { unsafe sums[entry] += Double(numbers[entry * 8]) }
+    for entry in 0..<entries { unsafe sums[entry] += Double(numbers[entry &* 8]) }
     unsafe bounds[row] = unsafe score(row / 8, scales)[row % 8] * (1 - slack)
     if !isSum { unsafe later[row] = 0 }
-  }
-
-  private func row(at position: Int32) -> Int? {
-    var places = SIMD8<Int32>(repeating: -1)
-    for tile in 0..<tileCount {
-      let others = rows(tile, before: position) | ~rows(tile, before: position &+ 1)
-      places = (places & others) | (Int32(truncatingIfNeeded: tile) & ~others)
-    }
-    for lane in 0..<8 where places[lane] >= 0 { return Int(places[lane]) * 8 + lane }
-    return nil
   }
 
   /// Writes the new token's votes of one query head; sums them, and finds the scale that bounds them until
   /// rows before `cutoff` have crossed the horizon.
   func remember(
-    _ logits: Span<Float>, slot: Int, head: Int, horizon: Int32, cutoff: Int32
+    _ probabilities: Span<Float>, slot: Int, head: Int, horizon: Int32, cutoff: Int32
   ) {
-    unsafe logits.withUnsafeBufferPointer { logits in
-      guard let z = logits.baseAddress else { return }
-      let reference = unsafe reference(z, horizon: horizon)
+    unsafe probabilities.withUnsafeBufferPointer { probabilities in
+      guard let p = probabilities.baseAddress else { return }
       let entry = slot * heads + head
       var target = unsafe mutableTiles + entry
-      var (part, later) = (Vector.zero, Vector.zero)
+      var part = Vector.zero
       var (low, high) = (SIMD4<Double>.zero, SIMD4<Double>.zero)
       for tile in 0..<tileCount {
-        let vote = Softmax.remembered(
-          unsafe Softmax.load(z, tile &* 8, count), reference: reference)
+        let vote = unsafe Softmax.load(p, tile &* 8, count, beyond: 0)
         unsafe target.pointee = vote
         unsafe target += width
-        let positions = positions(of: tile)
-        part += VoteTable.only(vote, (positions &- horizon) &>> 31)
-        later += VoteTable.only(vote, (positions &- cutoff) &>> 31)
+        // Rows from the horizon on are those without a bound.
+        let bound = unsafe Softmax.load(bounds, tile &* 8, count)
+        part += vote.replacing(with: 0, where: bound .== .infinity)
         guard tile & 3 == 3 else { continue }
         // Four numbers make a float, which errs little; all make a double.
         low += VoteTable.double(part.lowHalf)
@@ -65,25 +54,13 @@ extension VoteTable {
       }
       low += VoteTable.double(part.lowHalf)
       high += VoteTable.double(part.highHalf)
-      let sum = (low + high).sum()
+      var sum = (low + high).sum()
       unsafe sums[entry] = sum
-      unsafe scales[entry] = 0
-      // `later` has as many roundings as a lane has tiles.
-      let most = Double(later.sum()) * (1 + Double(tileCount + 8) * 0x1p-23)
-      unsafe pending[head] = scale(max(sum, most))
+      for position in horizon..<cutoff {
+        if let row = row(at: position) { unsafe sum += Double(p[row]) }
+      }
+      unsafe scales[entry] = scale(sum)
     }
-  }
-
-  /// The largest logit before the horizon, or of all if there is none.
-  private func reference(_ z: UnsafePointer<Float>, horizon: Int32) -> Float {
-    var (before, all) = (Vector(repeating: -.infinity), Vector(repeating: -.infinity))
-    for tile in 0..<tileCount {
-      let x = unsafe Softmax.load(z, tile * 8, count)
-      all.replace(with: x, where: x .> all)
-      let y = VoteTable.choose(x, for: rows(tile, before: horizon), else: -.infinity)
-      before.replace(with: y, where: y .> before)
-    }
-    return before.max() > -.infinity ? before.max() : all.max()
   }
 
   @inline(__always)
@@ -97,13 +74,9 @@ extension VoteTable {
   func scale(_ sum: Double) -> Float {
     sum > 0 ? Float(Double(1 - slack) / sum) : 0
   }
-}
 
-/// Ending a step.
-extension VoteTable {
   /// Adds the newest voter's votes to the bounds.
   func cast(_ slot: Int) {
-    for head in 0..<heads { unsafe scales[slot * heads + head] = unsafe pending[head] }
     let factors = unsafe scales + slot * heads
     for tile in 0..<tileCount {
       let vote = unsafe vote(tiles + tile * width + slot * heads, factors)
@@ -120,8 +93,10 @@ extension VoteTable {
     }
   }
 
-  /// Takes a row out of the sums. False if it was so much of one that what is left is not exact.
+  /// Takes a row out of the sums, and from those looked for. False if it was so much of a sum that what is
+  /// left is not exact.
   func remove(_ row: Int) -> Bool {
+    unsafe bounds[row] = .infinity
     var isSound = true
     let numbers = unsafe numbers(of: row)
     for entry in 0..<entries {

@@ -24,8 +24,8 @@
   let sums: UnsafeMutablePointer<Double>
   let scales: UnsafeMutablePointer<Float>
   let exact: UnsafeMutablePointer<Float>
-  /// One number per query head.
-  let pending: UnsafeMutablePointer<Float>
+  /// Where the row of each of the last positions was, in a ring; to be looked at before use.
+  let places: UnsafeMutableBufferPointer<Int32>
   /// Room for `crowd` rows whose bounds are out of the way.
   let triedRows: UnsafeMutablePointer<(row: Int, bound: Float)>
 
@@ -37,8 +37,9 @@
     tiles: UnsafeMutablePointer<Float>, width: Int, bounds: UnsafeMutablePointer<Float>,
     later: UnsafeMutablePointer<Float>, positions: UnsafePointer<Int32>, count: Int, heads: Int,
     ring: Int, isSum: Bool, sums: UnsafeMutablePointer<Double>,
-    scales: UnsafeMutablePointer<Float>, pending: UnsafeMutablePointer<Float>,
-    exact: UnsafeMutablePointer<Float>, triedRows: UnsafeMutablePointer<(row: Int, bound: Float)>
+    scales: UnsafeMutablePointer<Float>, exact: UnsafeMutablePointer<Float>,
+    places: UnsafeMutableBufferPointer<Int32>,
+    triedRows: UnsafeMutablePointer<(row: Int, bound: Float)>
   ) {
     // A vector is eight floats, and tiles begin on cache lines.
     unsafe mutableTiles = UnsafeMutableRawPointer(tiles).assumingMemoryBound(to: Vector.self)
@@ -53,7 +54,7 @@
     self.isSum = isSum
     unsafe self.sums = unsafe sums
     unsafe self.scales = unsafe scales
-    unsafe self.pending = unsafe pending
+    unsafe self.places = unsafe places
     unsafe self.exact = unsafe exact
     unsafe self.triedRows = unsafe triedRows
     slack = Float(ring + 64) * 0x1p-22
@@ -132,5 +133,17 @@
   func numbers(of row: Int) -> UnsafePointer<Float> {
     // A vector is eight floats.
     unsafe UnsafeRawPointer(tiles + row / 8 * width).assumingMemoryBound(to: Float.self) + row % 8
+  }
+
+  /// The row at a position; nil if there is none.
+  func row(at position: Int32) -> Int? {
+    let place = unsafe Int(position) % places.count
+    let row = unsafe Int(places[place])
+    if unsafe row < count && positions[row] == position { return row }
+    for row in 0..<count where unsafe positions[row] == position {
+      unsafe places[place] = Int32(row)
+      return row
+    }
+    return nil
   }
 }

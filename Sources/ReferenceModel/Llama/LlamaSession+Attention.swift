@@ -20,11 +20,32 @@ extension LlamaSession {
     unsafe step.join()
   }
 
-  /// Only the logits, for a policy that has its say before the output.
-  @unsafe func computeLogits(_ step: StepAttention) {
-    unsafe model.team.share(step.splits, grain: 1, with: step) { step, thread, splits in
-      for split in splits { unsafe step.computeLogits(split, thread: thread) }
+  /// Only the logits, for a policy that has its say before the output, and the weights if it asks for
+  /// probabilities.
+  @unsafe func computeLogits(_ step: StepAttention, weighing: Bool) {
+    unsafe model.team.share(step.splits, grain: 1, with: (step, weighing)) {
+      input, thread, splits in
+      for split in splits {
+        unsafe input.0.computeLogits(split, thread: thread)
+        if unsafe input.1 { unsafe input.0.weigh(split) }
+      }
     }
+  }
+
+  /// The rest of `attend`, while one thread shows a policy the step.
+  @unsafe func mixValues(_ step: StepAttention, showing signals: SignalBuffers, layer: Int) {
+    let input = unsafe (step, self, signals, layer)
+    // The hook reads and writes columns and what the policy remembers; the rest, rows and weights.
+    unsafe model.team.share(1 + step.splits, grain: 1, with: input) { input, _, items in
+      for item in items {
+        if item == 0 {
+          unsafe input.1.show(layer: input.3, signals: input.2, beside: true)
+        } else {
+          unsafe input.0.mixValues(item - 1)
+        }
+      }
+    }
+    unsafe step.join()
   }
 
   /// The rest of `attend`.
@@ -35,11 +56,11 @@ extension LlamaSession {
     unsafe step.join()
   }
 
-  /// After `attend`: the weights become probabilities, for a policy.
-  @unsafe func normalise(_ step: StepAttention) {
-    unsafe model.team.share(model.configuration.queryHeads, grain: 1, with: step) {
-      step, _, heads in
-      for head in heads { unsafe step.normalise(queryHead: head) }
+  /// The probabilities of every query head, for a policy. On this thread: the work is less than sharing
+  /// it out.
+  @unsafe func normalise(_ step: StepAttention, into target: UnsafeMutablePointer<Float>) {
+    for head in 0..<model.configuration.queryHeads {
+      unsafe step.normalise(queryHead: head, into: target)
     }
   }
 

@@ -35,6 +35,7 @@ extension LlamaSession {
   /// Attention of the new token over what a layer still holds, and the policy's say about it.
   @unsafe private func attend(layer: Int, _ row: TokenRow) throws(StoreError) {
     let wants = wants[layer]
+    if wants.phase == .beforeStep { apply(try decide(layer: layer), layer: layer) }
     let stride = ProductTile.wholeColumns(longestLane(layer))
     let floats = model.configuration.queryHeads * stride
     let keepsLogits = wants.stepLogits || wants.phase == .beforeOutput
@@ -43,38 +44,50 @@ extension LlamaSession {
     if wants.rule != .original { unsafe placeQueries(row.queries, layer: layer) }
     let attention = unsafe StepAttention(
       self, layer: layer, row, stride: stride, weights: weights, logits: keepsLogits ? raw : nil)
-    if wants.phase == .beforeOutput {
-      unsafe computeLogits(attention)
-      if wants.stepProbabilities {
-        unsafe mixValues(attention)
-        unsafe normalise(attention)
-      }
+    if wants.phase == .afterOutput {
+      unsafe attend(attention)
+      if wants.stepProbabilities { unsafe normalise(attention, into: weights) }
+      sequence.book(layer: layer, moment: step)
       let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
+      return apply(try consult(layer: layer, signals: signals), layer: layer)
+    }
+    unsafe computeLogits(attention, weighing: wants.stepProbabilities)
+    let shown = unsafe row.scratch.probabilities.room(wants.stepProbabilities ? floats : 0)
+    if wants.stepProbabilities { unsafe normalise(attention, into: shown) }
+    let signals = unsafe stepSignals(wants, raw, shown, stride: stride)
+    if wants.phase == .beforeStep {
+      unsafe mixValues(attention, showing: signals, layer: layer)
+    } else {
       let plan = try consult(layer: layer, signals: signals)
-      if wants.stepProbabilities { unsafe weights.update(from: raw, count: floats) }
-      unsafe mask(plan, weights, computed: raw, stride: stride)
+      unsafe mask(plan, attention, weights, computed: raw, stride: stride)
       unsafe mixValues(attention)
       apply(plan, layer: layer)
-      sequence.book(layer: layer, moment: step)
-    } else {
-      unsafe attend(attention)
-      if wants.stepProbabilities { unsafe normalise(attention) }
-      sequence.book(layer: layer, moment: step)
-      let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
-      apply(try consult(layer: layer, signals: signals), layer: layer)
     }
+    sequence.book(layer: layer, moment: step)
   }
 
   /// Shows the step to the layer's policy, then asks it for a plan.
   private func consult(
     layer: Int, signals: SignalBuffers
   ) throws(StoreError) -> CachePlan {
+    show(layer: layer, signals: signals, beside: false)
+    return try decide(layer: layer, signals: signals)
+  }
+
+  /// Shows the step to the layer's policy. Beside other work of the team that takes one thread of it, and
+  /// as much of the time.
+  func show(layer: Int, signals: SignalBuffers, beside isShared: Bool) {
     var watch = Stopwatch()
     sequence.observe(layer: layer, moment: step, signals: signals)
-    policyTime.step += watch.lap()
-    let plan = try sequence.decide(layer: layer, moment: step, signals: signals)
-    policyTime.evict += watch.lap()
-    return plan
+    policyTime.step += watch.lap() / Double(isShared ? model.team.threads : 1)
+  }
+
+  private func decide(
+    layer: Int, signals: SignalBuffers = SignalBuffers()
+  ) throws(StoreError) -> CachePlan {
+    var watch = Stopwatch()
+    defer { policyTime.evict += watch.lap() }
+    return try sequence.decide(layer: layer, moment: step, signals: signals)
   }
 
   private func apply(_ plan: CachePlan, layer: Int) {
@@ -84,7 +97,7 @@ extension LlamaSession {
   }
 
   @unsafe private func stepSignals(
-    _ wants: LayerWants, _ logits: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
+    _ wants: LayerWants, _ logits: UnsafePointer<Float>, _ probabilities: UnsafePointer<Float>,
     stride: Int
   ) -> SignalBuffers {
     var signals = SignalBuffers()
@@ -94,21 +107,26 @@ extension LlamaSession {
       signalCounts.stepLogits += 1
     }
     if wants.stepProbabilities {
-      unsafe signals.probabilities = weights
+      unsafe signals.probabilities = probabilities
       signalCounts.stepProbabilities += 1
     }
     return signals
   }
 
-  /// Takes what a plan forgets, or keeps a query head from reading, out of the logits. Rows are numbered
-  /// as before the plan, which is carried out afterwards.
+  /// Takes what a plan forgets, or keeps a query head from reading, out of the logits; only splits of which
+  /// it does are weighed again. Rows are numbered as before the plan, which is carried out afterwards.
   @unsafe private func mask(
-    _ plan: CachePlan, _ logits: UnsafeMutablePointer<Float>, computed: UnsafePointer<Float>,
-    stride: Int
+    _ plan: CachePlan, _ attention: StepAttention, _ logits: UnsafeMutablePointer<Float>,
+    computed: UnsafePointer<Float>, stride: Int
   ) {
     let group = sequence.store.shape.group
     for edit in plan.edits {
       let first = edit.lane.head * group
+      var row: Int?
+      if case .dropOne(_, let dropped) = edit { row = Int(dropped) }
+      for split in unsafe attention.splits(ofLane: edit.lane.head, row: row) {
+        unsafe attention.unweigh(split)
+      }
       switch edit {
       case .dropOne(_, let row):
         for head in first..<first + group { unsafe logits[head * stride + Int(row)] = -.infinity }

@@ -4,7 +4,7 @@
 public struct PolicyTime: Hashable, Sendable, Codable {
   /// In `KVCachePolicy.prefill`.
   public var prefill = 0.0
-  /// In `KVCachePolicy.step`.
+  /// In `KVCachePolicy.step`. Where it ran on one thread beside the other work of `n`, an n-th counts.
   public var step = 0.0
   /// In `KVCachePolicy.evict`, the check of its plan included. Plans about a whole sequence are
   /// carried out in it too.

@@ -16,6 +16,7 @@ final class Scratch {
   let allLogits = FloatBuffer()  // sessions × vocabulary, where several decode together
   let stepLogits = FloatBuffer()  // queryHeads × rows
   let weights = FloatBuffer()  // queryHeads × rows
+  let probabilities = FloatBuffer()  // queryHeads × rows, where a policy is asked before the output
   let partial = FloatBuffer()  // a step's runs: see `StepAttention`; or blocks × queryHeads × rows
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let columnSums = FloatBuffer()  // queryHeads × rows

@@ -36,6 +36,8 @@ import KVPolicyKit
   private let mixed: UnsafeMutablePointer<Float>  // runs × queryHeads × width
   private let tops: UnsafeMutablePointer<Float>  // runs × queryHeads
   private let totals: UnsafeMutablePointer<Float>  // runs × queryHeads
+  /// Whether the weights of a split are still its logits. One per split.
+  private let unweighed: UnsafeMutablePointer<Float>
 
   init(
     _ session: LlamaSession, layer: Int, _ row: TokenRow, stride: Int,
@@ -52,10 +54,13 @@ import KVPolicyKit
     unsafe heads = session.model.configuration.queryHeads
     unsafe width = session.model.configuration.headDimension
     unsafe runs = max(1, (stride + Self.runRows - 1) / Self.runRows)
-    let room = unsafe row.scratch.partial.room(runs * heads * (width + 2))
+    // A split is one of no more key heads than there are query heads.
+    let room = unsafe row.scratch.partial.room(runs * heads * (width + 3))
     unsafe mixed = room
     unsafe tops = room + runs * heads * width
     unsafe totals = tops + runs * heads
+    unsafe unweighed = totals + runs * heads
+    unsafe unweighed.update(repeating: 1, count: splits)
   }
 
   /// Splits of the layer.
@@ -107,23 +112,48 @@ import KVPolicyKit
     }
   }
 
-  /// The logits of a split become weights under its own greatest one, and its values are mixed by them.
+  /// The logits of a split become weights under its own greatest one.
+  func weigh(_ split: Int) {
+    let (head, run) = unsafe (split / runs, split % runs)
+    let range = unsafe range(split, of: session.sequence.rowCount(layer: layer, head: head))
+    for queryHead in unsafe head * group..<(head + 1) * group {
+      // Up to fifteen floats past the run are written: the row's own, before the next run begins.
+      let x = unsafe weights + queryHead * stride + range.lowerBound
+      let top = unsafe Kernels.greatest(padding: x, count: range.count)
+      unsafe tops[run * heads + queryHead] = top
+      unsafe totals[run * heads + queryHead] = Kernels.exponentials(x, count: range.count, top: top)
+    }
+    unsafe unweighed[split] = 0
+  }
+
+  /// The weights of a split are its logits again, where a policy has its say before the output.
+  func unweigh(_ split: Int) {
+    guard unsafe unweighed[split] == 0, let logits = unsafe logits else { return }
+    let head = unsafe split / runs
+    let range = unsafe range(split, of: session.sequence.rowCount(layer: layer, head: head))
+    for queryHead in unsafe head * group..<(head + 1) * group {
+      let start = unsafe queryHead * stride + range.lowerBound
+      unsafe (weights + start).update(from: logits + start, count: range.count)
+    }
+    unsafe unweighed[split] = 1
+  }
+
+  /// The splits of a lane, or the one of them that a row is in.
+  func splits(ofLane head: Int, row: Int? = nil) -> Range<Int> {
+    let first = unsafe head * runs
+    guard let row else { return unsafe first..<first + runs }
+    return unsafe first + row / Self.runRows..<first + row / Self.runRows + 1
+  }
+
+  /// The values of a split are mixed by its weights.
   func mixValues(_ split: Int) {
+    if unsafe unweighed[split] != 0 { unsafe weigh(split) }
     let (head, run) = unsafe (split / runs, split % runs)
     let first = unsafe head * group
     unsafe session.sequence.withRows(layer: layer, head: head) { rows in
-      let range = unsafe range(split, of: rows.count)
-      for queryHead in unsafe first..<first + group {
-        // Up to fifteen floats past the run are written: the row's own, before the next run begins.
-        let x = unsafe weights + queryHead * stride + range.lowerBound
-        let top = unsafe Kernels.greatest(padding: x, count: range.count)
-        unsafe tops[run * heads + queryHead] = top
-        unsafe totals[run * heads + queryHead] = Kernels.exponentials(
-          x, count: range.count, top: top)
-      }
       unsafe Kernels.mixValues(
-        weights: weights + first * stride, stride: stride, group: group, rows: rows, range: range,
-        into: mixed + (run * heads + first) * width)
+        weights: weights + first * stride, stride: stride, group: group, rows: rows,
+        range: range(split, of: rows.count), into: mixed + (run * heads + first) * width)
     }
   }
 
@@ -143,16 +173,17 @@ import KVPolicyKit
     }
   }
 
-  /// The weights of a query head become probabilities. After `mixValues` of all splits.
-  func normalise(queryHead: Int) {
+  /// A query head's probabilities, from the weights of all splits; `target` may be where these are.
+  func normalise(queryHead: Int, into target: UnsafeMutablePointer<Float>) {
     let top = unsafe greatestTop(queryHead)
     let factor = unsafe normalisation(queryHead, top: top)
     let count = unsafe session.sequence.rowCount(layer: layer, head: queryHead / group)
     for run in unsafe 0..<runs {
       let rows = unsafe range(run, of: count)
-      let row = unsafe weights + queryHead * stride + rows.lowerBound
+      let first = unsafe queryHead * stride + rows.lowerBound
       let worth = unsafe Kernels.rescaling(from: tops[run * heads + queryHead], to: top)
-      unsafe Kernels.scale(row, by: worth * factor, into: row, count: rows.count)
+      unsafe Kernels.scale(
+        weights + first, by: worth * factor, into: target + first, count: rows.count)
     }
   }
 
