@@ -1,6 +1,6 @@
 // Counts how often a decode loop asks for memory.
 //
-//     AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS EXTRA
+//     AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS EXTRA [ARITHMETIC]
 //
 // reads a prompt of so many made-up tokens, decodes WARMUP tokens, then STEPS more, each with EXTRA
 // rounds of allocations on purpose, and prints how many allocations those took. The tests run it, in a
@@ -21,13 +21,18 @@ import Synchronization
     let session: LlamaSession
 
     init(_ words: [String]) throws {
-      let numbers = words.dropFirst(2).compactMap { Int($0) }
-      guard words.count == 7, numbers.count == 5, numbers.allSatisfy({ $0 >= 0 }) else {
+      let numbers = words.dropFirst(2).prefix(5).compactMap { Int($0) }
+      let arithmetic = words.count == 8 ? Arithmetic(rawValue: words[7]) : .exact
+      guard 7...8 ~= words.count, numbers.count == 5, numbers.allSatisfy({ $0 >= 0 }),
+        let arithmetic
+      else {
         throw ModelError.request(
-          "usage: AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS EXTRA")
+          "usage: AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS EXTRA "
+            + "[ARITHMETIC]")
       }
       (prompt, warmup, steps, extra) = (numbers[0], numbers[1], numbers[2], numbers[4])
-      let model = LlamaModel(try ModelFiles.open(words[0]), threads: numbers[3])
+      let model = LlamaModel(
+        try ModelFiles.open(words[0]), threads: numbers[3], arithmetic: arithmetic)
       let policies = try PolicyConfiguration(parsing: words[1])
         .makePolicies(.all, shape: model.shape)
       session = model.makeSession(try PagedKVStore(shape: model.shape).makeSequence(policies))

@@ -78,6 +78,7 @@ struct BadInputTests {
     .usage("bench --model @/plain --steps 0", "--steps cannot be '0'"),
     .usage("bench --model @/plain --repeats 0", "--repeats cannot be '0'"),
     .usage("bench --model @/plain --rows f8", "it must be one of f32, f16, q8_0"),
+    .usage("bench --model @/plain --arithmetic int", "it must be one of exact, integer"),
     .usage("bench --model @/plain --compare - --config -", "only one file can be read from"),
     .usage("bench --model @/plain --compare @/old.json --json -", "--compare has no effect"),
     .usage("bench --model @/plain --compare @/old.json --json @/old.json", "is an input"),

@@ -75,6 +75,23 @@ struct BenchCommandTests {
     #expect(try report(prefill.output).rows.map(\.work) == ["prefill", "prefill"])
   }
 
+  @Test("the arithmetic is on file, and a comparison says that it differs")
+  func arithmetic() throws {
+    let workshop = try Workshop()
+    let words = BenchCommandTests.small + ["--policies", "full"]
+    let exact = workshop.run(words + ["--json", "@/old.json"])
+    #expect(exact.status == 0 && !exact.output.contains("arithmetic,"))
+    let other = workshop.run(words + ["--arithmetic", "integer", "--compare", "@/old.json"])
+    #expect(other.status == 0, "\(other.errors)")
+    #expect(other.output.contains("\n1 thread, integer arithmetic, chunks of "))
+    #expect(other.output.contains("differs: integer arithmetic, before exact arithmetic\n"))
+    // A file from before there was a choice.
+    let old = try workshop.read("old.json").replacing(/"arithmetic"\s*:\s*"exact",/, with: "")
+    try workshop.write("old.json", old)
+    let third = workshop.run(words + ["--compare", "@/old.json"])
+    #expect(third.status == 0 && !third.output.contains("differs:"), "\(third.errors)")
+  }
+
   @Test("sequences that decode together have rows of their own, also in a comparison")
   func batch() throws {
     let workshop = try Workshop()

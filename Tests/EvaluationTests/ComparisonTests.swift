@@ -69,6 +69,25 @@ struct ComparisonTests {
     Array(trace.logits[step * trace.vocabulary..<(step + 1) * trace.vocabulary])
   }
 
+  @Test("in integer arithmetic, full attention is compared with itself in exact arithmetic")
+  func integers() throws {
+    var comparison = Comparison(
+      model: LlamaModel(model, arithmetic: .integer), registry: .all)
+    (comparison.promptTokens, comparison.decodeTokens) = (48, 32)
+    var runs: [Int] = []
+    let report = try comparison.run([.init(PolicyConfiguration("full"))], tokens: tokens) {
+      runs.append($0.run)
+      #expect($0.runs == 2)
+    }
+    #expect(Set(runs) == [0, 1])
+    #expect(report.arithmetic == .integer)
+    #expect(report.policies.map(\.label) == ["full, exact", "full"])
+    // Its weights are floats, which no integers are made of.
+    #expect(report.policies[1].perplexity == report.policies[0].perplexity)
+    #expect(report.policies[1].meanDivergence == 0)
+    #expect(report.table.contains("1 thread, integer arithmetic\n"))
+  }
+
   @Test("full attention runs once, first, also where it is not asked for")
   func progress() throws {
     var labels: [String] = []

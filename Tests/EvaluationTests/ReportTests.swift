@@ -1,5 +1,6 @@
 import Foundation
 import KVPolicyKit
+import ReferenceModel
 import Testing
 
 @testable import Evaluation
@@ -18,7 +19,7 @@ struct ReportTests {
     ragged.perplexity = .infinity
     return ComparisonReport(
       model: "tiny.gguf", text: "built-in", promptTokens: 768, decodeTokens: 256, chunk: 512,
-      rowFormat: .f16, pageRows: 16, threads: 1, layers: 30, keyHeads: 3,
+      rowFormat: .f16, pageRows: 16, threads: 1, arithmetic: .exact, layers: 30, keyHeads: 3,
       policies: [full, ragged])
   }
 

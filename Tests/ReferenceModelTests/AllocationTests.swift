@@ -1,4 +1,5 @@
 import Foundation
+import ReferenceModel
 import Testing
 
 /// What a decode step asks for, counted by the program `AllocationProbe` in a process of its own.
@@ -24,6 +25,18 @@ struct AllocationTests {
   func fullCache(_ configuration: String, threads: Int) throws {
     #expect(
       try Probe.allocations(configuration, steps: Self.manySteps, threads: threads) == 0)
+  }
+
+  @Test("so it does in integer arithmetic", arguments: [1, 2])
+  func integers(threads: Int) throws {
+    try withTemporaryFolder { folder in
+      let model = "\(folder)/tiny.gguf"
+      try writeFile(TinyGGUF.numbered(.q4_1).bytes, to: model)
+      #expect(
+        try Probe.allocations(
+          Self.constantSize[0], of: model, steps: Self.steps, threads: threads,
+          arithmetic: .integer) == 0)
+    }
   }
 
   @Test(
@@ -60,12 +73,13 @@ private enum Probe {
 
   /// Allocations of so many decode steps, after the cache is full.
   static func allocations(
-    _ configuration: String, steps: Int, threads: Int, extra: Int = 0
+    _ configuration: String, of model: String = OracleCase.root + "/models/llama", steps: Int,
+    threads: Int, extra: Int = 0, arithmetic: Arithmetic = .exact
   ) throws -> Int {
     let (prompt, warmup) = (80, 200)
     let numbers = [prompt, warmup, steps, threads, extra].map(String.init)
     let text = try SiblingProgram.run(
-      "AllocationProbe", [OracleCase.root + "/models/llama", configuration] + numbers)
+      "AllocationProbe", [model, configuration] + numbers + [arithmetic.rawValue])
     return try #require(text.split(separator: " ").first.flatMap { Int($0) }, "\(text)")
   }
 }

@@ -106,7 +106,8 @@ public struct Benchmark {
   private func report(_ rows: [BenchmarkRow], floor: MachineFloor) -> BenchmarkReport {
     let conditions = BenchmarkReport.Conditions(
       model: modelName, layers: model.shape.layers, keyHeads: model.shape.keyHeads,
-      threads: model.threads, rowFormat: store.format, pageRows: store.pageRows, chunk: chunk,
+      threads: model.threads, arithmetic: model.arithmetic, rowFormat: store.format,
+      pageRows: store.pageRows, chunk: chunk,
       steps: steps, repeats: repeats, seed: Int(Self.seed))
     // All rows of one kind together, as people compare them.
     let sorted = BenchmarkRow.Work.allCases.flatMap { work in

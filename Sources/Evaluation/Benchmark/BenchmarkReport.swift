@@ -16,6 +16,8 @@ public struct BenchmarkReport: Codable, Equatable, Sendable {
     public var keyHeads: Int
     /// Threads that worked on a matrix.
     public var threads: Int
+    /// How decode steps multiplied quantised weights; nil in reports from before there was a choice.
+    public var arithmetic: Arithmetic?
     /// How rows were stored.
     public var rowFormat: RowFormat
     /// Rows per page.

@@ -41,7 +41,7 @@ final class ReadBuffer: Sendable {
 }
 
 /// Multiply-adds that touch no memory.
-enum Arithmetic {
+enum FloatArithmetic {
   #if KVPOLICY_FMA || arch(arm64)
     private typealias Lanes = SIMD8<Float>
   #else

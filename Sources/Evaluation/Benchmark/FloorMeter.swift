@@ -72,9 +72,9 @@ private final class TeamMeter {
     cacheBandwidth.append(Double(cacheBytes) / cacheSeconds)
 
     let rounds = Self.arithmeticRounds
-    let arithmeticSeconds = timed { Arithmetic.multiplyAdds(rounds: rounds, seed: Float($0)) }
+    let arithmeticSeconds = timed { FloatArithmetic.multiplyAdds(rounds: rounds, seed: Float($0)) }
     operationRate.append(
-      Double(threads * rounds) * Arithmetic.operationsPerRound / arithmeticSeconds)
+      Double(threads * rounds) * FloatArithmetic.operationsPerRound / arithmeticSeconds)
   }
 
   /// Seconds until every thread has done its part.
@@ -82,7 +82,7 @@ private final class TeamMeter {
     // Calls the workers and keeps them busy for a moment, so that none of them has to be woken, or moved
     // to a processor of its own, in the time that counts.
     for _ in 0..<4 {
-      run { Arithmetic.multiplyAdds(rounds: Self.arithmeticRounds / 16, seed: Float($0)) }
+      run { FloatArithmetic.multiplyAdds(rounds: Self.arithmeticRounds / 16, seed: Float($0)) }
     }
     let start = ContinuousClock.now
     run(body)

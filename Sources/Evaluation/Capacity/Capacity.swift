@@ -75,7 +75,8 @@ public struct Capacity {
     return CapacityReport(
       conditions: CapacityReport.Conditions(
         model: modelName, layers: model.shape.layers, keyHeads: model.shape.keyHeads,
-        threads: model.threads, rowFormat: store.format, pageRows: store.pageRows, chunk: chunk,
+        threads: model.threads, arithmetic: model.arithmetic, rowFormat: store.format,
+        pageRows: store.pageRows, chunk: chunk,
         poolBytes: poolBytes, promptTokens: promptTokens, generatedTokens: generatedTokens,
         seed: Int(Self.seed)),
       rows: rows)

@@ -1,4 +1,5 @@
 import KVPolicyKit
+import ReferenceModel
 
 /// How many sequences a pool held at once, policy by policy.
 ///
@@ -14,6 +15,8 @@ public struct CapacityReport: Codable, Equatable, Sendable {
     public var keyHeads: Int
     /// Threads that worked on a matrix.
     public var threads: Int
+    /// How decode steps multiplied quantised weights.
+    public var arithmetic: Arithmetic
     /// How rows were stored.
     public var rowFormat: RowFormat
     /// Rows per page.

@@ -4,7 +4,9 @@ import ReferenceModel
 /// Runs the same prompt and the same forced continuation under several policies, and measures what each
 /// keeps, what it costs, and how far it moves the model's predictions from those of full attention.
 ///
-/// Full attention always runs first, as the reference. Every policy gets a store of its own.
+/// Full attention always runs first, as the reference, and in exact arithmetic. If that is not the model's,
+/// the reference is the first of the measurements, and full attention can be an entry like others. Every
+/// policy gets a store of its own.
 ///
 /// ```swift
 /// let comparison = Comparison(model: model, registry: .all)
@@ -55,7 +57,7 @@ public struct Comparison {
   /// Runs every entry.
   ///
   /// - Parameters:
-  ///   - entries: what to compare. One that equals ``reference`` is not run a second time.
+  ///   - entries: what to compare. One that would repeat the reference's run is not run a second time.
   ///   - tokens: the text; the first `promptTokens + decodeTokens` are used.
   ///   - progress: called now and then; run 0 is the reference.
   /// - Throws: `ModelError.request` for sizes that the text or the model cannot serve, `PolicyError` for a
@@ -66,24 +68,33 @@ public struct Comparison {
     try checkConfigurations(entries)
     let text = try checkedText(tokens)
     try warmUp(text)
-    let others = entries.filter { $0.configuration != Comparison.reference }
-    let runs = others.count + 1
+    let isExact = model.arithmetic == .exact
+    let runs = entries.count(where: { !isReference($0) }) + 1
     var full = PolicyRun(
-      comparison: self, entry: Entry(Comparison.reference), text: text, place: (0, runs))
+      comparison: self, model: isExact ? model : LlamaModel(model, arithmetic: .exact),
+      entry: Entry(Comparison.reference, label: isExact ? nil : "full, exact"), text: text,
+      place: (0, runs))
     var recorded = RecordedLogits(steps: decodeTokens, vocabulary: model.configuration.vocabulary)
     let reference = try full.measure(.recording, &recorded, progress: progress)
-    var measured: [PolicyMeasurement] = []
+    var measured = isExact ? [] : [reference]
+    var place = 0
     for entry in entries {
-      if entry.configuration == Comparison.reference {
+      if isReference(entry) {
         measured.append(reference.labelled(entry.label))
         continue
       }
-      let place = measured.count(where: { $0.configuration != reference.configuration }) + 1
-      var run = PolicyRun(comparison: self, entry: entry, text: text, place: (place, runs))
+      place += 1
+      var run = PolicyRun(
+        comparison: self, model: model, entry: entry, text: text, place: (place, runs))
       let measurement = try run.measure(.comparing, &recorded, progress: progress)
       measured.append(measurement.relative(to: reference))
     }
     return result(measured)
+  }
+
+  /// Whether a run of `entry` is the reference's.
+  private func isReference(_ entry: Entry) -> Bool {
+    model.arithmetic == .exact && entry.configuration == Comparison.reference
   }
 
   /// The tokens that are used.
@@ -126,6 +137,7 @@ public struct Comparison {
     ComparisonReport(
       model: modelName, text: textName, promptTokens: promptTokens, decodeTokens: decodeTokens,
       chunk: chunk, rowFormat: store.format, pageRows: store.pageRows, threads: model.threads,
-      layers: model.shape.layers, keyHeads: model.shape.keyHeads, policies: policies)
+      arithmetic: model.arithmetic, layers: model.shape.layers, keyHeads: model.shape.keyHeads,
+      policies: policies)
   }
 }

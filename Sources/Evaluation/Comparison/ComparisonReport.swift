@@ -1,4 +1,5 @@
 import KVPolicyKit
+import ReferenceModel
 
 /// What a comparison found: the conditions, and one measurement per policy.
 ///
@@ -8,7 +9,7 @@ import KVPolicyKit
 /// {
 ///   "model": "SmolLM2-135M-Instruct.Q4_1.gguf", "text": "built-in",
 ///   "promptTokens": 768, "decodeTokens": 256, "chunk": 512,
-///   "rowFormat": "f16", "pageRows": 16, "threads": 2, "layers": 30, "keyHeads": 3,
+///   "rowFormat": "f16", "pageRows": 16, "threads": 2, "arithmetic": "exact", "layers": 30, "keyHeads": 3,
 ///   "policies": [{"label": "h2o", "configuration": {"policy": "h2o", "heavy": 128, "recent": 128},
 ///     "rowsPerLaneLeast": 256, "rowsPerLaneMost": 256, "rowsPerLaneMean": 256, …}]
 /// }
@@ -33,6 +34,8 @@ public struct ComparisonReport: Codable, Equatable, Sendable {
   public var pageRows: Int
   /// Threads that worked on a matrix.
   public var threads: Int
+  /// How decode steps multiplied quantised weights; those of the reference in exact arithmetic.
+  public var arithmetic: Arithmetic
   /// Layers of the model.
   public var layers: Int
   /// Key/value heads per layer.

@@ -12,6 +12,8 @@ struct PolicyRun {
   }
 
   let comparison: Comparison
+  /// The comparison's, or the reference's.
+  let model: LlamaModel
   let entry: Comparison.Entry
   /// The prompt and its continuation.
   let text: [Int]
@@ -20,9 +22,11 @@ struct PolicyRun {
   private var fidelity = Fidelity()
 
   init(
-    comparison: Comparison, entry: Comparison.Entry, text: [Int], place: (run: Int, runs: Int)
+    comparison: Comparison, model: LlamaModel, entry: Comparison.Entry, text: [Int],
+    place: (run: Int, runs: Int)
   ) {
     self.comparison = comparison
+    self.model = model
     self.entry = entry
     self.text = text
     self.place = place
@@ -32,7 +36,6 @@ struct PolicyRun {
   mutating func measure(
     _ role: Role, _ recorded: inout RecordedLogits, progress: (RunProgress) -> Void
   ) throws -> PolicyMeasurement {
-    let model = comparison.model
     let policies = try entry.configuration.makePolicies(
       comparison.registry, shape: model.shape)
     let store = try PagedKVStore(shape: model.shape, configuration: comparison.store)

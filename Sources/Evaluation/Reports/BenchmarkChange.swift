@@ -1,4 +1,5 @@
 import KVPolicyKit
+import ReferenceModel
 
 /// Two benchmarks, row by row: what was measured in both, and what in one only.
 ///
@@ -69,7 +70,8 @@ extension BenchmarkReport.Conditions {
   /// What must be equal for the ratio of two rows to be about the program alone. In a fixed order.
   fileprivate var facts: [String] {
     [
-      "model \(model)", "\(threads) threads", "\(rowFormat.rawValue) rows",
+      "model \(model)", "\(threads) threads", "\((arithmetic ?? .exact).rawValue) arithmetic",
+      "\(rowFormat.rawValue) rows",
       "\(pageRows) rows a page", "chunks of \(chunk)", "\(steps) steps", "\(repeats) repeats",
       "seed \(seed)",
     ]

@@ -10,7 +10,8 @@ extension BenchmarkReport {
     return """
       \(conditions.model): \(conditions.layers) layers x \(conditions.keyHeads) key heads, \
       \(conditions.rowFormat.rawValue) rows, \(conditions.pageRows) rows a page
-      \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s"), chunks of \
+      \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")\
+      \(Quantities.note(conditions.arithmetic ?? .exact)), chunks of \
       \(conditions.chunk); \(conditions.repeats) repeats, of \(conditions.steps) steps where tokens are decoded
 
       \(floor.table)

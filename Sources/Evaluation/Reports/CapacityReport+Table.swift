@@ -8,7 +8,8 @@ extension CapacityReport {
     \(conditions.model): a pool of \(Quantities.bytes(conditions.poolBytes)); each sequence reads \
     \(conditions.promptTokens) tokens and generates \(conditions.generatedTokens)
     \(conditions.layers) layers x \(conditions.keyHeads) key heads, \(conditions.rowFormat.rawValue) rows, \
-    \(conditions.pageRows) rows a page, \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")
+    \(conditions.pageRows) rows a page, \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")\
+    \(Quantities.note(conditions.arithmetic))
 
     \(lines)
 

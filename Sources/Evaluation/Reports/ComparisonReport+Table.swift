@@ -15,7 +15,7 @@ extension ComparisonReport {
       \(model), \(text) text: \(promptTokens) prompt tokens in chunks of \(chunk), \
       \(decodeTokens) forced tokens
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
-      \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")
+      \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")\(Quantities.note(arithmetic))
 
       \(table.text)
 

@@ -1,4 +1,5 @@
 import Foundation
+import ReferenceModel
 
 /// Numbers as people read them.
 package enum Quantities {
@@ -35,6 +36,11 @@ package enum Quantities {
     case ..<100_000: fixed(value, 2)
     default: value.isFinite ? String(format: "%.2e", value) : "\(value)"
     }
+  }
+
+  /// What a heading says of the arithmetic, after the threads: nothing if it is exact.
+  package static func note(_ arithmetic: Arithmetic) -> String {
+    arithmetic == .exact ? "" : ", \(arithmetic.rawValue) arithmetic"
   }
 
   /// A speed: one digit after the point where it says something.

@@ -23,7 +23,7 @@ struct BenchCommand: Command {
         standard: "none"),
       Option("--steps", "COUNT", "tokens decoded per repeat", standard: "16"),
       Option("--repeats", "COUNT", "how often each thing is timed", standard: "3"),
-      .threads, .rows(.f16), .json, .csv,
+      .threads, .arithmetic, .rows(.f16), .json, .csv,
       Option("--compare", "FILE", "also compare with an earlier --json file of this command"),
       Option(flag: "--floor", "only measure the machine"),
     ],
@@ -50,6 +50,7 @@ struct BenchCommand: Command {
         "--compare has no effect if a file is printed instead of the table; name a file")
     }
     let sizes = try Sizes(arguments)
+    let arithmetic = try arithmetic(arguments)
     let named = try namedEntries(arguments, standard: BenchCommand.standardPolicies, budget: 512)
     let path = try modelPath(arguments)
     let output = try ReportOutput(
@@ -58,7 +59,8 @@ struct BenchCommand: Command {
     let earlier = try earlierPath.map { try earlierReport($0) }
 
     var benchmark = Benchmark(
-      model: LlamaModel(try ModelFiles.open(path), threads: threads), registry: registry)
+      model: LlamaModel(try ModelFiles.open(path), threads: threads, arithmetic: arithmetic),
+      registry: registry)
     sizes.set(&benchmark)
     benchmark.modelName = URL(fileURLWithPath: path).lastPathComponent
     let report = try measure(benchmark, entries)

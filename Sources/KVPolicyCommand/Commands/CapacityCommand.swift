@@ -19,7 +19,7 @@ struct CapacityCommand: Command {
       Option("--generate", "COUNT", "tokens that each sequence generates", standard: "4096"),
       Option("--measure", "STEPS", "steps to time where a cache keeps its size", standard: "256"),
       Option("--most", "COUNT", "sequences that are run together at most", standard: "256"),
-      .chunk, .threads, .rows(.f16), .json, .csv,
+      .chunk, .threads, .arithmetic, .rows(.f16), .json, .csv,
     ],
     notes: """
       One sequence of each policy runs to its end first, and its bytes are looked at after every step:
@@ -36,7 +36,7 @@ struct CapacityCommand: Command {
   func run(_ arguments: Arguments) throws {
     let configurations = arguments.all("--config")
     try refuseTwoInputs(configurations)
-    let threads = try threads(arguments)
+    let (threads, arithmetic) = (try threads(arguments), try arithmetic(arguments))
     let sizes = try Sizes(arguments, chunk: chunk(arguments))
     let named = try namedEntries(
       arguments, standard: CapacityCommand.standardPolicies, budget: 256)
@@ -45,7 +45,8 @@ struct CapacityCommand: Command {
     let entries = try entries(named, configurations: configurations)
 
     var capacity = Capacity(
-      model: LlamaModel(try ModelFiles.open(path), threads: threads), registry: registry)
+      model: LlamaModel(try ModelFiles.open(path), threads: threads, arithmetic: arithmetic),
+      registry: registry)
     sizes.set(&capacity)
     capacity.modelName = URL(fileURLWithPath: path).lastPathComponent
     let report = try measure(capacity, entries)

@@ -24,6 +24,9 @@ extension Option {
   static let model = Option("--model", "PATH", "a GGUF file or a Hugging Face folder")
   static let threads = Option(
     "--threads", "COUNT", "threads that work on a matrix", standard: "one per core")
+  static let arithmetic = Option(
+    "--arithmetic", Arithmetic.allCases.map(\.rawValue).joined(separator: "|"),
+    "how decode steps multiply quantised weights", standard: Arithmetic.exact.rawValue)
   static let chunk = Option(
     "--chunk", "TOKENS", "prompt tokens that go through a layer together", standard: "512")
   static func rows(_ standard: RowFormat) -> Option {
@@ -50,6 +53,11 @@ extension Command {
   /// The threads asked for.
   func threads(_ arguments: Arguments) throws(CommandError) -> Int {
     try arguments.integer("--threads", in: 1...256) ?? LlamaModel.defaultThreads
+  }
+
+  /// The arithmetic asked for.
+  func arithmetic(_ arguments: Arguments) throws(CommandError) -> Arithmetic {
+    try arguments.choice("--arithmetic", of: Arithmetic.self) ?? .exact
   }
 
   /// The chunk asked for.

@@ -20,12 +20,13 @@ struct CompareCommand: Command {
         "--decode-tokens", "COUNT", "tokens of the forced continuation", standard: "256"),
       .chunk, .rows(.f16),
       Option("--page-rows", "COUNT", "rows per page: 4, 8, 16, 32 or 64", standard: "16"),
-      .threads, .json, .csv,
+      .threads, .arithmetic, .json, .csv,
     ],
     notes: """
       Every policy reads the first tokens of the text as its prompt and is then given the tokens that
       follow, one by one, whatever it would have said itself. Full attention always runs first: it is
-      what the others are compared with. A FILE of '-' is standard input.
+      what the others are compared with, in exact arithmetic whatever theirs is. A FILE of '-' is
+      standard input.
       """)
   static let standardPolicies = "full,streamingllm,h2o,snapkv,morphkv"
 
@@ -37,7 +38,7 @@ struct CompareCommand: Command {
     let configurations = arguments.all("--config")
     try refuseTwoInputs([text] + configurations)
     let sizes = try Sizes(arguments)
-    let threads = try threads(arguments)
+    let (threads, arithmetic) = (try threads(arguments), try arithmetic(arguments))
     let named = try namedEntries(
       arguments, standard: CompareCommand.standardPolicies, budget: 256)
     let path = try modelPath(arguments)
@@ -49,7 +50,7 @@ struct CompareCommand: Command {
     let tokenizer = try files.tokenizer()
     let bos = tokenizer.addsBOS ? tokenizer.bosToken.map { [$0] } ?? [] : []
     var comparison = Comparison(
-      model: LlamaModel(files, threads: threads), registry: registry)
+      model: LlamaModel(files, threads: threads, arithmetic: arithmetic), registry: registry)
     sizes.set(&comparison)
     comparison.modelName = URL(fileURLWithPath: path).lastPathComponent
     comparison.textName = text.map { $0 == "-" ? "standard input" : $0 } ?? BuiltInText.name

@@ -25,7 +25,7 @@ struct GenerateCommand: Command {
       Option(
         "--min-p", "SHARE", "among those this likely, relative to the likeliest", standard: "0"),
       Option("--seed", "NUMBER", "of the choices", standard: "0"),
-      .chunk, .rows(.f16), .threads,
+      .chunk, .rows(.f16), .threads, .arithmetic,
       Option(flag: "--quiet", "print the text only"),
     ],
     notes: """
@@ -40,6 +40,7 @@ struct GenerateCommand: Command {
     try refuseTwoInputs([arguments.text("--prompt"), arguments.text("--config")])
     let limit = try arguments.integer("--max-tokens", in: 1...1 << 24) ?? 128
     let (chunk, threads) = (try chunk(arguments), try threads(arguments))
+    let arithmetic = try arithmetic(arguments)
     let format = try arguments.choice("--rows", of: RowFormat.self) ?? .f16
     let sampler = try sampler(arguments)
     try arguments.demand("--chat", for: "--system")
@@ -51,7 +52,7 @@ struct GenerateCommand: Command {
     let tokenizer = try files.tokenizer()
     let tokens = try GenerateCommand.tokens(
       prompt, arguments, tokenizer: tokenizer, context: files.configuration.contextLength)
-    let model = LlamaModel(files, threads: threads)
+    let model = LlamaModel(files, threads: threads, arithmetic: arithmetic)
     let policies = try configuration.makePolicies(registry, shape: model.shape)
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: format))

@@ -12,6 +12,7 @@ import Synchronization
   @unsafe private var floats: UnsafeMutablePointer<Float>?
   private let sums = FloatBuffer()
   private let nibbles = FloatBuffer()
+  private let roundedBlocks = FloatBuffer()
   /// 0, which the optimiser does not know: see `NibbleMasks`.
   let zero: Int32
 
@@ -41,6 +42,11 @@ import Synchronization
     blocks: Int
   ) -> (sums: UnsafeMutablePointer<Float>, nibbles: UnsafeMutablePointer<Float>) {
     unsafe (sums.room(blocks), nibbles.room(32 * blocks))
+  }
+
+  /// Room for so many `RoundedBlock`s.
+  @unsafe func rounded(blocks: Int) -> UnsafeMutableRawPointer {
+    unsafe UnsafeMutableRawPointer(roundedBlocks.room(blocks * RoundedBlock.stride / 4))
   }
 
   /// The panel of `thread`, and its block column. `reserve` was called for the matrix.

@@ -104,9 +104,9 @@ extension PanelFormat {
 
 extension TensorType {
   /// Whether a block has an offset beside its scale.
-  var hasOffset: Bool { self == .q4_1 || self == .q5_1 }
+  @inline(__always) var hasOffset: Bool { self == .q4_1 || self == .q5_1 }
   /// Bytes of a block before its integers: a scale, and an offset.
-  var headBytes: Int { hasOffset ? 4 : 2 }
+  @inline(__always) var headBytes: Int { hasOffset ? 4 : 2 }
   /// Whether the integers of a block are nibbles, perhaps with a fifth bit elsewhere.
   var isNibbles: Bool { blockSize > 1 && self != .q8_0 }
 }

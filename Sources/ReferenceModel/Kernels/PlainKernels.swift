@@ -6,6 +6,14 @@ import Foundation
 package enum PlainKernels {
   /// Element (`row`, `column`) of a stored matrix, straight from the definition of its type.
   package static func element(_ w: WeightMatrix, row: Int, column: Int) -> Double {
+    let (scale, integer, offset) = parts(w, row: row, column: column)
+    return scale * integer + offset
+  }
+
+  /// What an element is made of: `scale · integer + offset`. A float is the integer itself, times 1.
+  static func parts(
+    _ w: WeightMatrix, row: Int, column: Int
+  ) -> (scale: Double, integer: Double, offset: Double) {
     precondition(
       row >= 0 && row < w.rows && column >= 0 && column < w.columns, "the element exists")
     let block = column / w.type.blockSize
@@ -13,17 +21,21 @@ package enum PlainKernels {
     // Inside the matrix, whose bytes were checked when it was made.
     let p = unsafe w.base + row * w.rowBytes + block * w.type.blockBytes
     switch w.type {
-    case .f32: return unsafe Double(p.loadUnaligned(as: Float.self))
-    case .f16: return unsafe half(p, at: 0)
+    case .f32: return unsafe (1, Double(p.loadUnaligned(as: Float.self)), 0)
+    case .f16: return unsafe (1, half(p, at: 0), 0)
     case .bf16:
-      return unsafe Double(Float(bitPattern: UInt32(p.loadUnaligned(as: UInt16.self)) << 16))
-    case .q8_0: return unsafe half(p, at: 0) * Double(p.load(fromByteOffset: 2 + j, as: Int8.self))
-    case .q4_0: return unsafe half(p, at: 0) * Double(nibble(p + 2, j) - 8)
-    case .q4_1: return unsafe half(p, at: 0) * Double(nibble(p + 4, j)) + half(p, at: 2)
+      let bits = unsafe UInt32(p.loadUnaligned(as: UInt16.self)) << 16
+      return (1, Double(Float(bitPattern: bits)), 0)
+    case .q8_0:
+      return unsafe (half(p, at: 0), Double(p.load(fromByteOffset: 2 + j, as: Int8.self)), 0)
+    case .q4_0: return unsafe (half(p, at: 0), Double(nibble(p + 2, j) - 8), 0)
+    case .q4_1: return unsafe (half(p, at: 0), Double(nibble(p + 4, j)), half(p, at: 2))
     case .q5_0:
-      return unsafe half(p, at: 0) * Double(nibble(p + 6, j) + 16 * bit(p + 2, j) - 16)
+      return unsafe (half(p, at: 0), Double(nibble(p + 6, j) + 16 * bit(p + 2, j) - 16), 0)
     case .q5_1:
-      return unsafe half(p, at: 0) * Double(nibble(p + 8, j) + 16 * bit(p + 4, j)) + half(p, at: 2)
+      return unsafe (
+        half(p, at: 0), Double(nibble(p + 8, j) + 16 * bit(p + 4, j)), half(p, at: 2)
+      )
     }
   }
 

@@ -8,6 +8,8 @@ import KVPolicyKit
 public final class LlamaModel: Sendable {
   /// The sizes and constants of the architecture.
   public let configuration: LlamaConfiguration
+  /// How a decode step multiplies quantised weights.
+  public let arithmetic: Arithmetic
   let weights: LlamaWeights
   let team: ThreadTeam
 
@@ -16,10 +18,24 @@ public final class LlamaModel: Sendable {
   /// - Parameters:
   ///   - files: what was opened; its mappings stay as long as the model.
   ///   - threads: how many work on a matrix; by default one per core.
-  public init(_ files: ModelFiles, threads: Int = LlamaModel.defaultThreads) {
+  ///   - arithmetic: how a decode step multiplies quantised weights.
+  public init(
+    _ files: ModelFiles, threads: Int = LlamaModel.defaultThreads, arithmetic: Arithmetic = .exact
+  ) {
     configuration = files.configuration
+    self.arithmetic = arithmetic
     team = ThreadTeam(threads: max(1, threads))
     weights = files.weights.inPanels(team: team)
+  }
+
+  /// The same model, weights and threads shared, in another arithmetic.
+  ///
+  /// Sessions of either run one at a time.
+  public init(_ other: LlamaModel, arithmetic: Arithmetic) {
+    configuration = other.configuration
+    self.arithmetic = arithmetic
+    team = other.team
+    weights = other.weights
   }
 
   /// One thread per core.

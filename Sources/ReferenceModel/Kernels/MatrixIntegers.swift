@@ -1,0 +1,152 @@
+/// One, two or three matrices that meet the same inputs, and where each one's products go.
+@unsafe package struct MatrixGroup {
+  /// A matrix of as many columns as the others, and room for its products.
+  package typealias Member = (w: WeightMatrix, y: UnsafeMutablePointer<Float>)
+
+  let first: Member
+  let second: Member?
+  let third: Member?
+
+  /// - Precondition: the matrices have as many columns.
+  package init(_ first: Member, _ second: Member? = nil, _ third: Member? = nil) {
+    unsafe precondition(
+      (second?.w.columns ?? first.w.columns) == first.w.columns
+        && (third?.w.columns ?? first.w.columns) == first.w.columns,
+      "matrices with one input have as many columns")
+    unsafe self.first = first
+    unsafe self.second = second
+    unsafe self.third = third
+  }
+
+  /// Whether integer products are of use: whether a matrix is quantised.
+  package var isQuantised: Bool {
+    unsafe first.w.type.blockSize > 1 || (second?.w.type.blockSize ?? 1) > 1
+      || (third?.w.type.blockSize ?? 1) > 1
+  }
+}
+
+extension Kernels {
+  /// `Y = X·Wᵀ` for each of a group of matrices, in integers where they are quantised: see `IntegerPanel`.
+  ///
+  /// What an input gives depends neither on the number of threads nor on the inputs beside it.
+  ///
+  /// - Parameters:
+  ///   - x: `count` inputs of `columns` floats each; a matrix's products are `count × rows`.
+  @unsafe package static func multiplyInIntegers(
+    _ group: MatrixGroup, _ x: UnsafePointer<Float>, count: Int, scratch: MatrixScratch,
+    team: ThreadTeam
+  ) {
+    let blocks = unsafe count &* (group.first.w.columns / 32)
+    let rounded = unsafe scratch.rounded(blocks: blocks)
+    for block in 0..<blocks {
+      unsafe RoundedBlock.round(x + 32 &* block, into: rounded + RoundedBlock.stride &* block)
+    }
+    let job = unsafe IntegerProducts(
+      group: group, x: x, rounded: UnsafeRawPointer(rounded), count: count)
+    unsafe team.share(job.pairs, grain: 1, with: job) { job, _, pairs in
+      unsafe job.multiply(pairs)
+    }
+  }
+}
+
+/// What the threads share out: pairs of runs of sixteen rows, one of the first half of a matrix and one of the
+/// second.
+@unsafe private struct IntegerProducts {
+  // Rows are below a matrix's `rows` and inputs below `count`, so that what is read and written lies
+  // inside `x` and `y`.
+
+  let group: MatrixGroup
+  let x: UnsafePointer<Float>  // count × columns
+  let rounded: UnsafeRawPointer  // count × columns / 32 blocks
+  let count: Int
+
+  var pairs: Int {
+    unsafe group.first.w.pairs + (group.second?.w.pairs ?? 0) + (group.third?.w.pairs ?? 0)
+  }
+
+  /// Some of all pairs.
+  func multiply(_ pairs: Range<Int>) {
+    let second = unsafe group.first.w.pairs
+    unsafe multiply(group.first, pairs.clamped(to: 0..<second))
+    guard let member = unsafe group.second, pairs.upperBound > second else { return }
+    let third = unsafe second + member.w.pairs
+    unsafe multiply(member, shift(pairs.clamped(to: second..<third), down: second))
+    guard let member = unsafe group.third, pairs.upperBound > third else { return }
+    unsafe multiply(member, shift(pairs, down: third))
+  }
+
+  /// The part of `pairs` from `split` on, counted from `split`.
+  private func shift(_ pairs: Range<Int>, down split: Int) -> Range<Int> {
+    max(pairs.lowerBound - split, 0)..<max(pairs.upperBound - split, 0)
+  }
+
+  private func multiply(_ member: MatrixGroup.Member, _ pairs: Range<Int>) {
+    switch unsafe member.w.type {
+    case .f32: unsafe multiply(F32Format.self, member, pairs)
+    case .f16: unsafe multiply(F16Format.self, member, pairs)
+    case .bf16: unsafe multiply(BF16Format.self, member, pairs)
+    case .q8_0: unsafe multiply(Q8_0Panel.self, member, pairs)
+    case .q4_0: unsafe multiply(Q4_0Panel.self, member, pairs)
+    case .q4_1: unsafe multiply(Q4_1Panel.self, member, pairs)
+    case .q5_0: unsafe multiply(Q5_0Panel.self, member, pairs)
+    case .q5_1: unsafe multiply(Q5_1Panel.self, member, pairs)
+    }
+  }
+
+  /// Rows of floats, as a step computes them in exact arithmetic.
+  private func multiply<Format: FloatFormat>(
+    _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
+  ) {
+    let (w, y) = unsafe member
+    let end = w.panelCount
+    let partners = min(pairs.lowerBound + w.pairs, end)..<min(pairs.upperBound + w.pairs, end)
+    for number in unsafe 0..<count {
+      let (x, y) = unsafe (x + number &* w.columns, y + number &* w.rows)
+      unsafe Kernels.floatRows(Format.self, w, pairs, x, into: y)
+      unsafe Kernels.floatRows(Format.self, w, partners, x, into: y)
+    }
+  }
+
+  @inline(never)
+  private func multiply<Format: IntegerPanel>(
+    _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
+  ) {
+    let (w, y) = unsafe member
+    let (panels, blocks) = (w.readyPanels, w.columns / 32)
+    let (half, end) = (w.pairs, w.panelCount)
+    for pair in pairs {
+      // An odd panel, in the middle, is its own partner.
+      let partner = pair &+ half < end ? pair &+ half : pair
+      for number in unsafe 0..<count {
+        let products = unsafe Format.multiply(
+          (panels.panel(pair), panels.panel(partner)), blocks: blocks,
+          rounded + RoundedBlock.stride &* blocks &* number)
+        unsafe store(products.first, pair, of: w, into: y + number &* w.rows)
+        unsafe store(products.second, partner, of: w, into: y + number &* w.rows)
+      }
+    }
+  }
+
+  /// Sixteen rows, or those that there are.
+  private func store(
+    _ products: (Float8, Float8), _ panel: Int, of w: WeightMatrix,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    let first = panel &* PanelShape.rows
+    let count = w.rows &- first
+    if count >= PanelShape.rows {
+      unsafe store8(products.0, y + first)
+      unsafe store8(products.1, y + (first &+ 8))
+    } else {
+      unsafe store8(products.0, y + first, count: min(count, 8))
+      unsafe store8(products.1, y + (first &+ 8), count: max(count &- 8, 0))
+    }
+  }
+}
+
+extension WeightMatrix {
+  /// Runs of sixteen rows, the last of which may be shorter.
+  fileprivate var panelCount: Int { (rows + PanelShape.rows - 1) / PanelShape.rows }
+  /// Pairs of them, one of which may lack its second half.
+  fileprivate var pairs: Int { (panelCount + 1) / 2 }
+}

@@ -1,0 +1,123 @@
+/// 32 elements of an input, rounded to bytes: what integer products read.
+///
+/// An element is near `unit · byte`, where `unit` is a 127th of the greatest magnitude among the 32. A
+/// block takes 112 bytes, so that a product reads one address after another:
+///
+///     unit │ unit · Σ bytes │ Σ bytes, as an integer │ – │ 32 bytes │ the same bytes in 16 bits each
+enum RoundedBlock {
+  /// Bytes of a block.
+  @inline(__always) static var stride: Int { 112 }
+  /// Where the bytes begin.
+  @inline(__always) static var bytes: Int { 16 }
+  /// Where the bytes in 16 bits begin.
+  @inline(__always) static var halves: Int { 48 }
+
+  /// The factor of the bytes.
+  @unsafe @inline(__always)
+  static func unit(_ block: UnsafeRawPointer) -> Float {
+    unsafe block.loadUnaligned(as: Float.self)
+  }
+
+  /// The sum of the rounded elements: what a weight's offset is multiplied with.
+  ///
+  /// Not that of the elements themselves, though it is at hand: `d·q` and the offset nearly cancel, and
+  /// so do the errors of rounding only if both meet the same input.
+  @unsafe @inline(__always)
+  static func total(_ block: UnsafeRawPointer) -> Float {
+    unsafe block.loadUnaligned(fromByteOffset: 4, as: Float.self)
+  }
+
+  /// The sum of the bytes.
+  @unsafe @inline(__always)
+  static func sum(_ block: UnsafeRawPointer) -> Int32 {
+    unsafe block.loadUnaligned(fromByteOffset: 8, as: Int32.self)
+  }
+
+  /// Rounds the 32 elements at `x`, ties to even bytes.
+  ///
+  /// One that is infinite or not a number makes `unit` not a number, and with it every product. Elements
+  /// whose greatest magnitude is below 2⁻¹⁰⁰ become zeros: 127 over it might not be a number.
+  @unsafe @inline(__always)
+  static func round(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+    let v = unsafe (load8(x), load8(x + 8), load8(x + 16), load8(x + 24))
+    let unit: Float
+    let inverse: Float
+    if isFinite(v) {
+      let top = greatestMagnitude(v)
+      let isZero = top < 0x1p-100
+      (unit, inverse) = isZero ? (0, 0) : (top / 127, 127 / top)
+    } else {
+      (unit, inverse) = (.nan, 0)
+    }
+    let factor = Float8(repeating: inverse)
+    let bytes = (
+      rounded(v.0 * factor), rounded(v.1 * factor), rounded(v.2 * factor), rounded(v.3 * factor)
+    )
+    let sum = ((bytes.0 &+ bytes.1) &+ (bytes.2 &+ bytes.3)).wrappedSum()
+    unsafe block.storeBytes(of: unit, as: Float.self)
+    unsafe block.storeBytes(of: unit * Float(sum), toByteOffset: 4, as: Float.self)
+    unsafe block.storeBytes(of: sum, toByteOffset: 8, as: Int32.self)
+    unsafe store(bytes.0, into: block, number: 0)
+    unsafe store(bytes.1, into: block, number: 1)
+    unsafe store(bytes.2, into: block, number: 2)
+    unsafe store(bytes.3, into: block, number: 3)
+  }
+
+  /// x − x is 0 for a finite number and not a number otherwise, which any sum remembers.
+  @inline(__always)
+  private static func isFinite(_ v: (Float8, Float8, Float8, Float8)) -> Bool {
+    (((v.0 - v.0) + (v.1 - v.1)) + ((v.2 - v.2) + (v.3 - v.3))).total == 0
+  }
+
+  @inline(__always)
+  private static func greatestMagnitude(_ v: (Float8, Float8, Float8, Float8)) -> Float {
+    var (a, b) = (magnitudes(v.0), magnitudes(v.1))
+    let (c, d) = (magnitudes(v.2), magnitudes(v.3))
+    a.replace(with: c, where: c .> a)
+    b.replace(with: d, where: d .> b)
+    a.replace(with: b, where: b .> a)
+    var four = a.lowHalf
+    four.replace(with: a.highHalf, where: a.highHalf .> four)
+    return max(max(four.x, four.y), max(four.z, four.w))
+  }
+
+  /// Without their signs.
+  @inline(__always)
+  private static func magnitudes(_ v: Float8) -> Float8 {
+    // Eight 32-bit lanes all, and every bit pattern is a float.
+    unsafe unsafeBitCast(
+      unsafeBitCast(v, to: SIMD8<UInt32>.self) & 0x7FFF_FFFF, to: Float8.self)
+  }
+
+  /// The nearest integers of magnitudes up to 127; any number for what is not a number, without a trap.
+  ///
+  /// Beside 1.5 · 2²³ a float has no room for a fraction, and its lowest bits are the integer.
+  @inline(__always)
+  private static func rounded(_ v: Float8) -> SIMD8<Int32> {
+    let magic = Float8(repeating: 0x1.8p23)
+    // Eight 32-bit lanes all.
+    return unsafe unsafeBitCast(v + magic, to: SIMD8<Int32>.self)
+      &- unsafeBitCast(magic, to: SIMD8<Int32>.self)
+  }
+
+  /// Eight bytes in both widths.
+  @unsafe @inline(__always)
+  private static func store(
+    _ v: SIMD8<Int32>, into block: UnsafeMutableRawPointer, number: Int
+  ) {
+    let narrow = SIMD8<Int8>(
+      Int8(truncatingIfNeeded: v[0]), Int8(truncatingIfNeeded: v[1]),
+      Int8(truncatingIfNeeded: v[2]), Int8(truncatingIfNeeded: v[3]),
+      Int8(truncatingIfNeeded: v[4]), Int8(truncatingIfNeeded: v[5]),
+      Int8(truncatingIfNeeded: v[6]), Int8(truncatingIfNeeded: v[7]))
+    let wide = SIMD8<Int16>(
+      Int16(truncatingIfNeeded: v[0]), Int16(truncatingIfNeeded: v[1]),
+      Int16(truncatingIfNeeded: v[2]), Int16(truncatingIfNeeded: v[3]),
+      Int16(truncatingIfNeeded: v[4]), Int16(truncatingIfNeeded: v[5]),
+      Int16(truncatingIfNeeded: v[6]), Int16(truncatingIfNeeded: v[7]))
+    unsafe block.storeBytes(
+      of: narrow, toByteOffset: bytes &+ 8 &* number, as: SIMD8<Int8>.self)
+    unsafe block.storeBytes(
+      of: wide, toByteOffset: halves &+ 16 &* number, as: SIMD8<Int16>.self)
+  }
+}
