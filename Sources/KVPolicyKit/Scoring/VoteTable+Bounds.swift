@@ -18,9 +18,9 @@ extension VoteTable {
   func prepareExact() -> Bool {
     var isSound = true
     for entry in 0..<entries {
-      let sum = unsafe sums[entry]
+      let sum = unsafe Float(sums[entry])
       if !(sum > 1e-30 && sum < 1e30) { isSound = false }
-      unsafe exact[entry] = Float(1 / sum)
+      unsafe exact[entry] = 1 / sum
     }
     return isSound
   }
@@ -28,36 +28,27 @@ extension VoteTable {
   /// Makes bounds that hold for so many steps, this one among them.
   func makeBounds(newest: Int, horizon: Int32, steps: Int) {
     findScales(newest: newest, horizon: horizon, steps: steps)
+    // The voters that vote to the end, of ages up to ring − steps, and the others, as they lie in the ring.
+    let oldest = newest + steps - ring
+    let turn = oldest < 0
+    let staying = turn ? (oldest + ring..<ring, 0..<newest + 1) : (oldest..<newest + 1, 0..<0)
+    let going = turn ? (newest + 1..<oldest + ring, 0..<0) : (0..<oldest, newest + 1..<ring)
     for tile in 0..<tileCount {
       let isDistant = rows(tile, before: horizon)
-      var bound = Vector.zero
+      var bound: Vector
       if isSum {
         bound = unsafe score(tile, scales) * (1 - slack)
       } else {
-        // The voters that vote to the end first: `later` is about them.
-        let end = ring - steps
-        bound = largest(tile, ages: 0...end, newest: newest)
+        bound = unsafe score(tile, scales, staying.0, and: .zero)
+        bound = unsafe score(tile, scales, staying.1, and: bound)
         unsafe Softmax.store(
           VoteTable.choose(bound, for: isDistant, else: .infinity), later, tile * 8, count)
-        let other = largest(tile, ages: end + 1...ring, newest: newest)
-        bound.replace(with: other, where: other .> bound)
+        bound = unsafe score(tile, scales, going.0, and: bound)
+        bound = unsafe score(tile, scales, going.1, and: bound)
       }
       unsafe Softmax.store(
         VoteTable.choose(bound, for: isDistant, else: .infinity), bounds, tile * 8, count)
     }
-  }
-
-  /// The largest vote of the voters of some ages; the newest has age 0.
-  @inline(__always)
-  private func largest(_ tile: Int, ages: ClosedRange<Int>, newest: Int) -> Vector {
-    var total = Vector.zero
-    for slot in 0..<ring {
-      let age = newest >= slot ? newest &- slot : newest &- slot &+ ring
-      guard ages.contains(age) else { continue }
-      let vote = unsafe vote(tiles + (tile &* width &+ slot &* heads), scales + slot &* heads)
-      total.replace(with: vote, where: vote .> total)
-    }
-    return total
   }
 
   /// Scales for so many steps: the rows that will have crossed the horizon when a voter votes last, or at

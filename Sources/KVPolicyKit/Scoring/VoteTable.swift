@@ -79,10 +79,19 @@
   /// All voters' votes for the rows of a tile, joined.
   @inline(__always)
   func score(_ tile: Int, _ factors: UnsafePointer<Float>) -> Vector {
-    var votes = unsafe tiles + tile &* width
-    var factors = unsafe factors
-    var total = Vector.zero
-    for _ in 0..<ring {
+    unsafe score(tile, factors, 0..<ring, and: .zero)
+  }
+
+  /// Some voters' votes for the rows of a tile, joined to those of others.
+  @inline(__always)
+  func score(
+    _ tile: Int, _ factors: UnsafePointer<Float>, _ slots: Range<Int>, and others: Vector
+  ) -> Vector {
+    let first = slots.lowerBound &* heads
+    var votes = unsafe tiles + (tile &* width &+ first)
+    var factors = unsafe factors + first
+    var total = others
+    for _ in slots {
       let vote = unsafe vote(votes, factors)
       if isSum { total += vote } else { total.replace(with: vote, where: vote .> total) }
       unsafe votes += heads

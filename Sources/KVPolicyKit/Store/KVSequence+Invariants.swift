@@ -30,6 +30,8 @@ extension Lane {
     if Set(positions).count != count { return "a position occurs twice" }
     if let last = positions.max(), last >= length { return "position \(last) was not read yet" }
     if Set(slots).count != count { return "two rows share a slot" }
+    if pagesHeld != pages.count(where: { $0.id >= 0 }) { return "\(pagesHeld) pages are counted" }
+    if places.count != (rule == .original ? 0 : count) { return "a row has no place, or too many" }
     if isDense != slots.enumerated().allSatisfy({ $0.offset == Int($0.element) }) && isDense {
       return "it is called dense and is not"
     }

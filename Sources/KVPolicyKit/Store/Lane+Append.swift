@@ -74,6 +74,7 @@ extension Lane {
     }
     let page = try pool.allocate()
     pages[gap].id = page
+    pagesHeld += 1
     unsafe addresses[gap] = unsafe pool.address(page)
     return gap * layout.pageRows
   }
@@ -81,6 +82,7 @@ extension Lane {
   private func addPage() throws(StoreError) {
     let page = try pool.allocate()
     pages.append(PageReference(id: page, live: 0))
+    pagesHeld += 1
     unsafe addresses.append(pool.address(page))
   }
 

@@ -67,6 +67,7 @@ extension Lane {
     pool.release(pages[index].id)
     pagesReturned += 1
     pages[index].id = -1
+    pagesHeld -= 1
     unsafe addresses[index] = nil
     while let last = pages.last, last.id < 0 {
       pages.removeLast()
@@ -132,6 +133,7 @@ extension Lane {
     }
     pagesReturned -= needed
     pages = fresh
+    pagesHeld = needed
     unsafe addresses = freshAddresses
     slots = (0..<Int32(count)).map { $0 }
     isDense = true

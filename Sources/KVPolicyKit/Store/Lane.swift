@@ -23,6 +23,8 @@
   /// Where each row's key is rotated; empty under rule `original`.
   var places: [Int32] = []
   var pages: [PageReference] = []
+  /// Pages that were not given back.
+  var pagesHeld = 0
   @unsafe var addresses: [UnsafeMutableRawPointer?]
   var columns: [ColumnStorage]
   var isDense = true
@@ -55,6 +57,7 @@
     slots = other.slots
     places = other.places
     pages = other.pages
+    pagesHeld = other.pagesHeld
     unsafe addresses = other.addresses
     columns = other.columns
     columnRowBytes = other.columnRowBytes
@@ -70,14 +73,14 @@
   }
 
   var count: Int { positions.count }
-  var pagesHeld: Int { pages.count { $0.id >= 0 } }
   var columnBytes: Int { columns.reduce(0) { $0 + $1.bytes } }
   /// Bytes of the columns of one row; `Int.max` if no number holds them.
   let columnRowBytes: Int
 
   /// Bytes of pages, columns and bookkeeping.
   var bytes: Int {
-    let perRow = (positions.count + slots.count + places.count) * 4
+    // Each row has a position, a slot and perhaps a place.
+    let perRow = count * (rule == .original ? 2 : 3) * 4
     let perPage = pages.count * 24
     return pagesHeld * layout.pageBytes + columnBytes + perRow + perPage
   }
