@@ -1,21 +1,23 @@
 /// One, two or three matrices that meet the same inputs, and where each one's products go.
 @unsafe package struct MatrixGroup {
-  /// A matrix of as many columns as the others, and room for its products.
-  package typealias Member = (w: WeightMatrix, y: UnsafeMutablePointer<Float>)
+  /// Its rows, and room for its products.
+  typealias Member = (w: WeightRows, y: UnsafeMutablePointer<Float>)
+  /// A matrix, and where its products go.
+  package typealias Product = (w: WeightMatrix, y: UnsafeMutablePointer<Float>)
 
   let first: Member
   let second: Member?
   let third: Member?
 
   /// - Precondition: the matrices have as many columns.
-  package init(_ first: Member, _ second: Member? = nil, _ third: Member? = nil) {
+  package init(_ first: Product, _ second: Product? = nil, _ third: Product? = nil) {
     unsafe precondition(
       (second?.w.columns ?? first.w.columns) == first.w.columns
         && (third?.w.columns ?? first.w.columns) == first.w.columns,
       "matrices with one input have as many columns")
-    unsafe self.first = first
-    unsafe self.second = second
-    unsafe self.third = third
+    unsafe self.first = (WeightRows(first.w), first.y)
+    unsafe self.second = second.map { unsafe (WeightRows($0.w), $0.y) }
+    unsafe self.third = third.map { unsafe (WeightRows($0.w), $0.y) }
   }
 
   /// Whether integer products are of use: whether a matrix is quantised.
@@ -98,8 +100,9 @@ extension Kernels {
     _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
   ) {
     let (w, y) = unsafe member
-    let end = w.panelCount
-    let partners = min(pairs.lowerBound + w.pairs, end)..<min(pairs.upperBound + w.pairs, end)
+    let end = unsafe w.runs
+    let partners =
+      unsafe min(pairs.lowerBound + w.pairs, end)..<min(pairs.upperBound + w.pairs, end)
     for number in unsafe 0..<count {
       let (x, y) = unsafe (x + number &* w.columns, y + number &* w.rows)
       unsafe Kernels.floatRows(Format.self, w, pairs, x, into: y)
@@ -112,14 +115,14 @@ extension Kernels {
     _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
   ) {
     let (w, y) = unsafe member
-    let (panels, blocks) = (w.readyPanels, w.columns / 32)
-    let (half, end) = (w.pairs, w.panelCount)
+    let blocks = unsafe w.columns / 32
+    let (half, end) = unsafe (w.pairs, w.runs)
     for pair in pairs {
       // An odd panel, in the middle, is its own partner.
       let partner = pair &+ half < end ? pair &+ half : pair
       for number in unsafe 0..<count {
         let products = unsafe Format.multiply(
-          (panels.panel(pair), panels.panel(partner)), blocks: blocks,
+          (w.run(pair), w.run(partner)), blocks: blocks,
           rounded + RoundedBlock.stride &* blocks &* number)
         unsafe store(products.first, pair, of: w, into: y + number &* w.rows)
         unsafe store(products.second, partner, of: w, into: y + number &* w.rows)
@@ -129,11 +132,11 @@ extension Kernels {
 
   /// Sixteen rows, or those that there are.
   private func store(
-    _ products: (Float8, Float8), _ panel: Int, of w: WeightMatrix,
+    _ products: (Float8, Float8), _ panel: Int, of w: WeightRows,
     into y: UnsafeMutablePointer<Float>
   ) {
     let first = panel &* PanelShape.rows
-    let count = w.rows &- first
+    let count = unsafe w.rows &- first
     if count >= PanelShape.rows {
       unsafe store8(products.0, y + first)
       unsafe store8(products.1, y + (first &+ 8))
@@ -144,9 +147,7 @@ extension Kernels {
   }
 }
 
-extension WeightMatrix {
-  /// Runs of sixteen rows, the last of which may be shorter.
-  fileprivate var panelCount: Int { (rows + PanelShape.rows - 1) / PanelShape.rows }
-  /// Pairs of them, one of which may lack its second half.
-  fileprivate var pairs: Int { (panelCount + 1) / 2 }
+extension WeightRows {
+  /// Pairs of runs, one of which may lack its second half.
+  fileprivate var pairs: Int { unsafe (runs + 1) / 2 }
 }
