@@ -199,8 +199,25 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
       return engine.outputs.last?.first
     }
     // A value's first element is its position.
+    #expect(try output(.beforeStep) == 9.5)
     #expect(try output(.beforeOutput) == 9.5)
     #expect(try output(.afterOutput) == 9)
+  }
+
+  @Test("is asked before the step is shown, or after it, as its phase says")
+  func order() throws {
+    func rowsShown(_ phase: Phase) throws -> [Int] {
+      let shape = CacheShape(layers: 1, keyHeads: 1, queryHeads: 1, headDimension: 2)
+      let engine = try PlainEngine(
+        .random(shape: shape, seed: 1), policy: Watcher(phase: phase))
+      try engine.read(4)
+      for _ in 0..<3 { try engine.step() }
+      return (engine.sequence.policy(ofLayer: 0) as? Watcher)?.shown ?? []
+    }
+    // One row comes at each step, and goes before it is looked at or afterwards.
+    #expect(try rowsShown(.beforeStep) == [4, 4, 4])
+    #expect(try rowsShown(.beforeOutput) == [5, 5, 5])
+    #expect(try rowsShown(.afterOutput) == [5, 5, 5])
   }
 
   @Test("can let each query head read its own rows, those being forgotten included")
@@ -221,5 +238,31 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
     try engine.step()
     #expect(engine.outputs.last == [4.5, 1, 2.5, 1])
     #expect(engine.keptNow == [[4, 5]])
+  }
+}
+
+/// Drops a row at every step, and notes how many it is shown the probabilities of.
+private struct Watcher: KVCachePolicy {
+  static let name = "watcher"
+  static let summary = "drops the first row"
+  static let source = "a test"
+  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+
+  var phase = Phase.afterOutput
+  var shown: [Int] = []
+  var signals: Set<Signal> { [.stepProbabilities] }
+  var cadence: Cadence { Cadence(prompt: .never, every: 1) }
+
+  init(phase: Phase) { self.phase = phase }
+  init(_ settings: inout Settings) throws(PolicyError) {}
+
+  mutating func step(_ layer: borrowing LayerView) {
+    let lane = layer.lane(0)
+    let probabilities = lane.probabilities(0)
+    shown.append(probabilities.count)
+  }
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    let lane = cache.lane(layer: 0, head: 0)
+    plan.drop(0, of: lane.id)
   }
 }
