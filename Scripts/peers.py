@@ -11,6 +11,7 @@
       --threads N       for every tool (default: all cores)
       --policies NAMES  of ours; the ratios are those of the first (default: full)
       --budget ROWS     that each of them may keep (default: 512)
+      --arithmetic LIST of our decoded tokens' products (default: exact,integer; prompts are always exact)
       --tools NAMES     peers to measure (default: llama-q,llama-f32,torch)
       --json FILE       every single measurement
 
@@ -25,7 +26,7 @@ torch      transformers, float32 (the file's weights dequantised), scaled-dot-pr
 """
 import argparse, json, os, random, statistics, subprocess, sys, tempfile, time
 
-PACKAGES = ["torch", "transformers", "gguf", "numpy"]
+PACKAGES = ["torch", "transformers", "accelerate", "gguf", "numpy"]
 WARM_UP = 4  # decode steps that are not timed, as in kvpolicy bench
 
 
@@ -140,17 +141,23 @@ class Peer:
         self.process.wait()
 
 
-def measure_ours(arguments, length):
+def label(policy, arithmetic):
+    return policy if arithmetic == "exact" else "%s, %s" % (policy, arithmetic)
+
+
+def measure_ours(arguments, length, arithmetic):
     """Our speeds by policy, and the floor's beside them."""
     command = [arguments.kvpolicy, "bench", "--model", arguments.model, "--policies", arguments.policies, "--budget",
-               str(arguments.budget), "--prefill", str(length) if length else "none", "--decode", str(length),
-               "--steps", str(arguments.steps), "--repeats", "1", "--threads", str(arguments.threads), "--json", "-"]
+               str(arguments.budget), "--prefill", str(length) if length and arithmetic == "exact" else "none",
+               "--decode", str(length),
+               "--steps", str(arguments.steps), "--repeats", "1", "--threads", str(arguments.threads),
+               "--arithmetic", arithmetic, "--json", "-"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(done.stderr)
     speeds = {}
     for row in json.loads(done.stdout)["rows"]:
-        speed = speeds.setdefault(row["label"], {"prefill": None, "floor": {}})
+        speed = speeds.setdefault(label(row["label"], arithmetic), {"prefill": None, "floor": {}})
         speed[row["work"]] = row["tokensPerSecond"]["median"]
         speed["floor"][row["work"]] = row["tokensPerSecond"]["median"] / row["floorShare"]
     return speeds
@@ -177,7 +184,9 @@ def run(arguments):
         samples = []
         for number in range(arguments.rounds):
             for length in lengths:
-                found = measure_ours(arguments, length)
+                found = {}
+                for arithmetic in arguments.arithmetic:
+                    found.update(measure_ours(arguments, length, arithmetic))
                 for peer in peers:
                     found.update(peer.measure(length))
                 samples.append({"round": number, "length": length, "speeds": found})
@@ -192,7 +201,8 @@ def run(arguments):
 
 def table(samples, lengths, arguments):
     """Medians of tokens per second with their least and most, the floor, and ratios ours / peer."""
-    ours, peers = arguments.policies.split(","), arguments.tools
+    ours = [label(policy, kind) for kind in arguments.arithmetic for policy in arguments.policies.split(",")]
+    peers = arguments.tools
     head = (["%d threads, tokens/s" % arguments.threads, "floor"] + ours + peers + ["%s / floor" % ours[0]]
             + ["%s / %s" % (ours[0], peer) for peer in peers])
     lines = [head, ["---"] * len(head)]
@@ -205,6 +215,9 @@ def table(samples, lengths, arguments):
             medians, cells = {}, []
             for tool in ours + peers:
                 values = [s[tool][work] for s in speeds]
+                if None in values:
+                    cells.append("–")
+                    continue
                 medians[tool] = statistics.median(values)
                 cells.append("%s (%s–%s)" % tuple(map(number, (medians[tool], min(values), max(values)))))
             mine = medians[ours[0]]
@@ -239,6 +252,7 @@ def parse(words):
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--policies", default="full")
     parser.add_argument("--budget", type=int, default=512)
+    parser.add_argument("--arithmetic", type=names, default=["exact", "integer"])
     parser.add_argument("--tools", type=names, default=["llama-q", "llama-f32", "torch"])
     parser.add_argument("--json")
     arguments = parser.parse_args(words)
