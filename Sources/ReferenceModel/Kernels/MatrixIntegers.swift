@@ -44,7 +44,7 @@ extension Kernels {
       unsafe RoundedBlock.round(x + 32 &* block, into: rounded + RoundedBlock.stride &* block)
     }
     let job = unsafe IntegerProducts(
-      group: group, x: x, rounded: UnsafeRawPointer(rounded), count: count)
+      group: group, x: x, rounded: UnsafeRawPointer(rounded), count: count, zero: scratch.zero)
     unsafe team.share(job.pairs, grain: 1, with: job) { job, _, pairs in
       unsafe job.multiply(pairs)
     }
@@ -61,6 +61,8 @@ extension Kernels {
   let x: UnsafePointer<Float>  // count × columns
   let rounded: UnsafeRawPointer  // count × columns / 32 blocks
   let count: Int
+  /// 0, which the optimiser does not know.
+  let zero: Int32
 
   var pairs: Int {
     unsafe group.first.w.pairs + (group.second?.w.pairs ?? 0) + (group.third?.w.pairs ?? 0)
@@ -114,20 +116,69 @@ extension Kernels {
   private func multiply<Format: IntegerPanel>(
     _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
   ) {
-    let (w, y) = unsafe member
-    let blocks = unsafe w.columns / 32
+    let w = unsafe member.w
     let (half, end) = unsafe (w.pairs, w.runs)
     for pair in pairs {
       // An odd panel, in the middle, is its own partner.
       let partner = pair &+ half < end ? pair &+ half : pair
-      for number in unsafe 0..<count {
-        let products = unsafe Format.multiply(
-          (w.run(pair), w.run(partner)), blocks: blocks,
-          rounded + RoundedBlock.stride &* blocks &* number)
-        unsafe store(products.first, pair, of: w, into: y + number &* w.rows)
-        unsafe store(products.second, partner, of: w, into: y + number &* w.rows)
+      if unsafe count == 1 {
+        unsafe multiply(Format.self, member, both: (pair, partner))
+      } else {
+        unsafe multiply(Format.self, member, panel: pair)
+        if partner != pair { unsafe multiply(Format.self, member, panel: partner) }
       }
     }
+  }
+
+  /// Two panels with the only input.
+  @inline(__always)
+  private func multiply<Format: IntegerPanel>(
+    _: Format.Type, _ member: MatrixGroup.Member, both: (Int, Int)
+  ) {
+    let blocks = unsafe member.w.columns / 32
+    let products = unsafe Format.multiply(
+      (member.w.run(both.0), member.w.run(both.1)), blocks: blocks,
+      inputs(0, count: 1, blocks: blocks))
+    unsafe store(products.0.r0, both.0, of: member.w, into: member.y)
+    unsafe store(products.1.r0, both.1, of: member.w, into: member.y)
+  }
+
+  /// A panel with all inputs, two or more, in groups of two to four, as even as can be: so many sums are in
+  /// registers.
+  @inline(__always)
+  private func multiply<Format: IntegerPanel>(
+    _: Format.Type, _ member: MatrixGroup.Member, panel number: Int
+  ) {
+    let (w, y) = unsafe member
+    let (panel, blocks) = unsafe (w.run(number), w.columns / 32)
+    let groups = unsafe (count + 3) / 4
+    for group in 0..<groups {
+      let first = unsafe count &* group / groups
+      let size = unsafe count &* (group &+ 1) / groups &- first
+      let x = unsafe inputs(first, count: size, blocks: blocks)
+      let products =
+        switch size {
+        case 2: unsafe Format.multiply(panel, blocks: blocks, x, count: 2)
+        case 3: unsafe Format.multiply(panel, blocks: blocks, x, count: 3)
+        default: unsafe Format.multiply(panel, blocks: blocks, x, count: 4)
+        }
+      let target = unsafe y + first &* w.rows
+      unsafe store(products.r0, number, of: w, into: target)
+      unsafe store(products.r1, number, of: w, into: target + w.rows)
+      if size > 2 { unsafe store(products.r2, number, of: w, into: target + 2 &* w.rows) }
+      if size > 3 { unsafe store(products.r3, number, of: w, into: target + 3 &* w.rows) }
+    }
+  }
+
+  /// The first blocks of `count` inputs from `first` on, the last of them again for those that are not there.
+  @inline(__always)
+  private func inputs(_ first: Int, count: Int, blocks: Int) -> RoundedInputs {
+    let bytes = RoundedBlock.stride &* blocks
+    let x = unsafe rounded + bytes &* first
+    let last = count &- 1
+    return unsafe RoundedInputs(
+      x0: x, x1: x + bytes &* min(1, last), x2: x + bytes &* min(2, last),
+      x3: x + bytes &* last, zero: zero)
   }
 
   /// Sixteen rows, or those that there are.

@@ -38,17 +38,13 @@ enum PairSums {
 
   /// Two columns of sixteen signed bytes, one after the other at `p`, times an input each: the sum for
   /// every row.
-  ///
-  /// - Parameter x: both inputs, in 16 bits each, in every lane.
   @unsafe @inline(__always)
-  static func columns(
-    _ p: UnsafeRawPointer, _ x: SIMD8<UInt32>
-  ) -> (SIMD8<Int32>, SIMD8<Int32>) {
+  static func columns(_ p: UnsafeRawPointer, _ x: SIMD2<Int8>) -> (SIMD8<Int32>, SIMD8<Int32>) {
     #if arch(x86_64) && KVPOLICY_FMA
       let first = unsafe p.loadUnaligned(as: SIMD2<Int64>.self)
       let second = unsafe (p + 16).loadUnaligned(as: SIMD2<Int64>.self)
-      // All of these types are 256 bits.
-      let inputs = unsafe unsafeBitCast(x, to: SIMD4<Int64>.self)
+      // Both types are 16 bits; below, both are 256.
+      let inputs = unsafe _mm256_cvtepi8_epi16(_mm_set1_epi16(unsafeBitCast(x, to: Int16.self)))
       let low = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(first, second))
       let high = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(first, second))
       return unsafe (
@@ -85,11 +81,8 @@ enum PlainPairSums {
   }
 
   @unsafe @inline(__always)
-  static func columns(
-    _ p: UnsafeRawPointer, _ x: SIMD8<UInt32>
-  ) -> (SIMD8<Int32>, SIMD8<Int32>) {
-    let first = Int32(Int16(truncatingIfNeeded: x[0]))
-    let second = Int32(Int16(truncatingIfNeeded: x[0] &>> 16))
+  static func columns(_ p: UnsafeRawPointer, _ x: SIMD2<Int8>) -> (SIMD8<Int32>, SIMD8<Int32>) {
+    let (first, second) = (Int32(x[0]), Int32(x[1]))
     return unsafe (
       row8(p) &* first &+ row8(p + 16) &* second, row8(p + 8) &* first &+ row8(p + 24) &* second
     )

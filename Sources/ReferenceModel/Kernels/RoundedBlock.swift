@@ -1,16 +1,14 @@
 /// 32 elements of an input, rounded to bytes: what integer products read.
 ///
 /// An element is near `unit · byte`, where `unit` is a 127th of the greatest magnitude among the 32. A
-/// block takes 112 bytes, so that a product reads one address after another:
+/// product reads the 48 bytes of one block after the other:
 ///
-///     unit │ unit · Σ bytes │ Σ bytes, as an integer │ – │ 32 bytes │ the same bytes in 16 bits each
+///     unit │ unit · Σ bytes │ Σ bytes, as an integer │ – │ 32 bytes
 enum RoundedBlock {
   /// Bytes of a block.
-  @inline(__always) static var stride: Int { 112 }
+  @inline(__always) static var stride: Int { 48 }
   /// Where the bytes begin.
   @inline(__always) static var bytes: Int { 16 }
-  /// Where the bytes in 16 bits begin.
-  @inline(__always) static var halves: Int { 48 }
 
   /// The factor of the bytes.
   @unsafe @inline(__always)
@@ -100,7 +98,7 @@ enum RoundedBlock {
       &- unsafeBitCast(magic, to: SIMD8<Int32>.self)
   }
 
-  /// Eight bytes in both widths.
+  /// Eight bytes.
   @unsafe @inline(__always)
   private static func store(
     _ v: SIMD8<Int32>, into block: UnsafeMutableRawPointer, number: Int
@@ -110,14 +108,7 @@ enum RoundedBlock {
       Int8(truncatingIfNeeded: v[2]), Int8(truncatingIfNeeded: v[3]),
       Int8(truncatingIfNeeded: v[4]), Int8(truncatingIfNeeded: v[5]),
       Int8(truncatingIfNeeded: v[6]), Int8(truncatingIfNeeded: v[7]))
-    let wide = SIMD8<Int16>(
-      Int16(truncatingIfNeeded: v[0]), Int16(truncatingIfNeeded: v[1]),
-      Int16(truncatingIfNeeded: v[2]), Int16(truncatingIfNeeded: v[3]),
-      Int16(truncatingIfNeeded: v[4]), Int16(truncatingIfNeeded: v[5]),
-      Int16(truncatingIfNeeded: v[6]), Int16(truncatingIfNeeded: v[7]))
     unsafe block.storeBytes(
       of: narrow, toByteOffset: bytes &+ 8 &* number, as: SIMD8<Int8>.self)
-    unsafe block.storeBytes(
-      of: wide, toByteOffset: halves &+ 16 &* number, as: SIMD8<Int16>.self)
   }
 }
