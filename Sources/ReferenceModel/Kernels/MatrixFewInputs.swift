@@ -1,23 +1,26 @@
 extension Kernels {
-  /// `Y = X·Wᵀ` for the few inputs of sequences that decode together: `count × columns` floats at `x`,
-  /// `count × rows` at `y`.
+  /// `Y = X·Wᵀ` for the few inputs of sequences that decode together, and each of a group of matrices:
+  /// `count × columns` floats at `x`, a matrix's products `count × rows`.
   ///
   /// Sixteen rows at a time are read from memory once and meet all inputs while they are in the cache, up to
   /// four at once. What an input gives does not depend on how many others there are; under the quantised
   /// types its sums have another order than those of a single vector.
   @unsafe package static func multiply(
-    _ w: WeightMatrix, few x: UnsafePointer<Float>, count: Int,
-    into y: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
+    _ group: MatrixGroup, few x: UnsafePointer<Float>, count: Int, scratch: MatrixScratch,
+    team: ThreadTeam
   ) {
-    let inputs = unsafe VectorInputs(x, count: count, for: w.type, columns: w.columns, scratch)
-    let job = unsafe FewInputs(w: WeightRows(w), inputs: inputs, y: y)
-    unsafe team.share(job.w.runs, grain: 1, with: job) { job, _, runs in
-      for run in runs { unsafe job.multiply(run) }
+    let inputs = unsafe VectorInputs(x, count: count, for: group, scratch)
+    let runs = unsafe group.total { unsafe $0.runs }
+    unsafe team.share(runs, grain: 1, with: (group: group, inputs: inputs)) { job, _, runs in
+      unsafe job.group.forEachPart(of: runs, { unsafe $0.runs }) { member, runs in
+        let products = unsafe FewInputs(w: member.w, inputs: job.inputs, y: member.y)
+        for run in runs { unsafe products.multiply(run) }
+      }
     }
   }
 }
 
-/// What the threads share out of one product: runs of sixteen rows.
+/// Products of one matrix, in runs of sixteen rows.
 @unsafe private struct FewInputs {
   // Rows are below `w.rows` and inputs below `inputs.count`, so that what is written lies inside `y`.
 
@@ -57,8 +60,10 @@ extension Kernels {
       let count = unsafe inputs.count &* (group &+ 1) / groups &- first
       let last = first &+ count &- 1
       let x = unsafe (
-        inputs.panelInput(first), inputs.panelInput(min(first &+ 1, last)),
-        inputs.panelInput(min(first &+ 2, last)), inputs.panelInput(last)
+        inputs.panelInput(first, of: Format.type),
+        inputs.panelInput(min(first &+ 1, last), of: Format.type),
+        inputs.panelInput(min(first &+ 2, last), of: Format.type),
+        inputs.panelInput(last, of: Format.type)
       )
       var products = PanelProducts()
       switch count {

@@ -1,32 +1,3 @@
-/// One, two or three matrices that meet the same inputs, and where each one's products go.
-@unsafe package struct MatrixGroup {
-  /// Its rows, and room for its products.
-  typealias Member = (w: WeightRows, y: UnsafeMutablePointer<Float>)
-  /// A matrix, and where its products go.
-  package typealias Product = (w: WeightMatrix, y: UnsafeMutablePointer<Float>)
-
-  let first: Member
-  let second: Member?
-  let third: Member?
-
-  /// - Precondition: the matrices have as many columns.
-  package init(_ first: Product, _ second: Product? = nil, _ third: Product? = nil) {
-    unsafe precondition(
-      (second?.w.columns ?? first.w.columns) == first.w.columns
-        && (third?.w.columns ?? first.w.columns) == first.w.columns,
-      "matrices with one input have as many columns")
-    unsafe self.first = (WeightRows(first.w), first.y)
-    unsafe self.second = second.map { unsafe (WeightRows($0.w), $0.y) }
-    unsafe self.third = third.map { unsafe (WeightRows($0.w), $0.y) }
-  }
-
-  /// Whether integer products are of use: whether a matrix is quantised.
-  package var isQuantised: Bool {
-    unsafe first.w.type.blockSize > 1 || (second?.w.type.blockSize ?? 1) > 1
-      || (third?.w.type.blockSize ?? 1) > 1
-  }
-}
-
 extension Kernels {
   /// `Y = X·Wᵀ` for each of a group of matrices, in integers where they are quantised: see `IntegerPanel`.
   ///
@@ -38,7 +9,7 @@ extension Kernels {
     _ group: MatrixGroup, _ x: UnsafePointer<Float>, count: Int, scratch: MatrixScratch,
     team: ThreadTeam
   ) {
-    let blocks = unsafe count &* (group.first.w.columns / 32)
+    let blocks = unsafe count &* (group.columns / 32)
     let rounded = unsafe scratch.rounded(blocks: blocks)
     for block in 0..<blocks {
       unsafe RoundedBlock.round(x + 32 &* block, into: rounded + RoundedBlock.stride &* block)
@@ -64,24 +35,11 @@ extension Kernels {
   /// 0, which the optimiser does not know.
   let zero: Int32
 
-  var pairs: Int {
-    unsafe group.first.w.pairs + (group.second?.w.pairs ?? 0) + (group.third?.w.pairs ?? 0)
-  }
+  var pairs: Int { unsafe group.total { unsafe $0.pairs } }
 
   /// Some of all pairs.
   func multiply(_ pairs: Range<Int>) {
-    let second = unsafe group.first.w.pairs
-    unsafe multiply(group.first, pairs.clamped(to: 0..<second))
-    guard let member = unsafe group.second, pairs.upperBound > second else { return }
-    let third = unsafe second + member.w.pairs
-    unsafe multiply(member, shift(pairs.clamped(to: second..<third), down: second))
-    guard let member = unsafe group.third, pairs.upperBound > third else { return }
-    unsafe multiply(member, shift(pairs, down: third))
-  }
-
-  /// The part of `pairs` from `split` on, counted from `split`.
-  private func shift(_ pairs: Range<Int>, down split: Int) -> Range<Int> {
-    max(pairs.lowerBound - split, 0)..<max(pairs.upperBound - split, 0)
+    unsafe group.forEachPart(of: pairs, { unsafe $0.pairs }) { unsafe multiply($0, $1) }
   }
 
   private func multiply(_ member: MatrixGroup.Member, _ pairs: Range<Int>) {

@@ -9,44 +9,47 @@ package enum Kernels {
     _ w: WeightMatrix, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,
     scratch: MatrixScratch, team: ThreadTeam
   ) {
-    unsafe multiply((w, nil, nil), x, into: (y, y, y), scratch: scratch, team: team)
+    unsafe multiply(MatrixGroup((w, y)), x, scratch: scratch, team: team)
   }
 
-  /// `yᵢ = Wᵢ·x` for up to three matrices in one region of the team. They have as many columns.
+  /// `y = W·x` for each of a group of matrices, in one region of the team.
   @unsafe package static func multiply(
-    _ w: (WeightMatrix, WeightMatrix?, WeightMatrix?), _ x: UnsafePointer<Float>,
-    into y: (
-      UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
-    ), scratch: MatrixScratch, team: ThreadTeam
+    _ group: MatrixGroup, _ x: UnsafePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
   ) {
-    let job = unsafe VectorProducts(w, x, into: y, scratch)
-    unsafe team.share(job.runs, grain: 1, with: job) { job, _, runs in unsafe job.multiply(runs) }
+    let input = unsafe VectorInputs(x, count: 1, for: group, scratch)
+    let runs = unsafe group.total { unsafe $0.runs }
+    unsafe team.share(runs, grain: 1, with: (group: group, input: input)) { job, _, runs in
+      unsafe job.group.forEachPart(of: runs, { unsafe $0.runs }) { member, runs in
+        unsafe multiplyRuns(of: member.w, runs, job.input, into: member.y)
+      }
+    }
   }
 
   /// `y[r] = W[r]·x` for some runs of sixteen rows, on this thread.
-  @unsafe fileprivate static func multiplyRuns(
-    of w: WeightRows, _ runs: Range<Int>, _ input: VectorInput,
+  @unsafe private static func multiplyRuns(
+    of w: WeightRows, _ runs: Range<Int>, _ input: VectorInputs,
     into y: UnsafeMutablePointer<Float>
   ) {
-    let x = unsafe input.x
+    let x = unsafe input.floats(0)
     switch unsafe w.type {
     case .f32: unsafe floatRows(F32Format.self, w, runs, x, into: y)
     case .f16: unsafe floatRows(F16Format.self, w, runs, x, into: y)
     case .bf16: unsafe floatRows(BF16Format.self, w, runs, x, into: y)
-    case .q8_0: unsafe panels(Q8_0Panel.self, w, runs, input.bytes, into: y)
-    case .q4_0: unsafe panels(Q4_0Panel.self, w, runs, input.nibbles, into: y)
-    case .q4_1: unsafe panels(Q4_1Panel.self, w, runs, input.nibbles, into: y)
-    case .q5_0: unsafe panels(Q5_0Panel.self, w, runs, input.nibbles, into: y)
-    case .q5_1: unsafe panels(Q5_1Panel.self, w, runs, input.nibbles, into: y)
+    case .q8_0: unsafe panels(Q8_0Panel.self, w, runs, input, into: y)
+    case .q4_0: unsafe panels(Q4_0Panel.self, w, runs, input, into: y)
+    case .q4_1: unsafe panels(Q4_1Panel.self, w, runs, input, into: y)
+    case .q5_0: unsafe panels(Q5_0Panel.self, w, runs, input, into: y)
+    case .q5_1: unsafe panels(Q5_1Panel.self, w, runs, input, into: y)
     }
   }
 
   /// Rows of a quantised matrix, panel by panel.
   @unsafe @inline(never)
   private static func panels<Format: PanelFormat>(
-    _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ input: PanelInput,
+    _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ input: VectorInputs,
     into y: UnsafeMutablePointer<Float>
   ) {
+    let input = unsafe input.panelInput(0, of: Format.type)
     let blocks = unsafe w.columns / 32
     for run in runs {
       let products = unsafe Format.multiply(w.run(run), blocks: blocks, input)
@@ -98,52 +101,5 @@ package enum Kernels {
       row &+= 1
       unsafe p += columns &* Format.elementBytes
     }
-  }
-}
-
-/// Up to three matrices with one input, and where their products go.
-@unsafe private struct VectorProducts {
-  private typealias Output = UnsafeMutablePointer<Float>
-
-  // An absent matrix has no rows.
-  private let (w1, w2, w3): (WeightRows, WeightRows, WeightRows)
-  private let (y1, y2, y3): (Output, Output, Output)
-  private let input: VectorInput
-  /// Runs of the first matrix, of the first two, of all three.
-  private let (first, second): (Int, Int)
-  let runs: Int
-
-  init(
-    _ w: (WeightMatrix, WeightMatrix?, WeightMatrix?), _ x: UnsafePointer<Float>,
-    into y: (
-      UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
-    ), _ scratch: MatrixScratch
-  ) {
-    unsafe w1 = WeightRows(w.0)
-    unsafe w2 = w.1.map { unsafe WeightRows($0) } ?? w1.none
-    unsafe w3 = w.2.map { unsafe WeightRows($0) } ?? w1.none
-    precondition(
-      unsafe w2.columns == w1.columns && w3.columns == w1.columns,
-      "matrices with one input have as many columns")
-    unsafe (y1, y2, y3) = y
-    unsafe input = VectorInput(
-      x, isForNibbles: w1.type.isNibbles || w2.type.isNibbles || w3.type.isNibbles,
-      columns: w1.columns, scratch: scratch)
-    unsafe first = w1.runs
-    unsafe second = first + w2.runs
-    unsafe runs = second + w3.runs
-  }
-
-  /// Some of `runs`, on this thread.
-  func multiply(_ range: Range<Int>) {
-    let middle = unsafe shift(range.clamped(to: 0..<second), down: first)
-    unsafe Kernels.multiplyRuns(of: w1, range.clamped(to: 0..<first), input, into: y1)
-    unsafe Kernels.multiplyRuns(of: w2, middle, input, into: y2)
-    unsafe Kernels.multiplyRuns(of: w3, shift(range, down: second), input, into: y3)
-  }
-
-  /// The part of `range` from `split` on, counted from `split`.
-  private func shift(_ range: Range<Int>, down split: Int) -> Range<Int> {
-    max(range.lowerBound - split, 0)..<max(range.upperBound - split, 0)
   }
 }

@@ -9,43 +9,6 @@
   let zero: Int32
 }
 
-/// A vector, in the orders in which some types read it. Lives as long as the vector, and until the scratch
-/// is next used.
-@unsafe struct VectorInput {
-  let x: UnsafePointer<Float>
-  /// For bytes.
-  let bytes: PanelInput
-  /// For nibbles.
-  let nibbles: PanelInput
-
-  /// - Parameters:
-  ///   - x: `columns` floats.
-  ///   - isForNibbles: whether a matrix of nibbles will be multiplied with it.
-  init(
-    _ x: UnsafePointer<Float>, isForNibbles: Bool, columns: Int, scratch: MatrixScratch
-  ) {
-    let blocks = columns / 32
-    let (sums, nibbles) = unsafe scratch.input(blocks: blocks)
-    if isForNibbles {
-      for block in 0..<blocks {
-        let (source, target) = unsafe (x + block &* 32, nibbles + block &* 32)
-        unsafe sums[block] =
-          ((load8(source) + load8(source + 8)) + (load8(source + 16) + load8(source + 24))).total
-        for word in 0..<4 {
-          for nibble in 0..<8 {
-            unsafe target[8 &* word &+ nibble] =
-              source[NibbleOrder.column(word: word, nibble: nibble)] * NibbleOrder.factor(nibble)
-          }
-        }
-      }
-    }
-    unsafe self.x = x
-    unsafe bytes = PanelInput(x: x, sums: UnsafePointer(sums), zero: scratch.zero)
-    unsafe self.nibbles = PanelInput(
-      x: UnsafePointer(nibbles), sums: UnsafePointer(sums), zero: scratch.zero)
-  }
-}
-
 /// Where in its block the column of a nibble is: byte j holds columns j (lower) and j + 16 (upper).
 enum NibbleOrder {
   /// The column of nibble `nibble`, 0…7, of a row's 32-bit word `word`, 0…3.

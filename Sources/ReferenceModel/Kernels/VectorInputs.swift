@@ -1,11 +1,10 @@
-/// Several vectors of one matrix, each in the order in which its type reads it.
+/// One vector or several that meet matrices, each in the orders in which their types read it.
 @unsafe struct VectorInputs {
   // `base` holds `count` vectors of `columns` floats; `sums` and `nibbles` likewise, per vector `blocks`
   // and 32 · `blocks` of them. Numbers of vectors are below `count`.
 
   let count: Int
   private let (columns, blocks): (Int, Int)
-  private let isForNibbles: Bool
   private let base: UnsafePointer<Float>
   private let sums: UnsafeMutablePointer<Float>
   private let nibbles: UnsafeMutablePointer<Float>
@@ -13,17 +12,16 @@
 
   /// Lives as long as the vectors, and until the scratch is next used.
   init(
-    _ x: UnsafePointer<Float>, count: Int, for type: TensorType, columns: Int,
-    _ scratch: MatrixScratch
+    _ x: UnsafePointer<Float>, count: Int, for group: MatrixGroup, _ scratch: MatrixScratch
   ) {
+    let columns = unsafe group.columns
     unsafe self.count = count
     unsafe self.columns = columns
     unsafe blocks = columns / 32
-    unsafe isForNibbles = type.isNibbles
     unsafe base = x
     unsafe zero = scratch.zero
     unsafe (sums, nibbles) = scratch.input(blocks: count * (columns / 32))
-    guard type.isNibbles else { return }
+    guard unsafe group.contains({ $0.isNibbles }) else { return }
     // The vectors follow each other, and so do their blocks.
     for block in 0..<count * (columns / 32) { unsafe arrange(block) }
   }
@@ -31,10 +29,11 @@
   /// Vector `number` as floats read it.
   func floats(_ number: Int) -> UnsafePointer<Float> { unsafe base + number &* columns }
 
-  /// Vector `number` as panels read it.
-  func panelInput(_ number: Int) -> PanelInput {
+  /// Vector `number` as panels of a type read it.
+  @inline(__always)
+  func panelInput(_ number: Int, of type: TensorType) -> PanelInput {
     unsafe PanelInput(
-      x: isForNibbles ? UnsafePointer(nibbles + 32 &* number &* blocks) : floats(number),
+      x: type.isNibbles ? UnsafePointer(nibbles + 32 &* number &* blocks) : floats(number),
       sums: UnsafePointer(sums + number &* blocks), zero: zero)
   }
 

@@ -42,25 +42,27 @@ extension LlamaModel {
     for (index, layer) in weights.layers.enumerated() {
       unsafe norm(stream, count: count, layer.attentionNorm, into: scratch.normed.base)
       unsafe multiply(
-        (layer.query, layer.key, layer.value), scratch.normed.base, count: count,
-        into: (scratch.queries.base, scratch.keys.base, scratch.values.base), scratch.matrix)
+        MatrixGroup(
+          (layer.query, scratch.queries.base), (layer.key, scratch.keys.base),
+          (layer.value, scratch.values.base)), scratch.normed.base, count: count, scratch.matrix)
       for (number, session) in sessions.enumerated() {
         unsafe session.stepThrough(layer: index, TokenRow(scratch, number, configuration))
       }
       unsafe multiply(
-        layer.output, scratch.mixed.base, count: count, into: scratch.projected.base,
+        MatrixGroup((layer.output, scratch.projected.base)), scratch.mixed.base, count: count,
         scratch.matrix)
       unsafe Kernels.add(scratch.projected.base, to: stream, count: count * hidden)
 
       unsafe norm(stream, count: count, layer.feedForwardNorm, into: scratch.normed.base)
       unsafe multiply(
-        (layer.gate, layer.up), scratch.normed.base, count: count,
-        into: (scratch.gate.base, scratch.up.base), scratch.matrix)
+        MatrixGroup((layer.gate, scratch.gate.base), (layer.up, scratch.up.base)),
+        scratch.normed.base, count: count, scratch.matrix)
       unsafe Kernels.swiGLU(
         gate: scratch.gate.base, up: scratch.up.base, count: count * configuration.intermediate,
         into: scratch.gate.base)
       unsafe multiply(
-        layer.down, scratch.gate.base, count: count, into: scratch.projected.base, scratch.matrix)
+        MatrixGroup((layer.down, scratch.projected.base)), scratch.gate.base, count: count,
+        scratch.matrix)
       unsafe Kernels.add(scratch.projected.base, to: stream, count: count * hidden)
     }
     for session in sessions { session.endStep() }
@@ -77,7 +79,8 @@ extension LlamaModel {
     let own = count == 1 ? sessions.first?.scratch.logits : nil
     let all = unsafe own?.base ?? scratch.allLogits.room(count * vocabulary)
     unsafe norm(scratch.stream.base, count: count, weights.outputNorm, into: scratch.normed.base)
-    unsafe multiply(weights.head, scratch.normed.base, count: count, into: all, scratch.matrix)
+    unsafe multiply(
+      MatrixGroup((weights.head, all)), scratch.normed.base, count: count, scratch.matrix)
     for (number, session) in sessions.enumerated()
     where own == nil && session.sequence.failure == nil {
       unsafe session.scratch.logits.base.update(from: all + number * vocabulary, count: vocabulary)

@@ -6,8 +6,7 @@
 @unsafe struct WeightRows {
   let type: TensorType
   /// Outputs and inputs of a product.
-  private(set) var rows: Int
-  let columns: Int
+  let (rows, columns): (Int, Int)
   /// The rows of the file, or the panels of a quantised matrix.
   private let base: UnsafeRawPointer
   private let runBytes: Int
@@ -24,13 +23,6 @@
       // A mistake in the engine's code: a model brings its matrices into panels when it is made.
       preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
     }
-  }
-
-  /// The same without rows.
-  var none: WeightRows {
-    var copy = unsafe self
-    unsafe copy.rows = 0
-    return unsafe copy
   }
 
   /// Runs of sixteen rows, the last of which may be shorter: what threads share out.

@@ -30,6 +30,7 @@ private func product(_ w: WeightMatrix, _ x: [Float], count: Int, threads: Int) 
   let team = ThreadTeam(threads: threads)
   let scratch = MatrixScratch(threads: team.threads)
   return computed(count * w.rows) {
-    unsafe Kernels.multiply(w, few: x, count: count, into: $0, scratch: scratch, team: team)
+    unsafe Kernels.multiply(
+      MatrixGroup((w, $0)), few: x, count: count, scratch: scratch, team: team)
   }
 }

@@ -79,12 +79,12 @@ func sharedInput() {
   }
   let two = computed(33 + 20) { y in
     unsafe Kernels.multiply(
-      (matrices[0], matrices[1], nil), x, into: (y, y + 33, y), scratch: scratch, team: team)
+      MatrixGroup((matrices[0], y), (matrices[1], y + 33)), x, scratch: scratch, team: team)
   }
   let three = computed(33 + 20 + 65) { y in
     unsafe Kernels.multiply(
-      (matrices[0], matrices[1], matrices[2]), x, into: (y, y + 33, y + 53), scratch: scratch,
-      team: team)
+      MatrixGroup((matrices[0], y), (matrices[1], y + 33), (matrices[2], y + 53)), x,
+      scratch: scratch, team: team)
   }
   #expect(two == alone[0] + alone[1])
   #expect(three == alone[0] + alone[1] + alone[2])
