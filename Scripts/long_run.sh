@@ -3,7 +3,7 @@
 #
 #     Scripts/long_run.sh [MODEL [CONFIGURATION [STEPS [THREADS [ROWS]]]]]
 #
-# By default 100,000 steps of the fetched model under MorphKV: about half an hour on two cores.
+# By default 100,000 steps of the fetched model under MorphKV: about ten minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
