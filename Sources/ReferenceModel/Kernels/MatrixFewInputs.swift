@@ -72,24 +72,10 @@ extension Kernels {
       case 3: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 3)
       default: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 4)
       }
-      unsafe store(products.r0, run, first)
-      if count > 1 { unsafe store(products.r1, run, first &+ 1) }
-      if count > 2 { unsafe store(products.r2, run, first &+ 2) }
-      if count > 3 { unsafe store(products.r3, run, first &+ 3) }
-    }
-  }
-
-  /// Sixteen rows of one input, or those that there are.
-  private func store(_ products: (Float8, Float8), _ run: Int, _ number: Int) {
-    let first = run &* PanelShape.rows
-    let count = unsafe w.rows &- first
-    let target = unsafe y + (number &* w.rows &+ first)
-    if count >= PanelShape.rows {
-      unsafe store8(products.0, target)
-      unsafe store8(products.1, target + 8)
-    } else {
-      unsafe store8(products.0, target, count: min(count, 8))
-      unsafe store8(products.1, target + 8, count: max(count &- 8, 0))
+      unsafe w.store(products.r0, run: run, to: y + first &* w.rows)
+      if count > 1 { unsafe w.store(products.r1, run: run, to: y + (first &+ 1) &* w.rows) }
+      if count > 2 { unsafe w.store(products.r2, run: run, to: y + (first &+ 2) &* w.rows) }
+      if count > 3 { unsafe w.store(products.r3, run: run, to: y + (first &+ 3) &* w.rows) }
     }
   }
 }

@@ -97,8 +97,8 @@ extension Kernels {
     let products = unsafe Format.multiply(
       (member.w.run(both.0), member.w.run(both.1)), blocks: blocks,
       inputs(0, count: 1, blocks: blocks))
-    unsafe store(products.0.r0, both.0, of: member.w, into: member.y)
-    unsafe store(products.1.r0, both.1, of: member.w, into: member.y)
+    unsafe member.w.store(products.0.r0, run: both.0, to: member.y)
+    unsafe member.w.store(products.1.r0, run: both.1, to: member.y)
   }
 
   /// A panel with all inputs, two or more, in groups of two to four, as even as can be: so many sums are in
@@ -121,10 +121,10 @@ extension Kernels {
         default: unsafe Format.multiply(panel, blocks: blocks, x, count: 4)
         }
       let target = unsafe y + first &* w.rows
-      unsafe store(products.r0, number, of: w, into: target)
-      unsafe store(products.r1, number, of: w, into: target + w.rows)
-      if size > 2 { unsafe store(products.r2, number, of: w, into: target + 2 &* w.rows) }
-      if size > 3 { unsafe store(products.r3, number, of: w, into: target + 3 &* w.rows) }
+      unsafe w.store(products.r0, run: number, to: target)
+      unsafe w.store(products.r1, run: number, to: target + w.rows)
+      if size > 2 { unsafe w.store(products.r2, run: number, to: target + 2 &* w.rows) }
+      if size > 3 { unsafe w.store(products.r3, run: number, to: target + 3 &* w.rows) }
     }
   }
 
@@ -137,22 +137,6 @@ extension Kernels {
     return unsafe RoundedInputs(
       x0: x, x1: x + bytes &* min(1, last), x2: x + bytes &* min(2, last),
       x3: x + bytes &* last, zero: zero)
-  }
-
-  /// Sixteen rows, or those that there are.
-  private func store(
-    _ products: (Float8, Float8), _ panel: Int, of w: WeightRows,
-    into y: UnsafeMutablePointer<Float>
-  ) {
-    let first = panel &* PanelShape.rows
-    let count = unsafe w.rows &- first
-    if count >= PanelShape.rows {
-      unsafe store8(products.0, y + first)
-      unsafe store8(products.1, y + (first &+ 8))
-    } else {
-      unsafe store8(products.0, y + first, count: min(count, 8))
-      unsafe store8(products.1, y + (first &+ 8), count: max(count &- 8, 0))
-    }
   }
 }
 

@@ -53,15 +53,7 @@ package enum Kernels {
     let blocks = unsafe w.columns / 32
     for run in runs {
       let products = unsafe Format.multiply(w.run(run), blocks: blocks, input)
-      let first = run &* PanelShape.rows
-      let count = unsafe w.rows &- first
-      if count >= PanelShape.rows {
-        unsafe store8(products.0, y + first)
-        unsafe store8(products.1, y + (first &+ 8))
-      } else {
-        unsafe store8(products.0, y + first, count: min(count, 8))
-        unsafe store8(products.1, y + (first &+ 8), count: max(count &- 8, 0))
-      }
+      unsafe w.store(products, run: run, to: y)
     }
   }
 

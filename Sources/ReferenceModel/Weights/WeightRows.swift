@@ -31,4 +31,18 @@
   /// First byte of a run: of a float matrix's sixteen rows, or of a panel.
   @inline(__always)
   func run(_ index: Int) -> UnsafeRawPointer { unsafe base + index &* runBytes }
+
+  /// Writes the products of a run with one input, or those of the rows that there are, to that input's at `y`.
+  @inline(__always)
+  func store(_ products: (Float8, Float8), run: Int, to y: UnsafeMutablePointer<Float>) {
+    let first = run &* PanelShape.rows
+    let count = unsafe rows &- first
+    if count >= PanelShape.rows {
+      unsafe store8(products.0, y + first)
+      unsafe store8(products.1, y + (first &+ 8))
+    } else {
+      unsafe store8(products.0, y + first, count: min(count, 8))
+      unsafe store8(products.1, y + (first &+ 8), count: max(count &- 8, 0))
+    }
+  }
 }
