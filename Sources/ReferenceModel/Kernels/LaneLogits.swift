@@ -28,45 +28,45 @@ extension Kernels {
     let depth = unsafe rows.headDimension
     var row = range.lowerBound
     while row < range.upperBound {
-      let width = min(DotTile.width, range.upperBound &- row)
       let last = range.upperBound &- 1
+      let (second, third) = (min(row &+ 1, last), min(row &+ 2, last))
       // Past the last row its key stands in; the products are not stored.
-      let keys = unsafe (
-        rows.key(row), rows.key(min(row &+ 1, last)), rows.key(min(row &+ 2, last)),
-        rows.key(min(row &+ 3, last))
-      )
+      let keys = unsafe (rows.key(row), rows.key(second), rows.key(third))
+      // Values are read when the run has its logits; keys by a tile that memory has time to answer before.
+      unsafe rows.askForValues(row, second, third)
+      unsafe rows.askForKeys(row &+ 32)
       var head = 0
       while head < group {
         let q = unsafe queries + head &* depth
         let target = unsafe logits + (head &* stride &+ row)
         unsafe storeDots(
           Format.self, height: group &- head, q: q, qStride: depth, k: keys, depth: depth,
-          scale: scale, into: target, stride: stride, width: width)
+          scale: scale, into: target, stride: stride, room: range.upperBound &- row)
         head &+= DotTile.height
       }
       row &+= DotTile.width
     }
   }
 
-  /// One tile of products: `min(height, 3)` rows of `width ≤ 4` of them.
+  /// One tile of products: `min(height, 3)` rows of `width ≤ 3` of them.
   @unsafe @inline(__always)
   static func storeDots<Format: LaneFormat>(
     _: Format.Type, height: Int, q: UnsafePointer<Float>, qStride: Int,
-    k: (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer), depth: Int,
-    scale: Float, into c: UnsafeMutablePointer<Float>, stride: Int, width: Int
+    k: (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer), depth: Int,
+    scale: Float, into c: UnsafeMutablePointer<Float>, stride: Int, room: Int
   ) {
     if height >= 3 {
-      let tile = unsafe Format.dots(height: 3, q: q, stride: qStride, k: k, depth: depth)
-      unsafe store4(tile.r0, scale: scale, c, count: width)
-      unsafe store4(tile.r1, scale: scale, c + stride, count: width)
-      unsafe store4(tile.r2, scale: scale, c + 2 &* stride, count: width)
+      let tile = unsafe DotTile(Format.self, height: 3, q: q, stride: qStride, k: k, depth: depth)
+      unsafe store3(tile.r0, scale: scale, c, room: room)
+      unsafe store3(tile.r1, scale: scale, c + stride, room: room)
+      unsafe store3(tile.r2, scale: scale, c + 2 &* stride, room: room)
     } else if height == 2 {
-      let tile = unsafe Format.dots(height: 2, q: q, stride: qStride, k: k, depth: depth)
-      unsafe store4(tile.r0, scale: scale, c, count: width)
-      unsafe store4(tile.r1, scale: scale, c + stride, count: width)
+      let tile = unsafe DotTile(Format.self, height: 2, q: q, stride: qStride, k: k, depth: depth)
+      unsafe store3(tile.r0, scale: scale, c, room: room)
+      unsafe store3(tile.r1, scale: scale, c + stride, room: room)
     } else {
-      let tile = unsafe Format.dots(height: 1, q: q, stride: qStride, k: k, depth: depth)
-      unsafe store4(tile.r0, scale: scale, c, count: width)
+      let tile = unsafe DotTile(Format.self, height: 1, q: q, stride: qStride, k: k, depth: depth)
+      unsafe store3(tile.r0, scale: scale, c, room: room)
     }
   }
 }

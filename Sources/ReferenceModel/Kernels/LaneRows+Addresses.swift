@@ -24,26 +24,38 @@ extension LaneRows {
   }
 }
 
+/// Asks for the line of memory at `address` without waiting for it: the compiler's own function, which no
+/// module of the toolchain declares. It wants literals: 0 to read, 3 to keep, 1 for data.
+@_silgen_name("llvm.prefetch.p0")
+@unsafe private func prefetch(
+  _ address: UnsafeRawPointer, _ write: Int32, _ locality: Int32, _ data: Int32)
+
+/// Attention meets a lane's pages wherever they are in memory, and within its arithmetic a processor sees
+/// too little of what comes next: without these it would wait for each page in turn.
 extension LaneRows {
-  /// Brings the keys and values of some rows into the cache: all their lines are asked for at once.
-  ///
-  /// Attention meets a lane's pages wherever they are in memory, and a wait for each of them in turn: within
-  /// its arithmetic a processor sees too little of what comes next. Here it sees nothing else.
-  ///
-  /// - Returns: something that depends on all of them. Whoever stores it keeps the reading from being
-  ///   optimised away.
-  @unsafe @inline(never)
-  func fetch(_ range: Range<Int>) -> UInt8 {
-    var sum: UInt8 = 0
-    for row in range {
-      let (key, value) = unsafe (key(row), value(row))
-      var offset = 0
-      while unsafe offset < rowBytes {
-        sum ^= unsafe key.load(fromByteOffset: offset, as: UInt8.self)
-        sum ^= unsafe value.load(fromByteOffset: offset, as: UInt8.self)
-        offset &+= 64
-      }
+  /// Asks memory for the keys of three rows, if there are that many from `row` on.
+  @unsafe @inline(__always)
+  func askForKeys(_ row: Int) {
+    guard unsafe row &+ 3 <= count else { return }
+    unsafe ask(key(row))
+    unsafe ask(key(row &+ 1))
+    unsafe ask(key(row &+ 2))
+  }
+
+  /// Asks memory for the values of three live rows.
+  @unsafe @inline(__always)
+  func askForValues(_ first: Int, _ second: Int, _ third: Int) {
+    unsafe ask(value(first))
+    unsafe ask(value(second))
+    unsafe ask(value(third))
+  }
+
+  @unsafe @inline(__always)
+  private func ask(_ address: UnsafeRawPointer) {
+    var offset = 0
+    while unsafe offset < rowBytes {
+      unsafe prefetch(address + offset, 0, 3, 1)
+      offset &+= 64
     }
-    return sum
   }
 }

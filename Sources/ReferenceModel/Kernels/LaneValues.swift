@@ -16,8 +16,11 @@ extension Kernels {
     }
   }
 
-  /// Tiles of up to three heads by 32 elements, then by 8, then single elements: each tile stays in
+  /// Tiles of up to three heads by 24 elements, then by 16 or 8, then single elements: each tile stays in
   /// registers while all rows go by, and a row's elements are converted once for three heads.
+  ///
+  /// A tile of 32 elements would need all sixteen registers, and the compiler then keeps a sum in memory:
+  /// every row would wait for it to come back.
   @unsafe @inline(never)
   private static func mixLane<Format: LaneFormat>(
     _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int,
@@ -47,12 +50,17 @@ extension Kernels {
   ) {
     let depth = unsafe rows.headDimension
     var element = 0
-    while element &+ 32 <= depth {
+    while element &+ 24 <= depth {
       unsafe mixTile(
-        Format.self, heads: heads, vectors: 4, weights, stride, rows, range, element, out + element)
-      element &+= 32
+        Format.self, heads: heads, vectors: 3, weights, stride, rows, range, element, out + element)
+      element &+= 24
     }
-    while element &+ 8 <= depth {
+    if element &+ 16 <= depth {
+      unsafe mixTile(
+        Format.self, heads: heads, vectors: 2, weights, stride, rows, range, element, out + element)
+      element &+= 16
+    }
+    if element &+ 8 <= depth {
       unsafe mixTile(
         Format.self, heads: heads, vectors: 1, weights, stride, rows, range, element, out + element)
       element &+= 8
@@ -70,8 +78,7 @@ extension Kernels {
     }
   }
 
-  /// `vectors` (4 or 1) vectors from `element` on, for `heads` heads; both are literals at each use.
-  /// Rows in blocks have no tile of one vector.
+  /// `vectors` (1 to 3) vectors from `element` on, for `heads` heads; both are literals at each use.
   @unsafe @inline(__always)
   private static func mixTile<Format: LaneFormat>(
     _: Format.Type, heads: Int, vectors: Int, _ weights: UnsafePointer<Float>, _ stride: Int,
@@ -83,15 +90,14 @@ extension Kernels {
     var m2 = unsafe MixedVectors(heads > 2 ? out + 2 &* depth : out, vectors: vectors)
     var row = range.lowerBound
     while row < range.upperBound {
-      let block = unsafe Format.block(rows.value(row), at: element)
+      let value = unsafe rows.value(row)
       let w = unsafe weights + row
-      let v0 = unsafe Format.load8(block, at: 0)
-      let v1 = unsafe vectors > 1 ? Format.load8(block, at: 8) : v0
-      let v2 = unsafe vectors > 1 ? Format.load8(block, at: 16) : v0
-      let v3 = unsafe vectors > 1 ? Format.load8(block, at: 24) : v0
-      unsafe m0.add(w[0], v0, v1, v2, v3, vectors: vectors)
-      if heads > 1 { unsafe m1.add(w[stride], v0, v1, v2, v3, vectors: vectors) }
-      if heads > 2 { unsafe m2.add(w[2 &* stride], v0, v1, v2, v3, vectors: vectors) }
+      let v0 = unsafe Format.load8(value, at: element)
+      let v1 = unsafe vectors > 1 ? Format.load8(value, at: element &+ 8) : v0
+      let v2 = unsafe vectors > 2 ? Format.load8(value, at: element &+ 16) : v0
+      unsafe m0.add(w[0], v0, v1, v2, vectors: vectors)
+      if heads > 1 { unsafe m1.add(w[stride], v0, v1, v2, vectors: vectors) }
+      if heads > 2 { unsafe m2.add(w[2 &* stride], v0, v1, v2, vectors: vectors) }
       row &+= 1
     }
     unsafe m0.store(to: out, vectors: vectors)
@@ -100,40 +106,31 @@ extension Kernels {
   }
 }
 
-/// Up to 32 elements of one head's mixture.
+/// Up to 24 elements of one head's mixture.
 private struct MixedVectors {
   private var m0: Float8
   private var m1 = Float8.zero
   private var m2 = Float8.zero
-  private var m3 = Float8.zero
 
   @unsafe @inline(__always)
   init(_ out: UnsafePointer<Float>, vectors: Int) {
     m0 = unsafe load8(out)
-    guard vectors > 1 else { return }
-    m1 = unsafe load8(out + 8)
-    m2 = unsafe load8(out + 16)
-    m3 = unsafe load8(out + 24)
+    if vectors > 1 { m1 = unsafe load8(out + 8) }
+    if vectors > 2 { m2 = unsafe load8(out + 16) }
   }
 
   @inline(__always)
-  mutating func add(
-    _ weight: Float, _ v0: Float8, _ v1: Float8, _ v2: Float8, _ v3: Float8, vectors: Int
-  ) {
+  mutating func add(_ weight: Float, _ v0: Float8, _ v1: Float8, _ v2: Float8, vectors: Int) {
     let w = Float8(repeating: weight)
     m0 = multiplyAdd(w, v0, m0)
-    guard vectors > 1 else { return }
-    m1 = multiplyAdd(w, v1, m1)
-    m2 = multiplyAdd(w, v2, m2)
-    m3 = multiplyAdd(w, v3, m3)
+    if vectors > 1 { m1 = multiplyAdd(w, v1, m1) }
+    if vectors > 2 { m2 = multiplyAdd(w, v2, m2) }
   }
 
   @unsafe @inline(__always)
   func store(to out: UnsafeMutablePointer<Float>, vectors: Int) {
     unsafe store8(m0, out)
-    guard vectors > 1 else { return }
-    unsafe store8(m1, out + 8)
-    unsafe store8(m2, out + 16)
-    unsafe store8(m3, out + 24)
+    if vectors > 1 { unsafe store8(m1, out + 8) }
+    if vectors > 2 { unsafe store8(m2, out + 16) }
   }
 }

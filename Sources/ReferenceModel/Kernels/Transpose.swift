@@ -1,3 +1,7 @@
+#if arch(x86_64) && KVPOLICY_FMA
+  private import _Builtin_intrinsics.intel
+#endif
+
 /// Turns eight rows of eight floats into eight columns: `c[j][i] = r[i][j]`.
 ///
 /// Three rounds: pairs of floats, pairs of pairs, halves; 24 shuffles in all.
@@ -19,14 +23,30 @@ func transposed(
   )
 }
 
-/// The sums of the lanes of four vectors, each as the tree i with i + 2 and so on within a half,
-/// then the two halves.
+/// The sums of the lanes of four vectors: in each half neighbours, then these, then the two halves.
 @inline(__always)
 func totals(_ a: Float8, _ b: Float8, _ c: Float8, _ d: Float8) -> SIMD4<Float> {
-  let ab = lowerPairs(a, b) + upperPairs(a, b)
-  let cd = lowerPairs(c, d) + upperPairs(c, d)
-  let all = evenPairs(ab, cd) + oddPairs(ab, cd)
-  return SIMD4(all[0], all[1], all[2], all[3]) + SIMD4(all[4], all[5], all[6], all[7])
+  #if arch(x86_64) && KVPOLICY_FMA
+    // Written as shuffles, the compiler takes it apart, lane by lane.
+    let all = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d))
+  #else
+    let ab = evens(a, b) + odds(a, b)
+    let cd = evens(c, d) + odds(c, d)
+    let all = evens(ab, cd) + odds(ab, cd)
+  #endif
+  return all.lowHalf + all.highHalf
+}
+
+/// `a0 a2 b0 b2`, in each half.
+@inline(__always)
+private func evens(_ a: Float8, _ b: Float8) -> Float8 {
+  Float8(a[0], a[2], b[0], b[2], a[4], a[6], b[4], b[6])
+}
+
+/// `a1 a3 b1 b3`, in each half.
+@inline(__always)
+private func odds(_ a: Float8, _ b: Float8) -> Float8 {
+  Float8(a[1], a[3], b[1], b[3], a[5], a[7], b[5], b[7])
 }
 
 /// `a0 b0 a1 b1`, in each half.

@@ -77,8 +77,6 @@ import KVPolicyKit
       let queries = unsafe row.queries + first * width
       let target = unsafe weights + first * stride
       guard !range.isEmpty else { return }
-      // Where the first logit comes next.
-      unsafe target[range.lowerBound] = Float(rows.fetch(range))
       if unsafe isPlaced {
         unsafe computePlacedLogits(queries, rows, head: head, range, thread: thread, into: target)
       } else {
