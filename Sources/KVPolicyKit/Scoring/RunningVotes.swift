@@ -38,6 +38,9 @@ public struct RunningVotes: Sendable {
   var states: [State]
   /// Per lane: where the rows of the last positions were when they came or moved.
   var places: [Int32]
+  /// Per lane: where its votes were when they were last counted, to ask memory for those of the next lane
+  /// while this one's are counted. They may be somewhere else by now.
+  var homes: [UInt]
   /// Of one lane, while it is counted: the scales that are exact now.
   var exact: [Float]
   /// Of one lane, while its least row is looked for.
@@ -64,6 +67,7 @@ public struct RunningVotes: Sendable {
     sums = Array(repeating: 0, count: shape.lanes * entries)
     scales = Array(repeating: 0, count: shape.lanes * entries)
     places = Array(repeating: 0, count: shape.lanes * (ring + 2))
+    homes = Array(repeating: 0, count: shape.lanes)
     exact = Array(repeating: 0, count: entries)
     // The first periods differ in length, so that the lanes make their bounds at different steps.
     states = (0..<shape.lanes).map { State(period: min(voters, 8 + $0 * 5 % 16)) }
@@ -76,7 +80,7 @@ public struct RunningVotes: Sendable {
 
   /// Bytes taken.
   public var bytes: Int {
-    sums.count * 8 + (scales.count + exact.count + places.count) * 4
+    (sums.count + homes.count) * 8 + (scales.count + exact.count + places.count) * 4
       + states.count * MemoryLayout<State>.stride
       + triedRows.count * MemoryLayout<(Int, Float)>.stride
   }
@@ -106,11 +110,15 @@ public struct RunningVotes: Sendable {
     // Votes beyond the end of the bounds are not bounded; then the bounds are made anew before use.
     let cutoff = horizon + Int32(max(0, min(state.end - tokens, ring - 1)))
     let heads = heads
+    let next = index + 1 < homes.count ? homes[index + 1] : 0
+    var home: UInt = 0
     let row = unsafe withTable(lane) { table -> Int? in
+      home = UInt(bitPattern: unsafe table.tiles)
       if continues {
         table.withdraw(slot)
         table.cross(horizon - 1)
         for head in 0..<heads {
+          table.ask(for: slot, at: next, part: head)
           table.remember(
             lane.probabilities(head), slot: slot, head: head, horizon: horizon, cutoff: cutoff)
         }
@@ -120,6 +128,7 @@ public struct RunningVotes: Sendable {
       }
       return table.least(&state, newest: slot, tokens: tokens, horizon: horizon)
     }
+    homes[index] = home
     lane.lane.ownColumn(columns.votes).stamp(entry: slot * heads, tokens: tokens)
     state.rows = lane.count
     asked += 1

@@ -69,6 +69,18 @@ extension VoteTable {
     SIMD4(Double(x[0]), Double(x[1]), Double(x[2]), Double(x[3]))
   }
 
+  /// Asks memory for a voter's votes in a table of the same shape at `home`: a part of `heads`.
+  ///
+  /// They lie far apart, and withdrawing them would wait for most.
+  func ask(for slot: Int, at home: UInt, part: Int) {
+    guard home != 0 else { return }
+    let vector = MemoryLayout<Vector>.stride
+    for tile in tileCount * part / heads..<tileCount * (part + 1) / heads {
+      let address = home &+ UInt((tile * width + slot * heads) * vector)
+      unsafe UnsafeRawPointer(bitPattern: address)?.ask(bytes: heads * vector)
+    }
+  }
+
   /// What makes a lower bound of a probability whose denominator is at most `sum`, however both were
   /// rounded.
   func scale(_ sum: Double) -> Float {

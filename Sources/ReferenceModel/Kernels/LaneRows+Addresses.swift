@@ -24,12 +24,6 @@ extension LaneRows {
   }
 }
 
-/// Asks for the line of memory at `address` without waiting for it: the compiler's own function, which no
-/// module of the toolchain declares. It wants literals: 0 to read, 3 to keep, 1 for data.
-@_silgen_name("llvm.prefetch.p0")
-@unsafe private func prefetch(
-  _ address: UnsafeRawPointer, _ write: Int32, _ locality: Int32, _ data: Int32)
-
 /// Attention meets a lane's pages wherever they are in memory, and within its arithmetic a processor sees
 /// too little of what comes next: without these it would wait for each page in turn.
 extension LaneRows {
@@ -37,25 +31,16 @@ extension LaneRows {
   @unsafe @inline(__always)
   func askForKeys(_ row: Int) {
     guard unsafe row &+ 3 <= count else { return }
-    unsafe ask(key(row))
-    unsafe ask(key(row &+ 1))
-    unsafe ask(key(row &+ 2))
+    unsafe key(row).ask(bytes: rowBytes)
+    unsafe key(row &+ 1).ask(bytes: rowBytes)
+    unsafe key(row &+ 2).ask(bytes: rowBytes)
   }
 
   /// Asks memory for the values of three live rows.
   @unsafe @inline(__always)
   func askForValues(_ first: Int, _ second: Int, _ third: Int) {
-    unsafe ask(value(first))
-    unsafe ask(value(second))
-    unsafe ask(value(third))
-  }
-
-  @unsafe @inline(__always)
-  private func ask(_ address: UnsafeRawPointer) {
-    var offset = 0
-    while unsafe offset < rowBytes {
-      unsafe prefetch(address + offset, 0, 3, 1)
-      offset &+= 64
-    }
+    unsafe value(first).ask(bytes: rowBytes)
+    unsafe value(second).ask(bytes: rowBytes)
+    unsafe value(third).ask(bytes: rowBytes)
   }
 }
