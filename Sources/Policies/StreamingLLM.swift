@@ -50,7 +50,7 @@ public struct StreamingLLM: KVCachePolicy {
         let surplus = lane.count - sinks - recent
         guard surplus > 0 else { continue }
         if surplus == 1 {
-          plan.drop(newestExpired(lane), of: lane.id)
+          if let row = newestExpired(lane) { plan.drop(row, of: lane.id) }
         } else {
           plan.drop(lane.rowsByPosition()[sinks..<sinks + surplus], of: lane.id)
         }
@@ -60,13 +60,7 @@ public struct StreamingLLM: KVCachePolicy {
 
   /// The row that just left the recent ones: of the rows before them, the one furthest on. The recent
   /// ones are the last `recent` positions without gaps, for none of them was ever dropped.
-  private func newestExpired(_ lane: borrowing LaneView) -> Int {
-    let positions = lane.positions
-    let horizon = Int32(lane.length.tokens - recent)
-    var row = -1
-    for candidate in 0..<positions.count where positions[candidate] < horizon {
-      if row < 0 || positions[candidate] > positions[row] { row = candidate }
-    }
-    return row
+  private func newestExpired(_ lane: borrowing LaneView) -> Int? {
+    Selection.newest(lane.positions, before: Int32(lane.length.tokens - recent))
   }
 }

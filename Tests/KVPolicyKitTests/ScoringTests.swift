@@ -85,7 +85,7 @@ import Testing
     #expect(Selection.largest(9, of: [2, 1], by: [1, 1, 1], positions: positions.span) == [1, 2])
   }
 
-  @Test("finds the least of some rows, and of equals the one furthest on")
+  @Test("finds the least of some rows, of equals the one furthest on, and the newest")
   func least() {
     var random = SplitMix64(seed: 3)
     for count in [1, 2, 7, 40] {
@@ -98,8 +98,13 @@ import Testing
         let found = Selection.least(
           of: scores.span, positions: positions.span, before: horizon)
         #expect(found == expected)
+        let newest = positions.indices.filter { positions[$0] < horizon }
+          .max { positions[$0] < positions[$1] }
+        #expect(Selection.newest(positions.span, before: horizon) == newest)
       }
     }
+    let none = [Float](repeating: .nan, count: 9)
+    #expect(Selection.least(of: none.span, positions: Array(0..<Int32(9)).span) == 8)
     let infinite: [Float] = [.infinity, .infinity]
     #expect(Selection.least(of: infinite.span, positions: ([4, 2] as [Int32]).span) == 0)
   }

@@ -32,14 +32,68 @@ public enum Selection {
     of scores: Span<Float>, positions: Span<Int32>, before horizon: Int32 = .max
   ) -> Int? {
     precondition(scores.count >= positions.count, "one score for each row")
+    let least = value(of: scores, positions: positions, before: horizon)
     var best: Int?
-    var (score, position) = (Float.infinity, Int32.min)
-    for row in 0..<positions.count where positions[row] < horizon {
-      let isLess =
-        scores[row] < score || (scores[row] == score && positions[row] > position)
-      if best == nil || isLess { (best, score, position) = (row, scores[row], positions[row]) }
+    for row in 0..<positions.count where scores[row] == least && positions[row] < horizon {
+      if best.map({ positions[row] > positions[$0] }) ?? true { best = row }
     }
-    return best
+    // Without a number among the scores, none is the least.
+    return best ?? newest(positions, before: horizon)
+  }
+
+  /// The least score, eight rows at a time; +∞ if there is no row.
+  private static func value(
+    of scores: Span<Float>, positions: Span<Int32>, before horizon: Int32
+  ) -> Float {
+    // Both hold `positions.count` numbers, as the caller checked.
+    unsafe scores.withUnsafeBufferPointer { scores in
+      unsafe positions.withUnsafeBufferPointer { positions in
+        guard let x = scores.baseAddress, let places = positions.baseAddress else {
+          return .infinity
+        }
+        var least = SIMD8<Float>(repeating: .infinity)
+        let whole = positions.count / 8 * 8
+        for row in stride(from: 0, to: whole, by: 8) {
+          let score = unsafe VoteTable.choose(
+            Softmax.load(x, row, whole), for: isBefore(horizon, places + row), else: .infinity)
+          least.replace(with: score, where: score .< least)
+        }
+        var result = least.min()
+        for row in whole..<positions.count where unsafe places[row] < horizon && x[row] < result {
+          result = unsafe x[row]
+        }
+        return result
+      }
+    }
+  }
+
+  /// The row furthest on before a position. None if there is no row.
+  ///
+  /// - Complexity: O(n); allocates nothing.
+  public static func newest(_ positions: Span<Int32>, before horizon: Int32) -> Int? {
+    unsafe positions.withUnsafeBufferPointer { positions in
+      guard let places = positions.baseAddress else { return nil }
+      var greatest = SIMD8<Int32>(repeating: -1)
+      let whole = positions.count / 8 * 8
+      for row in stride(from: 0, to: whole, by: 8) {
+        let mask = unsafe isBefore(horizon, places + row)
+        let here = unsafe SIMD8<Int32>.eight(places + row) & mask | ~mask
+        // The larger of two; comparing integers does not stay in vectors.
+        let less = greatest &- here
+        greatest = greatest &- (less & (less &>> 31))
+      }
+      var position = greatest.max()
+      for row in whole..<positions.count where unsafe places[row] < horizon {
+        position = unsafe max(position, places[row])
+      }
+      return position < 0 ? nil : unsafe positions.firstIndex(of: position)
+    }
+  }
+
+  /// All bits for those of eight rows that are before a position. Arithmetic stays in vectors.
+  @unsafe @inline(__always)
+  private static func isBefore(_ horizon: Int32, _ places: UnsafePointer<Int32>) -> SIMD8<Int32> {
+    unsafe (SIMD8<Int32>.eight(places) &- horizon) &>> 31
   }
 
   /// The rows of the `count` highest positions, and all the others.
@@ -49,5 +103,12 @@ public enum Selection {
     let rows = lane.rowsByPosition()
     let cut = max(0, rows.count - count)
     return (Array(rows[..<cut]), Array(rows[cut...]))
+  }
+}
+
+extension SIMD8<Int32> {
+  @unsafe @inline(__always)
+  fileprivate static func eight(_ p: UnsafePointer<Int32>) -> SIMD8<Int32> {
+    unsafe UnsafeRawPointer(p).loadUnaligned(as: SIMD8<Int32>.self)
   }
 }
