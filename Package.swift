@@ -92,7 +92,8 @@ let package = Package(
       name: "ReferenceModelTests",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"], swiftSettings: strict),
     .testTarget(
-      name: "TrainingTests", dependencies: ["KVPolicyKit", "ReferenceModel", "Training"],
+      name: "TrainingTests",
+      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Training"],
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "EvaluationTests",

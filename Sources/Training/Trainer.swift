@@ -3,8 +3,8 @@ public import ReferenceModel
 /// Computes losses and their gradients: the transformer that `ReferenceModel` runs, and the way back.
 ///
 /// Everything is single precision. Sums have a fixed order, so results are the same to the last bit
-/// whatever the number of threads. The memory of one pass, about `layers · (3·hidden + 3·attention +
-/// 2·intermediate)` floats a token, is kept for the next; one pass at a time.
+/// whatever the number of threads. The memory of one pass, about `layers · 2 · (hidden + queries + keys +
+/// intermediate)` floats a token, is kept for the next; one pass at a time.
 public final class Trainer {
   /// The sizes of the model.
   public let configuration: LlamaConfiguration

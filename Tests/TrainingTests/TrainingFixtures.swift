@@ -44,19 +44,25 @@ struct TrainingCase: Sendable, CustomTestStringConvertible {
     let single = try LlamaConfiguration(
       layers: 1, hidden: 16, intermediate: 24, queryHeads: 2, keyHeads: 2, headDimension: 8,
       vocabulary: 33, contextLength: 64)
+    // Six query heads of one key head: a block is of sixteen queries.
+    let shared = try LlamaConfiguration(
+      layers: 1, hidden: 12, intermediate: 16, queryHeads: 6, keyHeads: 1, headDimension: 4,
+      vocabulary: 11, contextLength: 64)
     let scalars = (0..<12).map { Float($0) / 11 }
     return [
       TrainingCase(
         testDescription: "causal, groups of 3, two texts", model: grouped, rule: .causal,
         lengths: [13, 6]),
       TrainingCase(
-        testDescription: "causal, no groups", model: single, rule: .causal, lengths: [17, 1, 3]),
+        testDescription: "causal, no groups", model: single, rule: .causal, lengths: [9, 1, 3]),
       TrainingCase(
         testDescription: "streaming", model: single, rule: .streaming(sinks: 2, window: 3),
         lengths: [17, 4]),
       TrainingCase(
-        testDescription: "streaming past a block", model: single,
-        rule: .streaming(sinks: 3, window: 11), lengths: [111]),
+        testDescription: "streaming past some blocks", model: shared,
+        rule: .streaming(sinks: 3, window: 5), lengths: [37]),
+      TrainingCase(
+        testDescription: "causal past some blocks", model: shared, rule: .causal, lengths: [37]),
       TrainingCase(
         testDescription: "mixed", model: grouped,
         rule: .mixed(scalars: scalars, sinks: 1, window: 4), lengths: [11, 5]),
