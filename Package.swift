@@ -41,6 +41,7 @@ let package = Package(
     .library(name: "Policies", targets: ["Policies"]),
     .library(name: "ReferenceModel", targets: ["ReferenceModel"]),
     .library(name: "Evaluation", targets: ["Evaluation"]),
+    .library(name: "Training", targets: ["Training"]),
     .library(name: "KVPolicyCommand", targets: ["KVPolicyCommand"]),
     .library(name: "KVPolicyTesting", targets: ["KVPolicyTesting"]),
     .executable(name: "kvpolicy", targets: ["kvpolicy"]),
@@ -49,6 +50,8 @@ let package = Package(
     .target(name: "KVPolicyKit", swiftSettings: numeric),
     .target(name: "Policies", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
     .target(name: "ReferenceModel", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
+    .target(
+      name: "Training", dependencies: ["KVPolicyKit", "ReferenceModel"], swiftSettings: numeric),
     .target(
       name: "Evaluation", dependencies: ["KVPolicyKit", "ReferenceModel"], swiftSettings: numeric),
     .target(
@@ -76,6 +79,9 @@ let package = Package(
     .executableTarget(
       name: "ResidentProbe", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
       path: "Tests/ResidentProbe", swiftSettings: numeric),
+    .executableTarget(
+      name: "TrainingProbe", dependencies: ["ReferenceModel", "Training"],
+      path: "Tests/TrainingProbe", swiftSettings: numeric),
     .testTarget(
       name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
       swiftSettings: strict),
@@ -85,6 +91,10 @@ let package = Package(
     .testTarget(
       name: "ReferenceModelTests",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"], swiftSettings: strict),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Training"],
+      exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "EvaluationTests",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],

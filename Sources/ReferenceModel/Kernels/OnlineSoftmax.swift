@@ -3,7 +3,7 @@ extension Kernels {
   ///
   /// There is room up to the next multiple of sixteen; what is there becomes −∞.
   @unsafe @inline(__always)
-  static func greatest(padding x: UnsafeMutablePointer<Float>, count: Int) -> Float {
+  package static func greatest(padding x: UnsafeMutablePointer<Float>, count: Int) -> Float {
     unsafe pad(x, count: count)
     var top = Float8(repeating: -.infinity)
     var other = top
@@ -23,7 +23,7 @@ extension Kernels {
 
   /// Makes −∞ of what is between `count` and the next multiple of sixteen.
   @unsafe @inline(__always)
-  private static func pad(_ x: UnsafeMutablePointer<Float>, count: Int) {
+  package static func pad(_ x: UnsafeMutablePointer<Float>, count: Int) {
     let numbers = SIMD8<Int32>(0, 1, 2, 3, 4, 5, 6, 7)
     var i = count & ~15
     let end = (count &+ 15) & ~15
@@ -41,7 +41,7 @@ extension Kernels {
   ///
   /// No `x` is greater than `top`. A logit of −∞ becomes exactly 0, also when `top` is −∞.
   @unsafe @inline(__always)
-  static func exponentials(
+  package static func exponentials(
     _ x: UnsafeMutablePointer<Float>, count: Int, top: Float
   ) -> Float {
     let top = Float8(repeating: top > -.infinity ? top : 0)

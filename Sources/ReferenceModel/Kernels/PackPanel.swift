@@ -2,7 +2,7 @@ extension Kernels {
   /// Turns up to sixteen rows into columns: `panel[k × 16 + i] = rows[i × stride + k]` for `k` below
   /// `depth`. The columns of missing rows repeat the last one.
   @unsafe @inline(__always)
-  static func packPanel(
+  package static func packPanel(
     _ rows: UnsafePointer<Float>, stride: Int, count: Int, depth: Int,
     into panel: UnsafeMutablePointer<Float>
   ) {

@@ -3,26 +3,30 @@
 /// One step of the inner loop loads two vectors of `B` and six floats of `A`, and does twelve
 /// multiply-adds: the loads fit beside the arithmetic. Every element is a sum over `k` in order,
 /// whatever tile it falls in.
-struct ProductTile {
+@usableFromInline package struct ProductTile {
   /// Rows of a tile.
-  static let rows = 6
+  @inlinable package static var rows: Int { 6 }
   /// Columns of a tile, and of a panel of `B`.
-  static let columns = 16
+  @inlinable package static var columns: Int { 16 }
   /// `count` rounded up to whole tiles.
-  static func wholeColumns(_ count: Int) -> Int { (count + columns - 1) / columns * columns }
+  @inlinable
+  package static func wholeColumns(_ count: Int) -> Int {
+    (count + columns - 1) / columns * columns
+  }
 
-  private var r0 = (Float8.zero, Float8.zero)
-  private var r1 = (Float8.zero, Float8.zero)
-  private var r2 = (Float8.zero, Float8.zero)
-  private var r3 = (Float8.zero, Float8.zero)
-  private var r4 = (Float8.zero, Float8.zero)
-  private var r5 = (Float8.zero, Float8.zero)
+  @usableFromInline var r0 = (Float8.zero, Float8.zero)
+  @usableFromInline var r1 = (Float8.zero, Float8.zero)
+  @usableFromInline var r2 = (Float8.zero, Float8.zero)
+  @usableFromInline var r3 = (Float8.zero, Float8.zero)
+  @usableFromInline var r4 = (Float8.zero, Float8.zero)
+  @usableFromInline var r5 = (Float8.zero, Float8.zero)
 
   /// `A[0..<6, 0..<depth] · B[0..<depth, 0..<16]`, of which only the first `count ≥ 1` rows of `A`
-  /// exist: the missing ones are computed from the last one and thrown away.
-  @unsafe @inline(__always)
-  init(
-    a: UnsafePointer<Float>, aStride: Int, count: Int,
+  /// exist: the missing ones are computed from the last one and thrown away. Element (i, k) of `A` is
+  /// `a[i × aStride + k × aStep]`.
+  @unsafe @inlinable @inline(__always)
+  package init(
+    a: UnsafePointer<Float>, aStride: Int, aStep: Int = 1, count: Int,
     b: UnsafePointer<Float>, bStride: Int, depth: Int
   ) {
     let last = count &- 1
@@ -33,23 +37,24 @@ struct ProductTile {
     let a4 = unsafe a + min(4, last) &* aStride
     let a5 = unsafe a + min(5, last) &* aStride
     var row = unsafe b
-    var k = 0
+    var (k, at) = (0, 0)
     while k < depth {
       let (left, right) = unsafe (load8(row), load8(row + 8))
-      unsafe Self.add(a0[k], left, right, to: &r0)
-      unsafe Self.add(a1[k], left, right, to: &r1)
-      unsafe Self.add(a2[k], left, right, to: &r2)
-      unsafe Self.add(a3[k], left, right, to: &r3)
-      unsafe Self.add(a4[k], left, right, to: &r4)
-      unsafe Self.add(a5[k], left, right, to: &r5)
+      unsafe Self.add(a0[at], left, right, to: &r0)
+      unsafe Self.add(a1[at], left, right, to: &r1)
+      unsafe Self.add(a2[at], left, right, to: &r2)
+      unsafe Self.add(a3[at], left, right, to: &r3)
+      unsafe Self.add(a4[at], left, right, to: &r4)
+      unsafe Self.add(a5[at], left, right, to: &r5)
       unsafe row += bStride
+      at &+= aStep
       k &+= 1
     }
   }
 
   /// Multiplies every element.
-  @inline(__always)
-  mutating func multiply(by factor: Float) {
+  @inlinable @inline(__always)
+  package mutating func multiply(by factor: Float) {
     (r0.0, r0.1) = (r0.0 * factor, r0.1 * factor)
     (r1.0, r1.1) = (r1.0 * factor, r1.1 * factor)
     (r2.0, r2.1) = (r2.0 * factor, r2.1 * factor)
@@ -59,8 +64,8 @@ struct ProductTile {
   }
 
   /// Writes the first `count` rows and `columns ≤ 16` columns to `c`.
-  @unsafe @inline(__always)
-  func store(
+  @unsafe @inlinable @inline(__always)
+  package func store(
     to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, columns: Int
   ) {
     unsafe Self.store(r0, c, columns)
@@ -73,8 +78,8 @@ struct ProductTile {
 
   /// Adds the first `count` rows to those at `c`, after each of these is multiplied by its own of the
   /// `factors`. All sixteen columns.
-  @unsafe @inline(__always)
-  func add(
+  @unsafe @inlinable @inline(__always)
+  package func add(
     to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, factors: UnsafePointer<Float>
   ) {
     unsafe Self.add(r0, to: c, factors[0])
@@ -85,8 +90,35 @@ struct ProductTile {
     if count > 5 { unsafe Self.add(r5, to: c + 5 &* stride, factors[5]) }
   }
 
-  @unsafe @inline(__always)
-  private static func add(
+  /// Adds the first `count` rows and `columns ≤ 16` columns to those at `c`.
+  @unsafe @inlinable @inline(__always)
+  package func add(
+    to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, columns: Int
+  ) {
+    unsafe Self.add(r0, to: c, columns)
+    if count > 1 { unsafe Self.add(r1, to: c + stride, columns) }
+    if count > 2 { unsafe Self.add(r2, to: c + 2 &* stride, columns) }
+    if count > 3 { unsafe Self.add(r3, to: c + 3 &* stride, columns) }
+    if count > 4 { unsafe Self.add(r4, to: c + 4 &* stride, columns) }
+    if count > 5 { unsafe Self.add(r5, to: c + 5 &* stride, columns) }
+  }
+
+  @unsafe @inlinable @inline(__always)
+  static func add(
+    _ row: (Float8, Float8), to c: UnsafeMutablePointer<Float>, _ columns: Int
+  ) {
+    if columns == 16 {
+      unsafe store8(load8(c) + row.0, c)
+      unsafe store8(load8(c + 8) + row.1, c + 8)
+    } else {
+      for column in 0..<columns {
+        unsafe c[column] += column < 8 ? row.0[column] : row.1[column &- 8]
+      }
+    }
+  }
+
+  @unsafe @inlinable @inline(__always)
+  static func add(
     _ row: (Float8, Float8), to c: UnsafeMutablePointer<Float>, _ factor: Float
   ) {
     let factors = Float8(repeating: factor)
@@ -94,8 +126,8 @@ struct ProductTile {
     unsafe store8(multiplyAdd(load8(c + 8), factors, row.1), c + 8)
   }
 
-  @inline(__always)
-  private static func add(
+  @inlinable @inline(__always)
+  static func add(
     _ factor: Float, _ left: Float8, _ right: Float8, to row: inout (Float8, Float8)
   ) {
     let factors = Float8(repeating: factor)
@@ -103,8 +135,8 @@ struct ProductTile {
     row.1 = multiplyAdd(right, factors, row.1)
   }
 
-  @unsafe @inline(__always)
-  private static func store(
+  @unsafe @inlinable @inline(__always)
+  static func store(
     _ row: (Float8, Float8), _ c: UnsafeMutablePointer<Float>, _ columns: Int
   ) {
     if columns == 16 {

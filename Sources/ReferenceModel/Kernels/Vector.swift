@@ -1,12 +1,12 @@
 /// Eight floats: one AVX register.
-typealias Float8 = SIMD8<Float>
+@usableFromInline package typealias Float8 = SIMD8<Float>
 
 /// `a·b + c` per lane, rounded once where the target has the instruction.
 ///
 /// Without `KVPOLICY_FMA` a fused multiply-add would be a library call per lane, so the product is
 /// rounded first: the last bit differs, the speed does not fall off a cliff.
-@inline(__always)
-func multiplyAdd(_ a: Float8, _ b: Float8, _ c: Float8) -> Float8 {
+@inlinable @inline(__always)
+package func multiplyAdd(_ a: Float8, _ b: Float8, _ c: Float8) -> Float8 {
   #if KVPOLICY_FMA || arch(arm64)
     c.addingProduct(a, b)
   #else
@@ -15,8 +15,8 @@ func multiplyAdd(_ a: Float8, _ b: Float8, _ c: Float8) -> Float8 {
 }
 
 /// `a·b + c`, rounded as `multiplyAdd` of vectors rounds it.
-@inline(__always)
-func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
+@inlinable @inline(__always)
+package func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
   #if KVPOLICY_FMA || arch(arm64)
     c.addingProduct(a, b)
   #else
@@ -25,8 +25,8 @@ func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
 }
 
 /// `a·b + c` per lane, rounded as `multiplyAdd` of eight lanes rounds it.
-@inline(__always)
-func multiplyAdd(_ a: SIMD2<Float>, _ b: SIMD2<Float>, _ c: SIMD2<Float>) -> SIMD2<Float> {
+@inlinable @inline(__always)
+package func multiplyAdd(_ a: SIMD2<Float>, _ b: SIMD2<Float>, _ c: SIMD2<Float>) -> SIMD2<Float> {
   #if KVPOLICY_FMA || arch(arm64)
     c.addingProduct(a, b)
   #else
@@ -35,8 +35,8 @@ func multiplyAdd(_ a: SIMD2<Float>, _ b: SIMD2<Float>, _ c: SIMD2<Float>) -> SIM
 }
 
 /// `a·b + c` per lane, rounded as `multiplyAdd` of eight lanes rounds it.
-@inline(__always)
-func multiplyAdd(_ a: SIMD4<Float>, _ b: SIMD4<Float>, _ c: SIMD4<Float>) -> SIMD4<Float> {
+@inlinable @inline(__always)
+package func multiplyAdd(_ a: SIMD4<Float>, _ b: SIMD4<Float>, _ c: SIMD4<Float>) -> SIMD4<Float> {
   #if KVPOLICY_FMA || arch(arm64)
     c.addingProduct(a, b)
   #else
@@ -45,35 +45,35 @@ func multiplyAdd(_ a: SIMD4<Float>, _ b: SIMD4<Float>, _ c: SIMD4<Float>) -> SIM
 }
 
 /// Eight floats from `p`, which needs no alignment; `p[0..<8]` must be readable.
-@unsafe @inline(__always)
-func load8(_ p: UnsafePointer<Float>) -> Float8 {
+@unsafe @inlinable @inline(__always)
+package func load8(_ p: UnsafePointer<Float>) -> Float8 {
   unsafe UnsafeRawPointer(p).loadUnaligned(as: Float8.self)
 }
 
 /// Writes eight floats to `p`, which needs no alignment; `p[0..<8]` must be writable.
-@unsafe @inline(__always)
-func store8(_ value: Float8, _ p: UnsafeMutablePointer<Float>) {
+@unsafe @inlinable @inline(__always)
+package func store8(_ value: Float8, _ p: UnsafeMutablePointer<Float>) {
   unsafe UnsafeMutableRawPointer(p).storeBytes(of: value, as: Float8.self)
 }
 
 /// The first `count < 8` floats of `p`; the other lanes are `filler`. Reads nothing past `count`.
-@unsafe @inline(__always)
-func load8(_ p: UnsafePointer<Float>, count: Int, filler: Float) -> Float8 {
+@unsafe @inlinable @inline(__always)
+package func load8(_ p: UnsafePointer<Float>, count: Int, filler: Float) -> Float8 {
   var lanes = Float8(repeating: filler)
   for lane in 0..<count { unsafe lanes[lane] = p[lane] }
   return lanes
 }
 
 /// Writes the first `count < 8` lanes to `p`, and nothing past them.
-@unsafe @inline(__always)
-func store8(_ value: Float8, _ p: UnsafeMutablePointer<Float>, count: Int) {
+@unsafe @inlinable @inline(__always)
+package func store8(_ value: Float8, _ p: UnsafeMutablePointer<Float>, count: Int) {
   for lane in 0..<count { unsafe p[lane] = value[lane] }
 }
 
 extension SIMD8 where Scalar == Float {
   /// The sum of the lanes as a tree: lane i with i + 4, then i + 2, then i + 1.
-  @inline(__always)
-  var total: Float {
+  @inlinable @inline(__always)
+  package var total: Float {
     let four = lowHalf + highHalf
     let two = four.lowHalf + four.highHalf
     return two.x + two.y

@@ -1,12 +1,12 @@
 /// Scratch memory that grows and is used again: no allocation once a session has seen its longest step.
 ///
 /// It begins with a cache line, so that vectors which are read in order never straddle two.
-@safe final class FloatBuffer {
+@safe package final class FloatBuffer {
   // `base` holds `capacity` initialised floats; users ask for room before they index.
-  @unsafe private(set) var base: UnsafeMutablePointer<Float>
+  @unsafe package private(set) var base: UnsafeMutablePointer<Float>
   private(set) var capacity: Int
 
-  init(_ count: Int = 0) {
+  package init(_ count: Int = 0) {
     capacity = max(16, count)
     unsafe base = Self.allocate(capacity)
   }
@@ -15,7 +15,7 @@
 
   /// Room for `count` floats, whose contents are undefined. Grows by half so that a cache which grows
   /// by one row a step seldom moves.
-  @unsafe func room(_ count: Int) -> UnsafeMutablePointer<Float> {
+  @unsafe package func room(_ count: Int) -> UnsafeMutablePointer<Float> {
     if count > capacity {
       unsafe UnsafeMutableRawPointer(base).deallocate()
       capacity = max(count, capacity * 3 / 2)

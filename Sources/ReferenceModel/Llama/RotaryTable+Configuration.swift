@@ -2,13 +2,16 @@ import Foundation
 
 extension RotaryTable {
   /// The table of a model: one angle per pair of elements, stretched as its configuration says.
-  init(_ configuration: LlamaConfiguration) {
+  ///
+  /// One that `turnsBack` undoes what the other did, which is also how a gradient passes a rotation.
+  package init(_ configuration: LlamaConfiguration, turnsBack: Bool = false) {
     let pairs = configuration.headDimension / 2
     let rope = configuration.rope
     let frequencies = (0..<pairs).map { pair in
       let exponent = Double(2 * pair) / Double(configuration.headDimension)
       let frequency = rope.scaled(1 / pow(rope.theta, exponent))
-      return Float(frequency / Double(rope.frequencyFactors?[pair] ?? 1))
+      let turn = Float(frequency / Double(rope.frequencyFactors?[pair] ?? 1))
+      return turnsBack ? -turn : turn
     }
     self.init(headDimension: configuration.headDimension, inverseFrequencies: frequencies)
   }

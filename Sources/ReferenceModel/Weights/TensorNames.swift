@@ -1,14 +1,14 @@
 /// What a file format calls the tensors of a Llama model.
-struct TensorNames {
+package struct TensorNames {
   /// The tensors of one layer.
-  struct Layer {
-    let attentionNorm, query, key, value, output: String
-    let feedForwardNorm, gate, up, down: String
+  package struct Layer {
+    package let attentionNorm, query, key, value, output: String
+    package let feedForwardNorm, gate, up, down: String
   }
 
-  let embedding, outputNorm, head: String
+  package let embedding, outputNorm, head: String
   /// The names in layer `index`.
-  let layer: @Sendable (_ index: Int) -> Layer
+  package let layer: @Sendable (_ index: Int) -> Layer
 
   /// The names in GGUF files.
   static let gguf = TensorNames(
@@ -22,7 +22,7 @@ struct TensorNames {
   }
 
   /// The names in Hugging Face's safetensors files.
-  static let huggingFace = TensorNames(
+  package static let huggingFace = TensorNames(
     embedding: "model.embed_tokens.weight", outputNorm: "model.norm.weight",
     head: "lm_head.weight"
   ) { index in

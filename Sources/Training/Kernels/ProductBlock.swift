@@ -1,0 +1,178 @@
+internal import ReferenceModel
+
+/// One block of C, and its multiplication.
+@unsafe struct ProductBlock {
+  /// Elements of the inner dimension that are multiplied at a time.
+  private static let run = 256
+  /// Floats between rows of A that are copied: not a power of two, whose rows would share a few sets
+  /// of the cache.
+  private static let rowStride = run + 8
+  /// Floats between strips of a transposed A. Their last eight take what is written past the end.
+  private static let stripStride = ProductTile.rows * run + 8
+
+  private let rows: Range<Int>
+  private let columns: Range<Int>
+  private let depth: Int
+  private let a: Operand
+  private let b: Operand
+  private let c: Target
+
+  /// Block `index` of a product.
+  init(_ grid: ProductGrid, _ index: Int, depth: Int, _ a: Operand, _ b: Operand, _ c: Target) {
+    unsafe (rows, columns) = grid.block(index)
+    unsafe self.depth = depth
+    unsafe self.a = unsafe a
+    unsafe self.b = unsafe b
+    unsafe self.c = unsafe c
+  }
+
+  /// Multiplies, with copies in `scratch`.
+  func multiply(_ scratch: FloatBuffer) {
+    guard unsafe !rows.isEmpty, unsafe !columns.isEmpty else { return }
+    if unsafe depth == 0 { return unsafe clear() }
+    let strips = unsafe (rows.count + ProductTile.rows - 1) / ProductTile.rows
+    // A strip of copied rows takes more than a transposed one.
+    let panels = unsafe scratch.room(
+      strips * ProductTile.rows * Self.rowStride + ProductTile.wholeColumns(columns.count)
+        * Self.run)
+    let packedA = unsafe panels + ProductTile.wholeColumns(columns.count) * Self.run
+    var first = 0
+    while unsafe first < depth {
+      let count = unsafe min(Self.run, depth - first)
+      unsafe packB(first, count, into: panels)
+      let source = unsafe stripSource(first, count, packedA)
+      unsafe multiplyRun(source, panels, count: count, adding: c.adds || first > 0)
+      first += count
+    }
+  }
+
+  /// A product of nothing.
+  private func clear() {
+    guard unsafe !c.adds else { return }
+    for row in unsafe rows {
+      unsafe (c.base + row * c.stride + columns.lowerBound).update(
+        repeating: 0, count: columns.count)
+    }
+  }
+
+  @inline(never)
+  private func multiplyRun(
+    _ strips: Strips, _ panels: UnsafePointer<Float>, count: Int, adding: Bool
+  ) {
+    var column = unsafe columns.lowerBound
+    var panel = unsafe panels
+    while unsafe column < columns.upperBound {
+      let width = unsafe min(ProductTile.columns, columns.upperBound &- column)
+      var (row, strip) = unsafe (rows.lowerBound, strips.base)
+      while unsafe row < rows.upperBound {
+        let height = unsafe min(ProductTile.rows, rows.upperBound &- row)
+        let tile = unsafe ProductTile(
+          a: strip, aStride: strips.stride, aStep: strips.step, count: height, b: panel,
+          bStride: ProductTile.columns, depth: count)
+        let target = unsafe c.base + (row &* c.stride &+ column)
+        if adding {
+          unsafe tile.add(to: target, stride: c.stride, count: height, columns: width)
+        } else {
+          unsafe tile.store(to: target, stride: c.stride, count: height, columns: width)
+        }
+        row &+= ProductTile.rows
+        unsafe strip += strips.distance
+      }
+      column &+= ProductTile.columns
+      unsafe panel += count &* ProductTile.columns
+    }
+  }
+
+  /// Where six rows of A lie: element (i, k) of strip s at `s × distance + i × stride + k × step`.
+  @unsafe private struct Strips {
+    let base: UnsafePointer<Float>
+    let distance: Int
+    let stride: Int
+    let step: Int
+  }
+
+  /// The block's rows of A between `first` and `first + count`, copied where that pays.
+  private func stripSource(
+    _ first: Int, _ count: Int, _ packed: UnsafeMutablePointer<Float>
+  ) -> Strips {
+    if unsafe a.isTransposed {
+      unsafe packTransposed(first, count, into: packed)
+      return unsafe Strips(
+        base: packed, distance: Self.stripStride, stride: 1, step: ProductTile.rows)
+    }
+    let source = unsafe a.base + rows.lowerBound * a.stride + first
+    // A few panels read the rows so few times that a copy would cost as much.
+    if unsafe columns.count <= 4 * ProductTile.columns {
+      return unsafe Strips(
+        base: source, distance: ProductTile.rows * a.stride, stride: a.stride, step: 1)
+    }
+    for row in unsafe 0..<rows.count {
+      unsafe (packed + row * Self.rowStride).update(from: source + row * a.stride, count: count)
+    }
+    return unsafe Strips(
+      base: packed, distance: ProductTile.rows * Self.rowStride, stride: Self.rowStride, step: 1)
+  }
+
+  /// Six neighbours of a row of memory become one step of a strip.
+  @inline(never)
+  private func packTransposed(
+    _ first: Int, _ count: Int, into packed: UnsafeMutablePointer<Float>
+  ) {
+    for k in 0..<count {
+      let source = unsafe a.base + ((first &+ k) &* a.stride &+ rows.lowerBound)
+      var target = unsafe packed + k &* ProductTile.rows
+      var row = 0
+      // Eight floats are in the matrix as long as eight rows remain; the two too many are
+      // overwritten by the next step or lie in the strip's last eight.
+      while unsafe row &+ 8 <= rows.count {
+        unsafe store8(load8(source + row), target)
+        row &+= ProductTile.rows
+        unsafe target += Self.stripStride
+      }
+      while unsafe row < rows.count {
+        for i in unsafe 0..<min(ProductTile.rows, rows.count &- row) {
+          unsafe target[i] = source[row &+ i]
+        }
+        row &+= ProductTile.rows
+        unsafe target += Self.stripStride
+      }
+    }
+  }
+
+  /// Columns of B in panels of sixteen: element (k, j) at `panel × count × 16 + k × 16 + j`.
+  private func packB(_ first: Int, _ count: Int, into panels: UnsafeMutablePointer<Float>) {
+    var (column, panel) = unsafe (columns.lowerBound, panels)
+    while unsafe column < columns.upperBound {
+      let width = unsafe min(ProductTile.columns, columns.upperBound - column)
+      if unsafe b.isTransposed {
+        unsafe Kernels.packPanel(
+          b.base + column * b.stride + first, stride: b.stride, count: width, depth: count,
+          into: panel)
+      } else {
+        unsafe copyPanel(
+          b.base + first * b.stride + column, width: width, count: count, into: panel)
+      }
+      column += ProductTile.columns
+      unsafe panel += count * ProductTile.columns
+    }
+  }
+
+  @inline(never)
+  private func copyPanel(
+    _ source: UnsafePointer<Float>, width: Int, count: Int,
+    into panel: UnsafeMutablePointer<Float>
+  ) {
+    var (from, to) = unsafe (source, panel)
+    for _ in 0..<count {
+      if width == ProductTile.columns {
+        unsafe store8(load8(from), to)
+        unsafe store8(load8(from + 8), to + 8)
+      } else {
+        // Missing columns are computed and thrown away: they only have to be numbers.
+        for j in 0..<ProductTile.columns { unsafe to[j] = j < width ? from[j] : 0 }
+      }
+      unsafe from += b.stride
+      unsafe to += ProductTile.columns
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import KVPolicyKit
+public import ReferenceModel
+
+/// All weights of a model in training.
+public struct ModelParameters: Sendable, Equatable {
+  /// Where each tensor lies.
+  public let layout: ParameterLayout
+  /// `layout.count` floats.
+  public private(set) var values: [Float]
+
+  /// The weights a training begins with: normal numbers of deviation 0.02, of the matrices that write
+  /// into the residual stream less by √(2 · layers), as in GPT-2; gains of norms 1.
+  ///
+  /// Each tensor draws numbers of its own, so none depends on how many came before.
+  public init(_ model: LlamaConfiguration, seed: UInt64) {
+    layout = ParameterLayout(model)
+    values = [Float](repeating: 1, count: layout.count)
+    let outputs = Set(layout.layers.flatMap { [$0.output.offset, $0.down.offset] })
+    for (index, tensor) in layout.tensors.enumerated() where tensor.isMatrix {
+      let share = outputs.contains(tensor.offset) ? Double(2 * model.layers).squareRoot() : 1
+      var numbers = SplitMix64(seed: SplitMix64.bits(seed: seed, at: [index]))
+      for element in tensor.range {
+        values[element] = Float(0.02 / share * Self.normal(&numbers))
+      }
+    }
+  }
+
+  /// The weights in `values`, which lie as `layout` says.
+  /// - Throws: `TrainingError.request` when they are too few or too many.
+  public init(_ layout: ParameterLayout, values: [Float]) throws(TrainingError) {
+    guard values.count == layout.count else {
+      throw .request("the model has \(layout.count) weights, not \(values.count)")
+    }
+    self.layout = layout
+    self.values = values
+  }
+
+  /// The elements of one tensor, row by row.
+  public subscript(tensor: ParameterLayout.Tensor) -> ArraySlice<Float> { values[tensor.range] }
+
+  /// Changes the values where they lie; their number stays.
+  public mutating func update(_ body: (inout MutableSpan<Float>) -> Void) {
+    var span = values.mutableSpan
+    body(&span)
+  }
+
+  /// Box and Muller's transform; one of its two numbers.
+  private static func normal(_ numbers: inout SplitMix64) -> Double {
+    let radius = (-2 * log(1 - numbers.unit())).squareRoot()
+    return radius * cos(2 * .pi * numbers.unit())
+  }
+}

@@ -1,0 +1,139 @@
+public import ReferenceModel
+
+/// Computes losses and their gradients: the transformer that `ReferenceModel` runs, and the way back.
+///
+/// Everything is single precision. Sums have a fixed order, so results are the same to the last bit
+/// whatever the number of threads. The memory of one pass, about `layers · 2 · (hidden + queries + keys +
+/// intermediate)` floats a token, is kept for the next; one pass at a time.
+public final class Trainer {
+  /// The sizes of the model.
+  public let configuration: LlamaConfiguration
+  /// Where its tensors lie.
+  public let layout: ParameterLayout
+
+  let team: ThreadTeam
+  let product: MatrixProduct
+  let attention: BlockAttention
+  let layers: [LayerActivations]
+  let scratch = TrainingScratch()
+  var rotary: RotaryTable
+  var rotaryBack: RotaryTable
+
+  /// A trainer of models of these sizes.
+  /// - Throws: `TrainingError.unsupported` for an output head of its own or interleaved rotation.
+  public init(_ configuration: LlamaConfiguration, threads: Int) throws(TrainingError) {
+    guard configuration.tiedEmbedding else {
+      throw .unsupported(what: "an output head of its own", supported: "a tied embedding")
+    }
+    guard configuration.rope.pairing == .halves else {
+      throw .unsupported(
+        what: "rotation of neighbouring elements", supported: "Hugging Face's order, in halves")
+    }
+    self.configuration = configuration
+    layout = ParameterLayout(configuration)
+    team = ThreadTeam(threads: max(1, threads))
+    product = MatrixProduct(team: team)
+    attention = BlockAttention(configuration, product: product)
+    layers = (0..<configuration.layers).map { _ in LayerActivations() }
+    rotary = RotaryTable(configuration)
+    rotaryBack = RotaryTable(configuration, turnsBack: true)
+  }
+
+  /// The weighted mean of the cross-entropies of a batch, in nats.
+  ///
+  /// - Parameters:
+  ///   - parameters: the weights.
+  ///   - batch: the texts.
+  ///   - rule: what queries see.
+  ///   - inputs: `tokens × hidden` floats to go into the first layer instead of the tokens' embeddings.
+  /// - Throws: `TrainingError.request` when something does not fit the model.
+  public func loss(
+    of parameters: ModelParameters, on batch: TrainingBatch, rule: AttentionRule = .causal,
+    inputs: [Float]? = nil
+  ) throws(TrainingError) -> Double {
+    try check(parameters.layout, batch, rule, inputs)
+    return unsafe parameters.values.withUnsafeBufferPointer { weights in
+      guard let weights = weights.baseAddress else { return 0 }
+      let pass = unsafe TrainingPass(self, batch, rule, weights: weights)
+      unsafe pass.forward(inputs: inputs)
+      return unsafe pass.loss(nil, factor: 0)
+    }
+  }
+
+  /// Adds the gradients of `factor ·` loss to `gradients`, and returns the loss.
+  ///
+  /// - Parameters:
+  ///   - gradients: sums that grow; `inputs` is replaced.
+  ///   - request: which of them; the others are neither computed nor changed.
+  ///   - parameters: the weights.
+  ///   - batch: the texts.
+  ///   - rule: what queries see.
+  ///   - inputs: as in `loss`; the embedding then has only the gradient of its use as a head.
+  ///   - factor: for a step of several passes, the share of this one.
+  /// - Throws: `TrainingError.request` when something does not fit the model.
+  public func accumulate(
+    _ gradients: inout Gradients, _ request: GradientRequest = .weights,
+    of parameters: ModelParameters, on batch: TrainingBatch, rule: AttentionRule = .causal,
+    inputs: [Float]? = nil, factor: Float = 1
+  ) throws(TrainingError) -> Double {
+    try check(parameters.layout, batch, rule, inputs)
+    try check(gradients, request, rule)
+    return unsafe parameters.values.withUnsafeBufferPointer { weights in
+      guard let weights = weights.baseAddress else { return 0 }
+      let pass = unsafe TrainingPass(self, batch, rule, weights: weights)
+      unsafe pass.forward(inputs: inputs)
+      return unsafe pass.backward(
+        &gradients, request, factor: factor, fromEmbedding: inputs == nil)
+    }
+  }
+
+  private func check(
+    _ layout: ParameterLayout, _ batch: TrainingBatch, _ rule: AttentionRule, _ inputs: [Float]?
+  ) throws(TrainingError) {
+    guard layout == self.layout else {
+      throw .request("the weights are those of a model of other sizes")
+    }
+    for token in batch.tokens + batch.targets {
+      guard (0..<configuration.vocabulary).contains(token) else {
+        throw .request(
+          "token \(token) is not in the vocabulary; use 0 to \(configuration.vocabulary - 1)")
+      }
+    }
+    if let inputs, inputs.count != batch.tokens.count * configuration.hidden {
+      throw .request(
+        "\(batch.tokens.count) tokens take \(batch.tokens.count * configuration.hidden) floats, "
+          + "not \(inputs.count)")
+    }
+    switch rule {
+    case .causal: break
+    case .streaming(let sinks, let window): try check(sinks: sinks, window: window)
+    case .mixed(let scalars, let sinks, let window):
+      try check(sinks: sinks, window: window)
+      let count = configuration.layers * configuration.queryHeads
+      guard scalars.count == count else {
+        throw .request("the model's heads take \(count) scalars, not \(scalars.count)")
+      }
+    }
+  }
+
+  private func check(sinks: Int, window: Int) throws(TrainingError) {
+    guard sinks >= 0, window >= 1 else {
+      throw .request("\(sinks) sinks, a window of \(window): use 0 or more and 1 or more")
+    }
+  }
+
+  private func check(
+    _ gradients: Gradients, _ request: GradientRequest, _ rule: AttentionRule
+  ) throws(TrainingError) {
+    guard gradients.layout == layout else {
+      throw .request("the gradients are those of a model of other sizes")
+    }
+    guard request.contains(.headScalars) else { return }
+    guard case .mixed(let scalars, _, _) = rule else {
+      throw .request("heads have scalars in a mixed attention only; use '.mixed'")
+    }
+    guard gradients.headScalars.count == scalars.count else {
+      throw .request("the gradients have no room for \(scalars.count) scalars of heads")
+    }
+  }
+}

@@ -1,0 +1,81 @@
+internal import ReferenceModel
+
+extension TrainingPass {
+  /// Tokens whose logits are in memory at a time.
+  private static let headTokens = 1024
+
+  /// The loss, from the stream after the last layer.
+  ///
+  /// With `gradients` or a factor, `scratch.streamGradient` receives the gradient of that stream times
+  /// `factor`.
+  func loss(_ gradients: UnsafeMutablePointer<Float>?, factor: Float, back: Bool = false) -> Double
+  {
+    unsafe normAll(scratch.last, trainer.layout.outputNorm)
+    let share = unsafe factor / Float(batch.totalWeight)
+    var losses = unsafe [Double](repeating: 0, count: count)
+    for first in unsafe stride(from: 0, to: count, by: Self.headTokens) {
+      let tokens = unsafe first..<min(first + Self.headTokens, count)
+      unsafe computeLogits(tokens)
+      unsafe computeLosses(tokens, share: share, into: &losses)
+      if back { unsafe headBackward(tokens, gradients) }
+    }
+    if back {
+      unsafe clear(scratch.streamGradient, width: hidden)
+      unsafe normBackward(scratch.last, trainer.layout.outputNorm, gradients)
+    }
+    // In order, whatever thread found each.
+    let sum = unsafe zip(losses, batch.weights).reduce(0) { $0 + $1.0 * Double($1.1) }
+    return unsafe sum / batch.totalWeight
+  }
+
+  /// Floats of a row of logits: whole tiles.
+  private var logitStride: Int { unsafe ProductTile.wholeColumns(model.vocabulary) }
+
+  private func computeLogits(_ tokens: Range<Int>) {
+    let embedding = unsafe trainer.layout.embedding
+    let logits = unsafe scratch.logits.room(min(Self.headTokens, count) * logitStride)
+    unsafe trainer.product.multiply(
+      ProductShape(rows: tokens.count, columns: embedding.rows, depth: hidden),
+      Operand(scratch.normed.base + tokens.lowerBound * hidden, stride: hidden),
+      Operand(weight(embedding), stride: hidden, transposed: true),
+      into: Target(logits, stride: logitStride))
+  }
+
+  private func computeLosses(_ tokens: Range<Int>, share: Float, into losses: inout [Double]) {
+    unsafe losses.withUnsafeMutableBufferPointer { losses in
+      let losses = unsafe losses
+      unsafe trainer.team.share(tokens.count, grain: Self.grain) { _, rows in
+        for row in rows {
+          let token = tokens.lowerBound + row
+          unsafe losses[token] = unsafe Kernels.crossEntropy(
+            scratch.logits.base + row * logitStride, count: model.vocabulary,
+            target: batch.targets[token], factor: share * batch.weights[token])
+        }
+      }
+    }
+  }
+
+  /// From the gradients of logits to those of the normed stream and of the head.
+  private func headBackward(_ tokens: Range<Int>, _ gradients: UnsafeMutablePointer<Float>?) {
+    let embedding = unsafe trainer.layout.embedding
+    let start = unsafe tokens.lowerBound * hidden
+    unsafe trainer.product.multiply(
+      ProductShape(rows: tokens.count, columns: hidden, depth: embedding.rows),
+      Operand(scratch.logits.base, stride: logitStride),
+      Operand(weight(embedding), stride: hidden),
+      into: Target(scratch.normedGradient.base + start, stride: hidden))
+    guard let gradients = unsafe gradients else { return }
+    unsafe trainer.product.multiply(
+      ProductShape(rows: embedding.rows, columns: hidden, depth: tokens.count),
+      Operand(scratch.logits.base, stride: logitStride, transposed: true),
+      Operand(scratch.normed.base + start, stride: hidden),
+      into: Target(gradients + embedding.offset, stride: hidden, adding: true))
+  }
+
+  /// Zeros for all tokens.
+  func clear(_ buffer: FloatBuffer, width: Int) {
+    unsafe forEachToken { token in
+      unsafe (buffer.base + token * width).update(repeating: 0, count: width)
+    }
+  }
+}
