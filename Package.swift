@@ -41,6 +41,7 @@ let package = Package(
     .library(name: "Policies", targets: ["Policies"]),
     .library(name: "ReferenceModel", targets: ["ReferenceModel"]),
     .library(name: "Evaluation", targets: ["Evaluation"]),
+    .library(name: "Training", targets: ["Training"]),
     .library(name: "KVPolicyCommand", targets: ["KVPolicyCommand"]),
     .library(name: "KVPolicyTesting", targets: ["KVPolicyTesting"]),
     .executable(name: "kvpolicy", targets: ["kvpolicy"]),
@@ -51,6 +52,8 @@ let package = Package(
     .target(name: "ReferenceModel", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
     .target(
       name: "Evaluation", dependencies: ["KVPolicyKit", "ReferenceModel"], swiftSettings: numeric),
+    .target(
+      name: "Training", dependencies: ["KVPolicyKit", "ReferenceModel"], swiftSettings: numeric),
     .target(
       name: "KVPolicyCommand",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
@@ -88,6 +91,10 @@ let package = Package(
     .testTarget(
       name: "EvaluationTests",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Training"],
       swiftSettings: strict),
     .testTarget(
       name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand"],

@@ -1,17 +1,20 @@
 /// What a file format calls the tensors of a Llama model.
-struct TensorNames {
+package struct TensorNames {
   /// The tensors of one layer.
-  struct Layer {
-    let attentionNorm, query, key, value, output: String
-    let feedForwardNorm, gate, up, down: String
+  package struct Layer {
+    /// The names of the layer's tensors.
+    package let attentionNorm, query, key, value, output: String
+    /// The names of the layer's tensors.
+    package let feedForwardNorm, gate, up, down: String
   }
 
-  let embedding, outputNorm, head: String
+  /// The names outside the layers.
+  package let embedding, outputNorm, head: String
   /// The names in layer `index`.
-  let layer: @Sendable (_ index: Int) -> Layer
+  package let layer: @Sendable (_ index: Int) -> Layer
 
   /// The names in GGUF files.
-  static let gguf = TensorNames(
+  package static let gguf = TensorNames(
     embedding: "token_embd.weight", outputNorm: "output_norm.weight", head: "output.weight"
   ) { index in
     func name(_ part: String) -> String { "blk.\(index).\(part).weight" }
@@ -22,7 +25,7 @@ struct TensorNames {
   }
 
   /// The names in Hugging Face's safetensors files.
-  static let huggingFace = TensorNames(
+  package static let huggingFace = TensorNames(
     embedding: "model.embed_tokens.weight", outputNorm: "model.norm.weight",
     head: "lm_head.weight"
   ) { index in
