@@ -53,22 +53,30 @@ def fixture(path, out):
                   separators=(",", ":"))
 
 
-def check(path, binary):
+def ours(binary, path, tokens, shape):
+    """Our logits after each of the tokens."""
     import numpy
+    with tempfile.TemporaryDirectory() as d:
+        def file(name): return os.path.join(d, name)
+        with open(file("c.json"), "w") as f:
+            json.dump({"policy": "full"}, f)
+        with open(file("t.json"), "w") as f:
+            json.dump(tokens, f)
+        # A prompt of one token: every row of the logits is then one position of the text.
+        subprocess.run([binary, "trace", "--model", path, "--tokens", file("t.json"), "--prompt-length", "1",
+                        "--config", file("c.json"), "--json", file("o.json"), "--logits", file("o.safetensors")],
+                       check=True)
+        with open(file("o.safetensors"), "rb") as f:
+            raw = f.read()
+    n, = struct.unpack("<Q", raw[:8])
+    a, b = json.loads(raw[8:8 + n])["logits"]["data_offsets"]
+    return numpy.frombuffer(raw[8 + n + a:8 + n + b], dtype="<f4").reshape(shape)
+
+
+def check(path, binary):
     worst = 0.0
     for prompt, length, tokens, want in cases(path):
-        with tempfile.TemporaryDirectory() as d:
-            def file(name): return os.path.join(d, name)
-            json.dump({"policy": "full"}, open(file("c.json"), "w"))
-            json.dump(tokens, open(file("t.json"), "w"))
-            # A prompt of one token: every row of the logits is then one position of the text.
-            subprocess.run([binary, "trace", "--model", path, "--tokens", file("t.json"), "--prompt-length", "1",
-                            "--config", file("c.json"), "--json", file("o.json"), "--logits", file("o.safetensors")],
-                           check=True)
-            raw = open(file("o.safetensors"), "rb").read()
-        n, = struct.unpack("<Q", raw[:8])
-        a, b = json.loads(raw[8:8 + n])["logits"]["data_offsets"]
-        got = numpy.frombuffer(raw[8 + n + a:8 + n + b], dtype="<f4").reshape(want.shape)
+        got = ours(binary, path, tokens, want.shape)
         difference = float(abs(got - want).max())
         greedy = sum(int(got[i].argmax()) == tokens[i + 1] for i in range(length - 1, len(tokens) - 1))
         print("%-40.40s %3d positions  max |difference| %.5f  greedy %d/%d" % (

@@ -1,5 +1,6 @@
 import Foundation
 import KVPolicyKit
+import ReferenceModel
 
 /// A trace as files.
 extension Trace {
@@ -38,23 +39,7 @@ extension Trace {
 
   /// The logits as a safetensors file with one float32 tensor `logits`, `rows × vocabulary`.
   public var safetensors: [UInt8] {
-    let rows = logits.count / max(1, vocabulary)
-    var header = #"{"logits":{"dtype":"F32","shape":[\#(rows),\#(vocabulary)],"#
-    header += #""data_offsets":[0,\#(logits.count * 4)]}}"#
-    // The data starts at a multiple of 8, as readers that map the file like it.
-    while header.utf8.count % 8 != 0 { header += " " }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(8 + header.utf8.count + logits.count * 4)
-    for shift in stride(from: 0, to: 64, by: 8) {
-      bytes.append(UInt8(truncatingIfNeeded: header.utf8.count >> shift))
-    }
-    bytes += header.utf8
-    for value in logits {
-      let bits = value.bitPattern
-      for shift in stride(from: 0, to: 32, by: 8) {
-        bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(shift)))
-      }
-    }
-    return bytes
+    let shape = [logits.count / max(1, vocabulary), vocabulary]
+    return SafetensorsFile.bytes(of: [FloatTensor("logits", shape: shape, values: logits)])
   }
 }

@@ -48,6 +48,20 @@ extension RowFormat {
     }
   }
 
+  /// The bytes of `values`, a multiple of `blockElements`, as `encode` stores them.
+  package func bytes(of values: [Float]) -> [UInt8] {
+    precondition(values.count.isMultiple(of: blockElements), "a row is made of whole blocks")
+    let count = values.count / blockElements * blockBytes
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { bytes, filled in
+      unsafe values.withUnsafeBufferPointer { floats in
+        guard let source = floats.baseAddress, let target = bytes.baseAddress else { return }
+        // There are `values.count` floats at the source, and room for their blocks at the target.
+        unsafe encode(source, count: floats.count, to: UnsafeMutableRawPointer(target))
+        filled = count
+      }
+    }
+  }
+
   /// Stores `count` floats, a multiple of `blockElements`, as a row.
   ///
   /// An element becomes the nearest that the format has. In f16 what is beyond 65504 becomes infinite. In

@@ -6,19 +6,30 @@
   import Glibc
 #endif
 
-/// A file mapped into memory, read-only, for as long as the object lives.
+/// A file mapped into memory, or bytes that are there already; read-only, for as long as the object lives.
 ///
 /// Every access goes through a method that checks it against the size the file had when it was
 /// mapped. (Somebody who shortens the file afterwards is outside what a mapping can defend against.)
 @safe package final class MappedFile: @unchecked Sendable {
-  // @unchecked: the mapping is private and read-only from `init` to `deinit`; no state changes.
+  // @unchecked: the bytes are private, or promised, and read-only from `init` to `deinit`; no state changes.
 
-  /// The path it was opened with, for messages.
+  /// What happens to the bytes at the end.
+  private enum Owner {
+    /// They are a mapping of the system's, to be given back.
+    case mapping
+    /// They were allocated for this object.
+    case allocation
+    /// They stay for as long as the process does.
+    case process
+  }
+
+  /// The path it was opened with, or the name the bytes were given, for messages.
   package let path: String
   /// Bytes in the file; at least 1.
   package let count: Int
   /// First of `count` readable bytes; page-aligned.
   @unsafe private let base: UnsafeRawPointer
+  private let owner: Owner
 
   /// Maps the regular file at `path`. Fails on a missing, unreadable, empty or special file.
   package init(_ path: String) throws(ModelError) {
@@ -40,10 +51,45 @@
     self.path = path
     self.count = size
     unsafe self.base = UnsafeRawPointer(address)
+    owner = .mapping
+  }
+
+  /// Copies `bytes`, as if they were a file called `name`.
+  package init(_ bytes: [UInt8], name: String) throws(ModelError) {
+    try MappedFile.checkNotEmpty(bytes.count, path: name)
+    // At the start of a cache line, as a mapping is.
+    let copy = UnsafeMutableRawPointer.allocate(byteCount: bytes.count, alignment: 64)
+    // Both are `bytes.count` bytes.
+    unsafe bytes.withUnsafeBytes { source in
+      unsafe UnsafeMutableRawBufferPointer(start: copy, count: source.count).copyMemory(
+        from: source)
+    }
+    path = name
+    count = bytes.count
+    unsafe base = UnsafeRawPointer(copy)
+    owner = .allocation
+  }
+
+  /// Reads `bytes` where they are, as if they were a file called `name`. They must stay unchanged for as
+  /// long as the process lives, as bytes that are a part of the program do.
+  @unsafe package init(lasting bytes: UnsafeRawBufferPointer, name: String) throws(ModelError) {
+    guard let start = bytes.baseAddress else {
+      throw ModelError.malformed(file: name, reason: "the file is empty")
+    }
+    try MappedFile.checkNotEmpty(bytes.count, path: name)
+    path = name
+    count = bytes.count
+    unsafe base = start
+    owner = .process
   }
 
   deinit {
-    unsafe munmap(UnsafeMutableRawPointer(mutating: base), count)
+    let start = unsafe UnsafeMutableRawPointer(mutating: base)
+    switch owner {
+    case .mapping: unsafe munmap(start, count)
+    case .allocation: unsafe start.deallocate()
+    case .process: break
+    }
   }
 
   /// The little-endian integer at byte `offset`, or nil where the file does not hold it whole.
@@ -101,10 +147,13 @@ extension MappedFile {
     case S_IFDIR: throw ModelError.unreadable(path: path, reason: "it is a folder, not a file")
     default: throw ModelError.unreadable(path: path, reason: "it is not a regular file")
     }
-    guard let size = Int(exactly: information.st_size), size > 0 else {
-      throw ModelError.malformed(file: path, reason: "the file is empty")
-    }
+    let size = Int(exactly: information.st_size) ?? 0
+    try checkNotEmpty(size, path: path)
     return size
+  }
+
+  private static func checkNotEmpty(_ size: Int, path: String) throws(ModelError) {
+    guard size > 0 else { throw ModelError.malformed(file: path, reason: "the file is empty") }
   }
 
   /// What the last failed system call complained of.

@@ -31,7 +31,7 @@ public struct ModelFiles: Sendable {
   /// Opens the model at `path`: a GGUF file, a Hugging Face folder, or a folder that holds exactly
   /// one GGUF file. Throws what is wrong with it; never traps, whatever the files hold.
   public static func open(_ path: String) throws(ModelError) -> ModelFiles {
-    guard MappedFile.isFolder(path) else { return try ModelFiles(gguf: path) }
+    guard MappedFile.isFolder(path) else { return try ModelFiles(gguf: try MappedFile(path)) }
     let names: Set<String>
     do {
       names = Set(try FileManager.default.contentsOfDirectory(atPath: path))
@@ -44,7 +44,7 @@ public struct ModelFiles: Sendable {
     }
     let candidates = names.filter { $0.hasSuffix(".gguf") }.sorted()
     if let only = candidates.first, candidates.count == 1 {
-      return try ModelFiles(gguf: "\(path)/\(only)")
+      return try ModelFiles(gguf: try MappedFile("\(path)/\(only)"))
     }
     let found =
       candidates.isEmpty ? "none" : "\(candidates.count): \(candidates.joined(separator: ", "))"
@@ -52,6 +52,20 @@ public struct ModelFiles: Sendable {
       path: path,
       reason: "a model folder holds config.json with \(weights.joined(separator: " or ")), or "
         + "exactly one .gguf file (found \(found))")
+  }
+
+  /// Opens a GGUF file that is already in memory, of which a copy is kept. `name` stands for a path in
+  /// messages.
+  public static func open(gguf bytes: [UInt8], name: String) throws(ModelError) -> ModelFiles {
+    try ModelFiles(gguf: try MappedFile(bytes, name: name))
+  }
+
+  /// Opens a GGUF file that is a part of the program, where it is. The bytes must never change or go.
+  /// `name` stands for a path in messages.
+  @unsafe public static func open(
+    lastingGGUF bytes: UnsafeRawBufferPointer, name: String
+  ) throws(ModelError) -> ModelFiles {
+    try ModelFiles(gguf: try unsafe MappedFile(lasting: bytes, name: name))
   }
 
   /// Reads every weight and throws at the first that is infinite or not a number, naming its
@@ -66,8 +80,8 @@ public struct ModelFiles: Sendable {
 }
 
 extension ModelFiles {
-  private init(gguf path: String) throws(ModelError) {
-    let file = try GGUFFile(try MappedFile(path))
+  private init(gguf mapped: MappedFile) throws(ModelError) {
+    let file = try GGUFFile(mapped)
     let architecture = try file.checkedArchitecture()
     let stored = try file.tensors()
     var table = try TensorTable(stored)

@@ -65,6 +65,20 @@ public struct TensorSummary: Sendable, Equatable {
       type: type, rows: shape.dropLast().reduce(1, *), columns: columns, base: address, owner: file)
   }
 
+  /// All elements widened to 32 bits, row by row; nil for a quantised type.
+  func floats() -> [Float]? {
+    guard type.blockSize == 1, let matrix else { return nil }
+    return unsafe [Float](unsafeUninitializedCapacity: matrix.rows * matrix.columns) {
+      floats, filled in
+      guard let start = floats.baseAddress else { return }
+      // There is room for `rows` rows of `columns` floats.
+      for row in 0..<matrix.rows {
+        unsafe dequantise(row: row, of: matrix, into: start + row * matrix.columns)
+      }
+      filled = matrix.rows * matrix.columns
+    }
+  }
+
   /// The listing of this tensor.
   var summary: TensorSummary {
     TensorSummary(name: name, shape: shape, type: type, bytes: bytes)

@@ -2,16 +2,19 @@
 package struct TensorNames {
   /// The tensors of one layer.
   package struct Layer {
+    /// The names of the layer's tensors.
     package let attentionNorm, query, key, value, output: String
+    /// The names of the layer's tensors.
     package let feedForwardNorm, gate, up, down: String
   }
 
+  /// The names outside the layers.
   package let embedding, outputNorm, head: String
   /// The names in layer `index`.
   package let layer: @Sendable (_ index: Int) -> Layer
 
   /// The names in GGUF files.
-  static let gguf = TensorNames(
+  package static let gguf = TensorNames(
     embedding: "token_embd.weight", outputNorm: "output_norm.weight", head: "output.weight"
   ) { index in
     func name(_ part: String) -> String { "blk.\(index).\(part).weight" }

@@ -32,16 +32,11 @@ struct TensorTable {
   /// Takes a list of exactly `count` floats and widens it to 32 bits.
   mutating func vector(_ name: String, count: Int) throws(ModelError) -> [Float] {
     let tensor = try take(name, shape: [count])
-    guard tensor.type.blockSize == 1, let matrix = tensor.matrix else {
+    guard let floats = tensor.floats() else {
       throw .tensor(
         name: name, reason: "is stored as \(tensor.type.rawValue); it must be F32, F16 or BF16")
     }
-    return unsafe [Float](unsafeUninitializedCapacity: count) { floats, filled in
-      guard let start = floats.baseAddress else { return }
-      // A vector is a matrix of one row with `count` columns, and there is room for `count`.
-      unsafe dequantise(row: 0, of: matrix, into: start)
-      filled = count
-    }
+    return floats
   }
 
   /// Forgets tensors that a sound file may have and the model does not need.

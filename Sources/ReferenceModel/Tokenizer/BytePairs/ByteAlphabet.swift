@@ -2,7 +2,7 @@
 ///
 /// The printable bytes of Latin-1 stand for themselves; the other 68 (controls, space, DEL to U+00A0,
 /// soft hyphen) are written, in order, as U+0100, U+0101, …; so a space reads `Ġ` and a newline `Ċ`.
-enum ByteAlphabet {
+package enum ByteAlphabet {
   /// The character that stands for each byte. 256 entries.
   static let scalars: [UInt32] = {
     var next: UInt32 = 0x100
@@ -42,7 +42,7 @@ enum ByteAlphabet {
   }
 
   /// The UTF-8 of the text that spells `bytes`.
-  static func spelling(of bytes: some Sequence<UInt8>) -> [UInt8] {
+  package static func spelling(of bytes: some Sequence<UInt8>) -> [UInt8] {
     var text: [UInt8] = []
     for byte in bytes { text += spellings[Int(byte)] }
     return text

@@ -1,5 +1,5 @@
 /// ggml's numbers for the ways a tensor can be stored.
-enum GGMLType {
+package enum GGMLType {
   /// Names by number; nil for a number that ggml has retired or never used.
   private static let names: [String?] = [
     "F32", "F16", "Q4_0", "Q4_1", nil, nil, "Q5_0", "Q5_1", "Q8_0", "Q8_1",
@@ -17,5 +17,10 @@ enum GGMLType {
   /// Our type for ggml's type `number`, if this engine computes with it.
   static func tensorType(_ number: UInt32) -> TensorType? {
     TensorType(rawValue: name(number))
+  }
+
+  /// ggml's number for `type`; nil for a type that ggml does not have.
+  package static func number(_ type: TensorType) -> UInt32? {
+    names.firstIndex(of: type.rawValue).map(UInt32.init)
   }
 }

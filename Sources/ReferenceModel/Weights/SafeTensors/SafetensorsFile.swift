@@ -2,7 +2,7 @@
 ///
 /// Layout: the header's length (64 bits), the header (JSON: name → dtype, shape, data_offsets),
 /// then the data, which the tensors cover without gap or overlap.
-enum SafetensorsFile {
+package enum SafetensorsFile {
   /// The longest header that is read, in bytes.
   static let headerLimit = JSONNode.sizeLimit
 
@@ -27,7 +27,7 @@ enum SafetensorsFile {
   }
 
   /// The header's members, and the first byte of data.
-  private static func header(
+  static func header(
     of file: MappedFile
   ) throws(ModelError) -> (members: [String: JSONNode], dataStart: Int) {
     guard let claimed = file.integer(at: 0, as: UInt64.self) else {

@@ -1,0 +1,66 @@
+import KVPolicyKit
+
+/// Whole files of 32-bit floats, written and read.
+extension SafetensorsFile {
+  /// The file that holds `tensors` in this order, and `metadata` if there is any.
+  ///
+  /// The same input gives the same bytes. Each tensor has as many values as its shape says, and a name
+  /// of its own.
+  package static func bytes(
+    of tensors: [FloatTensor], metadata: [String: String] = [:]
+  ) -> [UInt8] {
+    var members: [String] = []
+    if !metadata.isEmpty {
+      let values = JSONValue.object(metadata.mapValues { .string($0) })
+      members.append(#""__metadata__":\#(values.text)"#)
+    }
+    var end = 0
+    for tensor in tensors {
+      let start = end
+      end += 4 * tensor.values.count
+      let shape = tensor.shape.map { "\($0)" }.joined(separator: ",")
+      members.append(
+        #"\#(JSONValue.string(tensor.name).text):{"dtype":"F32","shape":[\#(shape)],"#
+          + #""data_offsets":[\#(start),\#(end)]}"#)
+    }
+    var header = Array("{\(members.joined(separator: ","))}".utf8)
+    // The data starts at a multiple of 8, as readers that map the file like it.
+    while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(8 + header.count + end)
+    for shift in stride(from: 0, to: 64, by: 8) {
+      bytes.append(UInt8(truncatingIfNeeded: header.count >> shift))
+    }
+    bytes += header
+    for tensor in tensors { bytes += RowFormat.f32.bytes(of: tensor.values) }
+    return bytes
+  }
+
+  /// The tensors of the file at `path`, in the order of their data, widened to 32 bits; and its metadata.
+  package static func floats(
+    at path: String
+  ) throws(ModelError) -> (tensors: [FloatTensor], metadata: [String: String]) {
+    let file = try MappedFile(path)
+    var list: [FloatTensor] = []
+    for tensor in try tensors(in: file).sorted(by: { $0.offset < $1.offset }) {
+      guard let values = tensor.floats() else {
+        throw .tensor(name: tensor.name, reason: "is stored as \(tensor.type.rawValue), not floats")
+      }
+      list.append(FloatTensor(tensor.name, shape: tensor.shape, values: values))
+    }
+    return (list, try metadata(of: file))
+  }
+
+  private static func metadata(of file: MappedFile) throws(ModelError) -> [String: String] {
+    guard let node = try header(of: file).members["__metadata__"] else { return [:] }
+    let problem = ModelError.malformed(
+      file: file.path, reason: "its __metadata__ is not an object of texts")
+    guard case .object(let members) = node else { throw problem }
+    var texts: [String: String] = [:]
+    for (key, node) in members {
+      guard case .string(let text) = node else { throw problem }
+      texts[key] = text
+    }
+    return texts
+  }
+}

@@ -1,0 +1,55 @@
+import KVPolicyKit
+internal import ReferenceModel
+
+extension Checkpoint {
+  /// Writes a Hugging Face folder: `config.json`, `model.safetensors`, `tokenizer.json` and
+  /// `tokenizer_config.json`. The same checkpoint gives the same bytes.
+  ///
+  /// The folder appears whole or not at all. It must not be there yet.
+  public func write(folder: String) throws(CheckpointError) {
+    let files: [String: [UInt8]] = [
+      "config.json": config.fileBytes,
+      "model.safetensors": SafetensorsFile.bytes(of: tensors, metadata: ["format": "pt"]),
+      "tokenizer.json": vocabulary.tokenizer.fileBytes,
+      "tokenizer_config.json": tokenizerConfig.fileBytes,
+    ]
+    try WholeFile.write(files, folder: folder)
+  }
+
+  /// What the model is, for `transformers`.
+  private var config: JSONValue {
+    let model = configuration
+    return [
+      "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
+      "hidden_size": .whole(model.hidden), "intermediate_size": .whole(model.intermediate),
+      "num_hidden_layers": .whole(model.layers), "num_attention_heads": .whole(model.queryHeads),
+      "num_key_value_heads": .whole(model.keyHeads), "head_dim": .whole(model.headDimension),
+      "vocab_size": .whole(model.vocabulary),
+      "max_position_embeddings": .whole(model.contextLength),
+      // Through its shortest decimals, which are read as the same 32-bit number.
+      "rms_norm_eps": .number(Double("\(model.normEpsilon)") ?? Double(model.normEpsilon)),
+      "rope_theta": .number(model.rope.theta), "rope_scaling": .null,
+      "tie_word_embeddings": .bool(model.tiedEmbedding), "attention_bias": false,
+      "mlp_bias": false, "torch_dtype": "float32",
+      // Absent, they would be 1 and 2.
+      "bos_token_id": model.bosToken.map(JSONValue.whole) ?? .null, "eos_token_id": eosTokens,
+    ]
+  }
+
+  private var eosTokens: JSONValue {
+    let tokens = configuration.eosTokens.map(JSONValue.whole)
+    guard let first = tokens.first else { return .null }
+    return tokens.count == 1 ? first : .array(tokens)
+  }
+
+  private var tokenizerConfig: JSONValue {
+    var members: [String: JSONValue] = [
+      "tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false,
+      "add_bos_token": false, "model_max_length": .whole(configuration.contextLength),
+    ]
+    let texts = vocabulary.tokens
+    if let bos = configuration.bosToken { members["bos_token"] = .string(texts[bos]) }
+    if let eos = configuration.eosTokens.first { members["eos_token"] = .string(texts[eos]) }
+    return .object(members)
+  }
+}

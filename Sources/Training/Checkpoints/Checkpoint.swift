@@ -1,0 +1,99 @@
+public import ReferenceModel
+
+/// A model's parameters with all that other programs need to run it.
+///
+/// Tensors have Hugging Face's names and order: matrices are `outputs × inputs`, row-major, and element
+/// `i` of a head turns with `i + headDimension / 2`.
+public struct Checkpoint: Sendable {
+  /// The model; its vocabulary has as many tokens as `vocabulary`.
+  public let configuration: LlamaConfiguration
+  /// The tokens.
+  public let vocabulary: WordVocabulary
+  /// Every parameter, in the order of the layers.
+  public let tensors: [FloatTensor]
+
+  /// Checks that the parts describe one model, and that every number is finite.
+  ///
+  /// - Parameters:
+  ///   - configuration: of architecture `llama`, with rotary positions that are not stretched.
+  ///   - vocabulary: the tokens.
+  ///   - tensors: exactly those of the model, in any order; no head where it is tied to the embedding.
+  public init(
+    _ configuration: LlamaConfiguration, vocabulary: WordVocabulary, tensors: [FloatTensor]
+  ) throws(CheckpointError) {
+    try Checkpoint.check(configuration, vocabulary)
+    var byName: [String: FloatTensor] = [:]
+    for tensor in tensors {
+      guard byName.updateValue(tensor, forKey: tensor.name) == nil else {
+        throw CheckpointError.tensor(name: tensor.name, reason: "is given twice")
+      }
+    }
+    self.configuration = configuration
+    self.vocabulary = vocabulary
+    var ordered: [FloatTensor] = []
+    for part in Checkpoint.parts(configuration) {
+      guard let tensor = byName.removeValue(forKey: part.name) else {
+        throw CheckpointError.tensor(
+          name: part.name, reason: "is missing; give it, of shape \(part.shape)")
+      }
+      try Checkpoint.check(tensor, shape: part.shape)
+      ordered.append(tensor)
+    }
+    if let name = byName.keys.min() {
+      throw CheckpointError.tensor(name: name, reason: "is no part of the model; leave it out")
+    }
+    self.tensors = ordered
+  }
+
+  private static func check(
+    _ model: LlamaConfiguration, _ vocabulary: WordVocabulary
+  ) throws(CheckpointError) {
+    let problem: String? =
+      switch model {
+      case _ where model.architecture != "llama": "the architecture must be 'llama'"
+      case _ where model.rope.pairing != .halves:
+        "tensors are in Hugging Face's order, so the rotary pairing must be 'halves'"
+      case _ where model.rope.scaling != .none || model.rope.frequencyFactors != nil:
+        "rotary positions must not be stretched"
+      case _ where model.rope.dimensions != model.headDimension:
+        "rotary positions must turn the whole head"
+      case _ where model.keyHeads < 1 || model.queryHeads % max(1, model.keyHeads) != 0:
+        "query heads must divide among the key heads"
+      case _ where model.headDimension < 2 || model.headDimension % 2 != 0:
+        "a head must have an even number of elements"
+      case _ where model.layers < 1: "there must be a layer"
+      case _ where model.vocabulary != vocabulary.count:
+        "the model has \(model.vocabulary) tokens, and the vocabulary \(vocabulary.count) (its words and "
+          + "\(vocabulary.bytes.count) bytes); make the model with as many"
+      case _
+      where !(model.eosTokens + [model.bosToken ?? 0]).allSatisfy((0..<model.vocabulary).contains):
+        "the tokens that begin and end a text must be from 0 to \(model.vocabulary - 1)"
+      default: nil
+      }
+    if let problem { throw CheckpointError.configuration(reason: problem) }
+  }
+
+  private static func check(_ tensor: FloatTensor, shape: [Int]) throws(CheckpointError) {
+    guard tensor.shape == shape else {
+      throw CheckpointError.tensor(
+        name: tensor.name, reason: "has shape \(tensor.shape); the model asks for \(shape)")
+    }
+    try tensor.checkCount()
+    if let place = tensor.values.firstIndex(where: { !$0.isFinite }) {
+      throw CheckpointError.tensor(
+        name: tensor.name,
+        reason:
+          "element \(place) is \(tensor.values[place]); the training has failed, so go back to an "
+          + "earlier state")
+    }
+  }
+}
+
+extension FloatTensor {
+  /// Refuses another number of values than the shape says.
+  func checkCount() throws(CheckpointError) {
+    guard shape.reduce(1, *) == values.count else {
+      throw .tensor(name: name, reason: "has \(values.count) values, and shape \(shape)")
+    }
+  }
+}

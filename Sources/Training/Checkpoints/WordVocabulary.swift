@@ -1,0 +1,91 @@
+/// The tokens of a model that knows a fixed list of words: the words, in order, then single bytes.
+///
+/// A text is words written one after the other, each with the space or line break that belongs to it:
+/// `"amber "`, `"7\n"`. Every byte is a token too, unless it is a word already, so that any text at all
+/// has tokens; a model learns never to say them.
+///
+/// Programs find words in a text in two ways: from the left, always the longest; or the longest word
+/// first, wherever it is. Both find the words that were written if no word can also be read across the
+/// border of two others. So a list is legal if
+///
+/// - no word is empty or given twice;
+/// - words are made of the ASCII characters from space to `~`, tab and line break: other characters stand
+///   for bytes in the files' own alphabet;
+/// - in no text of the words is there a word that lies across a border between words. With `a` and `b`
+///   there is no `ab`, and with `xa ` and `b` no `a b`.
+///
+/// Lists in which every word ends in its only space or line break are legal, whatever precedes it.
+public struct WordVocabulary: Sendable, Equatable {
+  /// The words; word `i` is token `i`.
+  public let words: [String]
+  /// The bytes that are tokens of their own, ascending; they follow the words.
+  public let bytes: [UInt8]
+
+  /// How many tokens there are: the rows of the model's embedding.
+  public var count: Int { words.count + bytes.count }
+
+  /// Checks the list. Takes time in proportion to the words, and to the squares of their lengths.
+  public init(_ words: [String]) throws(CheckpointError) {
+    guard !words.isEmpty else {
+      throw CheckpointError.vocabulary(reason: "there are no words; give at least one")
+    }
+    var known: Set<ArraySlice<UInt8>> = []
+    for (index, word) in words.enumerated() {
+      guard !word.isEmpty, word.utf8.allSatisfy(WordVocabulary.isLegal) else {
+        throw CheckpointError.vocabulary(
+          reason:
+            "word \(index), '\(word)', is empty or has characters other than those from space "
+            + "to '~', tab and line break")
+      }
+      guard known.insert(Array(word.utf8)[...]).inserted else {
+        throw CheckpointError.vocabulary(
+          reason: "the word '\(word)' is given twice; once is enough")
+      }
+    }
+    try WordVocabulary.checkBorders(words, known: known)
+    self.words = words
+    // A word of one visible character is written as the byte is, and is that byte's token.
+    bytes = (UInt8.min...UInt8.max).filter { !(0x21...0x7E).contains($0) || !known.contains([$0]) }
+  }
+
+  private static func isLegal(_ byte: UInt8) -> Bool {
+    (0x20...0x7E).contains(byte) || byte == 0x09 || byte == 0x0A
+  }
+
+  /// Refuses a word that can be read across the border of two others: the end of a word, then any words,
+  /// then the beginning of a word.
+  private static func checkBorders(
+    _ words: [String], known: Set<ArraySlice<UInt8>>
+  ) throws(CheckpointError) {
+    var (beginnings, ends): (Set<ArraySlice<UInt8>>, Set<ArraySlice<UInt8>>) = ([], [])
+    for word in known {
+      for length in 1...word.count {
+        beginnings.insert(word.prefix(length))
+        ends.insert(word.suffix(length))
+      }
+    }
+    for text in words {
+      let word = Array(text.utf8)
+      // Places in the word where a border of a text can be.
+      var borders: [Int] = []
+      for place in 1..<max(1, word.count) {
+        let isBorder =
+          ends.contains(word[..<place]) || borders.contains { known.contains(word[$0..<place]) }
+        guard isBorder else { continue }
+        guard !beginnings.contains(word[place...]) else {
+          let (left, right) = (text.prefix(place), text.dropFirst(place))
+          throw CheckpointError.vocabulary(
+            reason:
+              "the word '\(text)' can also be read where one word ends with '\(left)' and the "
+              + "next begins with '\(right)'; let every word end in its only space or line break")
+        }
+        borders.append(place)
+      }
+    }
+  }
+}
+
+extension WordVocabulary {
+  /// The token of `word`, or nil if it is not on the list. Takes time in proportion to the list.
+  public func token(_ word: String) -> Int? { words.firstIndex(of: word) }
+}
