@@ -41,6 +41,7 @@ let package = Package(
     .library(name: "Policies", targets: ["Policies"]),
     .library(name: "ReferenceModel", targets: ["ReferenceModel"]),
     .library(name: "Evaluation", targets: ["Evaluation"]),
+    .library(name: "MiniTasks", targets: ["MiniTasks"]),
     .library(name: "KVPolicyCommand", targets: ["KVPolicyCommand"]),
     .library(name: "KVPolicyTesting", targets: ["KVPolicyTesting"]),
     .executable(name: "kvpolicy", targets: ["kvpolicy"]),
@@ -55,6 +56,7 @@ let package = Package(
       name: "KVPolicyCommand",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
       swiftSettings: command),
+    .target(name: "MiniTasks", dependencies: ["KVPolicyKit"], swiftSettings: strict),
     .executableTarget(
       name: "kvpolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
       swiftSettings: strict),
@@ -89,6 +91,8 @@ let package = Package(
       name: "EvaluationTests",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
       swiftSettings: strict),
+    .testTarget(
+      name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),
     .testTarget(
       name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand"],
       exclude: ["Snapshots"], swiftSettings: strict),

@@ -1,0 +1,20 @@
+/// The fixed numbers of the language.
+enum TaskLayout {
+  /// Tokens of an item: its number, four words, the end of the line.
+  static let itemLength = 6
+  /// Where an item holds the word of a single item, of a range, and of either periodic rule.
+  static let (once, range, periodic) = (1, 2, [3, 4])
+  /// What items hold where no constraint asks for a word, by place.
+  static let rest = [
+    once: TaskVocabulary.token("plain"), range: TaskVocabulary.token("bare"),
+    periodic[0]: TaskVocabulary.token("still"), periodic[1]: TaskVocabulary.token("calm"),
+  ]
+  /// Periods that rules may have. Few, so that a model can learn which numbers each of them meets.
+  static let periods = [4, 5, 6, 8, 10, 12]
+  /// The longest range, in items.
+  static let longestRange = 12
+  /// The fewest items a range may have to itself: two, and one that closes it.
+  static let shortestShare = 3
+  /// The longest copy, in words; it leaves enough other words for the rest of the document.
+  static let mostCopiedWords = 24
+}
