@@ -2,19 +2,23 @@ import KVPolicyKit
 
 /// Documents of all kinds and sizes to learn from: every seed gives another recipe.
 ///
-/// The lengths are the curriculum: a model learns short documents first, then the same language at length.
+/// Lengths and kinds are the curriculum. A model learns to look things up from copies in few steps, and from
+/// anything else in very many; so training opens with short copies, goes on with all kinds at 96 tokens and
+/// more, and ends with the lengths to be tested.
 public struct TaskMixture: Equatable, Sendable {
-  /// The fewest tokens of a document in which every kind has room.
-  public static let shortest = 96
-
   /// What a document asks for.
   public enum Kind: CaseIterable, Sendable {
+    /// One copy, as long as fits.
+    case copy
     /// A list.
     case list
     /// Answers.
     case questions
     /// A list, then answers.
     case both
+
+    /// The fewest tokens in which the kind has room.
+    public var shortest: Int { self == .copy ? 24 : 96 }
   }
 
   /// Lengths to draw from.
@@ -24,14 +28,16 @@ public struct TaskMixture: Equatable, Sendable {
 
   /// Documents of the given lengths and kinds.
   ///
-  /// - Throws: `TaskError` if some are shorter than `shortest`, or there are no kinds.
+  /// - Throws: `TaskError` if some are shorter than `Kind.shortest`, or there are no kinds.
   public init(
     lengths: ClosedRange<Int>, kinds: [Kind] = [.list, .list, .list, .questions, .both]
   ) throws(TaskError) {
-    guard lengths.lowerBound >= TaskMixture.shortest else {
-      throw .tooShort(tokens: lengths.lowerBound, needed: TaskMixture.shortest)
+    guard let shortest = kinds.map({ $0.shortest }).max() else {
+      throw .recipe("a mixture needs at least one kind of document")
     }
-    guard !kinds.isEmpty else { throw .recipe("a mixture needs at least one kind of document") }
+    guard lengths.lowerBound >= shortest else {
+      throw .tooShort(tokens: lengths.lowerBound, needed: shortest)
+    }
     (self.lengths, self.kinds) = (lengths, kinds)
   }
 
@@ -45,6 +51,12 @@ public struct TaskMixture: Equatable, Sendable {
   func recipe(using random: inout SplitMix64) -> TaskRecipe {
     var recipe = TaskRecipe(tokens: random.draw(lengths))
     let kind = random.draw(from: kinds)
+    if kind == .copy {
+      // Beside the words and their copy: both ends of the document, and what surrounds the words.
+      let most = min(TaskLayout.mostCopiedWords, (recipe.tokens - 16) / 2)
+      recipe.questions = .init(copiedWords: random.draw(max(1, most - 2)...most))
+      return recipe
+    }
     if kind != .list {
       // Questions leave most of a document to its list, if there is one.
       let room = kind == .both ? recipe.tokens / 4 : recipe.tokens * 3 / 5

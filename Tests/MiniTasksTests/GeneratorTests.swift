@@ -18,6 +18,23 @@ struct GeneratorTests {
     }
   }
 
+  @Test("to learn from are of the kinds asked for", arguments: TaskMixture.Kind.allCases)
+  func kinds(kind: TaskMixture.Kind) throws {
+    let mixture = try TaskMixture(lengths: kind.shortest...kind.shortest + 200, kinds: [kind])
+    for seed in 0..<100 {
+      let document = mixture.document(.training(UInt32(seed)))
+      let asked = Set(document.checks.map { $0.kind })
+      #expect(asked.contains(.completion) == (kind == .list || kind == .both))
+      #expect(asked.isDisjoint(with: [.recall, .copy, .variables]) == (kind == .list))
+      #expect(kind != .copy || asked == [.copy])
+      #expect(document.score(document.response).isPerfect)
+    }
+    #expect(throws: TaskError.tooShort(tokens: kind.shortest - 1, needed: kind.shortest)) {
+      try TaskMixture(lengths: kind.shortest - 1...500, kinds: [kind])
+    }
+    #expect(throws: TaskError.self) { try TaskMixture(lengths: 96...500, kinds: []) }
+  }
+
   @Test("fill exactly the tokens of a recipe, down to the fewest")
   func exact() throws {
     var recipe = TaskRecipe(tokens: 0, list: .init(items: 9, once: 4, ranges: 3, periodic: 2))
