@@ -3,17 +3,17 @@ import KVPolicyKit
 /// A document while it is written.
 struct DocumentDraft {
   /// Lines of the prompt, without their ends; they will be mixed with filler.
-  private(set) var lines: [[Int]] = []
+  private var lines: [[Int]] = []
   /// Lines that end the prompt, in this order.
-  private(set) var requests: [[Int]] = []
+  private var requests: [[Int]] = []
   /// The response so far.
-  private(set) var response: [Int] = []
-  /// What is checked. Until the prompt is complete, `source` is an index into `lines`, or past them into
-  /// `requests`.
-  private(set) var checks: [(check: TaskCheck, source: Source)] = []
+  private var response: [Int] = []
+  /// What is checked, and the line of the prompt that each check depends on: where it will stand is known
+  /// when the prompt is complete.
+  private var checks: [(check: TaskCheck, source: Source)] = []
 
-  /// Which line of the prompt a check depends on.
-  enum Source {
+  /// A line of the prompt, by its index among those of its sort.
+  enum Source: Hashable {
     case line(Int)
     case request(Int)
   }
@@ -54,37 +54,34 @@ struct DocumentDraft {
 
   /// The document of exactly `tokens` tokens, which must be enough.
   func document(tokens count: Int, using random: inout SplitMix64) -> TaskDocument {
-    let newline = TaskVocabulary.newline
     let response = self.response + [TaskVocabulary.stop]
     let fixed = (lines + requests).reduce(4 + response.count) { $0 + $1.count + 1 }
-    var order = lines.indices.map { $0 }
-    let filler = Filler.lines(tokens: count - fixed, using: &random)
-    order += filler.indices.map { $0 + lines.count }
-    random.shuffle(&order)
-
-    var tokens = [TaskVocabulary.token("start"), newline]
-    var starts = [Int](repeating: 0, count: order.count)
-    for index in order {
-      starts[index] = tokens.count
-      tokens += index < lines.count ? lines[index] : filler[index - lines.count]
-      tokens.append(newline)
-    }
-    var requestStarts: [Int] = []
-    for request in requests {
-      requestStarts.append(tokens.count)
-      tokens += request + [newline]
-    }
-    tokens += [TaskVocabulary.token("answer"), newline]
+    let (prompt, places) = prompt(fillerTokens: count - fixed, using: &random)
     let checks = self.checks.map { entry in
       var check = entry.check
-      switch entry.source {
-      case .line(let index): check.source = starts[index]
-      case .request(let index): check.source = requestStarts[index]
-      }
+      check.source = places[entry.source] ?? check.source
       return check
     }
-    return TaskDocument(
-      tokens: tokens + response, promptLength: tokens.count, checks: checks)
+    return TaskDocument(tokens: prompt + response, promptLength: prompt.count, checks: checks)
+  }
+
+  /// Lines and filler in random order, then the requests; and the index at which each line begins.
+  private func prompt(
+    fillerTokens: Int, using random: inout SplitMix64
+  ) -> (tokens: [Int], places: [Source: Int]) {
+    let filler = Filler.lines(tokens: fillerTokens, using: &random)
+    var order: [(source: Source?, line: [Int])] = filler.map { (nil, $0) }
+    order += lines.enumerated().map { (.line($0), $1) }
+    random.shuffle(&order)
+    order += requests.enumerated().map { (.request($0), $1) }
+
+    var tokens = [TaskVocabulary.token("start"), TaskVocabulary.newline]
+    var places: [Source: Int] = [:]
+    for (source, line) in order {
+      if let source { places[source] = tokens.count }
+      tokens += line + [TaskVocabulary.newline]
+    }
+    return (tokens + [TaskVocabulary.token("answer"), TaskVocabulary.newline], places)
   }
 }
 

@@ -96,10 +96,8 @@ struct ListWriter {
       TaskVocabulary.number(last),
     ])
     for number in numbers {
-      var item = [TaskVocabulary.number(number)]
-      for place in 1..<TaskLayout.itemLength - 1 {
-        guard let word = words[number]?[place] ?? TaskLayout.rest[place] else { continue }
-        item.append(word)
+      let item = (0..<TaskLayout.itemLength - 1).map { place in
+        words[number]?[place] ?? TaskLayout.rest[place] ?? TaskVocabulary.number(number)
       }
       draft.respond(item, checking: expectations[number] ?? [])
     }

@@ -1,9 +1,10 @@
 /// The fixed numbers of the language.
 enum TaskLayout {
-  /// Tokens of an item: its number, four words, the end of the line.
-  static let itemLength = 6
+  /// Tokens of an item, `37 lantern 37 blue 37 still 37 calm` and the end of the line: its number before each
+  /// of its four words, so that each word is found by the token right before it.
+  static let itemLength = 9
   /// Where an item holds the word of a single item, of a range, and of either periodic rule.
-  static let (once, range, periodic) = (1, 2, [3, 4])
+  static let (once, range, periodic) = (1, 3, [5, 7])
   /// What items hold where no constraint asks for a word, by place.
   static let rest = [
     once: TaskVocabulary.token("plain"), range: TaskVocabulary.token("bare"),
