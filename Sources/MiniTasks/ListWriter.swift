@@ -64,18 +64,31 @@ struct ListWriter {
   }
 
   /// `every 8 chime`
+  ///
+  /// Items count from 1; the item that counts to the period holds the word, and the next begins at 1. An
+  /// item's count follows from the item before it, and whether it is the period, from the prompt: a model
+  /// need not learn to divide. Without a rule the count goes on.
   private mutating func statePeriodic(
-    _ count: Int, in draft: inout DocumentDraft, using random: inout SplitMix64
+    _ rules: Int, in draft: inout DocumentDraft, using random: inout SplitMix64
   ) {
-    for rule in random.sample(count, from: [0, 1]) {
-      let period = random.draw(from: TaskLayout.periods)
-      let words = rule == 0 ? TaskVocabulary.sounds : TaskVocabulary.weather
-      let word = random.draw(from: words)
-      let source = draft.state([
-        TaskVocabulary.token("every"), TaskVocabulary.number(period), word,
-      ])
-      for number in numbers where number % period == 0 {
-        hold(word, at: TaskLayout.periodic[rule], in: number, .periodic, source)
+    let ruled = random.sample(rules, from: TaskLayout.periodic)
+    for (place, choices) in zip(
+      TaskLayout.periodic, [TaskVocabulary.sounds, TaskVocabulary.weather])
+    {
+      let period = random.draw(TaskLayout.periods(items: numbers.count))
+      let word = random.draw(from: choices)
+      let source =
+        ruled.contains(place)
+        ? draft.state([
+          TaskVocabulary.token("every"), TaskVocabulary.number(period), word,
+        ]) : nil
+      var count = 0
+      for number in numbers {
+        count += 1
+        words[number, default: [:]][place - 1] = TaskVocabulary.number(count)
+        guard let source, count == period else { continue }
+        hold(word, at: place, in: number, .periodic, source)
+        count = 0
       }
     }
   }

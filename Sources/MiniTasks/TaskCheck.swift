@@ -6,7 +6,7 @@ public struct TaskCheck: Equatable, Sendable {
     case once
     /// An item of a range holds the range's word, or the first one after it does not any more.
     case range
-    /// An item that a period meets holds its word.
+    /// An item that completes a period holds the rule's word.
     case periodic
     /// The list has all its items in order, and ends after the last.
     case completion

@@ -1,7 +1,8 @@
 /// The fixed numbers of the language.
 enum TaskLayout {
-  /// Tokens of an item, `37 lantern 37 blue 37 still 37 calm` and the end of the line: its number before each
-  /// of its four words, so that each word is found by the token right before it.
+  /// Tokens of an item, `37 lantern 37 blue 5 still 2 calm` and the end of the line: its number before the
+  /// words for single items and ranges, a count before those of periods, so that the prompt names each word
+  /// right after the token that comes before it here too.
   static let itemLength = 9
   /// Where an item holds the word of a single item, of a range, and of either periodic rule.
   static let (once, range, periodic) = (1, 3, [5, 7])
@@ -10,8 +11,8 @@ enum TaskLayout {
     once: TaskVocabulary.token("plain"), range: TaskVocabulary.token("bare"),
     periodic[0]: TaskVocabulary.token("still"), periodic[1]: TaskVocabulary.token("calm"),
   ]
-  /// Periods that rules may have. Few, so that a model can learn which numbers each of them meets.
-  static let periods = [4, 5, 6, 8, 10, 12]
+  /// The periods that a rule on a list of some items may have.
+  static func periods(items: Int) -> ClosedRange<Int> { 3...min(20, max(3, items / 2)) }
   /// The longest range, in items.
   static let longestRange = 12
   /// The fewest items a range may have to itself: two, and one that closes it.

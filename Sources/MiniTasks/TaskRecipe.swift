@@ -10,7 +10,7 @@ public struct TaskRecipe: Equatable, Sendable {
     public var once: Int
     /// Runs of items that share a word. They never touch.
     public var ranges: Int
-    /// Rules for every few items: 0, 1 or 2, each with a place of its own in an item.
+    /// Rules for every few items, counted from the first: 0, 1 or 2, each with a place of its own in an item.
     public var periodic: Int
 
     /// A list of `items` items, by default with a constraint of each kind.
