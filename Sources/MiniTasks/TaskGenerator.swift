@@ -8,7 +8,7 @@ import KVPolicyKit
 /// one whose cache forgot a line does.
 ///
 /// ```swift
-/// let recipe = TaskRecipe(tokens: 1024, list: .init(items: 80, once: 20, ranges: 8, periodic: 2))
+/// let recipe = TaskRecipe(tokens: 1500, list: .init(items: 80, once: 20, ranges: 8, periodic: 2))
 /// let document = try TaskGenerator(recipe: recipe, seed: .heldOut(0)).document()
 /// let score = document.score(written)
 /// ```

@@ -135,6 +135,15 @@ struct CheckerTests {
     #expect(misses { $0.remove(at: third.position) } == [.copy: 7])
   }
 
+  @Test("the example of the documentation runs")
+  func example() throws {
+    let written = [TaskVocabulary.stop]
+    let recipe = TaskRecipe(tokens: 1500, list: .init(items: 80, once: 20, ranges: 8, periodic: 2))
+    let document = try TaskGenerator(recipe: recipe, seed: .heldOut(0)).document()
+    let score = document.score(written)
+    #expect(score.accuracy(.once) == 0 && score.items == 80)
+  }
+
   @Test("any tokens can be scored")
   func arbitrary() {
     #expect(document.score([]).itemsWritten == 0)
