@@ -104,18 +104,22 @@ struct ListWriter {
 
   private func respond(in draft: inout DocumentDraft) {
     let (first, last) = (numbers.lowerBound, numbers.upperBound)
+    let done = TaskVocabulary.token("done")
     let source = draft.request([
       TaskVocabulary.token("list"), TaskVocabulary.number(first), TaskVocabulary.token("to"),
-      TaskVocabulary.number(last),
+      TaskVocabulary.number(last), done,
     ])
     for number in numbers {
       let item = (0..<TaskLayout.itemLength - 1).map { place in
         words[number]?[place] ?? TaskLayout.rest[place] ?? TaskVocabulary.number(number)
       }
-      draft.respond(item, checking: expectations[number] ?? [])
+      guard number == last else {
+        draft.respond(item, checking: expectations[number] ?? [])
+        continue
+      }
+      let end = DocumentDraft.Expectation(
+        kind: .completion, item: last, places: item.count..<item.count + 1, source: source)
+      draft.respond(item + [done], checking: (expectations[number] ?? []) + [end])
     }
-    draft.respond(
-      [TaskVocabulary.token("done")],
-      checking: [.init(kind: .completion, item: last, places: 0..<1, source: source)])
   }
 }

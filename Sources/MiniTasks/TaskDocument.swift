@@ -25,8 +25,9 @@ public struct TaskDocument: Equatable, Sendable {
     let truth = ResponseLines(self.response)
     let outcomes = checks.map { check in
       guard check.kind != .completion else {
-        let isHit = response.listHeaders == truth.listHeaders && response.endsList
-        return TaskScore.Outcome(check: check, isPresent: response.endsList, isHit: isHit)
+        let isHit =
+          response.listHeaders == truth.listHeaders && response.endings == truth.endings
+        return TaskScore.Outcome(check: check, isPresent: !response.endings.isEmpty, isHit: isHit)
       }
       guard let line = response.line(check.header) else {
         return TaskScore.Outcome(check: check, isPresent: false, isHit: false)
@@ -58,21 +59,18 @@ public struct TaskDocument: Equatable, Sendable {
 
 /// A response, cut into lines.
 private struct ResponseLines {
-  /// The numbers of the lines before the one that ends the list, or before the first answer.
+  /// The numbers with which lines begin.
   private(set) var listHeaders: [Int] = []
-  /// Whether the line that ends a list is there.
-  private(set) var endsList = false
+  /// With what the lines begin that end a list.
+  private(set) var endings: [Int] = []
   private var lines: [Int: ArraySlice<Int>] = [:]
 
   init<Tokens: Sequence<Int>>(_ tokens: Tokens) {
     let text = tokens.prefix { $0 != TaskVocabulary.stop }
     for line in text.split(separator: TaskVocabulary.newline) {
       guard let header = line.first else { continue }
-      if header == TaskVocabulary.token("done") {
-        endsList = true
-      } else if TaskVocabulary.number(of: header) != nil {
-        listHeaders.append(header)
-      }
+      if TaskVocabulary.number(of: header) != nil { listHeaders.append(header) }
+      if line.contains(TaskVocabulary.token("done")) { endings.append(header) }
       if lines[header] == nil { lines[header] = line }
     }
   }

@@ -1,9 +1,10 @@
 /// The fixed numbers of the language.
 enum TaskLayout {
-  /// Tokens of an item, `37 lantern 37 blue 5 still 2 calm` and the end of the line: its number before the
+  /// Tokens of an item, `37 lantern 37 blue 5 still 2 calm 37` and the end of the line: its number before the
   /// words for single items and ranges, a count before those of periods, so that the prompt names each word
-  /// right after the token that comes before it here too.
-  static let itemLength = 9
+  /// right after the token that comes before it here too; and its number again, before the end of the line or
+  /// that of the list.
+  static let itemLength = 10
   /// Where an item holds the word of a single item, of a range, and of either periodic rule.
   static let (once, range, periodic) = (1, 3, [5, 7])
   /// What items hold where no constraint asks for a word, by place.

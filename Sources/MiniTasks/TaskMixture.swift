@@ -92,8 +92,8 @@ public struct TaskMixture: Equatable, Sendable {
   private func list(tokens: Int, using random: inout SplitMix64) -> TaskRecipe.List {
     // Beside the items: the request, both rules of a period, the end of the list.
     let room = tokens - 15
-    // An item costs its line, 9, and its part of the densest constraints drawn below, 3.75.
-    let most = min(TaskVocabulary.largestNumber, room * 10 / 128)
+    // An item costs its line, 10, and its part of the densest constraints drawn below, 3.75.
+    let most = min(TaskVocabulary.largestNumber, room * 10 / 138)
     var list = TaskRecipe.List(items: max(3, random.draw(max(3, most * 4 / 10)...max(3, most))))
     list.once = random.draw(1...max(1, list.items / 2))
     list.ranges = random.draw(1...max(1, list.items / 4))

@@ -64,7 +64,7 @@ public struct TaskRecipe: Equatable, Sendable {
     var needed = 5
     if let list {
       needed += 4 * list.once + 7 * list.ranges + 4 * list.periodic
-      needed += 5 + TaskLayout.itemLength * list.items + 2
+      needed += 6 + TaskLayout.itemLength * list.items + 1
     }
     if let questions {
       needed += 12 * questions.recall + 4 * questions.unasked
