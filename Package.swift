@@ -42,6 +42,7 @@ let package = Package(
     .library(name: "ReferenceModel", targets: ["ReferenceModel"]),
     .library(name: "Evaluation", targets: ["Evaluation"]),
     .library(name: "Training", targets: ["Training"]),
+    .library(name: "MiniTasks", targets: ["MiniTasks"]),
     .library(name: "KVPolicyCommand", targets: ["KVPolicyCommand"]),
     .library(name: "KVPolicyTesting", targets: ["KVPolicyTesting"]),
     .executable(name: "kvpolicy", targets: ["kvpolicy"]),
@@ -58,6 +59,7 @@ let package = Package(
       name: "KVPolicyCommand",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
       swiftSettings: command),
+    .target(name: "MiniTasks", dependencies: ["KVPolicyKit"], swiftSettings: strict),
     .executableTarget(
       name: "kvpolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
       swiftSettings: strict),
@@ -99,6 +101,8 @@ let package = Package(
       name: "EvaluationTests",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
       swiftSettings: strict),
+    .testTarget(
+      name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),
     .testTarget(
       name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand"],
       exclude: ["Snapshots"], swiftSettings: strict),

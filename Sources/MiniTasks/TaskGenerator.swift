@@ -1,0 +1,50 @@
+import KVPolicyKit
+
+/// Writes documents: LongGenBench and RULER in miniature, in a language of 512 words.
+///
+/// A prompt states constraints on a long numbered list, and facts, scattered among sentences that mean
+/// nothing; the response writes the list and answers questions. Every token of the response is determined, and
+/// each needs one or two looks at the prompt, so that a small model with full attention makes no mistakes and
+/// one whose cache forgot a line does.
+///
+/// ```swift
+/// let recipe = TaskRecipe(tokens: 1500, list: .init(items: 80, once: 20, ranges: 8, periodic: 2))
+/// let document = try TaskGenerator(recipe: recipe, seed: .heldOut(0)).document()
+/// let score = document.score(written)
+/// ```
+public struct TaskGenerator: Sendable {
+  /// What documents hold.
+  public let recipe: TaskRecipe
+  /// Which document it is.
+  public let seed: TaskSeed
+
+  /// Checks a recipe.
+  ///
+  /// - Throws: `TaskError` if the language cannot say it, or its tokens cannot hold it.
+  public init(recipe: TaskRecipe, seed: TaskSeed) throws(TaskError) {
+    try recipe.check()
+    (self.recipe, self.seed) = (recipe, seed)
+  }
+
+  /// The document: the same for the same recipe and seed, on every machine.
+  public func document() -> TaskDocument {
+    var random = seed.generator
+    return TaskGenerator.document(recipe, using: &random)
+  }
+
+  /// A document of a recipe that was checked.
+  static func document(
+    _ recipe: TaskRecipe, using random: inout SplitMix64
+  ) -> TaskDocument {
+    var draft = DocumentDraft()
+    var things = TaskVocabulary.things
+    let questions = recipe.questions.map {
+      QuestionWriter.facts($0, things: &things, into: &draft, using: &random)
+    }
+    if let list = recipe.list {
+      ListWriter.write(list, things: things, into: &draft, using: &random)
+    }
+    questions?.ask(in: &draft)
+    return draft.document(tokens: recipe.tokens, using: &random)
+  }
+}

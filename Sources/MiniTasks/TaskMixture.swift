@@ -1,0 +1,103 @@
+import KVPolicyKit
+
+/// Documents of all kinds and sizes to learn from: every seed gives another recipe.
+///
+/// Lengths and kinds are the curriculum. A model learns to look things up from copies in few steps, and from
+/// anything else in very many; so training opens with short copies, goes on with all kinds at 96 tokens and
+/// more, and ends with the lengths to be tested.
+public struct TaskMixture: Equatable, Sendable {
+  /// What a document asks for.
+  public enum Kind: CaseIterable, Sendable {
+    /// One copy, as long as fits.
+    case copy
+    /// A list.
+    case list
+    /// Answers.
+    case questions
+    /// A list, then answers.
+    case both
+
+    /// The fewest tokens in which the kind has room.
+    public var shortest: Int { self == .copy ? 24 : 96 }
+  }
+
+  /// Lengths to draw from.
+  public let lengths: ClosedRange<Int>
+  /// Kinds to draw from. One that is there twice is drawn twice as often; by default lists are.
+  public let kinds: [Kind]
+
+  /// Documents of the given lengths and kinds.
+  ///
+  /// - Throws: `TaskError` if some are shorter than `Kind.shortest`, or there are no kinds.
+  public init(
+    lengths: ClosedRange<Int>, kinds: [Kind] = [.list, .list, .list, .questions, .both]
+  ) throws(TaskError) {
+    guard let shortest = kinds.map({ $0.shortest }).max() else {
+      throw .recipe("a mixture needs at least one kind of document")
+    }
+    guard lengths.lowerBound >= shortest else {
+      throw .tooShort(tokens: lengths.lowerBound, needed: shortest)
+    }
+    (self.lengths, self.kinds) = (lengths, kinds)
+  }
+
+  /// The document of a seed.
+  public func document(_ seed: TaskSeed) -> TaskDocument {
+    var random = seed.generator
+    return TaskGenerator.document(recipe(using: &random), using: &random)
+  }
+
+  /// Draws a recipe that its tokens can hold.
+  func recipe(using random: inout SplitMix64) -> TaskRecipe {
+    var recipe = TaskRecipe(tokens: random.draw(lengths))
+    let kind = random.draw(from: kinds)
+    if kind == .copy {
+      // Beside the words and their copy: both ends of the document, and what surrounds the words.
+      let most = min(TaskLayout.mostCopiedWords, (recipe.tokens - 16) / 2)
+      recipe.questions = .init(copiedWords: random.draw(max(1, most - 2)...most))
+      return recipe
+    }
+    if kind != .list {
+      // Questions leave most of a document to its list, if there is one.
+      let room = kind == .both ? recipe.tokens / 4 : recipe.tokens * 3 / 5
+      recipe.questions = questions(tokens: room, using: &random)
+    }
+    if kind != .questions {
+      recipe.list = list(tokens: recipe.tokens - recipe.neededTokens, using: &random)
+    }
+    return recipe
+  }
+
+  /// At least one question, in at most `tokens` tokens, or 24 if that is more.
+  private func questions(
+    tokens: Int, using random: inout SplitMix64
+  ) -> TaskRecipe.Questions {
+    var (questions, room) = (TaskRecipe.Questions(), tokens - 12)
+    let longestCopy = min(TaskLayout.mostCopiedWords, (room - 11) / 4)
+    if longestCopy >= 3 && random.draw(0...1) == 0 {
+      questions.copiedWords = random.draw(3...longestCopy)
+      room -= 2 * questions.copiedWords + 11
+    }
+    questions.variables = random.draw(0...min(8, max(0, room) / 44))
+    room -= 22 * questions.variables
+    let labels = TaskVocabulary.labels.count - questions.count
+    questions.recall = random.draw(1...max(1, min(12, labels, room / 12)))
+    room -= 12 * (questions.recall - 1)
+    let names = TaskVocabulary.names.count - 3 * questions.variables - questions.recall
+    questions.unasked = random.draw(0...min(names, max(0, room) / 4))
+    return questions
+  }
+
+  /// A list that takes at most `tokens` tokens, its constraints included; at least three items.
+  private func list(tokens: Int, using random: inout SplitMix64) -> TaskRecipe.List {
+    // Beside the items: the request, both rules of a period, the end of the list.
+    let room = tokens - 15
+    // An item costs its line, 10, and its part of the densest constraints drawn below, 3.75.
+    let most = min(TaskVocabulary.largestNumber, room * 10 / 138)
+    var list = TaskRecipe.List(items: max(3, random.draw(max(3, most * 4 / 10)...max(3, most))))
+    list.once = random.draw(1...max(1, list.items / 2))
+    list.ranges = random.draw(1...max(1, list.items / 4))
+    list.periodic = min(2, random.draw(0...5))
+    return list
+  }
+}

@@ -1,0 +1,118 @@
+/// How large a document is, and what it asks for.
+public struct TaskRecipe: Equatable, Sendable {
+  /// The list to write, if any.
+  public struct List: Equatable, Sendable {
+    /// Items; at least 3 for each range.
+    public var items: Int
+    /// The number of the first item; nil draws it.
+    public var first: Int?
+    /// Items that hold a word of their own; at most `items`.
+    public var once: Int
+    /// Runs of items that share a word. They never touch.
+    public var ranges: Int
+    /// Rules for every few items, counted from the first: 0, 1 or 2, each with a place of its own in an item.
+    public var periodic: Int
+
+    /// A list of `items` items, by default with a constraint of each kind.
+    public init(items: Int, first: Int? = nil, once: Int = 1, ranges: Int = 1, periodic: Int = 1) {
+      (self.items, self.first) = (items, first)
+      (self.once, self.ranges, self.periodic) = (once, ranges, periodic)
+    }
+  }
+
+  /// The questions to answer, after the list if there is one.
+  public struct Questions: Equatable, Sendable {
+    /// Keys that are asked for.
+    public var recall: Int
+    /// Keys that are given and never asked for.
+    public var unasked: Int
+    /// Variables that are asked for, each at the end of a chain of its own.
+    public var variables: Int
+    /// The largest number of assignments in a chain; each length from 1 is equally likely.
+    public var longestChain: Int
+    /// Words of the string to write again; 0 asks for none.
+    public var copiedWords: Int
+
+    /// Questions of the given numbers.
+    public init(
+      recall: Int = 0, unasked: Int = 0, variables: Int = 0, longestChain: Int = 3,
+      copiedWords: Int = 0
+    ) {
+      (self.recall, self.unasked, self.variables) = (recall, unasked, variables)
+      (self.longestChain, self.copiedWords) = (longestChain, copiedWords)
+    }
+
+    /// Questions asked.
+    public var count: Int { recall + variables + (copiedWords > 0 ? 1 : 0) }
+  }
+
+  /// Tokens of the whole document, prompt and response; filler makes up what the rest leaves.
+  public var tokens: Int
+  /// The list to write, if any.
+  public var list: List?
+  /// The questions to answer, if any.
+  public var questions: Questions?
+
+  /// A document of `tokens` tokens.
+  public init(tokens: Int, list: List? = nil, questions: Questions? = nil) {
+    (self.tokens, self.list, self.questions) = (tokens, list, questions)
+  }
+
+  /// Tokens that the document may need before filler: what the longest chains would take.
+  public var neededTokens: Int {
+    // The lines that open the document and the response, and the token that ends it.
+    var needed = 5
+    if let list {
+      needed += 4 * list.once + 7 * list.ranges + 4 * list.periodic
+      needed += 6 + TaskLayout.itemLength * list.items + 1
+    }
+    if let questions {
+      needed += 12 * questions.recall + 4 * questions.unasked
+      needed += (5 * questions.longestChain + 7) * questions.variables
+      needed += questions.copiedWords > 0 ? 2 * questions.copiedWords + 11 : 0
+    }
+    return needed
+  }
+
+  /// Refuses what the language cannot say, or the tokens cannot hold.
+  func check() throws(TaskError) {
+    try list?.check()
+    try questions?.check()
+    guard tokens >= neededTokens else { throw .tooShort(tokens: tokens, needed: neededTokens) }
+  }
+}
+
+extension TaskRecipe.List {
+  fileprivate func check() throws(TaskError) {
+    let largest = TaskVocabulary.largestNumber
+    guard (1...largest).contains(items), (1...largest - items + 1).contains(first ?? 1) else {
+      throw .recipe("a list has items 1...\(largest), not \(items) from \(first ?? 1)")
+    }
+    guard (0...items).contains(once) else {
+      throw .recipe("\(items) items cannot hold \(once) words of single items")
+    }
+    guard (0...items / TaskLayout.shortestShare).contains(ranges) else {
+      throw .recipe(
+        "\(items) items hold 0...\(items / TaskLayout.shortestShare) ranges, not \(ranges)")
+    }
+    guard (0...2).contains(periodic) else {
+      throw .recipe("a list has 0, 1 or 2 periodic rules, not \(periodic)")
+    }
+  }
+}
+
+extension TaskRecipe.Questions {
+  fileprivate func check() throws(TaskError) {
+    let (names, labels) = (TaskVocabulary.names.count, TaskVocabulary.labels.count)
+    guard min(recall, unasked, variables, copiedWords) >= 0, (1...3).contains(longestChain) else {
+      throw .recipe("questions have no negative numbers, and chains of 1...3 assignments")
+    }
+    guard count <= labels else { throw .recipe("a document asks at most \(labels) questions") }
+    guard recall + unasked + longestChain * variables <= names else {
+      throw .recipe("keys and the variables of the longest chains share \(names) names")
+    }
+    guard copiedWords <= TaskLayout.mostCopiedWords else {
+      throw .recipe("a copy has at most \(TaskLayout.mostCopiedWords) words")
+    }
+  }
+}
