@@ -70,6 +70,7 @@ public enum TaskVocabulary {
 
   /// The token of a word of the fixed list.
   static func token(_ word: String) -> Int {
+    // Only literals of this module come here; text from outside goes through `encode`, which throws.
     guard let token = tokens[word] else { preconditionFailure("'\(word)' is no word") }
     return token
   }

@@ -48,7 +48,7 @@ extension Kernels {
     }
   }
 
-  /// One tile of products: `min(height, 3)` rows of `width ≤ 3` of them.
+  /// One tile of products: `min(height, 3)` rows of three, or of `room` if that is less.
   @unsafe @inline(__always)
   static func storeDots<Format: LaneFormat>(
     _: Format.Type, height: Int, q: UnsafePointer<Float>, qStride: Int,

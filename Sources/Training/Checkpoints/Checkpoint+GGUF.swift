@@ -63,6 +63,7 @@ extension Checkpoint {
       case .f16, .q8_0: (.f16, .f16)
       }
     guard let number = GGMLType.number(type) else {
+      // The types are the three above, whatever was asked for: a gap in the list is a mistake of ours.
       preconditionFailure("ggml has a number for each of f32, f16 and q8_0")
     }
     return (row, number)
