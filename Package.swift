@@ -54,7 +54,8 @@ let package = Package(
     .target(
       name: "Training", dependencies: ["KVPolicyKit", "ReferenceModel"], swiftSettings: numeric),
     .target(
-      name: "Evaluation", dependencies: ["KVPolicyKit", "ReferenceModel"], swiftSettings: numeric),
+      name: "Evaluation", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel"],
+      swiftSettings: numeric),
     .target(
       name: "KVPolicyCommand",
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
