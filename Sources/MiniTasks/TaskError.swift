@@ -2,6 +2,8 @@
 public enum TaskError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A text holds something that is no word of the language.
   case unknownWord(String, line: Int)
+  /// A text ends a line or itself right after a word.
+  case unfinishedWord(String, line: Int)
   /// A number is no token of the language.
   case unknownToken(Int)
   /// A recipe asks for what the language cannot say.
@@ -13,7 +15,9 @@ public enum TaskError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unknownWord(let word, let line):
-      "line \(line): '\(word)' is no word of the task language; words are separated by one space"
+      "line \(line): '\(word)' is no word of the task language; each word is followed by one space"
+    case .unfinishedWord(let word, let line):
+      "line \(line): '\(word)' has no space after it; each word is followed by one, the last of a line too"
     case .unknownToken(let token):
       "\(token) is no token of the task language; its tokens are 0...\(TaskVocabulary.count - 1)"
     case .recipe(let reason): reason

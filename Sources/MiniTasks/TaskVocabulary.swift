@@ -1,10 +1,12 @@
 /// The few hundred words of the language, each one token.
 ///
-/// A text is words separated by single spaces, in lines; the end of a line is a token too. Encoding and
-/// decoding are exact inverses on such texts.
+/// A text is words written one after the other, each with the space after it: `"at "`, `"37 "`. The end of a
+/// line is a token too. Encoding and decoding are exact inverses on such texts.
 public enum TaskVocabulary {
   /// Number of tokens: 512.
   public static let count = TaskWords.all.count
+  /// Every token as it is written: a word and its space, or the end of a line.
+  public static let words = TaskWords.all.map { $0 == "\n" ? $0 : $0 + " " }
   /// The token after which a response is over.
   public static let stop = token("stop")
   /// The largest number that is a token; the smallest is 1.
@@ -24,19 +26,20 @@ public enum TaskVocabulary {
   /// The tokens of a text.
   ///
   /// - Throws: `TaskError.unknownWord` for anything that `text(of:)` would not write, such as an unknown word
-  ///   or a second space.
+  ///   or one without its space.
   public static func encode(_ text: String) throws(TaskError) -> [Int] {
     var encoded: [Int] = []
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() {
+    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
       if index > 0 { encoded.append(newline) }
-      guard !line.isEmpty else { continue }
-      for word in line.split(separator: " ", omittingEmptySubsequences: false) {
-        guard let token = tokens[String(word)] else {
-          throw .unknownWord(String(word), line: index + 1)
+      var rest = line[...]
+      while let space = rest.firstIndex(of: " ") {
+        guard let token = tokens[String(rest[..<space])] else {
+          throw .unknownWord(String(rest[..<space]), line: index + 1)
         }
         encoded.append(token)
+        rest = rest[rest.index(after: space)...]
       }
+      guard rest.isEmpty else { throw .unfinishedWord(String(rest), line: index + 1) }
     }
     return encoded
   }
@@ -46,12 +49,9 @@ public enum TaskVocabulary {
   /// - Throws: `TaskError.unknownToken` for a token outside the vocabulary.
   public static func text(of encoded: [Int]) throws(TaskError) -> String {
     var text = ""
-    var startsLine = true
     for token in encoded {
-      guard TaskWords.all.indices.contains(token) else { throw .unknownToken(token) }
-      if !startsLine && token != newline { text += " " }
-      text += TaskWords.all[token]
-      startsLine = token == newline
+      guard words.indices.contains(token) else { throw .unknownToken(token) }
+      text += words[token]
     }
     return text
   }

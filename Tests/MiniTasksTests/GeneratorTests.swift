@@ -113,9 +113,9 @@ struct GeneratorTests {
     let written = try TaskVocabulary.text(of: Array(document.response)).split(separator: "\n")
     #expect(
       written.map { String($0) } == (first...last).compactMap {
-        expected[$0]?.joined(separator: " ")
+        expected[$0].map { $0.joined(separator: " ") + " " }
       }
-        + ["stop"])
+        + ["stop "])
   }
 
   @Test("say where the line is that a check depends on")

@@ -29,21 +29,24 @@ struct VocabularyTests {
       let text = try TaskVocabulary.text(of: document.tokens)
       #expect(try TaskVocabulary.encode(text) == document.tokens)
     }
-    let text = "\n\nat 37 lantern\n\nstop"
+    let text = "\n\nat 37 lantern \n\nstop "
     #expect(try TaskVocabulary.text(of: TaskVocabulary.encode(text)) == text)
   }
 
   @Test(
     "what is not written in the language is refused",
-    arguments: ["at 37 zebra", "at  37", " at", "at ", "at 0", "at 257", "At"])
+    arguments: ["at 37 zebra ", "at  37 ", " at ", "at", "at 0 ", "at 257 ", "At "])
   func refused(text: String) {
-    #expect(throws: TaskError.self) { try TaskVocabulary.encode("list\n" + text) }
+    #expect(throws: TaskError.self) { try TaskVocabulary.encode("list \n" + text) }
   }
 
   @Test("messages say what is wrong, and where")
   func messages() {
     #expect(throws: TaskError.unknownWord("zebra", line: 2)) {
-      try TaskVocabulary.encode("at 37 lamp\nat zebra lamp")
+      try TaskVocabulary.encode("at 37 lamp \nat zebra lamp ")
+    }
+    #expect(throws: TaskError.unfinishedWord("lamp", line: 1)) {
+      try TaskVocabulary.encode("at 37 lamp\n")
     }
     #expect(throws: TaskError.unknownToken(512)) { try TaskVocabulary.text(of: [0, 512]) }
     #expect(
