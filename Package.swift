@@ -52,13 +52,16 @@ let package = Package(
     .target(name: "Policies", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
     .target(name: "ReferenceModel", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
     .target(
-      name: "Training", dependencies: ["KVPolicyKit", "ReferenceModel"], swiftSettings: numeric),
+      name: "Training", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel"],
+      swiftSettings: numeric),
     .target(
       name: "Evaluation", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel"],
       swiftSettings: numeric),
     .target(
       name: "KVPolicyCommand",
-      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
+      dependencies: [
+        "KVPolicyKit", "Policies", "ReferenceModel", "Evaluation", "MiniTasks", "Training",
+      ],
       swiftSettings: command),
     .target(name: "MiniTasks", dependencies: ["KVPolicyKit"], swiftSettings: strict),
     .executableTarget(
@@ -96,7 +99,7 @@ let package = Package(
       dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"], swiftSettings: strict),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Training"],
+      dependencies: ["KVPolicyKit", "MiniTasks", "Policies", "ReferenceModel", "Training"],
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "EvaluationTests",

@@ -10,4 +10,10 @@ public struct RunProgress: Equatable, Sendable {
   public var tokens: Int
   /// Tokens it will read.
   public var totalTokens: Int
+
+  /// A place in a run.
+  public init(label: String, run: Int, runs: Int, tokens: Int, totalTokens: Int) {
+    (self.label, self.run, self.runs) = (label, run, runs)
+    (self.tokens, self.totalTokens) = (tokens, totalTokens)
+  }
 }

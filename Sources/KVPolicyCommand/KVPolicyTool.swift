@@ -97,7 +97,7 @@ extension KVPolicyTool {
   /// Every command, in the order of help. A new one costs its file and a line here.
   static let commands: [any Command.Type] = [
     CompareCommand.self, BenchCommand.self, CapacityCommand.self, GenerateCommand.self,
-    TraceCommand.self,
+    TraceCommand.self, TrainCommand.self,
     TokenizeCommand.self, PoliciesCommand.self, InspectCommand.self,
   ]
 

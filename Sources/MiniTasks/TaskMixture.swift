@@ -7,7 +7,7 @@ import KVPolicyKit
 /// more, and ends with the lengths to be tested.
 public struct TaskMixture: Equatable, Sendable {
   /// What a document asks for.
-  public enum Kind: CaseIterable, Sendable {
+  public enum Kind: String, CaseIterable, Sendable {
     /// One copy, as long as fits.
     case copy
     /// A list.

@@ -9,8 +9,11 @@ public struct ModelParameters: Sendable, Equatable {
   /// `layout.count` floats.
   public private(set) var values: [Float]
 
-  /// The weights a training begins with: normal numbers of deviation 0.02, of the matrices that write
-  /// into the residual stream less by √(2 · layers), as in GPT-2; gains of norms 1.
+  /// The weights a training begins with: normal numbers of deviation 1/√columns, of the matrices that write
+  /// into the residual stream less by 5 · √(2 · layers), of the embedding 0.1; gains of norms 1.
+  ///
+  /// With GPT-2's smaller numbers a small model needs many times as many tokens before it finds that it can
+  /// look things up.
   ///
   /// Each tensor draws numbers of its own, so none depends on how many came before.
   public init(_ model: LlamaConfiguration, seed: UInt64) {
@@ -18,10 +21,12 @@ public struct ModelParameters: Sendable, Equatable {
     values = [Float](repeating: 1, count: layout.count)
     let outputs = Set(layout.layers.flatMap { [$0.output.offset, $0.down.offset] })
     for (index, tensor) in layout.tensors.enumerated() where tensor.isMatrix {
-      let share = outputs.contains(tensor.offset) ? Double(2 * model.layers).squareRoot() : 1
+      var deviation = 1 / Double(tensor.columns).squareRoot()
+      if outputs.contains(tensor.offset) { deviation /= 5 * Double(2 * model.layers).squareRoot() }
+      if tensor == layout.embedding { deviation = 0.1 }
       var numbers = SplitMix64(seed: SplitMix64.bits(seed: seed, at: [index]))
       for element in tensor.range {
-        values[element] = Float(0.02 / share * Self.normal(&numbers))
+        values[element] = Float(deviation * Self.normal(&numbers))
       }
     }
   }

@@ -11,6 +11,11 @@ public final class Trainer {
   /// Where its tensors lie.
   public let layout: ParameterLayout
 
+  /// What the products of matrices on all threads came to so far: operations, and the seconds they took.
+  public var productWork: (operations: Double, seconds: Double) {
+    (product.operations, product.seconds)
+  }
+
   let team: ThreadTeam
   let product: MatrixProduct
   let attention: BlockAttention
@@ -84,6 +89,20 @@ public final class Trainer {
       unsafe pass.forward(inputs: inputs)
       return unsafe pass.backward(
         &gradients, request, factor: factor, fromEmbedding: inputs == nil)
+    }
+  }
+
+  /// The likeliest answer at every token of a batch; the lower of two that are alike.
+  /// - Throws: `TrainingError.request` when something does not fit the model.
+  public func answers(
+    of parameters: ModelParameters, on batch: TrainingBatch
+  ) throws(TrainingError) -> [Int] {
+    try check(parameters.layout, batch, .causal, nil)
+    return unsafe parameters.values.withUnsafeBufferPointer { weights in
+      guard let weights = weights.baseAddress else { return [] }
+      let pass = unsafe TrainingPass(self, batch, .causal, weights: weights)
+      unsafe pass.forward(inputs: nil)
+      return unsafe pass.answers()
     }
   }
 

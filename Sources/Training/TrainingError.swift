@@ -6,12 +6,19 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case unsupported(what: String, supported: String)
   /// Numbers, tokens or sizes that do not fit together.
   case request(String)
+  /// A recipe that is none, or cannot be followed.
+  case recipe(String)
+  /// A step whose loss or gradients are no finite numbers.
+  case diverged(step: Int)
 
   /// The message shown to a person.
   public var description: String {
     switch self {
     case .unsupported(let what, let supported): "cannot train \(what); supported: \(supported)"
     case .request(let reason): reason
+    case .recipe(let reason): "recipe: \(reason)"
+    case .diverged(let step):
+      "the loss of step \(step) is no finite number; try a lower rate or a longer warm-up"
     }
   }
 }

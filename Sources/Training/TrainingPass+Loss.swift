@@ -28,6 +28,23 @@ extension TrainingPass {
     return unsafe sum / batch.totalWeight
   }
 
+  /// The token of the greatest logit at every token, from the stream after the last layer.
+  func answers() -> [Int] {
+    unsafe normAll(scratch.last, trainer.layout.outputNorm)
+    var answers = unsafe [Int](repeating: 0, count: count)
+    for first in unsafe stride(from: 0, to: count, by: Self.headTokens) {
+      let tokens = unsafe first..<min(first + Self.headTokens, count)
+      unsafe computeLogits(tokens)
+      for token in tokens {
+        let row = unsafe Span(
+          _unsafeStart: UnsafePointer(
+            scratch.logits.base + (token - first) * logitStride), count: model.vocabulary)
+        answers[token] = Sampler.largest(row)
+      }
+    }
+    return answers
+  }
+
   /// Floats of a row of logits: whole tiles.
   private var logitStride: Int { unsafe ProductTile.wholeColumns(model.vocabulary) }
 

@@ -36,6 +36,15 @@ struct FloorMeter {
   }
 }
 
+extension MachineFloor {
+  /// Operations per second of multiply-adds between registers on so many threads, measured `rounds` times.
+  public static func operationRate(threads: Int, rounds: Int = 5) -> Spread {
+    let meter = TeamMeter(threads: threads)
+    for _ in 0..<rounds { meter.measureArithmetic() }
+    return Spread(meter.operationRate)
+  }
+}
+
 /// What was measured with one number of threads.
 private final class TeamMeter {
   /// How often a thread goes through its buffer in the cache, and how many rounds of arithmetic it does:
@@ -45,7 +54,7 @@ private final class TeamMeter {
   let team: ThreadTeam
   private var readBandwidth: [Double] = []
   private var cacheBandwidth: [Double] = []
-  private var operationRate: [Double] = []
+  private(set) var operationRate: [Double] = []
   /// What all the sums came to; kept, so that no work can be left out.
   private let outcome = Atomic<UInt32>(0)
 
@@ -70,8 +79,11 @@ private final class TeamMeter {
     }
     let cacheBytes = FloorMeter.cacheBytes * threads * Self.cachePasses
     cacheBandwidth.append(Double(cacheBytes) / cacheSeconds)
+    measureArithmetic()
+  }
 
-    let rounds = Self.arithmeticRounds
+  func measureArithmetic() {
+    let (threads, rounds) = (team.threads, Self.arithmeticRounds)
     let arithmeticSeconds = timed { FloatArithmetic.multiplyAdds(rounds: rounds, seed: Float($0)) }
     operationRate.append(
       Double(threads * rounds) * FloatArithmetic.operationsPerRound / arithmeticSeconds)

@@ -51,6 +51,10 @@ package struct ProductShape: Sendable {
 package final class MatrixProduct {
   let team: ThreadTeam
   private let scratch: [FloatBuffer]
+  /// Operations of the products on all threads so far.
+  package private(set) var operations = 0.0
+  /// Seconds they took.
+  package private(set) var seconds = 0.0
 
   /// Products on `team`, one at a time.
   package init(team: ThreadTeam) {
@@ -63,11 +67,14 @@ package final class MatrixProduct {
     _ shape: ProductShape, _ a: Operand, _ b: Operand, into c: Target
   ) {
     let grid = ProductGrid(shape, threads: team.threads)
+    let start = ContinuousClock.now
     team.share(grid.count, grain: 1) { thread, blocks in
       for block in blocks {
         unsafe ProductBlock(grid, block, depth: shape.depth, a, b, c).multiply(scratch[thread])
       }
     }
+    seconds += (ContinuousClock.now - start) / .seconds(1)
+    operations += 2 * Double(shape.rows) * Double(shape.columns) * Double(shape.depth)
   }
 
   /// The product on the calling thread, which is number `thread` of the team.

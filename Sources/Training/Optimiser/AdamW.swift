@@ -38,6 +38,20 @@ public struct AdamW: Sendable {
     second = first
   }
 
+  /// For the weights of a model, gone on with after `steps` steps with the moments they left.
+  /// - Throws: `TrainingError.request` when the moments are not as many as the weights.
+  public init(
+    _ layout: ParameterLayout, _ configuration: Configuration, steps: Int, first: [Float],
+    second: [Float]
+  ) throws(TrainingError) {
+    self.init(layout, configuration)
+    guard first.count == layout.count, second.count == layout.count, steps >= 0 else {
+      throw .request(
+        "\(layout.count) weights have as many moments, not \(first.count) and \(second.count)")
+    }
+    (self.first, self.second, self.steps) = (first, second, steps)
+  }
+
   /// For the weights of a model, whose matrices lose weight.
   public init(_ layout: ParameterLayout, _ configuration: Configuration = .init()) {
     self.init(

@@ -1,0 +1,46 @@
+import Evaluation
+import Foundation
+import KVPolicyKit
+import Training
+
+/// `kvpolicy train`.
+struct TrainCommand: Command {
+  static let syntax = Syntax(
+    name: "train", summary: "train a small model on the mini tasks by a recipe",
+    usage: "RECIPE --out FOLDER [options]", operands: 1,
+    options: [
+      Option("--out", "FOLDER", "where the run keeps its state, log, curve and model"),
+      Option(flag: "--resume", "go on with the run that is in FOLDER, to the same bits"),
+      Option("--stop-after", "STEPS", "stop after so many steps in all, as if interrupted"),
+      .threads,
+    ],
+    notes: """
+      RECIPE is a JSON file; '-' is standard input. FOLDER gets log.csv, loss.svg, state.safetensors and
+      model.gguf at every check of the recipe; when the training is complete also model-q8_0.gguf and, as a
+      folder for Hugging Face's programs, model.
+      """)
+
+  let registry: PolicyRegistry
+  let terminal: Terminal
+
+  func run(_ arguments: Arguments) throws {
+    guard let path = arguments.operands.first else {
+      throw CommandError.usage("a recipe is missing; name a JSON file")
+    }
+    let folder = try arguments.required("--out")
+    let last = try arguments.integer("--stop-after", in: 1...1 << 30)
+    let threads = try threads(arguments)
+    let recipe: TrainingRecipe
+    do {
+      recipe = try TrainingRecipe(parsing: try input(path).text())
+    } catch let error as CommandError {
+      throw error
+    } catch {
+      throw CommandError.failure("\(path == "-" ? "standard input" : path): \(error)")
+    }
+    let place = RunFolder(folder)
+    var session = try place.open(recipe, threads: threads, resumes: arguments.has("--resume"))
+    try session.train(
+      until: min(recipe.steps, last ?? recipe.steps), threads: threads, terminal: terminal)
+  }
+}

@@ -1,0 +1,127 @@
+import KVPolicyKit
+public import MiniTasks
+public import ReferenceModel
+
+/// Everything that decides what a training on the mini tasks gives: read from JSON.
+///
+/// ```json
+/// {
+///   "seed": 1,
+///   "model": {"layers": 4, "hidden": 192, "intermediate": 512, "queryHeads": 6, "keyHeads": 2,
+///             "headDimension": 32, "contextLength": 4096, "ropeTheta": 10000},
+///   "optimiser": {"beta1": 0.9, "beta2": 0.98, "weightDecay": 0.1, "clip": 1},
+///   "check": {"steps": 100, "documents": 8},
+///   "stages": [
+///     {"lengths": [48, 64], "kinds": ["copy"], "steps": 500, "batchTokens": 1200,
+///      "rate": 0.002, "floor": 0.002, "warmUp": 100}
+///   ]
+/// }
+/// ```
+///
+/// Stages follow one another with the weights and moments that the one before left. Every member must be
+/// there, and no other may.
+public struct TrainingRecipe: Sendable, Equatable {
+  /// A part of the curriculum.
+  public struct Stage: Sendable, Equatable {
+    /// What is read.
+    public let mixture: TaskMixture
+    /// Documents are drawn for a step until they have so many tokens.
+    public let batchTokens: Int
+    /// How long each of its steps is.
+    public let schedule: LearningRateSchedule
+  }
+
+  /// The sizes of the model; its vocabulary is that of the task language.
+  public let model: LlamaConfiguration
+  /// The tokens: the language's words, then bytes.
+  public let vocabulary: WordVocabulary
+  /// What the first weights and the documents follow from.
+  public let seed: UInt64
+  /// The constants of the steps.
+  public let optimiser: AdamW.Configuration
+  /// The greatest norm of a step's gradients.
+  public let clip: Double
+  /// Steps between two looks at held-out documents; the state is saved then too.
+  public let checkSteps: Int
+  /// Held-out documents that are looked at.
+  public let checkDocuments: Int
+  /// The curriculum.
+  public let stages: [Stage]
+  /// The recipe on one line, which identifies it.
+  public let text: String
+
+  /// Steps of all stages.
+  public var steps: Int { stages.reduce(0) { $0 + $1.schedule.steps } }
+
+  /// Reads a recipe.
+  /// - Throws: `TrainingError.recipe` for anything but a recipe; `TaskError` for lengths in which a kind of
+  ///   document has no room.
+  public init(parsing json: String) throws {
+    let value: JSONValue
+    do { value = try JSONValue.parse(json) } catch { throw TrainingError.recipe("\(error)") }
+    text = value.text
+    var reader = try RecipeReader(value, place: "recipe")
+    seed = UInt64(try reader.integer("seed", in: 0...1 << 30))
+    vocabulary = try WordVocabulary(TaskVocabulary.words)
+    model = try Self.model(reader.value("model"), vocabulary: vocabulary.count)
+    (optimiser, clip) = try Self.optimiser(reader.value("optimiser"))
+    var check = try RecipeReader(reader.value("check"), place: "check")
+    checkSteps = try check.integer("steps", in: 1...1 << 20)
+    checkDocuments = try check.integer("documents", in: 1...1 << 10)
+    try check.refuseUnknown()
+    guard case .array(let stages) = try reader.value("stages"), !stages.isEmpty else {
+      throw TrainingError.recipe("'stages' must be a list of at least one stage")
+    }
+    let context = model.contextLength
+    self.stages = try stages.enumerated().map {
+      try Self.stage($1, place: "stages[\($0)]", context: context)
+    }
+    try reader.refuseUnknown()
+  }
+
+  private static func model(
+    _ value: JSONValue, vocabulary: Int
+  ) throws -> LlamaConfiguration {
+    var reader = try RecipeReader(value, place: "model")
+    var model = try LlamaConfiguration(
+      layers: reader.integer("layers", in: 1...64), hidden: reader.integer("hidden", in: 8...4096),
+      intermediate: reader.integer("intermediate", in: 8...16_384),
+      queryHeads: reader.integer("queryHeads", in: 1...64),
+      keyHeads: reader.integer("keyHeads", in: 1...64),
+      headDimension: reader.integer("headDimension", in: 2...256), vocabulary: vocabulary,
+      contextLength: reader.integer("contextLength", in: 64...1 << 20),
+      ropeTheta: reader.number("ropeTheta", in: 1...1e9))
+    model.eosTokens = [TaskVocabulary.stop]
+    try reader.refuseUnknown()
+    return model
+  }
+
+  private static func optimiser(
+    _ value: JSONValue
+  ) throws(TrainingError) -> (AdamW.Configuration, clip: Double) {
+    var reader = try RecipeReader(value, place: "optimiser")
+    var optimiser = AdamW.Configuration()
+    optimiser.beta1 = Float(try reader.number("beta1", in: 0...0.9999))
+    optimiser.beta2 = Float(try reader.number("beta2", in: 0...0.9999))
+    optimiser.weightDecay = Float(try reader.number("weightDecay", in: 0...1))
+    let clip = try reader.number("clip", in: 1e-6...1e6)
+    try reader.refuseUnknown()
+    return (optimiser, clip)
+  }
+
+  private static func stage(_ value: JSONValue, place: String, context: Int) throws -> Stage {
+    var reader = try RecipeReader(value, place: place)
+    let lengths = try reader.span("lengths", in: 24...context)
+    let mixture = try TaskMixture(
+      lengths: lengths, kinds: reader.choices("kinds", of: TaskMixture.Kind.self))
+    let stage = Stage(
+      mixture: mixture, batchTokens: try reader.integer("batchTokens", in: 24...1 << 20),
+      schedule: try LearningRateSchedule(
+        peak: Float(reader.number("rate", in: 0...1)),
+        floor: Float(reader.number("floor", in: 0...1)),
+        warmUp: reader.integer("warmUp", in: 0...1 << 20),
+        steps: reader.integer("steps", in: 1...1 << 20)))
+    try reader.refuseUnknown()
+    return stage
+  }
+}

@@ -1,0 +1,164 @@
+import KVPolicyKit
+import MiniTasks
+internal import ReferenceModel
+
+/// A training by a recipe, step by step.
+///
+/// The same recipe gives the same bits, whatever the number of threads, and so does a run that was killed
+/// and gone on with from its last state.
+public struct TrainingRun {
+  /// What one step did.
+  public struct Step: Sendable, Equatable {
+    /// Its place among the steps of all stages, from 1.
+    public let number: Int
+    /// Its stage, from 0.
+    public let stage: Int
+    /// Tokens read.
+    public let tokens: Int
+    /// The mean cross-entropy of the responses' tokens, in nats.
+    public let loss: Double
+    /// The learning rate.
+    public let rate: Float
+    /// The norm of the gradients before clipping.
+    public let norm: Double
+  }
+
+  /// The recipe.
+  public let recipe: TrainingRecipe
+  /// The weights now.
+  public private(set) var parameters: ModelParameters
+  /// Steps done.
+  public var steps: Int { optimiser.steps }
+  /// Whether all of them are done.
+  public var isComplete: Bool { steps >= recipe.steps }
+  /// The passes' owner.
+  public let trainer: Trainer
+
+  private var optimiser: AdamW
+  private var gradients: Gradients
+  /// Documents drawn so far; the next one has this number.
+  private var documents: UInt32 = 0
+
+  /// A run that begins.
+  public init(_ recipe: TrainingRecipe, threads: Int) throws {
+    self.recipe = recipe
+    trainer = try Trainer(recipe.model, threads: threads)
+    parameters = ModelParameters(recipe.model, seed: recipe.seed)
+    optimiser = AdamW(trainer.layout, recipe.optimiser)
+    gradients = Gradients(trainer.layout)
+    // Recipes of different seeds read different documents: each begins elsewhere among the numbers.
+    documents = UInt32(truncatingIfNeeded: SplitMix64.mix(recipe.seed))
+  }
+
+  /// A run that goes on from a saved state of the same recipe.
+  /// - Throws: `CheckpointError` when the state is not this recipe's.
+  public init(_ recipe: TrainingRecipe, threads: Int, from state: TrainingState) throws {
+    try self.init(recipe, threads: threads)
+    guard state.recipe == recipe.text, let documents = state.seeds["documents"] else {
+      throw CheckpointError.foreign(path: "the state", reason: "it is that of another recipe")
+    }
+    self.documents = UInt32(truncatingIfNeeded: documents)
+    parameters = try ModelParameters(
+      trainer.layout, values: Self.values(state.parameters, trainer.layout))
+    optimiser = try AdamW(
+      trainer.layout, recipe.optimiser, steps: state.step,
+      first: Self.values(state.means, trainer.layout),
+      second: Self.values(state.squares, trainer.layout))
+  }
+
+  /// All that going on needs.
+  public var state: TrainingState {
+    get throws(CheckpointError) {
+      try TrainingState(
+        parameters: trainer.layout.tensors(parameters.values),
+        means: trainer.layout.tensors(optimiser.first),
+        squares: trainer.layout.tensors(optimiser.second), step: steps,
+        seeds: ["documents": UInt64(documents)], recipe: recipe.text)
+    }
+  }
+
+  /// The model as it is now.
+  public var checkpoint: Checkpoint {
+    get throws(CheckpointError) {
+      try Checkpoint(
+        recipe.model, vocabulary: recipe.vocabulary,
+        tensors: trainer.layout.tensors(parameters.values))
+    }
+  }
+
+  /// The stage of the step after `steps` others, and its place in it.
+  func place(after steps: Int) -> (stage: Int, step: Int) {
+    var left = steps
+    for (index, stage) in recipe.stages.enumerated() {
+      if left < stage.schedule.steps { return (index, left) }
+      left -= stage.schedule.steps
+    }
+    return (recipe.stages.count - 1, recipe.stages[recipe.stages.count - 1].schedule.steps)
+  }
+
+  /// Takes the next step.
+  /// - Throws: `TrainingError.diverged` when its loss is no number; the weights are as they were.
+  public mutating func step() throws(TrainingError) -> Step {
+    let (index, place) = place(after: steps)
+    let stage = recipe.stages[index]
+    let batch = try draw(stage)
+    gradients.clear()
+    let loss = try trainer.accumulate(&gradients, of: parameters, on: batch)
+    let norm = gradients.weightNorm
+    guard loss.isFinite, norm.isFinite else { throw .diverged(step: steps + 1) }
+    let rate = stage.schedule.rate(at: place)
+    optimiser.step(
+      &parameters, gradients, rate: rate, factor: norm > recipe.clip ? Float(recipe.clip / norm) : 1
+    )
+    return Step(
+      number: steps, stage: index, tokens: batch.tokens.count, loss: loss, rate: rate, norm: norm)
+  }
+
+  private mutating func draw(_ stage: TrainingRecipe.Stage) throws(TrainingError) -> TrainingBatch {
+    var (drawn, tokens) = ([TaskDocument](), 0)
+    while tokens < stage.batchTokens {
+      let document = stage.mixture.document(.training(documents))
+      documents &+= 1
+      drawn.append(document)
+      tokens += document.tokens.count
+    }
+    return try TrainingBatch(drawn)
+  }
+
+  /// A state's tensors in the order of the layout.
+  private static func values(
+    _ tensors: [FloatTensor], _ layout: ParameterLayout
+  ) throws(CheckpointError) -> [Float] {
+    let own = layout.tensors
+    guard tensors.map(\.name) == own.map(\.name),
+      zip(tensors, own).allSatisfy({ $0.shape == $1.shape })
+    else {
+      throw .foreign(path: "the state", reason: "its tensors are not those of the recipe's model")
+    }
+    return tensors.flatMap(\.values)
+  }
+}
+
+extension TrainingBatch {
+  /// Documents, of which the responses' tokens count.
+  init(_ documents: [TaskDocument]) throws(TrainingError) {
+    try self.init(
+      tokens: documents.flatMap { $0.tokens.dropLast() },
+      targets: documents.flatMap { $0.tokens.dropFirst() },
+      weights: documents.flatMap { document in
+        document.tokens.indices.dropFirst().map { document.determined.contains($0) ? 1 : 0 }
+      }, lengths: documents.map { $0.tokens.count - 1 })
+  }
+}
+
+extension ParameterLayout.Tensor {
+  /// The axes, as files give them.
+  var shape: [Int] { isMatrix ? [rows, columns] : [columns] }
+}
+
+extension ParameterLayout {
+  /// Floats that lie in this layout, tensor by tensor.
+  func tensors(_ values: [Float]) -> [FloatTensor] {
+    tensors.map { FloatTensor($0.name, shape: $0.shape, values: Array(values[$0.range])) }
+  }
+}
