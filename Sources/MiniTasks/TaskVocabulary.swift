@@ -29,7 +29,8 @@ public enum TaskVocabulary {
   ///   or one without its space.
   public static func encode(_ text: String) throws(TaskError) -> [Int] {
     var encoded: [Int] = []
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    {
       if index > 0 { encoded.append(newline) }
       var rest = line[...]
       while let space = rest.firstIndex(of: " ") {

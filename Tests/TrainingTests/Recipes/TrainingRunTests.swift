@@ -1,0 +1,140 @@
+import MiniTasks
+import ReferenceModel
+import Testing
+
+@testable import Training
+
+@Suite("Training runs")
+struct TrainingRunTests {
+  private func run(
+    _ recipe: TrainingRecipe, threads: Int, steps: Int
+  ) throws -> (run: TrainingRun, steps: [TrainingRun.Step]) {
+    var run = try TrainingRun(recipe, threads: threads)
+    let steps = try (0..<steps).map { _ in try run.step() }
+    return (run, steps)
+  }
+
+  @Test("give the same bits on one thread and on two, and go on to the same bits")
+  func bits() throws {
+    let recipe = try TrainingRecipe(parsing: RecipeText.tiny)
+    let (whole, steps) = try run(recipe, threads: 1, steps: 12)
+    #expect(whole.isComplete)
+    #expect(try run(recipe, threads: 2, steps: 12).run.state == whole.state)
+    // Stopped in the first stage, at its end, and in the second.
+    for stop in [3, 7, 10] {
+      let state = try run(recipe, threads: 2, steps: stop).run.state
+      #expect(state.step == stop)
+      var second = try TrainingRun(recipe, threads: 2, from: state)
+      let rest = try (stop..<12).map { _ in try second.step() }
+      #expect(Array(steps[stop...]) == rest)
+      #expect(try second.state == whole.state)
+    }
+  }
+
+  @Test("follow the stages of their recipe")
+  func stages() throws {
+    let recipe = try TrainingRecipe(parsing: RecipeText.tiny)
+    let steps = try run(recipe, threads: 1, steps: 12).steps
+    #expect(steps.map(\.number) == Array(1...12))
+    #expect(steps.map(\.stage) == Array(repeating: 0, count: 7) + Array(repeating: 1, count: 5))
+    #expect(
+      steps.map(\.rate)
+        == recipe.stages.flatMap { stage in
+          (0..<stage.schedule.steps).map { stage.schedule.rate(at: $0) }
+        })
+    for step in steps {
+      let stage = recipe.stages[step.stage]
+      let longest = stage.mixture.lengths.upperBound
+      // A document's last token is nothing to go on from.
+      #expect((stage.batchTokens - 10..<stage.batchTokens + longest).contains(step.tokens))
+      #expect(step.loss > 0 && step.loss < 10 && step.norm > 0)
+    }
+  }
+
+  @Test("read other documents, and begin with other weights, for another seed")
+  func seeds() throws {
+    let first = try run(TrainingRecipe(parsing: RecipeText.tiny), threads: 1, steps: 1)
+    let other = try TrainingRecipe(parsing: RecipeText.tiny(#""seed": 3"#, #""seed": 4"#))
+    let second = try run(other, threads: 1, steps: 1)
+    #expect(first.steps[0].loss != second.steps[0].loss)
+    #expect(first.run.parameters != second.run.parameters)
+  }
+
+  @Test("learn: copies get better")
+  func learning() throws {
+    let text = try RecipeText.tiny(#""steps": 7"#, #""steps": 150"#)
+    let recipe = try TrainingRecipe(parsing: text)
+    let (run, steps) = try run(recipe, threads: 2, steps: 150)
+    #expect(steps[149].loss < 0.75 * steps[0].loss)
+    let check = try run.check()
+    // All of a copy but its words can be known without looking anything up.
+    #expect(check.accuracy > 0.2 && check.accuracy <= 1)
+    #expect(Set(check.kinds.keys) == [.copy])
+  }
+
+  @Test("a check counts what the checker of responses counts")
+  func check() throws {
+    let recipe = try TrainingRecipe(parsing: RecipeText.tiny)
+    let run = try run(recipe, threads: 1, steps: 12).run
+    let check = try run.check()
+    #expect(check.kinds[.completion] != nil && check.kinds[.once] != nil)
+    let mixture = try TaskMixture(lengths: 128...128, kinds: [.both, .list])
+    var (right, all) = (0, 0)
+    for number in 0..<2 {
+      let document = mixture.document(.heldOut(UInt32(number)))
+      let batch = try TrainingBatch(texts: [document.tokens])
+      let answers = try run.trainer.answers(of: run.parameters, on: batch)
+      for (token, next) in zip(document.tokens.indices, document.tokens.dropFirst())
+      where token + 1 >= document.promptLength {
+        right += answers[token] == next ? 1 : 0
+        all += 1
+      }
+    }
+    #expect(check.accuracy == Double(right) / Double(all))
+  }
+
+  @Test("refuse a state that is not theirs")
+  func foreign() throws {
+    let recipe = try TrainingRecipe(parsing: RecipeText.tiny)
+    var state = try run(recipe, threads: 1, steps: 1).run.state
+    let other = try TrainingRecipe(parsing: RecipeText.tiny(#""seed": 3"#, #""seed": 4"#))
+    #expect(throws: CheckpointError.self) { try TrainingRun(other, threads: 1, from: state) }
+    state.parameters[0].name = "x"
+    state.means[0].name = "x"
+    state.squares[0].name = "x"
+    #expect(throws: CheckpointError.self) { try TrainingRun(recipe, threads: 1, from: state) }
+  }
+}
+
+@Suite("Logs of training runs")
+struct TrainingLogTests {
+  private func log() throws -> TrainingLog {
+    var run = try TrainingRun(TrainingRecipe(parsing: RecipeText.tiny), threads: 1)
+    var log = TrainingLog()
+    for number in 1...12 {
+      let step = try run.step()
+      log.add(step, seconds: Double(number) / 4, check: number % 4 == 0 ? try run.check() : nil)
+    }
+    return log
+  }
+
+  @Test("are read back as they were written")
+  func roundTrip() throws {
+    let log = try log()
+    #expect(log.rows.map(\.step) == [4, 8, 12])
+    #expect(log.rows.map(\.seconds) == [1, 2, 3])
+    let read = try TrainingLog(csv: log.csv, upTo: 12)
+    #expect(read.csv == log.csv)
+    #expect(read.tokens == log.tokens)
+    #expect(try TrainingLog(csv: log.csv, upTo: 9).rows.map(\.step) == [4, 8])
+  }
+
+  @Test(
+    "that are none are refused",
+    arguments: ["", "step,loss\n1,2\n", "#+1,0,3\n", "#1,0,x,1,1,1,1,,,,,,,,\n"])
+  func refused(text: String) throws {
+    let header = TrainingLog().csv
+    let text = text.hasPrefix("#") ? header + text.dropFirst() : text
+    #expect(throws: CheckpointError.self) { try TrainingLog(csv: text, upTo: 9) }
+  }
+}
