@@ -108,13 +108,13 @@ let package = Package(
     .testTarget(
       name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand"],
+      name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand", "ReferenceModel"],
       exclude: ["Snapshots"], swiftSettings: strict),
     .testTarget(
       name: "ExampleTests",
       dependencies: [
         "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand", "ReferenceModel",
-        "Evaluation", "WriteAPolicy", "WatchACache",
+        "Evaluation", "MiniTasks", "Training", "WriteAPolicy", "WatchACache",
       ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

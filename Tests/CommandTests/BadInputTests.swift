@@ -52,6 +52,10 @@ struct BadInputTests {
     .usage("compare --model @/bytes --json @/out.json --csv=@/out.json", "are the same file"),
     .usage("compare --model @/bytes --json - --csv -", "are the same file"),
     .usage("compare --model @/bytes --text @/t.txt --json @/./t.txt", "is an input"),
+    .usage("train", "a recipe is missing"),
+    .usage("train @/recipe.json", "--out is missing"),
+    .usage("train @/recipe.json @/more.json", "unexpected argument"),
+    .usage("train @/recipe.json --out @/run --stop-after 0", "--stop-after cannot be '0'"),
     .usage("bench --model @/plain --policies nope", "there is no policy 'nope'"),
     .usage("bench --model @/plain --policies h2o,h2o", "names 'h2o' twice"),
     .usage("bench --model @/plain --policies h2o,", "has an empty name"),
@@ -114,6 +118,9 @@ struct BadInputTests {
   ]
 
   static let failures: [BadInput] = [
+    .failure("train @/missing.json --out @/run", "cannot read"),
+    .failure("train - --out @/run", "standard input: recipe: "),
+    .failure("train @/tokens.json --out @/run", "'recipe' is [0,1,2"),
     .failure("", "no model found: run Scripts/fetch_model.sh, or give one with --model"),
     .failure("inspect --model @/none", "none"),
     .failure("capacity --model @/plain --pool-bytes 100", "does not hold one page"),

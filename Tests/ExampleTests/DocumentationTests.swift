@@ -2,6 +2,7 @@ import Foundation
 import KVPolicyKit
 import Policies
 import Testing
+import Training
 
 @testable import WriteAPolicy
 
@@ -47,11 +48,16 @@ struct DocumentationTests {
   }
 
   @Test(
-    "JSON in the text is a configuration that makes policies",
+    "JSON in the text is a configuration that makes policies, or a recipe",
     arguments: CodeBlock.all("json").filter { !$0.isAbbreviated })
   func json(_ block: CodeBlock) throws {
+    let text = block.lines.joined(separator: "\n")
+    guard !text.contains("\"stages\"") else {
+      _ = try TrainingRecipe(parsing: text)
+      return
+    }
     let shape = CacheShape(layers: 30, keyHeads: 3, queryHeads: 9, headDimension: 64)
-    let configuration = try PolicyConfiguration(parsing: block.lines.joined(separator: "\n"))
+    let configuration = try PolicyConfiguration(parsing: text)
     _ = try configuration.makePolicies(Self.registry, shape: shape)
   }
 

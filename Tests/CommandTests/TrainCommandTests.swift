@@ -1,0 +1,92 @@
+import Foundation
+import ReferenceModel
+import Testing
+
+@Suite("kvpolicy train")
+struct TrainCommandTests {
+  private static let recipe = """
+    {
+      "seed": 3,
+      "model": {"layers": 1, "hidden": 16, "intermediate": 24, "queryHeads": 2, "keyHeads": 1,
+                "headDimension": 8, "contextLength": 64, "ropeTheta": 10000},
+      "optimiser": {"beta1": 0.9, "beta2": 0.98, "weightDecay": 0.1, "clip": 1},
+      "check": {"steps": 4, "documents": 2},
+      "stages": [
+        {"lengths": [24, 32], "kinds": ["copy"], "steps": 10, "batchTokens": 60,
+         "rate": 0.004, "floor": 0.002, "warmUp": 2}
+      ]
+    }
+    """
+
+  private func workshop() throws -> Workshop {
+    let workshop = try Workshop()
+    try workshop.write("recipe.json", Self.recipe)
+    return workshop
+  }
+
+  private func train(_ workshop: Workshop, _ folder: String, _ more: String...) -> Outcome {
+    workshop.run(["train", "@/recipe.json", "--out", "@/\(folder)", "--threads", "1"] + more)
+  }
+
+  @Test("writes its state, log, curve and models, and a line per check")
+  func files() throws {
+    let workshop = try workshop()
+    let outcome = train(workshop, "run")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let lines = outcome.output.split(separator: "\n")
+    #expect(lines.count == 5, "a header, three checks, and the speed of products")
+    #expect(lines.last?.hasPrefix("matrix products: ") == true)
+    let names = try FileManager.default.contentsOfDirectory(atPath: workshop.folder + "/run")
+    #expect(
+      Set(names) == [
+        "state.safetensors", "log.csv", "loss.svg", "model.gguf", "model-q8_0.gguf", "model",
+      ])
+    #expect(try workshop.read("run/log.csv").split(separator: "\n").count == 4)
+    #expect(try workshop.read("run/loss.svg").hasPrefix("<svg"))
+    for model in ["model", "model.gguf", "model-q8_0.gguf"] {
+      let files = try ModelFiles.open(workshop.folder + "/run/" + model)
+      #expect(files.configuration.vocabulary == 768)
+      #expect(try files.tokenizer().encode("at 7 lamp \n", parseSpecial: false).count == 4)
+    }
+  }
+
+  @Test("a run that was stopped goes on to the same bytes")
+  func resume() throws {
+    let workshop = try workshop()
+    #expect(train(workshop, "whole").status == 0)
+    #expect(train(workshop, "parts", "--stop-after", "6").status == 0)
+    #expect(train(workshop, "parts", "--resume", "--stop-after", "9").status == 0)
+    #expect(train(workshop, "parts", "--resume").status == 0)
+    for name in ["state.safetensors", "model.gguf", "model/model.safetensors"] {
+      #expect(try workshop.data("parts/" + name) == workshop.data("whole/" + name))
+    }
+    let again = train(workshop, "parts", "--resume")
+    #expect(again.status == 0)
+    #expect(again.output == "10 steps are done already; there is nothing to do\n")
+  }
+
+  @Test("a run is neither begun over another nor gone on with by another recipe")
+  func folders() throws {
+    let workshop = try workshop()
+    #expect(train(workshop, "run", "--resume").errors.contains("holds no run to go on with"))
+    #expect(train(workshop, "run", "--stop-after", "2").status == 0)
+    let second = train(workshop, "run")
+    #expect(second.status == 1 && second.errors.contains("holds a run already"))
+    try workshop.write(
+      "recipe.json", Self.recipe.replacingOccurrences(of: #""seed": 3"#, with: #""seed": 4"#))
+    let other = train(workshop, "run", "--resume")
+    #expect(other.status == 1 && other.errors.contains("go on with the recipe it was begun with"))
+    try workshop.write("recipe.json", Self.recipe)
+    try workshop.write("run/log.csv", "nothing")
+    #expect(train(workshop, "run", "--resume").errors.contains("log"))
+    try workshop.write("run/state.safetensors", "nothing")
+    #expect(train(workshop, "run", "--resume").status == 1)
+  }
+
+  @Test("a folder that cannot be made is an error")
+  func unwritable() throws {
+    let workshop = try workshop()
+    let outcome = train(workshop, "tokens.json/run")
+    #expect(outcome.status == 1 && outcome.errors.contains("cannot make"))
+  }
+}
