@@ -1,0 +1,96 @@
+/// The script that tells a page's story from the report in it.
+enum StoryScript {
+  static let text = #"""
+    "use strict";
+    (() => {
+      const find = (id) => document.getElementById(id);
+      const story = JSON.parse(find("report").textContent).story;
+      const [teller, play, moment, status] = ["teller", "play", "moment", "status"].map(find);
+      const calm = matchMedia("(prefers-reduced-motion: reduce)");
+      const prompt = write(find("prompt"), story.prompt, []);
+      let answer = [];
+      let timer = null;
+
+      /** Fills a place with lines of one element per token, and returns these elements. */
+      function write(place, words, mistakes) {
+        const wrong = new Set(mistakes);
+        let line = null;
+        place.replaceChildren();
+        return words.map((word, index) => {
+          if (line === null) {
+            line = place.appendChild(document.createElement("div"));
+          }
+          const token = document.createElement(wrong.has(index) ? "em" : "span");
+          token.textContent = word;
+          // The end of a line stays on it.
+          line.append(token, words[index + 1] === "\n" ? "\u00a0" : " ");
+          if (word === "\n") {
+            token.textContent = "↵";
+            token.dataset.end = "";
+            line = null;
+          }
+          return token;
+        });
+      }
+
+      /** Gives each token the class of its share of lanes; those not yet written have none. */
+      function show() {
+        const told = story.tellers[Number(teller.value)];
+        const time = Number(moment.value);
+        const held = told.kept[time] ?? "";
+        prompt.concat(answer).forEach((token, index) => {
+          const share = held.charAt(index);
+          token.className = share === "" ? "later" : "held" + share;
+        });
+        const written = Math.min(story.moments[time], told.answer.length);
+        const mistakes = told.mistakes.filter((index) => index < written).length;
+        status.textContent = describe(held, written, told.answer.length, mistakes);
+        moment.setAttribute("aria-valuetext", `${written} tokens of the answer`);
+      }
+
+      function describe(held, written, length, mistakes) {
+        const shares = Array.from(held, Number);
+        const forgotten = shares.filter((share) => share === 0).length;
+        const sum = shares.reduce((total, share) => total + share, 0);
+        const mean = shares.length === 0 ? 0 : (100 * sum) / (9 * shares.length);
+        const errors = mistakes === 1 ? "1 mistake" : `${mistakes} mistakes`;
+        return `${written} of ${length} tokens written, ${errors}. ` +
+          `Of ${held.length} tokens, ${forgotten} forgotten; a lane holds ${mean.toFixed(0)}%.`;
+      }
+
+      function choose() {
+        const told = story.tellers[Number(teller.value)];
+        answer = write(find("answer"), told.answer, told.mistakes);
+        show();
+      }
+
+      function stop() {
+        clearInterval(timer);
+        timer = null;
+        play.textContent = "Play";
+        status.setAttribute("aria-live", "polite");
+      }
+
+      function start() {
+        if (moment.value === moment.max) { moment.value = "0"; }
+        timer = setInterval(advance, calm.matches ? 1500 : 400);
+        play.textContent = "Pause";
+        // Nobody wants every moment read aloud.
+        status.setAttribute("aria-live", "off");
+        show();
+      }
+
+      function advance() {
+        moment.value = String(Number(moment.value) + 1);
+        if (moment.value === moment.max) { stop(); }
+        show();
+      }
+
+      teller.addEventListener("change", choose);
+      moment.addEventListener("input", () => { stop(); show(); });
+      play.addEventListener("click", () => { timer === null ? start() : stop(); });
+      find("telling").hidden = false;
+      choose();
+    })();
+    """#
+}
