@@ -72,9 +72,12 @@ struct LineChartTests {
       labels(.init("", unit: .percent, range: 0...1), []) == [
         "0%", "20%", "40%", "60%", "80%", "100%",
       ])
+    let places = LineChart.Axis("", range: 0...840)
+    #expect(labels(places, [35, 805]) == ["0", "200", "400", "600", "800"])
+    #expect(ChartScale(places, over: [], most: 5).position(of: 840) == 1, "the range ends the axis")
     let bytes = LineChart.Axis("", scale: .binary, unit: .bytes)
     #expect(labels(bytes, [300_000, 1_500_000]) == ["256 KiB", "512 KiB", "1 MiB", "2 MiB"])
-    #expect(labels(bytes, [1024, 1024]) == ["1 KiB", "2 KiB"])
+    #expect(labels(bytes, [1024, 1024]) == ["512 B", "1 KiB", "2 KiB"])
     let loss = LineChart.Axis("", scale: .decimal)
     #expect(labels(loss, [0.03, 6.2], most: 4) == ["0.1", "1", "10"])
     #expect(labels(loss, [0.3, 3], most: 5) == ["0.2", "0.5", "1", "2", "5"])

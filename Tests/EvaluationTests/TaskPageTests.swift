@@ -86,4 +86,11 @@ struct TaskPageTests {
     #expect(lede.contains("under 2 policies that may keep 64 or 32 rows per lane"))
     #expect(lede.matches(of: /\. |\.$/).count == 2)
   }
+
+  @Test(
+    "thousands are set apart",
+    arguments: [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "−1,234,567")])
+  func grouped(number: Int, text: String) {
+    #expect(Markup.grouped(number) == text)
+  }
 }

@@ -43,8 +43,10 @@ struct ChartKey {
     54 + series.reduce(0) { max($0, width(of: short($1.name))) }
   }
 
-  /// About the width of a text of 13 units: no font is at hand to measure.
-  static func width(of text: String) -> Double { 7.2 * Double(text.count) }
+  /// About the width of a text of 13 units in the widest of the usual fonts: none is at hand to measure.
+  static func width(of text: String) -> Double {
+    text.reduce(0) { $0 + ("%MWmw@".contains($1) ? 12.5 : 8.2) }
+  }
 
   private static let lineHeight = 18.0
 

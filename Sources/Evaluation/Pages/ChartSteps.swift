@@ -52,8 +52,8 @@ struct ChartSteps {
 
   /// Powers of two, every second or third of them if there are many.
   private mutating func setPowersOfTwo(from least: Double, to largest: Double, most: Int) {
-    let first = Int(floor(log2(least) + 1e-9))
-    let last = max(Int(ceil(log2(largest) - 1e-9)), first + 1)
+    var (first, last) = (Int(floor(log2(least) + 1e-9)), Int(ceil(log2(largest) - 1e-9)))
+    if first == last { (first, last) = (first - 1, last + 1) }
     let step = (last - first + most - 1) / most
     values = stride(from: first, through: last, by: step).map { (pow(2, Double($0)), 0) }
     (lower, upper) = (Double(first), Double(last))
@@ -65,10 +65,10 @@ struct ChartSteps {
     let fine = (first...last).flatMap { exponent in
       [1.0, 2, 5].map { ($0 * pow(10, Double(exponent)), -exponent) }
     }
-    // Both are found: `fine` begins at a tenth of `least` or less, and ends beyond `largest`.
+    // Both are found, and neither is the first or the last: `fine` goes on for a decade on either side.
     let below = fine.lastIndex { $0.0 <= least * (1 + 1e-9) } ?? 0
     let above = fine.firstIndex { $0.0 >= largest * (1 - 1e-9) } ?? fine.count - 1
-    let limits = below...max(above, below + 1)
+    let limits = above > below ? below...above : below - 1...below + 1
     let step = (limits.count / 3 + most - 1) / most
     values =
       limits.count <= most + 1

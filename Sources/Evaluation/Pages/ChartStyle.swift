@@ -41,6 +41,7 @@ enum ChartStyle {
       ".chart .hue\(index){stroke:\(tint[keyPath: theme]);fill:\(tint[keyPath: theme])}"
     }
     return """
+      .chart{background:\(paper[keyPath: theme])}
       .chart text{fill:\(ink[keyPath: theme]);stroke:none}
       .chart .quiet{fill:\(quiet[keyPath: theme])}
       .chart .paper{fill:\(paper[keyPath: theme])}

@@ -65,6 +65,13 @@ enum PageStyle {
     .later{visibility:hidden}
     #story em{font-style:normal;text-decoration:underline wavy var(--wrong) 1.5px;\
     text-underline-offset:3px;text-decoration-skip-ink:none}
+    .strip div{position:relative;border:1px solid var(--rule)}
+    .strip canvas{display:block;width:100%;height:7rem}
+    @media (prefers-color-scheme:dark){.strip canvas{filter:invert(1)}}
+    .strip i{position:absolute}
+    #now{left:0;right:0;border-top:2px solid var(--accent)}
+    #edge{top:0;bottom:0;border-left:1px dashed var(--quiet)}
+    .strip figcaption{font-weight:400;color:var(--quiet);margin-top:.25rem}
     \(held)
     .held0:not([data-end]){background:linear-gradient(currentColor,currentColor) 0 55%/100% 1px no-repeat}
     """

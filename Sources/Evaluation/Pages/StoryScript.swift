@@ -45,7 +45,24 @@ enum StoryScript {
         const written = Math.min(story.moments[time], told.answer.length);
         const mistakes = told.mistakes.filter((index) => index < written).length;
         status.textContent = describe(held, written, told.answer.length, mistakes);
+        find("now").style.top = `${(100 * (time + 0.5)) / story.moments.length}%`;
         moment.setAttribute("aria-valuetext", `${written} tokens of the answer`);
+      }
+
+      /** Draws each moment below the one before: per token a pixel, as black as it is held. */
+      function draw(told) {
+        const strip = find("strip");
+        const rows = 4;
+        strip.width = prompt.length + answer.length;
+        strip.height = rows * story.moments.length;
+        const context = strip.getContext("2d");
+        told.kept.forEach((held, time) => {
+          Array.from(held, Number).forEach((share, index) => {
+            context.globalAlpha = share / 9;
+            context.fillRect(index, rows * time, 1, rows);
+          });
+        });
+        find("edge").style.left = `${(100 * prompt.length) / strip.width}%`;
       }
 
       function describe(held, written, length, mistakes) {
@@ -61,6 +78,7 @@ enum StoryScript {
       function choose() {
         const told = story.tellers[Number(teller.value)];
         answer = write(find("answer"), told.answer, told.mistakes);
+        draw(told);
         show();
       }
 

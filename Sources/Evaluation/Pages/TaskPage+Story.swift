@@ -25,6 +25,12 @@ extension TaskPage {
       <p class="note legend"><span class="held9">held by all lanes</span> ·
       <span class="held5">by half of them</span> · <span class="held1">by few</span> ·
       <span class="held0">forgotten</span> · <em class="held9">mistake</em></p>
+      <figure class="strip">
+      <div><canvas id="strip" role="img" aria-label="What the policy holds at every moment"></canvas>\
+      <i id="now"></i><i id="edge"></i></div>
+      <figcaption>From left to right every token, prompt and answer parted by a line; from top to bottom
+      every moment.</figcaption>
+      </figure>
       <h3>Prompt</h3>
       <div id="prompt" class="text"></div>
       <h3>Answer</h3>

@@ -8,7 +8,7 @@ extension TaskPage {
     <section aria-labelledby="table-heading">
     <h2 id="table-heading">Right answers, memory and speed</h2>
     <div class="scroll" role="region" aria-labelledby="table-heading" tabindex="0">
-    <table>
+    <table aria-labelledby="table-heading">
     \(tableHead)
     \(groups.map(body).joined(separator: "\n"))
     </table>
