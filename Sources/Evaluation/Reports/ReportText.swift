@@ -6,9 +6,11 @@ enum ReportText {
   typealias Field<Line> = (name: String, text: (Line) -> String)
 
   /// JSON with its keys sorted. A number that is not finite is written as `"inf"`, `"-inf"` or `"nan"`.
-  static func json(_ report: some Encodable) throws -> String {
+  static func json(
+    _ report: some Encodable, layout: JSONEncoder.OutputFormatting = .prettyPrinted
+  ) throws -> String {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = layout.union([.sortedKeys, .withoutEscapingSlashes])
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"

@@ -1,0 +1,163 @@
+/// A chart being drawn: its scales, and where they lie in the picture.
+struct ChartDrawing {
+  private let chart: LineChart
+  private let place: LineChart.Place
+  private let across: ChartScale
+  private let up: ChartScale
+  /// Where texts at the left begin.
+  private let margin: Double
+  /// The limits of the plot, in units of the picture; `top < bottom`.
+  private let left: Double
+  private let right: Double
+  private let top: Double
+  private let bottom: Double
+
+  init(of chart: LineChart, for place: LineChart.Place) {
+    (self.chart, self.place) = (chart, place)
+    let points = chart.series.flatMap(\.points)
+      .filter { chart.x.shows($0.x) && chart.y.shows($0.y) }
+    (margin, top) = place == .alone ? (14, 64) : (0, 30)
+    bottom = max(top + 40, chart.height - 48)
+    up = ChartScale(chart.y, over: points.map(\.y), most: Int((bottom - top) / 36))
+    left = margin + 12 + up.marks.reduce(0) { max($0, ChartKey.width(of: $1.label)) }
+    let keyWidth = chart.hasKey ? ChartKey.width(of: chart.series) : 18
+    right = max(left + 60, chart.width - keyWidth)
+    across = Self.across(chart.x, over: points.map(\.x), width: right - left)
+  }
+
+  /// An axis to the right with as many marks as have room for what is written at them.
+  private static func across(
+    _ axis: LineChart.Axis, over values: [Double], width: Double
+  ) -> ChartScale {
+    let scales = (1...8).map { ChartScale(axis, over: values, most: $0) }
+    return scales.last { scale in
+      let widest = scale.marks.reduce(0) { max($0, ChartKey.width(of: $1.label)) }
+      return Double(scale.marks.count) * (widest + 14) <= width
+    } ?? scales[0]
+  }
+
+  /// The picture.
+  var svg: String {
+    let (width, height) = (Markup.coordinate(chart.width), Markup.coordinate(chart.height))
+    let title = Markup.escaped(chart.title)
+    var parts = [
+      """
+      <svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 \(width) \(height)" \
+      width="\(width)" height="\(height)" role="img" aria-label="\(title)">
+      """
+    ]
+    if place == .alone {
+      parts += [
+        "<title>\(title)</title>", "<style>", ChartStyle.rules, "</style>",
+        "<rect class=\"paper\" width=\"\(width)\" height=\"\(height)\"/>",
+        text(chart.title, x: margin, y: 26, "title"),
+      ]
+    }
+    parts += axes + chart.series.map(line) + chart.series.map(marks)
+    if chart.hasKey {
+      parts += ChartKey(chart.series, ends: ends, from: top, to: bottom, x: right).parts
+    }
+    return (parts + ["</svg>"]).filter { !$0.isEmpty }.joined(separator: "\n") + "\n"
+  }
+
+  private var axes: [String] {
+    let horizontal = up.marks.flatMap { mark -> [String] in
+      guard let y = y(mark.value) else { return [] }
+      return [
+        segment("grid", (left, y), (right, y)),
+        text(mark.label, x: left - 8, y: y + 4.5, "quiet", anchor: "end"),
+      ]
+    }
+    let vertical = across.marks.flatMap { mark -> [String] in
+      guard let x = x(mark.value) else { return [] }
+      return [
+        segment("axis", (x, bottom), (x, bottom + 5)),
+        text(mark.label, x: x, y: bottom + 20, "quiet", anchor: "middle"),
+      ]
+    }
+    let isEmpty = !chart.series.contains { !located($0).isEmpty }
+    return horizontal + vertical + [
+      segment("axis", (left, bottom), (right, bottom)),
+      text(chart.y.title, x: margin, y: top - 14, "quiet"),
+      text(chart.x.title, x: right, y: bottom + 40, "quiet", anchor: "end"),
+      isEmpty
+        ? text("no points", x: (left + right) / 2, y: (top + bottom) / 2, "quiet", anchor: "middle")
+        : "",
+    ]
+  }
+
+  /// The line itself, interrupted where a point has no place.
+  private func line(_ series: LineChart.Series) -> String {
+    var path = ""
+    var isDown = false
+    for point in series.points {
+      guard let x = x(point.x), let y = y(point.y) else {
+        isDown = false
+        continue
+      }
+      path += (isDown ? "L" : "M") + Markup.coordinate(x) + " " + Markup.coordinate(y)
+      isDown = true
+    }
+    guard !path.isEmpty else { return "" }
+    let names = "line \(series.color.className)" + (series.isDashed ? " dashed" : "")
+    return "<path class=\"\(names)\" d=\"\(path)\"/>"
+  }
+
+  /// Marks at points, each with a tooltip: at all of a few, at some of many, at the last of a neutral line.
+  private func marks(_ series: LineChart.Series) -> String {
+    let points = located(series)
+    let stride = points.count <= 24 ? 1 : (points.count + 7) / 8
+    let marked =
+      series.color == .neutral
+      ? Array(points.suffix(1))
+      : points.enumerated().filter { $0.offset.isMultiple(of: stride) }.map(\.element)
+    return marked.map { point in
+      let tip =
+        "\(series.name): \(chart.y.text(of: point.value.y)), \(chart.x.text(of: point.value.x))"
+      return """
+        <path class="mark \(series.color.className)" d="\(series.color.markOutline)" \
+        transform="translate(\(Markup.coordinate(point.x)) \(Markup.coordinate(point.y)))">\
+        <title>\(Markup.escaped(tip))</title></path>
+        """
+    }.joined(separator: "\n")
+  }
+
+  /// The height at which each line ends; the middle for one without points.
+  private var ends: [Double] {
+    chart.series.map { located($0).last?.y ?? (top + bottom) / 2 }
+  }
+
+  /// The points that have a place, and it.
+  private func located(
+    _ series: LineChart.Series
+  ) -> [(value: LineChart.Point, x: Double, y: Double)] {
+    series.points.compactMap { point in
+      guard let x = x(point.x), let y = y(point.y) else { return nil }
+      return (point, x, y)
+    }
+  }
+
+  private func x(_ value: Double) -> Double? {
+    across.position(of: value).map { left + $0 * (right - left) }
+  }
+
+  private func y(_ value: Double) -> Double? {
+    up.position(of: value).map { bottom - $0 * (bottom - top) }
+  }
+
+  private func segment(
+    _ name: String, _ from: (x: Double, y: Double), _ to: (x: Double, y: Double)
+  ) -> String {
+    let ends = [from.x, from.y, to.x, to.y].map(Markup.coordinate)
+    return "<path class=\"\(name)\" d=\"M\(ends[0]) \(ends[1])L\(ends[2]) \(ends[3])\"/>"
+  }
+
+  private func text(
+    _ text: String, x: Double, y: Double, _ name: String, anchor: String = "start"
+  ) -> String {
+    """
+    <text class="\(name)" x="\(Markup.coordinate(x))" y="\(Markup.coordinate(y))" \
+    text-anchor="\(anchor)">\(Markup.escaped(text))</text>
+    """
+  }
+}
