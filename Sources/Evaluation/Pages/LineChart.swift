@@ -1,11 +1,5 @@
 /// Lines through points over two axes, written as SVG.
 ///
-/// ```swift
-/// var chart = LineChart(title: "Loss", x: .init("tokens", unit: .count), y: .init("loss", scale: .decimal))
-/// chart.series = [.init("0.8 M parameters", points: losses, color: .hue(0))]
-/// try chart.svg().write(to: file, atomically: true, encoding: .utf8)
-/// ```
-///
 /// The same chart is the same bytes everywhere. What an axis cannot show, such as a value that is not finite,
 /// interrupts a line; a chart without points says so.
 package struct LineChart: Sendable {

@@ -45,6 +45,7 @@ struct RunFolder {
   /// Saves everything. The log goes first: of what it says beyond the state, a run gone on with keeps none.
   func save(_ run: TrainingRun, _ log: TrainingLog, terminal: Terminal) throws {
     try OutputFile(self.log, terminal: terminal).write(log.csv)
+    try OutputFile(file("loss.svg"), terminal: terminal).write(log.curve)
     try run.state.write(to: state)
     let checkpoint = try run.checkpoint
     try checkpoint.write(gguf: file("model.gguf"))
