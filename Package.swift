@@ -43,6 +43,7 @@ let package = Package(
     .library(name: "Evaluation", targets: ["Evaluation"]),
     .library(name: "Training", targets: ["Training"]),
     .library(name: "MiniTasks", targets: ["MiniTasks"]),
+    .library(name: "BundledModel", targets: ["BundledModel"]),
     .library(name: "KVPolicyCommand", targets: ["KVPolicyCommand"]),
     .library(name: "KVPolicyTesting", targets: ["KVPolicyTesting"]),
     .executable(name: "kvpolicy", targets: ["kvpolicy"]),
@@ -56,9 +57,12 @@ let package = Package(
     .target(
       name: "Evaluation", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel"],
       swiftSettings: numeric),
+    .target(name: "BundledModel", dependencies: ["ReferenceModel"], swiftSettings: strict),
     .target(
       name: "KVPolicyCommand",
-      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
+      dependencies: [
+        "BundledModel", "KVPolicyKit", "Policies", "ReferenceModel", "Evaluation", "MiniTasks",
+      ],
       swiftSettings: command),
     .target(name: "MiniTasks", dependencies: ["KVPolicyKit"], swiftSettings: strict),
     .executableTarget(
@@ -100,8 +104,9 @@ let package = Package(
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "EvaluationTests",
-      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
-      swiftSettings: strict),
+      dependencies: [
+        "BundledModel", "KVPolicyKit", "MiniTasks", "Policies", "ReferenceModel", "Evaluation",
+      ], swiftSettings: strict),
     .testTarget(
       name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),
     .testTarget(
