@@ -19,7 +19,7 @@ public enum BundledModel {
   /// The literal's characters.
   private static var text: Data {
     // The buffer is the literal, which is ASCII and lasts; it is copied here.
-    unsafe weights.withUTF8Buffer { unsafe Data($0) }
+    weights.withUTF8Buffer { unsafe Data($0) }
   }
 
   /// The model; decoded at the first call.
