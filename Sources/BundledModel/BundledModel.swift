@@ -9,21 +9,23 @@ public enum BundledModel {
   /// What reports and command lines call it.
   public static let name = "bundled"
 
-  private static let opened = Result { () throws(ModelError) in
-    guard let bytes = Data(base64Encoded: text, options: .ignoreUnknownCharacters) else {
-      throw .malformed(file: name, reason: "it is not in base 64; write it with bundle_model.py")
-    }
-    return try ModelFiles.open(gguf: Array(bytes), name: name)
-  }
-
-  /// The literal's characters.
-  private static var text: Data {
-    // The buffer is the literal, which is ASCII and lasts; it is copied here.
-    weights.withUTF8Buffer { unsafe Data($0) }
-  }
-
   /// The model; decoded at the first call.
   ///
   /// - Throws: `ModelError` for weights that were damaged by hand.
   public static func open() throws(ModelError) -> ModelFiles { try opened.get() }
+
+  private static let opened = Result { () throws(ModelError) in
+    try ModelFiles.open(gguf: bytes(), name: name)
+  }
+
+  /// The GGUF file.
+  static func bytes() throws(ModelError) -> [UInt8] {
+    // The buffer is the literal, which is ASCII and lasts; it is copied here.
+    let text = weights.withUTF8Buffer { unsafe Data($0) }
+    guard let bytes = Data(base64Encoded: text, options: .ignoreUnknownCharacters) else {
+      throw .malformed(
+        file: name, reason: "it is not in base 64; write it with Scripts/bundle_model.py")
+    }
+    return Array(bytes)
+  }
 }

@@ -36,7 +36,7 @@ public struct TaskComparison {
   /// The policies that entries can name; `full` must be one of them.
   public let registry: PolicyRegistry
   /// Documents that each entry answers: the first held-out ones.
-  public var documents = 16
+  public var documents = 32
   /// Tokens of each document: prompt and true response.
   public var documentTokens = 1024
   /// Tokens of the document that the story tells.

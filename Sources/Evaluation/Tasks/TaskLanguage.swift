@@ -18,7 +18,8 @@ enum TaskLanguage {
     let encoded = tokenizer.encode(text)
     guard let wrong = all.first(where: { !encoded.indices.contains($0) || encoded[$0] != $0 })
     else { return }
-    throw refusal("token \(wrong) of the language, '\(word(wrong))', is another one of the model")
+    let shown = word(wrong) == "\n" ? "the end of a line" : "'\(word(wrong))'"
+    throw refusal("token \(wrong) of the language, \(shown), is another one of the model")
   }
 
   private static func refusal(_ reason: String) -> ModelError {

@@ -15,7 +15,7 @@ struct TasksCommand: Command {
       Option(
         "--shares", "NUMBERS", "budgets: a document's tokens divided by these, with commas between",
         standard: "4,8"),
-      Option("--documents", "COUNT", "documents that each of them answers", standard: "16"),
+      Option("--documents", "COUNT", "documents that each of them answers", standard: "32"),
       Option(
         "--tokens", "COUNT", "tokens of a document, its true answer included", standard: "1024"),
       .rows(.f16), .chunk,
@@ -113,7 +113,7 @@ extension TasksCommand {
     init(_ arguments: Arguments, chunk: Int, threads: Int) throws(CommandError) {
       (self.chunk, self.threads) = (chunk, threads)
       shares = try arguments.integers("--shares", in: 1...1 << 16) ?? [4, 8]
-      documents = try arguments.integer("--documents", in: 1...1 << 16) ?? 16
+      documents = try arguments.integer("--documents", in: 1...1 << 16) ?? 32
       tokens =
         try arguments.integer("--tokens", in: TaskMixture.Kind.both.shortest...1 << 20) ?? 1024
       store = StoreConfiguration(
