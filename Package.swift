@@ -115,8 +115,8 @@ let package = Package(
     .testTarget(
       name: "ExampleTests",
       dependencies: [
-        "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand", "ReferenceModel",
-        "Evaluation", "WriteAPolicy", "WatchACache",
+        "BundledModel", "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand",
+        "ReferenceModel", "Evaluation", "WriteAPolicy", "WatchACache",
       ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

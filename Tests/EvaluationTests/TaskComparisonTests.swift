@@ -70,21 +70,49 @@ struct TaskComparisonTests {
     for measurement in report.policies {
       let configuration = try PolicyConfiguration(measurement.configuration)
       var (kinds, written): ([String: TaskTally], Int) = ([:], 0)
+      var places = measurement.places.map { PlaceTally(from: $0.from, to: $0.to, tally: .init()) }
       for document in try documents() {
         let answer = try comparison.answer(
           document, under: configuration, limit: document.response.count + TaskComparison.margin)
         written += answer.written.count
         for outcome in document.score(answer.written).outcomes {
-          kinds[outcome.check.kind.rawValue, default: TaskTally()] += TaskTally(
-            hits: outcome.isHit ? 1 : 0, checks: 1)
+          let tally = TaskTally(hits: outcome.isHit ? 1 : 0, checks: 1)
+          kinds[outcome.check.kind.rawValue, default: TaskTally()] += tally
+          let position = outcome.check.position
+          places[try #require(places.firstIndex { ($0.from..<$0.to).contains(position) })].tally +=
+            tally
         }
       }
-      #expect(measurement.kinds == kinds && measurement.writtenTokens == written)
+      #expect(measurement.kinds == kinds && measurement.places == places)
+      #expect(measurement.writtenTokens == written)
       let checks = try documents().reduce(0) { $0 + $1.checks.count }
       #expect(measurement.all.checks == checks)
-      let places = measurement.places.reduce(into: TaskTally()) { $0 += $1.tally }
-      #expect(places == measurement.all)
+      let all = places.reduce(into: TaskTally()) { $0 += $1.tally }
+      #expect(all == measurement.all)
     }
+  }
+
+  @Test("true responses hit everything, and one wrong word costs one hit at its place")
+  func truth() throws {
+    let documents = try documents()
+    let run = TaskRun(
+      comparison: comparison, entry: .init(Comparison.reference), documents: documents,
+      place: (0, 1))
+    var answers = try documents.map { document in
+      var answer = try comparison.answer(document, under: Comparison.reference, limit: 1)
+      answer.written = Array(document.response)
+      return answer
+    }
+    let perfect = run.measurement(answers)
+    #expect(perfect.all.hits == perfect.all.checks && perfect.all.checks > 30)
+    #expect(perfect.writtenTokens == documents.reduce(0) { $0 + $1.response.count })
+    let check = try #require(documents[1].checks.first { $0.kind == .once })
+    answers[1].written[check.position] = TaskVocabulary.count + 7
+    let flawed = run.measurement(answers)
+    #expect(flawed.all.hits == perfect.all.hits - 1)
+    #expect(flawed.kinds["once"]?.hits == (perfect.kinds["once"]?.hits ?? 0) - 1)
+    let wrong = flawed.places.filter { $0.tally.hits < $0.tally.checks }
+    #expect(wrong.count == 1 && (wrong[0].from..<wrong[0].to).contains(check.position))
   }
 
   @Test("places are equal parts of the longest response, without gaps")

@@ -26,7 +26,7 @@ extension TaskReport {
       recall      answers to questions for a value; all: these checks, and those of copies and variables
       resident    bytes of pages, columns and policy state when a document ends, on average
       footprint   rows x time over those of full attention, prompt included
-      decode/s    tokens per second of one document on one thread, while the other threads read others
+      decode/s    tokens per second of processor time: each document is read by one thread
 
       """
   }

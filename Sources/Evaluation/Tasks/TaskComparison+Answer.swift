@@ -8,9 +8,9 @@ struct TaskAnswer: Sendable {
   var written: [Int]
   /// The cache after the last of them was read.
   var statistics: CacheStatistics
-  /// Seconds for the prompt.
+  /// Seconds of the thread's processor time for the prompt.
   var promptSeconds: Double
-  /// Seconds from there to the end.
+  /// The same from there to the end.
   var decodeSeconds: Double
 }
 
@@ -27,10 +27,9 @@ extension TaskComparison {
     let policies = try configuration.makePolicies(registry, shape: model.shape)
     let store = try PagedKVStore(shape: model.shape, configuration: self.store)
     let session = model.makeSession(store.makeSequence(policies))
-    let clock = ContinuousClock()
-    let start = clock.now
+    let start = ProcessorTime.now().seconds
     try session.prefill(Array(document.prompt), chunk: chunk)
-    let promptEnd = clock.now
+    let promptEnd = ProcessorTime.now().seconds
     watch([], session.sequence)
     var written: [Int] = []
     while written.count < limit, written.last != TaskVocabulary.stop {
@@ -42,6 +41,6 @@ extension TaskComparison {
     }
     return TaskAnswer(
       written: written, statistics: session.sequence.statistics,
-      promptSeconds: (promptEnd - start).seconds, decodeSeconds: (clock.now - promptEnd).seconds)
+      promptSeconds: promptEnd - start, decodeSeconds: ProcessorTime.now().seconds - promptEnd)
   }
 }

@@ -59,7 +59,8 @@ struct TaskRun {
 
   private var name: String { entry.label + (entry.budget.map { " \($0)" } ?? "") }
 
-  private func measurement(_ answers: [TaskAnswer]) -> TaskMeasurement {
+  /// What the answers to all documents, in their order, come to.
+  func measurement(_ answers: [TaskAnswer]) -> TaskMeasurement {
     var kinds: [String: TaskTally] = [:]
     var places = emptyPlaces
     for (document, answer) in zip(documents, answers) {
