@@ -78,7 +78,7 @@ public struct TaskComparison {
     _ entries: [Entry], story: [Entry] = [], progress: (RunProgress) -> Void = { _ in }
   ) throws -> TaskReport {
     let entries = TaskComparison.withReference(entries)
-    try check(entries + story)
+    try check(entries + story, longest: max(documentTokens, story.isEmpty ? 0 : storyTokens))
     let documents = try (0..<documents).map { try document($0, tokens: documentTokens) }
     let team = ThreadTeam(threads: max(1, min(threads, documents.count)))
     // The first measured document must not pay for bringing the weights in.
@@ -110,12 +110,12 @@ public struct TaskComparison {
   }
 
   /// Refuses what cannot run, before anything does.
-  private func check(_ entries: [Entry]) throws {
+  private func check(_ entries: [Entry], longest: Int) throws {
     guard documents > 0, threads > 0, chunk > 0 else {
       throw ModelError.request(
         "a comparison on tasks needs at least 1 document, 1 thread and chunks of 1 token")
     }
-    let (context, longest) = (model.configuration.contextLength, max(documentTokens, storyTokens))
+    let context = model.configuration.contextLength
     guard longest <= context else {
       throw ModelError.request(
         "a document of \(longest) tokens is longer than the model's context of \(context); ask for "
