@@ -43,6 +43,7 @@ let package = Package(
     .library(name: "Evaluation", targets: ["Evaluation"]),
     .library(name: "Training", targets: ["Training"]),
     .library(name: "MiniTasks", targets: ["MiniTasks"]),
+    .library(name: "BundledModel", targets: ["BundledModel"]),
     .library(name: "KVPolicyCommand", targets: ["KVPolicyCommand"]),
     .library(name: "KVPolicyTesting", targets: ["KVPolicyTesting"]),
     .executable(name: "kvpolicy", targets: ["kvpolicy"]),
@@ -58,9 +59,13 @@ let package = Package(
       name: "Evaluation", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel"],
       swiftSettings: numeric),
     .target(
+      name: "BundledModel", dependencies: ["ReferenceModel"], exclude: ["Training"],
+      swiftSettings: strict),
+    .target(
       name: "KVPolicyCommand",
       dependencies: [
-        "KVPolicyKit", "Policies", "ReferenceModel", "Evaluation", "MiniTasks", "Training",
+        "BundledModel", "KVPolicyKit", "Policies", "ReferenceModel", "Evaluation", "MiniTasks",
+        "Training",
       ],
       swiftSettings: command),
     .target(name: "MiniTasks", dependencies: ["KVPolicyKit"], swiftSettings: strict),
@@ -103,8 +108,9 @@ let package = Package(
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "EvaluationTests",
-      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel", "Evaluation"],
-      swiftSettings: strict),
+      dependencies: [
+        "BundledModel", "KVPolicyKit", "MiniTasks", "Policies", "ReferenceModel", "Evaluation",
+      ], swiftSettings: strict),
     .testTarget(
       name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),
     .testTarget(
@@ -113,8 +119,8 @@ let package = Package(
     .testTarget(
       name: "ExampleTests",
       dependencies: [
-        "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand", "ReferenceModel",
-        "Evaluation", "MiniTasks", "Training", "WriteAPolicy", "WatchACache",
+        "BundledModel", "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand",
+        "ReferenceModel", "Evaluation", "MiniTasks", "Training", "WriteAPolicy", "WatchACache",
       ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

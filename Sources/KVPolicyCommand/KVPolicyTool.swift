@@ -48,8 +48,9 @@ public struct KVPolicyTool {
         return 0
       }
       if ["--help", "-h", "help"].contains(words.first) { return try help(words) }
-      // Without a command's name, what is at hand is compared.
-      if words.first?.hasPrefix("-") ?? true { words.insert("compare", at: 0) }
+      if words.first?.hasPrefix("-") ?? true {
+        words.insert(KVPolicyTool.unnamedCommand(words), at: 0)
+      }
       let command = try KVPolicyTool.command(words[0])
       named = "kvpolicy \(words[0])"
       let parsed = try Arguments(Array(words.dropFirst()), syntax: command.syntax)
@@ -96,10 +97,17 @@ public struct KVPolicyTool {
 extension KVPolicyTool {
   /// Every command, in the order of help. A new one costs its file and a line here.
   static let commands: [any Command.Type] = [
-    CompareCommand.self, BenchCommand.self, CapacityCommand.self, GenerateCommand.self,
-    TraceCommand.self, TrainCommand.self,
-    TokenizeCommand.self, PoliciesCommand.self, InspectCommand.self,
+    TasksCommand.self, CompareCommand.self, BenchCommand.self, CapacityCommand.self,
+    GenerateCommand.self, TraceCommand.self, TrainCommand.self, TokenizeCommand.self,
+    PoliciesCommand.self, InspectCommand.self,
   ]
+
+  /// What runs where no command is named: the tasks of the bundled model, or the comparison of a model that is
+  /// named, which need not speak the tasks' language.
+  private static func unnamedCommand(_ words: [String]) -> String {
+    let namesModel = words.contains { $0 == "--model" || $0.hasPrefix("--model=") }
+    return (namesModel ? CompareCommand.syntax : TasksCommand.syntax).name
+  }
 
   /// The command of this name.
   static func command(_ name: String) throws(CommandError) -> any Command.Type {
@@ -120,13 +128,15 @@ extension KVPolicyTool {
       kvpolicy: key-value cache policies, compared on a real model
 
       usage: kvpolicy COMMAND [options]
-             kvpolicy                 compare the policies on the model at hand
+             kvpolicy                 run the policies on the tasks of the bundled model
+             kvpolicy --model PATH    compare them on another model
 
       commands:
       \(lines.joined(separator: "\n"))
         help      print this, or the help of a command
 
-      The model at hand is $KVPOLICY_MODEL, or else the first .gguf file in the folder Models.
+      The model at hand is $KVPOLICY_MODEL, or else the first .gguf file in the folder Models, or else the
+      small one that comes with the program, which '--model bundled' names.
       'kvpolicy COMMAND --help' explains a command; 'kvpolicy --version' prints the version.
 
       """

@@ -50,15 +50,34 @@ struct CompareCommandTests {
     #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 120 })
   }
 
-  @Test("without arguments the model at hand is compared; with flags alone too")
+  @Test("without a model's name the one at hand is compared")
   func atHand() throws {
     let workshop = try Workshop()
     let environment = ["KVPOLICY_MODEL": workshop.byteModel]
-    let bare = workshop.run([], environment: environment)
-    #expect(bare.status == 1 && bare.errors.contains("context of 160"), "it opened that model")
-    let flags = workshop.run(CompareCommandTests.small + ["--json", "-"], environment: environment)
-    #expect(flags.status == 0, "\(flags.errors)")
-    #expect(try report(flags.output).policies.count == 5)
+    let outcome = workshop.run(
+      ["compare", "--json", "-"] + CompareCommandTests.small, environment: environment)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try report(outcome.output).model == "bytes")
+    #expect(try report(outcome.output).policies.count == 5)
+  }
+
+  @Test("a model without a command's name is compared", arguments: [true, false])
+  func unnamed(attached: Bool) throws {
+    let workshop = try Workshop()
+    let model = attached ? ["--model=@/bytes"] : ["--model", "@/bytes"]
+    let outcome = workshop.run(CompareCommandTests.small + ["--json", "-"] + model)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try report(outcome.output).policies.count == 5)
+  }
+
+  @Test(
+    "where no model is, the bundled one is compared; its name says so too",
+    arguments: [[], ["--model", "bundled"]])
+  func bundled(_ model: [String]) throws {
+    let workshop = try Workshop()
+    let outcome = workshop.run(["compare", "--json", "-"] + model + CompareCommandTests.small)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try report(outcome.output).model == "bundled")
   }
 
   @Test("the first model of the folder Models is at hand")
@@ -67,7 +86,7 @@ struct CompareCommandTests {
     try FileManager.default.createDirectory(
       atPath: workshop.folder + "/Models", withIntermediateDirectories: true)
     for name in ["b.gguf", "a.gguf", "0.txt"] { try workshop.write("Models/" + name, "no model") }
-    let outcome = workshop.run([])
+    let outcome = workshop.run(["compare"])
     #expect(outcome.status == 1 && outcome.errors.contains("Models/a.gguf"), "\(outcome.errors)")
   }
 

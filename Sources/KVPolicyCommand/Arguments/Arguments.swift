@@ -98,6 +98,25 @@ struct Arguments {
     return value
   }
 
+  /// Whole numbers with commas between, each once, if given; where `allowsNone`, the word `none` gives none.
+  func integers(
+    _ name: String, in range: ClosedRange<Int>, allowsNone: Bool = false
+  ) throws(CommandError) -> [Int]? {
+    guard let text = text(name) else { return nil }
+    if allowsNone, text == "none" { return [] }
+    var numbers: [Int] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let number = Int(part), range.contains(number) else {
+        throw .usage(
+          "\(name) cannot be '\(text)'; it must be whole numbers from \(range.lowerBound) to "
+            + "\(range.upperBound) with commas between\(allowsNone ? ", or 'none'" : "")")
+      }
+      guard !numbers.contains(number) else { throw .usage("\(name) names \(number) twice") }
+      numbers.append(number)
+    }
+    return numbers
+  }
+
   /// A number, if given.
   func number(
     _ name: String, _ legal: String, where isLegal: (Double) -> Bool

@@ -1,5 +1,4 @@
 import Evaluation
-import Foundation
 import KVPolicyKit
 import ReferenceModel
 
@@ -9,7 +8,7 @@ struct BenchCommand: Command {
     name: "bench", summary: "measure speed, policy by policy, against what the machine can do",
     usage: "[--model PATH] [options]",
     options: [
-      .modelAtHand,
+      .model,
       Option("--policies", "NAMES", "names with commas between", standard: standardPolicies),
       Option("--budget", "ROWS", "rows per lane that each of them may keep", standard: "512"),
       Option("--config", "FILE", "also measure this configuration (JSON)", repeats: true),
@@ -52,17 +51,17 @@ struct BenchCommand: Command {
     let sizes = try Sizes(arguments)
     let arithmetic = try arithmetic(arguments)
     let named = try namedEntries(arguments, standard: BenchCommand.standardPolicies, budget: 512)
-    let path = try modelPath(arguments)
+    let model = model(arguments)
     let output = try ReportOutput(
-      arguments, of: self, inputs: [path, earlierPath] + configurations)
+      arguments, of: self, inputs: [model.path, earlierPath] + configurations)
     let entries = try entries(named, configurations: configurations)
     let earlier = try earlierPath.map { try earlierReport($0) }
 
     var benchmark = Benchmark(
-      model: LlamaModel(try ModelFiles.open(path), threads: threads, arithmetic: arithmetic),
+      model: LlamaModel(try model.open(), threads: threads, arithmetic: arithmetic),
       registry: registry)
     sizes.set(&benchmark)
-    benchmark.modelName = URL(fileURLWithPath: path).lastPathComponent
+    benchmark.modelName = model.name
     let report = try measure(benchmark, entries)
     let change = earlier.map { "\n" + BenchmarkChange(now: report, before: $0).table } ?? ""
     try output.write(
@@ -111,13 +110,14 @@ extension BenchCommand {
     let store: StoreConfiguration
 
     init(_ arguments: Arguments) throws(CommandError) {
-      prefill = try Sizes.list(arguments, "--prefill", atLeast: 1) ?? [512]
-      decode = try Sizes.list(arguments, "--decode", atLeast: 0) ?? [0, 512, 2048]
+      prefill = try arguments.integers("--prefill", in: 1...1 << 24, allowsNone: true) ?? [512]
+      decode =
+        try arguments.integers("--decode", in: 0...1 << 24, allowsNone: true) ?? [0, 512, 2048]
       guard !(prefill + decode).isEmpty else {
         throw .usage("--prefill and --decode are both 'none'; name something to measure")
       }
       batch =
-        try Sizes.list(arguments, "--batch", atLeast: 1, atMost: Benchmark.largestBatch) ?? []
+        try arguments.integers("--batch", in: 1...Benchmark.largestBatch, allowsNone: true) ?? []
       guard batch.isEmpty || !decode.isEmpty else {
         throw .usage("--batch has no effect with --decode 'none'; name a depth")
       }
@@ -134,25 +134,6 @@ extension BenchCommand {
       benchmark.steps = steps
       benchmark.repeats = repeats
       benchmark.store = store
-    }
-
-    /// Whole numbers with commas between, each once; none for `none`.
-    private static func list(
-      _ arguments: Arguments, _ name: String, atLeast least: Int, atMost most: Int = 1 << 24
-    ) throws(CommandError) -> [Int]? {
-      guard let text = arguments.text(name) else { return nil }
-      if text == "none" { return [] }
-      var numbers: [Int] = []
-      for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-        guard let number = Int(part), (least...most).contains(number) else {
-          throw .usage(
-            "\(name) cannot be '\(text)'; it must be whole numbers from \(least) to \(most) with "
-              + "commas between, or 'none'")
-        }
-        guard !numbers.contains(number) else { throw .usage("\(name) names \(number) twice") }
-        numbers.append(number)
-      }
-      return numbers
     }
   }
 }

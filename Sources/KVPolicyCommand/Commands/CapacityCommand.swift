@@ -1,5 +1,4 @@
 import Evaluation
-import Foundation
 import KVPolicyKit
 import ReferenceModel
 
@@ -9,7 +8,7 @@ struct CapacityCommand: Command {
     name: "capacity", summary: "count the sequences that fit in a pool of memory, policy by policy",
     usage: "[--model PATH] [options]",
     options: [
-      .modelAtHand,
+      .model,
       Option("--policies", "NAMES", "names with commas between", standard: standardPolicies),
       Option("--budget", "ROWS", "rows per lane that each of them may keep", standard: "256"),
       Option("--config", "FILE", "also count under this configuration (JSON)", repeats: true),
@@ -40,15 +39,15 @@ struct CapacityCommand: Command {
     let sizes = try Sizes(arguments, chunk: chunk(arguments))
     let named = try namedEntries(
       arguments, standard: CapacityCommand.standardPolicies, budget: 256)
-    let path = try modelPath(arguments)
-    let output = try ReportOutput(arguments, of: self, inputs: [path] + configurations)
+    let model = model(arguments)
+    let output = try ReportOutput(arguments, of: self, inputs: [model.path] + configurations)
     let entries = try entries(named, configurations: configurations)
 
     var capacity = Capacity(
-      model: LlamaModel(try ModelFiles.open(path), threads: threads, arithmetic: arithmetic),
+      model: LlamaModel(try model.open(), threads: threads, arithmetic: arithmetic),
       registry: registry)
     sizes.set(&capacity)
-    capacity.modelName = URL(fileURLWithPath: path).lastPathComponent
+    capacity.modelName = model.name
     let report = try measure(capacity, entries)
     try output.write(
       json: try report.json(), csv: report.csv, table: report.table, to: terminal)

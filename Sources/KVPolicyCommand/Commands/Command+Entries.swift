@@ -4,20 +4,11 @@ import KVPolicyKit
 
 /// Options of the commands that run several policies and write a report.
 extension Option {
-  static let modelAtHand = Option(
-    "--model", "PATH", "a GGUF file or a Hugging Face folder",
-    standard: "$KVPOLICY_MODEL or Models/*.gguf")
   static let json = Option("--json", "FILE", "write the results as JSON; '-' prints them instead")
   static let csv = Option("--csv", "FILE", "write the results as CSV; '-' prints them instead")
 }
 
 extension Command {
-  /// The model named, or the one at hand.
-  func modelPath(_ arguments: Arguments) throws(CommandError) -> String {
-    if let path = arguments.text("--model") { return path }
-    return try ModelAtHand.path(terminal)
-  }
-
   /// The values of an option that takes several with commas between; none twice, none empty.
   func list(_ name: String, _ text: String) throws(CommandError) -> [String] {
     var values: [String] = []
@@ -76,20 +67,33 @@ extension Command {
 struct ReportOutput {
   let json: OutputFile?
   let csv: OutputFile?
+  /// A page for a browser, of the commands that write one.
+  let page: OutputFile?
 
-  /// The places that `--json` and `--csv` name: none of the command's inputs, and not the same.
-  init(_ arguments: Arguments, of command: some Command, inputs: [String?]) throws(CommandError) {
+  /// The places that `--json` and `--csv` name, and that of the page, if there is one: none of the command's
+  /// inputs, and no two the same.
+  init(
+    _ arguments: Arguments, of command: some Command, inputs: [String?], page: String? = nil
+  ) throws(CommandError) {
     json = try command.output(arguments.text("--json"), not: inputs)
     csv = try command.output(arguments.text("--csv"), not: inputs)
-    if let json, let csv, json.isSame(as: csv.path) {
-      throw .usage("--json and --csv are the same file; name two")
+    self.page = try command.output(page, not: inputs)
+    let named = [("--json", json), ("--csv", csv), ("--html", self.page)]
+    for (index, one) in named.enumerated() {
+      for other in named[(index + 1)...] {
+        if let file = one.1, let second = other.1, file.isSame(as: second.path) {
+          throw .usage("\(one.0) and \(other.0) are the same file; name two")
+        }
+      }
     }
   }
 
   /// Writes a report in every form that is asked for.
-  func write(json: String, csv: String, table: String, to terminal: Terminal) throws(CommandError) {
+  func write(
+    json: String, csv: String, page: String = "", table: String, to terminal: Terminal
+  ) throws(CommandError) {
     // Files first: they must not be lost because nobody reads the table to its end.
-    let files = [(self.json, json), (self.csv, csv)]
+    let files = [(self.json, json), (self.csv, csv), (self.page, page)]
     for case (let file?, let content) in files where !file.isStandardOutput {
       try file.write(content)
     }

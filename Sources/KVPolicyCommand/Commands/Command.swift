@@ -21,7 +21,9 @@ protocol Command: SendableMetatype {
 
 /// Options that several commands share.
 extension Option {
-  static let model = Option("--model", "PATH", "a GGUF file or a Hugging Face folder")
+  static let model = Option(
+    "--model", "PATH", "a GGUF file, a Hugging Face folder or 'bundled'",
+    standard: "the model at hand")
   static let threads = Option(
     "--threads", "COUNT", "threads that work on a matrix", standard: "one per core")
   static let arithmetic = Option(

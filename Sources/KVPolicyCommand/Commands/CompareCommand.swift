@@ -1,5 +1,4 @@
 import Evaluation
-import Foundation
 import KVPolicyKit
 import ReferenceModel
 
@@ -9,7 +8,7 @@ struct CompareCommand: Command {
     name: "compare", summary: "run the same text under several policies and compare them",
     usage: "[--model PATH] [options]",
     options: [
-      .modelAtHand,
+      .model,
       Option(
         "--policies", "NAMES", "names with commas between", standard: standardPolicies),
       Option("--budget", "ROWS", "rows per lane that each of them may keep", standard: "256"),
@@ -41,18 +40,18 @@ struct CompareCommand: Command {
     let (threads, arithmetic) = (try threads(arguments), try arithmetic(arguments))
     let named = try namedEntries(
       arguments, standard: CompareCommand.standardPolicies, budget: 256)
-    let path = try modelPath(arguments)
-    let output = try ReportOutput(arguments, of: self, inputs: [path, text] + configurations)
+    let model = model(arguments)
+    let output = try ReportOutput(arguments, of: self, inputs: [model.path, text] + configurations)
     let entries = try entries(named, configurations: configurations)
     let story = try text.map { try input($0).text() } ?? BuiltInText.story
 
-    let files = try ModelFiles.open(path)
+    let files = try model.open()
     let tokenizer = try files.tokenizer()
     let bos = tokenizer.addsBOS ? tokenizer.bosToken.map { [$0] } ?? [] : []
     var comparison = Comparison(
       model: LlamaModel(files, threads: threads, arithmetic: arithmetic), registry: registry)
     sizes.set(&comparison)
-    comparison.modelName = URL(fileURLWithPath: path).lastPathComponent
+    comparison.modelName = model.name
     comparison.textName = text.map { $0 == "-" ? "standard input" : $0 } ?? BuiltInText.name
     let report = try measure(
       comparison, entries, tokens: bos + tokenizer.encode(story, parseSpecial: false))

@@ -7,7 +7,7 @@ import ReferenceModel
 struct GenerateCommand: Command {
   static let syntax = Syntax(
     name: "generate", summary: "continue a prompt, with the cache under a policy",
-    usage: "--model PATH --prompt TEXT [options]",
+    usage: "[--model PATH] --prompt TEXT [options]",
     options: [
       .model,
       Option(
@@ -44,11 +44,11 @@ struct GenerateCommand: Command {
     let format = try arguments.choice("--rows", of: RowFormat.self) ?? .f16
     let sampler = try sampler(arguments)
     try arguments.demand("--chat", for: "--system")
-    let path = try arguments.required("--model")
+    let named = model(arguments)
     let configuration = try chosenConfiguration(arguments)
     let prompt = try prompt(arguments.required("--prompt"))
 
-    let files = try ModelFiles.open(path)
+    let files = try named.open()
     let tokenizer = try files.tokenizer()
     let tokens = try GenerateCommand.tokens(
       prompt, arguments, tokenizer: tokenizer, context: files.configuration.contextLength)

@@ -1,5 +1,4 @@
 import Evaluation
-import Foundation
 import KVPolicyKit
 import ReferenceModel
 
@@ -7,7 +6,7 @@ import ReferenceModel
 struct InspectCommand: Command {
   static let syntax = Syntax(
     name: "inspect", summary: "show what a model file holds, and whether it would run",
-    usage: "--model PATH [options]",
+    usage: "[--model PATH] [options]",
     options: [.model, Option(flag: "--json", "print JSON"), .threads],
     notes: """
       Every weight is read, and one token goes through the model: a model that would not run gives an
@@ -19,11 +18,11 @@ struct InspectCommand: Command {
 
   func run(_ arguments: Arguments) throws {
     let threads = try threads(arguments)
-    let path = try arguments.required("--model")
-    let files = try ModelFiles.open(path)
+    let named = model(arguments)
+    let files = try named.open()
     try files.checkFinite()
     try runOneToken(files, threads: threads)
-    let page = ModelPage(files, name: URL(fileURLWithPath: path).lastPathComponent)
+    let page = ModelPage(files, name: named.name)
     try terminal.print(arguments.has("--json") ? page.json.text + "\n" : page.text)
   }
 

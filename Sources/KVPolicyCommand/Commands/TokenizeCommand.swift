@@ -11,7 +11,7 @@ struct TokenizeCommand: Command {
 
   static let syntax = Syntax(
     name: "tokenize", summary: "turn text into a model's tokens, or tokens into text",
-    usage: "--model PATH [options] < LINES",
+    usage: "[--model PATH] [options] < LINES",
     options: [
       .model,
       Option(flag: "--decode", "read tokens and print text"),
@@ -30,7 +30,7 @@ struct TokenizeCommand: Command {
   func run(_ arguments: Arguments) throws {
     let decodes = arguments.has("--decode")
     let special = try arguments.choice("--special", of: Special.self) ?? .yes
-    let tokenizer = try ModelFiles.open(arguments.required("--model")).tokenizer()
+    let tokenizer = try model(arguments).open().tokenizer()
     var lines = LineReader(terminal: terminal)
     var number = 0
     while let line = try lines.next() {

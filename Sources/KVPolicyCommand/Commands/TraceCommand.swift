@@ -6,7 +6,8 @@ import ReferenceModel
 struct TraceCommand: Command {
   static let syntax = Syntax(
     name: "trace", summary: "record what a policy keeps at every step of forced tokens",
-    usage: "--model PATH --tokens FILE --prompt-length COUNT --config FILE --json FILE [options]\n"
+    usage:
+      "[--model PATH] --tokens FILE --prompt-length COUNT --config FILE --json FILE [options]\n"
       + "       kvpolicy trace --case FILE [--root FOLDER] --json FILE [options]",
     options: [
       .model,
@@ -33,7 +34,7 @@ struct TraceCommand: Command {
   let terminal: Terminal
 
   func run(_ arguments: Arguments) throws {
-    let inputs = ["--model", "--tokens", "--config", "--case"].map { arguments.text($0) }
+    let inputs = ["--tokens", "--config", "--case"].map { arguments.text($0) }
     try refuseTwoInputs(inputs)
     let (chunk, threads) = (try chunk(arguments), try threads(arguments))
     let rows = try arguments.choice("--rows", of: RowFormat.self) ?? .f32
@@ -41,7 +42,7 @@ struct TraceCommand: Command {
     guard arguments.has("--json") || arguments.has("--logits") else {
       throw CommandError.usage("--json is missing; the command needs it, or --logits")
     }
-    let read = inputs + [request.model]
+    let read = inputs + [request.model.path]
     let json = try output(arguments.text("--json"), not: read)
     let logits = try output(arguments.text("--logits"), not: read)
     if let json, let logits, json.isSame(as: logits.path) {
@@ -51,7 +52,7 @@ struct TraceCommand: Command {
       throw CommandError.usage("--logits cannot be '-'; name a file")
     }
 
-    let model = LlamaModel(try ModelFiles.open(request.model), threads: threads)
+    let model = LlamaModel(try request.model.open(), threads: threads)
     let policies = try request.configuration.makePolicies(registry, shape: model.shape)
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: rows))
@@ -84,13 +85,13 @@ struct TraceCommand: Command {
         case: input(path), root: arguments.text("--root") ?? ".")
     }
     try arguments.demand("--case", for: "--root")
-    let model = try arguments.required("--model")
     let tokens = try arguments.required("--tokens")
     _ = try arguments.required("--prompt-length")
     let length = try arguments.integer("--prompt-length", in: 1...1 << 24)
     let configuration = try configuration(arguments.required("--config"))
     return TraceRequest(
-      model: model, tokens: try TokenList.tokens(of: input(tokens)), promptLength: length,
+      model: model(arguments), tokens: try TokenList.tokens(of: input(tokens)),
+      promptLength: length,
       configuration: configuration)
   }
 }

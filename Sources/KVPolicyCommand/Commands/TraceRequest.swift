@@ -3,15 +3,14 @@ import KVPolicyKit
 
 /// What is to be traced.
 struct TraceRequest {
-  /// The model's path.
-  let model: String
+  let model: ModelAtHand
   let tokens: [Int]
   /// How many of them are the prompt; nil to read them all at once and record every token's logits.
   let promptLength: Int?
   let configuration: PolicyConfiguration
 
   init(
-    model: String, tokens: [Int], promptLength: Int?, configuration: PolicyConfiguration
+    model: ModelAtHand, tokens: [Int], promptLength: Int?, configuration: PolicyConfiguration
   ) {
     self.model = model
     self.tokens = tokens
@@ -33,7 +32,7 @@ struct TraceRequest {
     guard let tokens = TokenList.tokens(members["tokens"]) else {
       throw failure("\"tokens\" must be an array of whole numbers")
     }
-    model = "\(root)/\(name)"
+    model = .file("\(root)/\(name)")
     self.tokens = tokens
     guard !Set(members.keys).isDisjoint(with: ["policy", "prompt_length", "config"]) else {
       promptLength = nil

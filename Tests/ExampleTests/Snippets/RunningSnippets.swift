@@ -1,3 +1,4 @@
+import BundledModel
 import Evaluation
 import Foundation
 import KVPolicyCommand
@@ -19,5 +20,12 @@ enum RunningSnippets {
     let comparison = Comparison(model: model, registry: .all)
     let result = try comparison.run([.init(PolicyConfiguration("h2o"))], tokens: tokens)
     print(result.table)
+  }
+
+  /// Tasks without the command line.
+  static func tasks() throws {
+    let comparison = try TaskComparison(BundledModel.open(), registry: .all)
+    let h2o = PolicyConfiguration("h2o", try H2O.settings(budget: 256))
+    print(try comparison.run([.init(h2o, budget: 256)]).table)
   }
 }

@@ -1,0 +1,46 @@
+import KVPolicyKit
+
+/// The report for people.
+extension TaskReport {
+  /// A heading with the conditions, a line per policy and budget of at most 120 columns with ordinary
+  /// labels, and what the columns mean.
+  public var table: String {
+    var table = TextTable([
+      ("policy", .left), ("rows", .right), ("once", .right), ("range", .right),
+      ("periodic", .right), ("completion", .right), ("recall", .right), ("all", .right),
+      ("resident", .right), ("footprint", .right), ("decode/s", .right),
+    ])
+    for policy in policies { table.add(policy.cells) }
+    return """
+      \(model): \(documents) document\(documents == 1 ? "" : "s") of \(documentTokens) tokens, answers \
+      of up to \(responseTokens)
+      \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
+      \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")
+
+      \(table.text)
+
+      rows        that each lane may keep; full attention keeps all
+      once        items of the list that hold the word given for them alone; range: items of a range with its
+                  word, and the end of the range; periodic: items with a word that every few must hold
+      completion  lists with all their items in order that end after the last
+      recall      answers to questions for a value; all: these checks, and those of copies and variables
+      resident    bytes of pages, columns and policy state when a document ends, on average
+      footprint   rows x time over those of full attention, prompt included
+      decode/s    tokens per second of processor time: each document is read by one thread
+
+      """
+  }
+}
+
+extension TaskMeasurement {
+  /// The cells of the table.
+  fileprivate var cells: [String] {
+    let shares = ["once", "range", "periodic", "completion", "recall"].map { kind in
+      kinds[kind].map { Quantities.percent($0.share) } ?? "-"
+    }
+    return [label, budget.map { "\($0)" } ?? "-"] + shares + [
+      Quantities.percent(all.share), Quantities.bytes(residentBytes),
+      Quantities.percent(footprint), Quantities.speed(decodeTokensPerSecond),
+    ]
+  }
+}

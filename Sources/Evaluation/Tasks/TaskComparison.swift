@@ -1,0 +1,129 @@
+import KVPolicyKit
+import MiniTasks
+import ReferenceModel
+
+/// Gives the same documents of the task language to a model under several policies, lets it write its own
+/// answers, and counts what it gets right.
+///
+/// Full attention always runs first. Every document is read and answered on one thread, with a store of its
+/// own, so the report is the same for any number of threads but for its speeds.
+///
+/// ```swift
+/// let comparison = try TaskComparison(BundledModel.open(), registry: .all)
+/// let h2o = PolicyConfiguration("h2o", try H2O.settings(budget: 256))
+/// print(try comparison.run([.init(h2o, budget: 256)]).table)
+/// ```
+public struct TaskComparison {
+  /// One policy with one budget.
+  public struct Entry: Equatable, Sendable {
+    /// Its name in tables.
+    public var label: String
+    /// Its configuration.
+    public var configuration: PolicyConfiguration
+    /// Rows per lane that it was given; nil where it has no budget.
+    public var budget: Int?
+
+    /// Names an entry; by default after its policy.
+    public init(_ configuration: PolicyConfiguration, label: String? = nil, budget: Int? = nil) {
+      self.configuration = configuration
+      self.label = label ?? configuration.main.policy
+      self.budget = budget
+    }
+  }
+
+  /// The model; each of its products is computed by one thread.
+  public let model: LlamaModel
+  /// The policies that entries can name; `full` must be one of them.
+  public let registry: PolicyRegistry
+  /// Documents that each entry answers: the first held-out ones.
+  public var documents = 32
+  /// Tokens of each document: prompt and true response.
+  public var documentTokens = 1024
+  /// Tokens of the document that the story tells.
+  public var storyTokens = 448
+  /// Prompt tokens that go through a layer together.
+  public var chunk = 512
+  /// How rows are stored.
+  public var store = StoreConfiguration()
+  /// Documents that are read at the same time, each by a thread of its own.
+  public var threads = LlamaModel.defaultThreads
+  /// What the report calls the model.
+  public var modelName = ""
+
+  /// Tokens beyond the true response's length after which an answer is cut off. Nothing that is written
+  /// there can be right any more, but for an answer with a few words too many before it.
+  static let margin = 16
+
+  /// A comparison with the standard sizes.
+  ///
+  /// - Throws: `ModelError.request` for a model that does not know the language, `ModelError.tokenizer` for
+  ///   one whose tokenizer cannot be read.
+  public init(_ files: ModelFiles, registry: PolicyRegistry) throws(ModelError) {
+    try TaskLanguage.check(files)
+    model = LlamaModel(files, threads: 1)
+    self.registry = registry
+  }
+
+  /// Gives every entry the documents.
+  ///
+  /// - Parameters:
+  ///   - entries: what to compare. Full attention is not run a second time.
+  ///   - story: the entries that tell the story after full attention, with budgets for its document; if
+  ///     there are none, the report has no story.
+  ///   - progress: called now and then, on the caller's thread; run 0 is full attention.
+  /// - Throws: `ModelError.request` or `TaskError` for sizes that the model or the language cannot serve,
+  ///   `PolicyError` for a configuration; all before anything runs. `StoreError` if a cache outgrows its
+  ///   limit.
+  public func run(
+    _ entries: [Entry], story: [Entry] = [], progress: (RunProgress) -> Void = { _ in }
+  ) throws -> TaskReport {
+    let entries = TaskComparison.withReference(entries)
+    try check(entries + story, longest: max(documentTokens, story.isEmpty ? 0 : storyTokens))
+    let documents = try (0..<documents).map { try document($0, tokens: documentTokens) }
+    let team = ThreadTeam(threads: max(1, min(threads, documents.count)))
+    // The first measured document must not pay for bringing the weights in.
+    _ = try answer(documents[0], under: entries[0].configuration, limit: 1)
+    var measured: [TaskMeasurement] = []
+    for (number, entry) in entries.enumerated() {
+      let run = TaskRun(
+        comparison: self, entry: entry, documents: documents, place: (number, entries.count))
+      measured.append(try run.measure(team, progress: progress))
+    }
+    return TaskReport(
+      model: modelName, documents: documents.count, documentTokens: documentTokens,
+      responseTokens: TaskRun.longestResponse(documents), rowFormat: store.format,
+      pageRows: store.pageRows, threads: team.threads, layers: model.shape.layers,
+      keyHeads: model.shape.keyHeads, policies: measured,
+      story: story.isEmpty ? nil : try tell(TaskComparison.withReference(story), team))
+  }
+
+  /// The held-out document of a number.
+  func document(_ number: Int, tokens: Int) throws -> TaskDocument {
+    try TaskMixture(lengths: tokens...tokens, kinds: [.both])
+      .document(.heldOut(UInt32(clamping: number)))
+  }
+
+  /// Full attention, then the entries that are something else.
+  private static func withReference(_ entries: [Entry]) -> [Entry] {
+    [Entry(Comparison.reference)]
+      + entries.filter { $0.configuration != Comparison.reference }
+  }
+
+  /// Refuses what cannot run, before anything does.
+  private func check(_ entries: [Entry], longest: Int) throws {
+    guard documents > 0, threads > 0, chunk > 0 else {
+      throw ModelError.request(
+        "a comparison on tasks needs at least 1 document, 1 thread and chunks of 1 token")
+    }
+    let context = model.configuration.contextLength
+    guard longest <= context else {
+      throw ModelError.request(
+        "a document of \(longest) tokens is longer than the model's context of \(context); ask for "
+          + "shorter ones")
+    }
+    for entry in entries {
+      _ = try entry.configuration.makePolicies(registry, shape: model.shape)
+    }
+    _ = try PagedKVStore(shape: model.shape, configuration: store)
+  }
+}

@@ -1,0 +1,127 @@
+import KVPolicyKit
+import MiniTasks
+import ReferenceModel
+import Synchronization
+
+/// One entry's run through all documents.
+struct TaskRun {
+  let comparison: TaskComparison
+  let entry: TaskComparison.Entry
+  let documents: [TaskDocument]
+  /// Which run of how many.
+  let place: (run: Int, runs: Int)
+
+  /// Parts of the response that are tallied each for itself.
+  private static let places = 8
+  /// Tokens after which progress is shown.
+  private static let stride = 32
+
+  /// Tokens of the longest true response.
+  static func longestResponse(_ documents: [TaskDocument]) -> Int {
+    documents.reduce(0) { max($0, $1.response.count) }
+  }
+
+  /// Answers all documents, each on one thread of the team.
+  func measure(
+    _ team: ThreadTeam, progress: (RunProgress) -> Void
+  ) throws -> TaskMeasurement {
+    let total = documents.reduce(0) { $0 + $1.tokens.count }
+    let read = Mutex(0)
+    func report(_ more: Int, on thread: Int) {
+      let tokens = read.withLock {
+        $0 += more
+        return $0
+      }
+      // Thread 0 is the caller's.
+      if thread == 0 {
+        progress(
+          RunProgress(
+            label: name, run: place.run, runs: place.runs, tokens: min(tokens, total),
+            totalTokens: total))
+      }
+    }
+    report(0, on: 0)
+    let answers = try team.results(documents.count) { thread, index in
+      let document = documents[index]
+      return try comparison.answer(
+        document, under: entry.configuration,
+        limit: document.response.count + TaskComparison.margin
+      ) { written, _ in
+        if written.isEmpty {
+          report(document.promptLength, on: thread)
+        } else if written.count % TaskRun.stride == 0 {
+          report(TaskRun.stride, on: thread)
+        }
+      }
+    }
+    return measurement(answers)
+  }
+
+  private var name: String { entry.label + (entry.budget.map { " \($0)" } ?? "") }
+
+  /// What the answers to all documents, in their order, come to.
+  func measurement(_ answers: [TaskAnswer]) -> TaskMeasurement {
+    var kinds: [String: TaskTally] = [:]
+    var places = emptyPlaces
+    for (document, answer) in zip(documents, answers) {
+      for outcome in document.score(answer.written).outcomes {
+        let tally = TaskTally(hits: outcome.isHit ? 1 : 0, checks: 1)
+        kinds[outcome.check.kind.rawValue, default: TaskTally()] += tally
+        if let index = places.firstIndex(where: { outcome.check.position < $0.to }) {
+          places[index].tally += tally
+        }
+      }
+    }
+    let statistics = answers.map(\.statistics)
+    let count = max(1, answers.count)
+    let written = answers.reduce(0) { $0 + $1.written.count }
+    // A clock too coarse to see a run must not turn into a division by nothing.
+    let promptSeconds = max(1e-9, answers.reduce(0) { $0 + $1.promptSeconds })
+    let decodeSeconds = max(1e-9, answers.reduce(0) { $0 + $1.decodeSeconds })
+    return TaskMeasurement(
+      label: entry.label, configuration: entry.configuration.value, budget: entry.budget,
+      kinds: kinds, places: places,
+      rowsPerLaneMean: statistics.reduce(0) { $0 + Double($1.rowsLive) }
+        / Double(comparison.model.shape.lanes * count),
+      residentBytes: statistics.reduce(0) { $0 + $1.residentBytes } / count,
+      peakResidentBytes: statistics.reduce(0) { max($0, $1.peakResidentBytes) },
+      policyStateBytes: statistics.reduce(0) { $0 + $1.policyStateBytes } / count,
+      footprint: statistics.reduce(0) { $0 + $1.footprint } / Double(count),
+      writtenTokens: written,
+      promptTokensPerSecond: Double(documents.reduce(0) { $0 + $1.promptLength }) / promptSeconds,
+      decodeTokensPerSecond: Double(written) / decodeSeconds)
+  }
+
+  /// Equal parts of the longest response, one after the other.
+  private var emptyPlaces: [PlaceTally] {
+    let longest = TaskRun.longestResponse(documents)
+    let parts = min(TaskRun.places, longest)
+    return (0..<parts).map { part in
+      PlaceTally(from: longest * part / parts, to: longest * (part + 1) / parts, tally: .init())
+    }
+  }
+}
+
+extension ThreadTeam {
+  /// The results of `body` for `0..<count`, in order; each is computed by one thread, whose number comes
+  /// first.
+  ///
+  /// - Throws: of the errors thrown, that of the lowest number.
+  func results<Result: Sendable>(
+    _ count: Int, _ body: (_ thread: Int, _ index: Int) throws -> Result
+  ) throws -> [Result] {
+    let results = Mutex([Swift.Result<Result, any Error>?](repeating: nil, count: count))
+    share(count, grain: 1) { thread, range in
+      for index in range {
+        let result = Swift.Result { try body(thread, index) }
+        results.withLock { $0[index] = result }
+      }
+    }
+    return try results.withLock { $0 }.compactMap { try $0?.get() }
+  }
+}
+
+extension TaskTally {
+  /// So many hits of so many checks.
+  init(hits: Int, checks: Int) { (self.hits, self.checks) = (hits, checks) }
+}

@@ -1,0 +1,36 @@
+extension TaskDocument {
+  /// Indices in `written` of tokens that are not those of the true response's line.
+  ///
+  /// Lines are found by the number or label with which they begin, wherever they stand; all of a line that
+  /// the true response has not, or that was written before, is a mistake.
+  ///
+  /// - Parameter written: tokens that a model wrote.
+  public func mistakes(in written: [Int]) -> [Int] {
+    var truth: [Int: ArraySlice<Int>] = [:]
+    for line in TaskDocument.lines(response) {
+      if let header = line.first, truth[header] == nil { truth[header] = line }
+    }
+    var mistakes: [Int] = []
+    for line in TaskDocument.lines(written[...]) {
+      guard let header = line.first, let expected = truth.removeValue(forKey: header) else {
+        mistakes += line.indices
+        continue
+      }
+      for (place, index) in line.indices.enumerated() {
+        let right = expected.startIndex + place
+        if right >= expected.endIndex || expected[right] != line[index] { mistakes.append(index) }
+      }
+    }
+    return mistakes
+  }
+
+  /// The lines of a text, their ends included; the last may have none.
+  private static func lines(_ text: ArraySlice<Int>) -> [ArraySlice<Int>] {
+    var (lines, start) = ([ArraySlice<Int>](), text.startIndex)
+    for index in text.indices where text[index] == TaskVocabulary.newline {
+      lines.append(text[start...index])
+      start = index + 1
+    }
+    return start < text.endIndex ? lines + [text[start...]] : lines
+  }
+}

@@ -1,0 +1,247 @@
+import KVPolicyKit
+import MiniTasks
+import Policies
+import ReferenceModel
+import Testing
+
+@testable import BundledModel
+@testable import Evaluation
+
+@Suite("Policies on tasks")
+struct TaskComparisonTests {
+  private let comparison: TaskComparison
+
+  init() throws {
+    var comparison = try TaskComparison(BundledModel.open(), registry: .all)
+    (comparison.documents, comparison.documentTokens, comparison.storyTokens) = (3, 160, 128)
+    comparison.threads = 2
+    self.comparison = comparison
+  }
+
+  private func entry(
+    _ policy: any KVCachePolicy.Type, budget: Int
+  ) throws -> TaskComparison.Entry {
+    .init(
+      PolicyConfiguration(policy.name, try policy.settings(budget: budget)), budget: budget)
+  }
+
+  private func entries(budget: Int) throws -> [TaskComparison.Entry] {
+    try [StreamingLLM.self, H2O.self, TOVA.self, MorphKV.self].map {
+      try entry($0 as any KVCachePolicy.Type, budget: budget)
+    }
+  }
+
+  private func documents() throws -> [TaskDocument] {
+    try (0..<comparison.documents).map {
+      try comparison.document($0, tokens: comparison.documentTokens)
+    }
+  }
+
+  /// A report without what a clock or the machine decides.
+  private func timeless(_ report: TaskReport) -> TaskReport {
+    var report = report
+    report.threads = 0
+    for index in report.policies.indices {
+      report.policies[index].promptTokensPerSecond = 0
+      report.policies[index].decodeTokensPerSecond = 0
+    }
+    return report
+  }
+
+  @Test("the report is the same for any number of threads, but for its speeds")
+  func threads() throws {
+    let entries = try entries(budget: 40)
+    let reports = try [1, 2, 3].map { threads in
+      var comparison = comparison
+      comparison.threads = threads
+      return try comparison.run(entries, story: entries)
+    }
+    #expect(reports.map(\.threads) == [1, 2, 3])
+    for report in reports {
+      #expect(timeless(report) == timeless(reports[0]))
+      #expect(report.policies.allSatisfy { $0.decodeTokensPerSecond > 0 })
+      #expect(report.policies.allSatisfy { $0.promptTokensPerSecond > 0 })
+    }
+  }
+
+  @Test("hits are those of the documents' own scores, and add up by kind and by place")
+  func tallies() throws {
+    let report = try comparison.run([entry(H2O.self, budget: 40)])
+    for measurement in report.policies {
+      let configuration = try PolicyConfiguration(measurement.configuration)
+      var (kinds, written): ([String: TaskTally], Int) = ([:], 0)
+      var places = measurement.places.map { PlaceTally(from: $0.from, to: $0.to, tally: .init()) }
+      for document in try documents() {
+        let answer = try comparison.answer(
+          document, under: configuration, limit: document.response.count + TaskComparison.margin)
+        written += answer.written.count
+        for outcome in document.score(answer.written).outcomes {
+          let tally = TaskTally(hits: outcome.isHit ? 1 : 0, checks: 1)
+          kinds[outcome.check.kind.rawValue, default: TaskTally()] += tally
+          let position = outcome.check.position
+          places[try #require(places.firstIndex { ($0.from..<$0.to).contains(position) })].tally +=
+            tally
+        }
+      }
+      #expect(measurement.kinds == kinds && measurement.places == places)
+      #expect(measurement.writtenTokens == written)
+      let checks = try documents().reduce(0) { $0 + $1.checks.count }
+      #expect(measurement.all.checks == checks)
+      let all = places.reduce(into: TaskTally()) { $0 += $1.tally }
+      #expect(all == measurement.all)
+    }
+  }
+
+  @Test("true responses hit everything, and one wrong word costs one hit at its place")
+  func truth() throws {
+    // So many that some checks are the first of their place.
+    let documents = try (0..<24).map { try comparison.document($0, tokens: 160) }
+    let run = TaskRun(
+      comparison: comparison, entry: .init(Comparison.reference), documents: documents,
+      place: (0, 1))
+    let short = try comparison.answer(documents[0], under: Comparison.reference, limit: 1)
+    var answers = documents.map { document in
+      var answer = short
+      answer.written = Array(document.response)
+      return answer
+    }
+    let perfect = run.measurement(answers)
+    #expect(perfect.all.hits == perfect.all.checks && perfect.all.checks > 30)
+    #expect(perfect.writtenTokens == documents.reduce(0) { $0 + $1.response.count })
+    let positions = documents.flatMap { $0.checks.map(\.position) }
+    for place in perfect.places {
+      #expect(place.tally.checks == positions.count { (place.from..<place.to).contains($0) })
+    }
+    let check = try #require(documents[1].checks.first { $0.kind == .once })
+    answers[1].written[check.position] = TaskVocabulary.count + 7
+    let flawed = run.measurement(answers)
+    #expect(flawed.all.hits == perfect.all.hits - 1)
+    #expect(flawed.kinds["once"]?.hits == (perfect.kinds["once"]?.hits ?? 0) - 1)
+    let wrong = flawed.places.filter { $0.tally.hits < $0.tally.checks }
+    #expect(wrong.count == 1 && (wrong[0].from..<wrong[0].to).contains(check.position))
+  }
+
+  @Test("places are equal parts of the longest response, without gaps")
+  func places() throws {
+    let report = try comparison.run([])
+    let places = report.policies[0].places
+    let longest = try documents().map(\.response.count).max()
+    #expect(report.responseTokens == longest)
+    #expect(places.count == 8 && places.first?.from == 0 && places.last?.to == longest)
+    #expect(zip(places, places.dropFirst()).allSatisfy { $0.to == $1.from })
+    let sizes = places.map { $0.to - $0.from }
+    #expect((sizes.max() ?? 0) - (sizes.min() ?? 0) <= 1)
+  }
+
+  @Test("full attention comes first, once, and keeps every token")
+  func full() throws {
+    let report = try comparison.run([.init(Comparison.reference), entry(TOVA.self, budget: 40)])
+    #expect(report.policies.map(\.label) == ["full", "tova"])
+    let full = report.policies[0]
+    let prompts = try documents().reduce(0) { $0 + $1.promptLength }
+    #expect(full.rowsPerLaneMean == Double(prompts + full.writtenTokens) / 3)
+    #expect(full.footprint == 1 && full.policyStateBytes == 0 && full.budget == nil)
+    #expect(full.residentBytes > report.policies[1].residentBytes)
+  }
+
+  @Test("budgets are held")
+  func budgets() throws {
+    let report = try comparison.run(entries(budget: 40) + entries(budget: 20))
+    #expect(
+      report.policies.map(\.budget) == [nil] + Array(repeating: 40, count: 4)
+        + Array(repeating: 20, count: 4))
+    for measurement in report.policies.dropFirst() {
+      // MorphKV keeps the current token besides.
+      let rows = (measurement.budget ?? 0) + (measurement.label == "morphkv" ? 1 : 0)
+      #expect(measurement.rowsPerLaneMean == Double(rows), "\(measurement.label)")
+      #expect(measurement.footprint < 1)
+      #expect(measurement.peakResidentBytes >= measurement.residentBytes)
+    }
+  }
+
+  @Test("a policy with room for everything writes what full attention writes")
+  func roomy() throws {
+    let report = try comparison.run([entry(H2O.self, budget: 400)])
+    #expect(report.policies[1].kinds == report.policies[0].kinds)
+    #expect(report.policies[1].writtenTokens == report.policies[0].writtenTokens)
+    #expect(report.policies[1].rowsPerLaneMean == report.policies[0].rowsPerLaneMean)
+  }
+
+  @Test("progress goes through every run in order, up to all tokens at most")
+  func progress() throws {
+    var seen: [RunProgress] = []
+    _ = try comparison.run([entry(H2O.self, budget: 40)]) { seen.append($0) }
+    let runs = seen.map(\.run)
+    #expect(runs == runs.sorted() && Set(runs) == [0, 1])
+    #expect(seen.allSatisfy { $0.runs == 2 && $0.totalTokens == 480 && $0.tokens <= 480 })
+    #expect(Set(seen.map(\.label)) == ["full", "h2o 40"])
+  }
+
+  @Test("the story is one document, and shows what each lane still holds of it")
+  func story() throws {
+    let report = try comparison.run([], story: [entry(H2O.self, budget: 32)])
+    let story = try #require(report.story)
+    let document = try comparison.document(0, tokens: 128)
+    let length = document.response.count
+    #expect(story.prompt == document.prompt.map(TaskLanguage.word))
+    #expect(story.moments.first == 0 && story.moments.last == length && story.moments.count == 24)
+    #expect(zip(story.moments, story.moments.dropFirst()).allSatisfy { $0 < $1 })
+    #expect(story.tellers.map(\.label) == ["full", "h2o"])
+    #expect(story.tellers.map(\.budget) == [nil, 32])
+    for teller in story.tellers {
+      #expect((1...length).contains(teller.answer.count))
+      #expect(teller.mistakes.allSatisfy(teller.answer.indices.contains))
+      for (moment, kept) in zip(story.moments, teller.kept) {
+        #expect(kept.count == story.prompt.count + min(moment, teller.answer.count))
+        #expect(teller.label != "full" || kept.allSatisfy { $0 == "9" })
+      }
+      #expect(teller.kept.count == story.moments.count)
+    }
+    for kept in story.tellers[1].kept {
+      let digits = kept.map { $0.wholeNumberValue ?? 99 }
+      // A digit is off by half a ninth at most, and only where lanes differ.
+      let ninths = digits.reduce(0, +) - 32 * 9
+      #expect(2 * abs(ninths) <= digits.count { (1...8).contains($0) }, "\(kept)")
+    }
+  }
+
+  @Test("what cannot run is refused before anything does")
+  func mistakes() throws {
+    func refused(_ change: (inout TaskComparison) -> Void) -> String {
+      var other = comparison
+      change(&other)
+      do {
+        _ = try other.run([]) { _ in Issue.record("it ran") }
+        return "nothing"
+      } catch { return "\(error)" }
+    }
+    #expect(refused { $0.documents = 0 }.contains("at least 1 document"))
+    #expect(refused { $0.documentTokens = 5 }.contains("5 tokens cannot hold"))
+    #expect(refused { $0.documentTokens = 1 << 20 }.contains("longer than the model's context"))
+    #expect(refused { $0.chunk = 0 }.contains("chunks of 1 token"))
+    #expect(refused { $0.store.pageRows = 3 }.contains("a page of 3 rows"))
+    #expect(throws: PolicyError.self) {
+      try comparison.run([.init(PolicyConfiguration("tova", ["capacity": 0]))]) { _ in
+        Issue.record("it ran")
+      }
+    }
+  }
+
+  @Test("a model that has other words, or fewer, does not speak the language")
+  func strangers() throws {
+    #expect(throws: Never.self) { try TaskLanguage.check(BundledModel.open()) }
+    // Two words of one length change places.
+    var bytes = try BundledModel.bytes()
+    let places = ["amber ", "azure "].map { bytes.firstRange(of: Array($0.utf8)) }
+    let (one, other) = (try #require(places[0]), try #require(places[1]))
+    let word = Array(bytes[one])
+    bytes.replaceSubrange(one, with: bytes[other])
+    bytes.replaceSubrange(other, with: word)
+    let stranger = try ModelFiles.open(gguf: bytes, name: "stranger")
+    #expect {
+      try TaskComparison(stranger, registry: .all)
+    } throws: {
+      "\($0)".contains("'amber', is another one of the model; use the bundled model")
+    }
+  }
+}
