@@ -34,10 +34,10 @@ enum PageStyle {
   private static let table = """
     .scroll{overflow-x:auto;margin-top:1rem}
     table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums;white-space:nowrap}
-    th,td{padding:.2rem .55rem;text-align:right;font-weight:400}
+    th,td{padding:.2rem .4rem;text-align:right;font-weight:400}
     thead th{color:var(--quiet);vertical-align:bottom}
     thead tr:first-child th+th{text-align:center;border-bottom:1px solid var(--rule)}
-    .lead{padding-left:1.5rem}
+    .lead{padding-left:1.25rem}
     th[rowspan],tbody th{text-align:left;padding-left:0}
     th[rowspan],th[scope=row]{position:sticky;left:0;background:var(--paper)}
     tbody{border-top:1px solid var(--rule)}

@@ -47,7 +47,7 @@ extension TaskPage {
       }
     let figures = budgets.map { budget in
       """
-      <figure><figcaption>at most \(Markup.count(budget, "row")) per lane</figcaption>
+      <figure><figcaption>a budget of \(Markup.count(budget, "row")) per lane</figcaption>
       \(placeChart(budget).svg(for: .page))</figure>
       """
     }

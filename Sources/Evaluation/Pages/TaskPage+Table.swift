@@ -14,10 +14,12 @@ extension TaskPage {
     </table>
     </div>
     <p class="note">Bold: most right answers of the budget. A lane is one key head of one layer;
-    <i>rows</i> are those it holds at the end, on average. <i>Resident</i> are the bytes of pages, columns,
+    <i>rows</i> are those it holds at the end, on average: a policy that chooses once spends its budget on the
+    prompt, and keeps all it writes. <i>Resident</i> are the bytes of pages, columns,
     bookkeeping and policy state at the end of a document, on average, and <i>of full</i> their share of
     those of full attention; <i>peak</i> is the most at any time, <i>state</i> what the policy itself causes.
-    <i>Footprint</i> is rows × time over those of full attention. Speeds are of one sequence alone.</p>
+    <i>Footprint</i> is rows × time over those of full attention. Speeds are per second of one
+    processor's time.</p>
     <details><summary>Configurations</summary><ul class="plain">
     \(report.policies.map(configuration).joined(separator: "\n"))
     </ul></details>
@@ -62,7 +64,7 @@ extension TaskPage {
     let rows = policies.map { policy in
       row(policy, isBest: budget != nil && policies.count > 1 && policy.all.share == best)
     }
-    let title = budget.map { "at most \(Markup.count($0, "row")) per lane" } ?? "all rows"
+    let title = budget.map { "a budget of \(Markup.count($0, "row")) per lane" } ?? "all rows"
     return """
       <tbody>
       <tr class="group"><th colspan="\(kinds.count + 10)" scope="rowgroup"><span>\(title)</span></th></tr>

@@ -50,8 +50,8 @@ public struct TaskPage {
       budgets.isEmpty
       ? ""
       : """
-       and under \(Markup.count(labels.count, "policy", "policies")) that may keep \
-      \(Markup.list(budgets, joinedBy: "or")) rows per lane
+       and under \(Markup.count(labels.count, "policy", "policies")) with budgets of \
+      \(Markup.list(budgets, joinedBy: "and")) rows per lane
       """
     let checks = report.policies.map(\.all.checks).max() ?? 0
     return """
