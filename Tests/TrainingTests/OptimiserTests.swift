@@ -88,25 +88,4 @@ struct OptimiserTests {
       #expect(abs(square.squareRoot() / deviation - 1) < 0.06, "\(tensor.name)")
     }
   }
-
-  @Test("sixty steps learn a text by heart")
-  func learning() throws {
-    let model = try LlamaConfiguration(
-      layers: 2, hidden: 32, intermediate: 64, queryHeads: 4, keyHeads: 2, headDimension: 8,
-      vocabulary: 32, contextLength: 64)
-    let trainer = try Trainer(model, threads: 2)
-    var parameters = ModelParameters(model, seed: 1)
-    var gradients = Gradients(trainer.layout)
-    var optimiser = AdamW(trainer.layout)
-    let schedule = try LearningRateSchedule(peak: 0.02, floor: 0.002, warmUp: 5, steps: 60)
-    let batch = try TrainingBatch(texts: [(0..<48).map { ($0 * $0 + $0 / 3) % 32 }])
-    for step in 0..<60 {
-      gradients.clear()
-      _ = try trainer.accumulate(&gradients, of: parameters, on: batch)
-      optimiser.step(
-        &parameters, gradients, rate: schedule.rate(at: step),
-        factor: gradients.clippingFactor(limit: 1))
-    }
-    #expect(try trainer.loss(of: parameters, on: batch) < 0.1)
-  }
 }

@@ -29,7 +29,7 @@ struct TrainingSnippets {
         &parameters, gradients, rate: schedule.rate(at: step),
         factor: gradients.clippingFactor(limit: 1))
     }
-    #expect(loss < 1)
+    #expect(loss < 0.2)
   }
 
   @Test("heads' shares of full attention have gradients of their own")
