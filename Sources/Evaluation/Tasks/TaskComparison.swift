@@ -38,7 +38,7 @@ public struct TaskComparison {
   /// Documents that each entry answers: the first held-out ones.
   public var documents = 32
   /// Tokens of each document: prompt and true response.
-  public var documentTokens = 1024
+  public var documentTokens = 2048
   /// Tokens of the document that the story tells.
   public var storyTokens = 448
   /// Prompt tokens that go through a layer together.

@@ -15,9 +15,9 @@ struct TasksCommand: Command {
       Option(
         "--shares", "NUMBERS", "budgets: a document's tokens divided by these, with commas between",
         standard: "4,8"),
-      Option("--documents", "COUNT", "documents that each of them answers", standard: "32"),
+      Option("--documents", "COUNT", "documents that each of them answers", standard: "16"),
       Option(
-        "--tokens", "COUNT", "tokens of a document, its true answer included", standard: "1024"),
+        "--tokens", "COUNT", "tokens of a document, its true answer included", standard: "2048"),
       .rows(.f16), .chunk,
       Option(
         "--threads", "COUNT", "documents that are read at the same time", standard: "one per core"),
@@ -113,9 +113,9 @@ extension TasksCommand {
     init(_ arguments: Arguments, chunk: Int, threads: Int) throws(CommandError) {
       (self.chunk, self.threads) = (chunk, threads)
       shares = try arguments.integers("--shares", in: 1...1 << 16) ?? [4, 8]
-      documents = try arguments.integer("--documents", in: 1...1 << 16) ?? 32
+      documents = try arguments.integer("--documents", in: 1...1 << 16) ?? 16
       tokens =
-        try arguments.integer("--tokens", in: TaskMixture.Kind.both.shortest...1 << 20) ?? 1024
+        try arguments.integer("--tokens", in: TaskMixture.Kind.both.shortest...1 << 20) ?? 2048
       store = StoreConfiguration(
         format: try arguments.choice("--rows", of: RowFormat.self) ?? .f16)
     }

@@ -1,0 +1,48 @@
+import BundledModel
+import KVPolicyKit
+import Policies
+import Testing
+
+@testable import Evaluation
+
+/// What each policy gets right with the bundled model. A change of a policy, the store, the engine or the
+/// model that moves one of these shares must say so here.
+@Suite("What policies get right")
+struct PolicyQualityTests {
+  /// Shares of right answers, in percent, of ten documents of 1024 tokens, with budgets of a quarter and of an
+  /// eighth of that. Other processors round otherwise, so a few answers may differ.
+  static let expected: [(label: String, quarter: Double, eighth: Double)] = [
+  ]
+  /// Percentage points that a share may be off.
+  static let tolerance = 4.0
+
+  @Test("is what it was, at two budgets")
+  func shares() throws {
+    var comparison = try TaskComparison(BundledModel.open(), registry: .all)
+    (comparison.documents, comparison.documentTokens) = (10, 1024)
+    let entries = try [256, 128].flatMap { budget in
+      try Self.policies.map { label, type, settings in
+        TaskComparison.Entry(
+          PolicyConfiguration(
+            type.name, try type.settings(budget: budget).merging(settings) { $1 }),
+          label: label, budget: budget)
+      }
+    }
+    let report = try comparison.run(entries)
+    #expect(report.policies[0].all.share >= 0.98, "full attention reads the language")
+    for (label, quarter, eighth) in Self.expected {
+      for (budget, percent) in [(256, quarter), (128, eighth)] {
+        let measured = report.policies.first { $0.label == label && $0.budget == budget }
+        let share = try #require(measured).all.share * 100
+        #expect(abs(share - percent) <= Self.tolerance, "\(label) \(budget): \(share)%")
+      }
+    }
+  }
+
+  private static let policies:
+    [(label: String, type: any KVCachePolicy.Type, settings: [String: JSONValue])] = [
+      ("random", RandomEviction.self, [:]), ("streamingllm", StreamingLLM.self, [:]),
+      ("h2o", H2O.self, [:]), ("tova", TOVA.self, [:]), ("snapkv", SnapKV.self, [:]),
+      ("morphkv", MorphKV.self, [:]), ("morphkv-max", MorphKV.self, ["fusion": "max"]),
+    ]
+}
