@@ -112,7 +112,7 @@ public struct RunningVotes: Sendable {
     let heads = heads
     let next = index + 1 < homes.count ? homes[index + 1] : 0
     var home: UInt = 0
-    let row = unsafe withTable(lane) { table -> Int? in
+    let found = unsafe withTable(lane) { table -> (row: Int, isSound: Bool)? in
       home = UInt(bitPattern: unsafe table.tiles)
       if continues {
         table.withdraw(slot)
@@ -126,13 +126,18 @@ public struct RunningVotes: Sendable {
       } else {
         table.addUp(horizon: horizon)
       }
-      return table.least(&state, newest: slot, tokens: tokens, horizon: horizon)
+      let row = table.least(&state, newest: slot, tokens: tokens, horizon: horizon)
+      return row.map { ($0, table.remove($0)) }
     }
     homes[index] = home
     lane.lane.ownColumn(columns.votes).stamp(entry: slot * heads, tokens: tokens)
     state.rows = lane.count
     asked += 1
-    if let row { forget(row, of: lane, &state) } else { untold += 1 }
+    if let found {
+      state.forget(found.row, position: lane.positions[found.row], isSound: found.isSound)
+    } else {
+      untold += 1
+    }
     states[index] = state
   }
 
@@ -157,19 +162,14 @@ public struct RunningVotes: Sendable {
     var state = states[index]
     // One that was taken out already is not there any more where it was.
     if state.row == nil, state.counted == lane.length.tokens - 1, state.rows == lane.count - 1 {
-      forget(row, of: lane, &state)
+      precondition(row >= 0 && row < lane.count, "no such row in the lane")
+      let isSound = unsafe withTable(lane) { $0.remove(row) }
+      state.forget(row, position: lane.positions[row], isSound: isSound)
       state.dropped = lane.length.tokens
     } else {
       state.stop()
     }
     states[index] = state
-  }
-
-  /// Takes a row out of the count.
-  private mutating func forget(_ row: Int, of lane: LaneView, _ state: inout State) {
-    precondition(row >= 0 && row < lane.count, "no such row in the lane")
-    let isSound = unsafe withTable(lane) { $0.remove(row) }
-    state.forget(row, position: lane.positions[row], isSound: isSound)
   }
 
   /// Notes where the new token's row is: where that was which went in this step. False if none did.

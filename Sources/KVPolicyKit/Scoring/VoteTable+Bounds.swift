@@ -58,6 +58,7 @@ extension VoteTable {
     for entry in 0..<entries { unsafe scales[entry] = 0 }
     for step in 0..<min(steps, ring) - 1 {
       guard let row = row(at: horizon + Int32(step)) else { continue }
+      if let next = self.row(at: horizon + Int32(step + 1)) { ask(for: next) }
       let numbers = unsafe numbers(of: row)
       // A voter of age a votes ring − a times.
       for age in 0..<ring - 1 - step {
@@ -70,5 +71,11 @@ extension VoteTable {
     for entry in 0..<entries {
       unsafe scales[entry] = scale(sums[entry] + Double(scales[entry]))
     }
+  }
+
+  /// Asks memory for the votes of a row's tile.
+  private func ask(for row: Int) {
+    unsafe UnsafeRawPointer(tiles + row / 8 * width).ask(
+      bytes: entries * MemoryLayout<Vector>.stride)
   }
 }

@@ -15,6 +15,8 @@
   /// Per voter of a column of votes: the tokens read when it was written. It says something of the rows
   /// of exactly those tokens. There when `base` is.
   private var stamps: [Int32]
+  /// The latest of the stamps, so that the row of a token that no voter knows is moved without reading them.
+  private var latestStamp: Int32 = 0
 
   /// Rows of a tile: one vector.
   static let tileRows = 8
@@ -35,6 +37,7 @@
     guard let source = unsafe other.base else { return }
     let target = unsafe memory()
     stamps = other.stamps
+    latestStamp = other.latestStamp
     if isTiled {
       // Both have room for whole tiles, and a tile lies where it did whatever the stride.
       let floats = ColumnStorage.whole(count, column) * column.width
@@ -74,6 +77,7 @@
   func stamp(entry: Int, tokens: Int) {
     _ = unsafe memory()
     stamps[entry / column.heads] = Int32(tokens)
+    latestStamp = max(latestStamp, Int32(tokens))
   }
 
   /// One number of the row of the token at `position`; 0 where it is undefined.
@@ -101,6 +105,7 @@
       }
       return
     }
+    guard latestStamp > position else { return }
     for (voter, stamp) in stamps.enumerated() where stamp > position {
       for entry in voter * column.heads..<(voter + 1) * column.heads {
         unsafe base[place(entry, target)] = unsafe base[place(entry, source)]

@@ -27,6 +27,8 @@
   var pagesHeld = 0
   @unsafe var addresses: [UnsafeMutableRawPointer?]
   var columns: [ColumnStorage]
+  /// Whether a fork may still hold the same columns.
+  private var sharesColumns = false
   var isDense = true
   /// Whether the positions ascend with the row numbers.
   var isOrdered = true
@@ -60,6 +62,8 @@
     pagesHeld = other.pagesHeld
     unsafe addresses = other.addresses
     columns = other.columns
+    sharesColumns = true
+    other.sharesColumns = true
     columnRowBytes = other.columnRowBytes
     isDense = other.isDense
     isOrdered = other.isOrdered
@@ -87,6 +91,8 @@
 
   /// The column, unshared.
   func ownColumn(_ index: Int) -> ColumnStorage {
+    // Asking who holds a column takes longer than what most callers do with it.
+    guard sharesColumns else { return columns[index] }
     if !isKnownUniquelyReferenced(&columns[index]) {
       let shared = columns[index]
       columns[index] = ColumnStorage(copying: shared, count: count, stride: shared.stride)
