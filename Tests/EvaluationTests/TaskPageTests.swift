@@ -83,7 +83,7 @@ struct TaskPageTests {
     let html = TaskPage(.sample(labels: ["a", "b"], budgets: [32, 64])).html
     let lede = try #require(html.firstMatch(of: /<p class="lede">(.*?)<\/p>/)?.1)
     #expect(lede.contains("4 layers with 4 key heads each, read 48 documents of 1,536 tokens"))
-    #expect(lede.contains("under 2 policies that may keep 64 or 32 rows per lane"))
+    #expect(lede.contains("under 2 policies with budgets of 64 and 32 rows per lane"))
     #expect(lede.matches(of: /\. |\.$/).count == 2)
   }
 
