@@ -12,7 +12,7 @@ while [ $# -gt 0 ]; do
   if [ "$1" = -- ]; then shift; flags=("$@"); break; fi
   modules+=("$1"); shift
 done
-[ ${#modules[@]} -gt 0 ] || modules=(KVPolicyKit Policies ReferenceModel Training MiniTasks Evaluation KVPolicyCommand KVPolicyTesting)
+[ ${#modules[@]} -gt 0 ] || modules=(KVPolicyKit Policies ReferenceModel BundledModel Training MiniTasks Evaluation KVPolicyCommand KVPolicyTesting)
 
 tools=$(dirname "$(readlink -f "$(command -v swift)")")
 build=$(swift build --show-bin-path)

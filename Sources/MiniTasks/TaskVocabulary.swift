@@ -25,8 +25,7 @@ public enum TaskVocabulary {
 
   /// The tokens of a text.
   ///
-  /// - Throws: `TaskError.unknownWord` for anything that `text(of:)` would not write, such as an unknown word
-  ///   or one without its space.
+  /// - Throws: `TaskError.unknownWord` or `unfinishedWord` for anything that `text(of:)` would not write.
   public static func encode(_ text: String) throws(TaskError) -> [Int] {
     var encoded: [Int] = []
     for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()

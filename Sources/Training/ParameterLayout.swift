@@ -19,6 +19,8 @@ public struct ParameterLayout: Sendable, Equatable {
     public let isMatrix: Bool
     /// The floats that are its elements.
     public var range: Range<Int> { offset..<offset + rows * columns }
+    /// The axes, as files give them.
+    var shape: [Int] { isMatrix ? [rows, columns] : [columns] }
   }
 
   /// The tensors of one transformer layer.
@@ -36,8 +38,11 @@ public struct ParameterLayout: Sendable, Equatable {
   /// Floats in all.
   public var count: Int { outputNorm.range.upperBound }
 
-  /// The layout of a model. The head is the embedding.
-  public init(_ model: LlamaConfiguration) {
+  /// The layout of a model, with Hugging Face's names. The head is the embedding.
+  public init(_ model: LlamaConfiguration) { self.init(model, names: .huggingFace) }
+
+  /// The layout with a file format's names.
+  init(_ model: LlamaConfiguration, names: TensorNames) {
     var tensors: [Tensor] = []
     func add(_ name: String, _ rows: Int?, _ columns: Int) -> Tensor {
       let tensor = Tensor(
@@ -46,7 +51,6 @@ public struct ParameterLayout: Sendable, Equatable {
       tensors.append(tensor)
       return tensor
     }
-    let names = TensorNames.huggingFace
     let (hidden, inner) = (model.hidden, model.intermediate)
     let queries = model.queryHeads * model.headDimension
     let keys = model.keyHeads * model.headDimension

@@ -6,8 +6,8 @@ extension TrainingPass {
 
   /// The loss, from the stream after the last layer.
   ///
-  /// With `gradients` or a factor, `scratch.streamGradient` receives the gradient of that stream times
-  /// `factor`.
+  /// On the way back `scratch.streamGradient` receives the gradient of that stream times `factor`, and
+  /// `gradients`, if there are any, those of the head and the last norm.
   func loss(_ gradients: UnsafeMutablePointer<Float>?, factor: Float, back: Bool = false) -> Double
   {
     unsafe normAll(scratch.last, trainer.layout.outputNorm)

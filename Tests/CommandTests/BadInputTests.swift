@@ -52,6 +52,8 @@ struct BadInputTests {
     .usage("compare --model @/bytes --json @/out.json --csv=@/out.json", "are the same file"),
     .usage("compare --model @/bytes --json - --csv -", "are the same file"),
     .usage("compare --model @/bytes --text @/t.txt --json @/./t.txt", "is an input"),
+    .usage("tasks --policies morphkv-mx", "did you mean 'morphkv-max'?"),
+    .usage("tasks --policies morphkv --shares 1024", "(--tokens 2048 over --shares 1024)"),
     .usage("train", "a recipe is missing"),
     .usage("train @/recipe.json", "--out is missing"),
     .usage("train @/recipe.json @/more.json", "unexpected argument"),

@@ -60,8 +60,10 @@ struct TasksCommandTests {
 
   @Test("morphkv-max is morphkv that joins votes by their maximum")
   func variant() throws {
-    let outcome = try Workshop().run(
+    let workshop = try Workshop()
+    let outcome = workshop.run(
       ["tasks", "--shares", "4", "--json", "-"] + TasksCommandTests.small)
+    #expect(!workshop.names.contains("kvpolicy.html"), "results that are printed come without a page")
     let policies = try report(outcome.output).policies
     guard case .object(let settings) = policies[2].configuration else {
       Issue.record("no configuration")
@@ -87,6 +89,16 @@ struct TasksCommandTests {
     let without = workshop.run(words + ["--no-html"])
     #expect(without.status == 0 && !without.output.contains("html"))
     #expect(workshop.names == before.subtracting(["kvpolicy.html"]))
+  }
+
+  @Test("a policy that cannot run on the story's shorter document is left out of the story")
+  func shortStory() throws {
+    let words = ["--documents", "1", "--tokens", "512", "--policies", "h2o,morphkv"]
+    let outcome = try Workshop().run(["tasks", "--shares", "64", "--json", "-"] + words)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let report = try report(outcome.output)
+    #expect(report.policies.map(\.budget) == [nil, 8, 8])
+    #expect(report.story.tellers.map(\.label) == ["full", "h2o"])
   }
 
   @Test("a person sees a bar that is taken away at the end")

@@ -77,10 +77,44 @@ struct TrainCommandTests {
     let other = train(workshop, "run", "--resume")
     #expect(other.status == 1 && other.errors.contains("go on with the recipe it was begun with"))
     try workshop.write("recipe.json", Self.recipe)
+    let (log, state) = (
+      try workshop.read("run/log.csv"), try workshop.data("run/state.safetensors")
+    )
     try workshop.write("run/log.csv", "nothing")
-    #expect(train(workshop, "run", "--resume").errors.contains("log"))
+    let lost = train(workshop, "run", "--resume")
+    #expect(lost.status == 1 && lost.errors.contains("its first line is not that of a training's"))
+    try workshop.write("run/log.csv", log)
     try workshop.write("run/state.safetensors", "nothing")
-    #expect(train(workshop, "run", "--resume").status == 1)
+    let broken = train(workshop, "run", "--resume")
+    #expect(broken.status == 1 && broken.errors.contains("cannot read"))
+    try state.write(to: URL(fileURLWithPath: workshop.folder + "/run/state.safetensors"))
+    #expect(train(workshop, "run", "--resume").status == 0)
+  }
+
+  @Test("files of other origin in the folder are left alone", arguments: ["model.gguf", "model"])
+  func inTheWay(name: String) throws {
+    let workshop = try workshop()
+    try FileManager.default.createDirectory(
+      atPath: workshop.folder + "/mine", withIntermediateDirectories: false)
+    try workshop.write("mine/" + name, "precious")
+    let outcome = train(workshop, "mine")
+    #expect(outcome.status == 1 && outcome.errors.contains("mine/\(name) is in the way"))
+    #expect(try workshop.read("mine/" + name) == "precious")
+  }
+
+  @Test("a last save that was cut short is made up for")
+  func cutShort() throws {
+    let workshop = try workshop()
+    #expect(train(workshop, "run", "--stop-after", "8").status == 0)
+    let state = try workshop.data("run/state.safetensors")
+    #expect(train(workshop, "run", "--resume").status == 0)
+    let model = try workshop.data("run/model/model.safetensors")
+    // As if the program had died before it wrote the state, and half of what comes first.
+    try state.write(to: URL(fileURLWithPath: workshop.folder + "/run/state.safetensors"))
+    try FileManager.default.removeItem(atPath: workshop.folder + "/run/model-q8_0.gguf")
+    #expect(train(workshop, "run", "--resume").status == 0)
+    #expect(try workshop.data("run/model/model.safetensors") == model)
+    #expect(FileManager.default.fileExists(atPath: workshop.folder + "/run/model-q8_0.gguf"))
   }
 
   @Test("a folder that cannot be made is an error")

@@ -11,8 +11,7 @@ import Testing
 struct PolicyQualityTests {
   /// Shares of right answers, in percent, of ten documents of 1024 tokens, with budgets of a quarter and of an
   /// eighth of that. Other processors round otherwise, so a few answers may differ.
-  static let expected: [(label: String, quarter: Double, eighth: Double)] = [
-  ]
+  static let expected: [(label: String, quarter: Double, eighth: Double)] = []
   /// Percentage points that a share may be off.
   static let tolerance = 4.0
 

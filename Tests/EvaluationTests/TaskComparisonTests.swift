@@ -211,12 +211,14 @@ struct TaskComparisonTests {
       var other = comparison
       change(&other)
       do {
-        _ = try other.run([]) { _ in Issue.record("it ran") }
+        let entries = [TaskComparison.Entry(Comparison.reference)]
+        _ = try other.run([], story: entries) { _ in Issue.record("it ran") }
         return "nothing"
       } catch { return "\(error)" }
     }
     #expect(refused { $0.documents = 0 }.contains("at least 1 document"))
     #expect(refused { $0.documentTokens = 5 }.contains("5 tokens cannot hold"))
+    #expect(refused { $0.storyTokens = 50 }.contains("50 tokens cannot hold"))
     #expect(refused { $0.documentTokens = 1 << 20 }.contains("longer than the model's context"))
     #expect(refused { $0.chunk = 0 }.contains("chunks of 1 token"))
     #expect(refused { $0.store.pageRows = 3 }.contains("a page of 3 rows"))
@@ -227,7 +229,7 @@ struct TaskComparisonTests {
     }
   }
 
-  @Test("a model that has other words, or fewer, does not speak the language")
+  @Test("a model that has other words does not speak the language")
   func strangers() throws {
     #expect(throws: Never.self) { try TaskLanguage.check(BundledModel.open()) }
     // Two words of one length change places.

@@ -7,8 +7,9 @@ extension TaskComparison {
   private static let moments = 24
 
   /// Lets every entry answer one document, and notes what its cache holds meanwhile.
-  func tell(_ entries: [Entry], _ team: ThreadTeam) throws -> TaskStory {
-    let document = try document(0, tokens: storyTokens)
+  func tell(
+    _ document: TaskDocument, _ entries: [Entry], _ team: ThreadTeam
+  ) throws -> TaskStory {
     let length = document.response.count
     let steps = min(TaskComparison.moments - 1, length)
     let moments = (0...steps).map { $0 * length / max(1, steps) }

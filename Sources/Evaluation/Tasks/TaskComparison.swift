@@ -80,6 +80,7 @@ public struct TaskComparison {
     let entries = TaskComparison.withReference(entries)
     try check(entries + story, longest: max(documentTokens, story.isEmpty ? 0 : storyTokens))
     let documents = try (0..<documents).map { try document($0, tokens: documentTokens) }
+    let told = story.isEmpty ? nil : try document(0, tokens: storyTokens)
     let team = ThreadTeam(threads: max(1, min(threads, documents.count)))
     // The first measured document must not pay for bringing the weights in.
     _ = try answer(documents[0], under: entries[0].configuration, limit: 1)
@@ -94,7 +95,7 @@ public struct TaskComparison {
       responseTokens: TaskRun.longestResponse(documents), rowFormat: store.format,
       pageRows: store.pageRows, threads: team.threads, layers: model.shape.layers,
       keyHeads: model.shape.keyHeads, policies: measured,
-      story: story.isEmpty ? nil : try tell(TaskComparison.withReference(story), team))
+      story: try told.map { try tell($0, TaskComparison.withReference(story), team) })
   }
 
   /// The held-out document of a number.

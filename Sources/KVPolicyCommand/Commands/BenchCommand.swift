@@ -94,7 +94,7 @@ struct BenchCommand: Command {
     do throws(BenchmarkError) {
       return try BenchmarkReport(json: text)
     } catch {
-      throw CommandError.failure("\(path == "-" ? "standard input" : path): \(error)")
+      throw CommandError.failure("\(input(path).name): \(error)")
     }
   }
 }

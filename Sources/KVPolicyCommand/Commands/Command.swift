@@ -48,7 +48,7 @@ extension Command {
     do {
       return try PolicyConfiguration(parsing: text)
     } catch {
-      throw CommandError.failure("\(path == "-" ? "standard input" : path): \(error)")
+      throw CommandError.failure("\(input(path).name): \(error)")
     }
   }
 

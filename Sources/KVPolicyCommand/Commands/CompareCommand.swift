@@ -36,7 +36,7 @@ struct CompareCommand: Command {
     let text = arguments.text("--text")
     let configurations = arguments.all("--config")
     try refuseTwoInputs([text] + configurations)
-    let sizes = try Sizes(arguments)
+    let sizes = try Sizes(arguments, chunk: chunk(arguments))
     let (threads, arithmetic) = (try threads(arguments), try arithmetic(arguments))
     let named = try namedEntries(
       arguments, standard: CompareCommand.standardPolicies, budget: 256)
@@ -76,10 +76,10 @@ extension CompareCommand {
     let chunk: Int
     let store: StoreConfiguration
 
-    init(_ arguments: Arguments) throws(CommandError) {
+    init(_ arguments: Arguments, chunk: Int) throws(CommandError) {
+      self.chunk = chunk
       prompt = try arguments.integer("--prompt-tokens", in: 1...1 << 24) ?? 768
       decode = try arguments.integer("--decode-tokens", in: 1...1 << 24) ?? 256
-      chunk = try arguments.integer("--chunk", in: 1...65_536) ?? 512
       let pageRows = try arguments.integer("--page-rows", in: 4...64) ?? 16
       guard pageRows.nonzeroBitCount == 1 else {
         throw .usage("--page-rows cannot be '\(pageRows)'; it must be 4, 8, 16, 32 or 64")

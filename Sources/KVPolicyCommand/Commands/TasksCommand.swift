@@ -23,7 +23,7 @@ struct TasksCommand: Command {
         "--threads", "COUNT", "documents that are read at the same time", standard: "one per core"),
       Option(
         "--html", "FILE", "write a page to look at; '-' prints it instead", standard: standardPage),
-      Option(flag: "--no-html", "write no page"),
+      Option(flag: "--no-html", "write no page; nor is one written beside what '-' prints"),
       .json, .csv,
     ],
     notes: """
@@ -50,11 +50,13 @@ struct TasksCommand: Command {
     let sizes = try Sizes(arguments, chunk: chunk(arguments), threads: threads(arguments))
     let names = try list("--policies", arguments.text("--policies") ?? Self.standardPolicies)
     let entries = try sizes.shares.flatMap { share throws(CommandError) in
-      try names.map { name throws(CommandError) in try entry(name, budget: sizes.tokens / share) }
+      try names.map { name throws(CommandError) in
+        try entry(
+          name, budget: sizes.tokens / share, " (--tokens \(sizes.tokens) over --shares \(share))")
+      }
     }
-    let story = try names.map { name throws(CommandError) in
-      try entry(name, budget: sizes.storyTokens / sizes.shares[0])
-    }
+    // The story's document is shorter: what is too little to run on there only stays out of the story.
+    let story = names.compactMap { try? entry($0, budget: sizes.storyTokens / sizes.shares[0]) }
     let model = ModelAtHand(arguments.text("--model") ?? BundledModel.name)
     let output = try ReportOutput(arguments, of: self, inputs: [model.path], page: page(arguments))
 
@@ -69,20 +71,31 @@ struct TasksCommand: Command {
       to: terminal)
   }
 
-  /// A policy with the settings that spend a budget.
-  private func entry(_ name: String, budget: Int) throws(CommandError) -> TaskComparison.Entry {
+  /// A policy with the settings that spend a budget; `origin` says where that comes from.
+  private func entry(
+    _ name: String, budget: Int, _ origin: String = ""
+  ) throws(CommandError) -> TaskComparison.Entry {
     let variant = TasksCommand.variants[name] ?? (name, [:])
-    let configuration = try CommandError.fromArguments { () throws(PolicyError) in
+    do {
+      let names = registry.names + TasksCommand.variants.keys.sorted()
+      guard names.contains(name) else { throw PolicyError.unknownPolicy(name, known: names) }
       let settings = try registry.type(named: variant.policy).settings(budget: budget)
-      return PolicyConfiguration(variant.policy, settings.merging(variant.settings) { $1 })
+      let configuration = PolicyConfiguration(
+        variant.policy, settings.merging(variant.settings) { $1 })
+      return TaskComparison.Entry(configuration, label: name, budget: budget)
+    } catch PolicyError.impossible(let policy, let reason) {
+      throw .usage("\(PolicyError.impossible(policy: policy, reason: reason))\(origin)")
+    } catch {
+      throw .usage("\(error)")
     }
-    return TaskComparison.Entry(configuration, label: name, budget: budget)
   }
 
-  /// Where the page is written, if one is.
+  /// Where the page is written, if one is: not beside results that are printed for another program, unless
+  /// that is asked for.
   private func page(_ arguments: Arguments) -> String? {
     if arguments.has("--no-html") { return nil }
     if let path = arguments.text("--html") { return path }
+    if ["--json", "--csv"].contains(where: { arguments.text($0) == "-" }) { return nil }
     let folder = terminal.workingFolder
     return folder == "." ? TasksCommand.standardPage : folder + "/" + TasksCommand.standardPage
   }

@@ -11,7 +11,7 @@ struct TrainCommand: Command {
     options: [
       Option("--out", "FOLDER", "where the run keeps its state, log, curve and model"),
       Option(flag: "--resume", "go on with the run that is in FOLDER, to the same bits"),
-      Option("--stop-after", "STEPS", "stop after so many steps in all, as if interrupted"),
+      Option("--stop-after", "STEPS", "stop after so many steps in all, and save"),
       .threads,
     ],
     notes: """
@@ -36,9 +36,9 @@ struct TrainCommand: Command {
     } catch let error as CommandError {
       throw error
     } catch {
-      throw CommandError.failure("\(path == "-" ? "standard input" : path): \(error)")
+      throw CommandError.failure("\(input(path).name): \(error)")
     }
-    let place = RunFolder(folder)
+    let place = RunFolder(folder, terminal: terminal)
     var session = try place.open(recipe, threads: threads, resumes: arguments.has("--resume"))
     try session.train(
       until: min(recipe.steps, last ?? recipe.steps), threads: threads, terminal: terminal)

@@ -8,7 +8,7 @@ struct InputFile {
   let terminal: Terminal
 
   /// What messages call it.
-  private var name: String { path == "-" ? "standard input" : path }
+  var name: String { path == "-" ? "standard input" : path }
 
   /// All bytes.
   func bytes() throws(CommandError) -> [UInt8] {

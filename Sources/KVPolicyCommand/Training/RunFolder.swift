@@ -5,59 +5,79 @@ import Training
 /// The files of a training run.
 struct RunFolder {
   private let path: String
+  private let terminal: Terminal
 
-  init(_ path: String) { self.path = path }
+  private enum Name: String, CaseIterable {
+    case state = "state.safetensors"
+    case log = "log.csv"
+    case curve = "loss.svg"
+    case model = "model.gguf"
+    case quantised = "model-q8_0.gguf"
+    case folder = "model"
+  }
+
+  init(_ path: String, terminal: Terminal) { (self.path, self.terminal) = (path, terminal) }
 
   /// Begins a run here, or goes on with the one that is here.
   ///
-  /// - Throws: `CommandError.failure` if there is one and it is not to be gone on with, or the other way
-  ///   round; `CheckpointError` for a state of another recipe.
+  /// - Throws: `CommandError.failure` if something is in the way, or there is nothing to go on with;
+  ///   `CheckpointError` for the files of another recipe.
   func open(_ recipe: TrainingRecipe, threads: Int, resumes: Bool) throws -> TrainingSession {
-    let exists = FileManager.default.fileExists(atPath: state)
-    guard resumes else {
-      guard !exists else {
-        throw CommandError.failure(
-          "\(path) holds a run already; go on with it with --resume, or name another folder")
-      }
-      do {
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-      } catch {
-        throw CommandError.failure("cannot make \(path): \(error.localizedDescription)")
-      }
-      return TrainingSession(
-        folder: self, run: try TrainingRun(recipe, threads: threads), log: TrainingLog())
+    resumes ? try resume(recipe, threads: threads) : try begin(recipe, threads: threads)
+  }
+
+  private func begin(_ recipe: TrainingRecipe, threads: Int) throws -> TrainingSession {
+    if FileManager.default.fileExists(atPath: file(.state)) {
+      throw CommandError.failure(
+        "\(path) holds a run already; go on with it with --resume, or name another folder")
     }
-    guard exists else {
+    for name in Name.allCases where FileManager.default.fileExists(atPath: file(name)) {
+      throw CommandError.failure(
+        "\(file(name)) is in the way; move it, or name another folder for the run")
+    }
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw CommandError.failure("cannot make \(path): \(error.localizedDescription)")
+    }
+    // A folder that cannot be written to must be found before the training, not after.
+    _ = try output(.log)
+    return TrainingSession(
+      folder: self, run: try TrainingRun(recipe, threads: threads), log: TrainingLog())
+  }
+
+  private func resume(_ recipe: TrainingRecipe, threads: Int) throws -> TrainingSession {
+    guard FileManager.default.fileExists(atPath: file(.state)) else {
       throw CommandError.failure("\(path) holds no run to go on with; leave --resume out")
     }
-    let saved = try TrainingState(from: state, recipe: recipe.text)
-    let text: String
-    do {
-      text = try String(contentsOfFile: log, encoding: .utf8)
-    } catch {
-      throw CommandError.failure("cannot read \(log): \(error.localizedDescription)")
-    }
+    let saved = try TrainingState(from: file(.state), recipe: recipe.text)
+    let text = try InputFile(path: file(.log), terminal: terminal).text()
     return TrainingSession(
       folder: self, run: try TrainingRun(recipe, threads: threads, from: saved),
-      log: try TrainingLog(csv: text, upTo: saved.step))
+      log: try TrainingLog(csv: text, path: file(.log), upTo: saved.step))
   }
 
-  /// Saves everything. The log goes first: of what it says beyond the state, a run gone on with keeps none.
-  func save(_ run: TrainingRun, _ log: TrainingLog, terminal: Terminal) throws {
-    try OutputFile(self.log, terminal: terminal).write(log.csv)
-    try OutputFile(file("loss.svg"), terminal: terminal).write(log.curve)
-    try run.state.write(to: state)
+  /// Saves everything. The state goes last: while it is that of an earlier step, a run that was cut short
+  /// here does these steps again and writes the same.
+  func save(_ run: TrainingRun, _ log: TrainingLog) throws {
     let checkpoint = try run.checkpoint
-    try checkpoint.write(gguf: file("model.gguf"))
-    guard run.isComplete else { return }
-    try checkpoint.write(gguf: file("model-q8_0.gguf"), .q8_0)
-    let folder = file("model")
-    if !FileManager.default.fileExists(atPath: folder) { try checkpoint.write(folder: folder) }
+    try checkpoint.write(gguf: file(.model))
+    if run.isComplete {
+      try checkpoint.write(gguf: file(.quantised), .q8_0)
+      // One that is there is this run's: `begin` found none.
+      try? FileManager.default.removeItem(atPath: file(.folder))
+      try checkpoint.write(folder: file(.folder))
+    }
+    try output(.log).write(log.csv)
+    try output(.curve).write(log.curve)
+    try run.state.write(to: file(.state))
   }
 
-  private var state: String { file("state.safetensors") }
-  private var log: String { file("log.csv") }
-  private func file(_ name: String) -> String {
-    URL(fileURLWithPath: path).appendingPathComponent(name).path
+  private func output(_ name: Name) throws(CommandError) -> OutputFile {
+    try OutputFile(file(name), terminal: terminal)
+  }
+
+  private func file(_ name: Name) -> String {
+    URL(fileURLWithPath: path).appendingPathComponent(name.rawValue).path
   }
 }

@@ -26,7 +26,7 @@ struct TrainingSession {
       let check = isChecked ? try run.check() : nil
       log.add(step, seconds: before + (ContinuousClock.now - start) / .seconds(1), check: check)
       guard isChecked else { continue }
-      try folder.save(run, log, terminal: terminal)
+      try folder.save(run, log)
       bar.clear()
       if let row = log.rows.last { try terminal.print(TrainingSession.line(row)) }
     }

@@ -56,9 +56,13 @@ extension VoteTable {
   private func findScales(newest: Int, horizon: Int32, steps: Int) {
     // First the sums' growth, kept where the scales go.
     for entry in 0..<entries { unsafe scales[entry] = 0 }
-    for step in 0..<min(steps, ring) - 1 {
-      guard let row = row(at: horizon + Int32(step)) else { continue }
-      if let next = self.row(at: horizon + Int32(step + 1)) { ask(for: next) }
+    let last = min(steps, ring) - 2
+    var next = last >= 0 ? row(at: horizon) : nil
+    for step in 0..<last + 1 {
+      let current = next
+      next = step < last ? row(at: horizon + Int32(step + 1)) : nil
+      if let next { ask(for: next) }
+      guard let row = current else { continue }
       let numbers = unsafe numbers(of: row)
       // A voter of age a votes ring − a times.
       for age in 0..<ring - 1 - step {

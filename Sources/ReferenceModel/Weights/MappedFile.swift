@@ -19,8 +19,6 @@
     case mapping
     /// They were allocated for this object.
     case allocation
-    /// They stay for as long as the process does.
-    case process
   }
 
   /// The path it was opened with, or the name the bytes were given, for messages.
@@ -70,25 +68,11 @@
     owner = .allocation
   }
 
-  /// Reads `bytes` where they are, as if they were a file called `name`. They must stay unchanged for as
-  /// long as the process lives, as bytes that are a part of the program do.
-  @unsafe package init(lasting bytes: UnsafeRawBufferPointer, name: String) throws(ModelError) {
-    guard let start = bytes.baseAddress else {
-      throw ModelError.malformed(file: name, reason: "the file is empty")
-    }
-    try MappedFile.checkNotEmpty(bytes.count, path: name)
-    path = name
-    count = bytes.count
-    unsafe base = start
-    owner = .process
-  }
-
   deinit {
     let start = unsafe UnsafeMutableRawPointer(mutating: base)
     switch owner {
     case .mapping: unsafe munmap(start, count)
     case .allocation: unsafe start.deallocate()
-    case .process: break
     }
   }
 

@@ -60,14 +60,6 @@ public struct ModelFiles: Sendable {
     try ModelFiles(gguf: try MappedFile(bytes, name: name))
   }
 
-  /// Opens a GGUF file that is a part of the program, where it is. The bytes must never change or go.
-  /// `name` stands for a path in messages.
-  @unsafe public static func open(
-    lastingGGUF bytes: UnsafeRawBufferPointer, name: String
-  ) throws(ModelError) -> ModelFiles {
-    try ModelFiles(gguf: try unsafe MappedFile(lasting: bytes, name: name))
-  }
-
   /// Reads every weight and throws at the first that is infinite or not a number, naming its
   /// tensor. Takes as long as reading the files does.
   public func checkFinite() throws(ModelError) {

@@ -13,28 +13,23 @@ extension Checkpoint {
 
   /// Every tensor of `model`, in the order of the layers.
   static func parts(_ model: LlamaConfiguration) -> [Part] {
-    let (theirs, ours) = (TensorNames.gguf, TensorNames.huggingFace)
-    var parts: [Part] = []
-    func add(_ name: String, _ gguf: String, _ shape: Int..., turnedHeads: Int? = nil) {
-      parts.append(Part(name: name, gguf: gguf, shape: shape, turnedHeads: turnedHeads))
+    let ours = ParameterLayout(model)
+    let theirs = ParameterLayout(model, names: .gguf)
+    var heads: [String: Int] = [:]
+    for layer in ours.layers {
+      heads[layer.query.name] = model.queryHeads
+      heads[layer.key.name] = model.keyHeads
     }
-    add(ours.embedding, theirs.embedding, model.vocabulary, model.hidden)
-    for index in 0..<model.layers {
-      let (name, gguf) = (ours.layer(index), theirs.layer(index))
-      let queries = model.queryHeads * model.headDimension
-      let keys = model.keyHeads * model.headDimension
-      add(name.attentionNorm, gguf.attentionNorm, model.hidden)
-      add(name.query, gguf.query, queries, model.hidden, turnedHeads: model.queryHeads)
-      add(name.key, gguf.key, keys, model.hidden, turnedHeads: model.keyHeads)
-      add(name.value, gguf.value, keys, model.hidden)
-      add(name.output, gguf.output, model.hidden, queries)
-      add(name.feedForwardNorm, gguf.feedForwardNorm, model.hidden)
-      add(name.gate, gguf.gate, model.intermediate, model.hidden)
-      add(name.up, gguf.up, model.intermediate, model.hidden)
-      add(name.down, gguf.down, model.hidden, model.intermediate)
+    var parts = zip(ours.tensors, theirs.tensors).map { tensor, other in
+      Part(
+        name: tensor.name, gguf: other.name, shape: tensor.shape, turnedHeads: heads[tensor.name])
     }
-    add(ours.outputNorm, theirs.outputNorm, model.hidden)
-    if !model.tiedEmbedding { add(ours.head, theirs.head, model.vocabulary, model.hidden) }
+    if !model.tiedEmbedding {
+      parts.append(
+        Part(
+          name: TensorNames.huggingFace.head, gguf: TensorNames.gguf.head,
+          shape: ours.embedding.shape, turnedHeads: nil))
+    }
     return parts
   }
 }

@@ -72,18 +72,24 @@ extension TrainingLog {
     return Self.header + "\n" + lines.joined()
   }
 
-  /// Reads the rows up to `step` of a log that ``csv`` wrote.
-  /// - Throws: `CheckpointError.foreign` for anything else.
-  public init(csv: String, upTo step: Int) throws(CheckpointError) {
+  /// Reads the rows up to `step` of a log that ``csv`` wrote; `path` is what messages call it.
+  /// - Throws: `CheckpointError.foreign` for anything else, and for a log that does not reach that step.
+  public init(csv: String, path: String, upTo step: Int) throws(CheckpointError) {
+    let advice = "put back the log that was written with the state, or begin anew"
     let lines = csv.split(separator: "\n", omittingEmptySubsequences: false)
     guard lines.first.map(String.init) == Self.header else {
-      throw .foreign(path: "the log", reason: "its first line is not that of a training's log")
+      throw .foreign(
+        path: path, reason: "its first line is not that of a training's log; \(advice)")
     }
     for (index, line) in lines.dropFirst().enumerated() where !line.isEmpty {
-      guard let row = Row(line) else {
-        throw .foreign(path: "the log", reason: "line \(index + 2) is none of a training's log")
+      guard let row = Row(line), row.step > rows.last?.step ?? 0 else {
+        throw .foreign(path: path, reason: "its line \(index + 2) cannot stand there; \(advice)")
       }
-      if row.step <= step { rows.append(row) }
+      if row.step <= step { rows.append(row) } else { break }
+    }
+    guard rows.last?.step ?? 0 == step else {
+      throw .foreign(
+        path: path, reason: "it has no row of step \(step), where the state is; \(advice)")
     }
   }
 
@@ -96,10 +102,13 @@ extension TrainingLog {
 extension TrainingLog.Row {
   fileprivate init?(_ line: Substring) {
     let cells = line.split(separator: ",", omittingEmptySubsequences: false)
-    guard cells.count == 8 + TaskCheck.Kind.allCases.count, let step = Int(cells[0]),
-      let stage = Int(cells[1]), let tokens = Int(cells[2]), let seconds = Double(cells[3]),
-      let loss = Double(cells[4]), let rate = Float(cells[5]), let norm = Double(cells[6])
+    let counts = cells.prefix(3).compactMap { Int($0) }.filter { 0...1 << 50 ~= $0 }
+    guard cells.count == 8 + TaskCheck.Kind.allCases.count, counts.count == 3,
+      let seconds = Double(cells[3]), let loss = Double(cells[4]), let rate = Float(cells[5]),
+      let norm = Double(cells[6]),
+      cells.dropFirst(7).allSatisfy({ $0.isEmpty || Double($0) != nil })
     else { return nil }
+    let (step, stage, tokens) = (counts[0], counts[1], counts[2])
     self.init(
       step: step, stage: stage, tokens: tokens, seconds: seconds, loss: loss, rate: rate,
       norm: norm, check: nil)

@@ -54,43 +54,83 @@ public struct TrainingRecipe: Sendable, Equatable {
   public var steps: Int { stages.reduce(0) { $0 + $1.schedule.steps } }
 
   /// Reads a recipe.
-  /// - Throws: `TrainingError.recipe` for anything but a recipe; `TaskError` for lengths in which a kind of
-  ///   document has no room.
-  public init(parsing json: String) throws {
+  /// - Throws: `TrainingError.recipe` for anything but a recipe that can be followed in 16 GiB of memory.
+  public init(parsing json: String) throws(TrainingError) {
     let value: JSONValue
-    do { value = try JSONValue.parse(json) } catch { throw TrainingError.recipe("\(error)") }
+    do throws(PolicyError) {
+      value = try JSONValue.parse(json)
+    } catch {
+      guard case .notAConfiguration(let reason) = error else { throw .recipe("\(error)") }
+      throw .recipe("it is not valid JSON: \(reason)")
+    }
     text = value.text
     var reader = try RecipeReader(value, place: "recipe")
     seed = UInt64(try reader.integer("seed", in: 0...1 << 30))
-    vocabulary = try WordVocabulary(TaskVocabulary.words)
+    do throws(CheckpointError) {
+      vocabulary = try WordVocabulary(TaskVocabulary.words)
+    } catch {
+      throw .recipe("\(error)")
+    }
     model = try Self.model(reader.value("model"), vocabulary: vocabulary.count)
     (optimiser, clip) = try Self.optimiser(reader.value("optimiser"))
     var check = try RecipeReader(reader.value("check"), place: "check")
     checkSteps = try check.integer("steps", in: 1...1 << 20)
     checkDocuments = try check.integer("documents", in: 1...1 << 10)
     try check.refuseUnknown()
-    guard case .array(let stages) = try reader.value("stages"), !stages.isEmpty else {
-      throw TrainingError.recipe("'stages' must be a list of at least one stage")
+    guard case .array(let values) = try reader.value("stages"), !values.isEmpty else {
+      throw .recipe("'stages' must be a list of at least one stage")
     }
-    let context = model.contextLength
-    self.stages = try stages.enumerated().map {
-      try Self.stage($1, place: "stages[\($0)]", context: context)
+    var stages: [Stage] = []
+    for (index, value) in values.enumerated() {
+      stages.append(
+        try Self.stage(value, place: "stages[\(index)]", context: model.contextLength))
     }
+    self.stages = stages
     try reader.refuseUnknown()
+    try checkMemory()
+  }
+
+  /// Refuses what would not fit into memory: four numbers per weight, and what passes keep of a batch.
+  private func checkMemory() throws(TrainingError) {
+    let tokens = stages.reduce(0) { max($0, $1.batchTokens + $1.mixture.lengths.upperBound) }
+    let width =
+      model.hidden + model.intermediate + (model.queryHeads + model.keyHeads) * model.headDimension
+    let floats = 4 * ParameterLayout(model).count + 2 * tokens * model.layers * width
+    guard floats <= 1 << 32 else {
+      throw .recipe(
+        "it takes about \(floats >> 28) GiB of memory; ask for a smaller model or fewer 'batchTokens', so "
+          + "that it takes at most 16")
+    }
+  }
+
+  /// Runs `body`; an error is that of the recipe, at `place`.
+  private static func at<Result>(
+    _ place: String, _ body: () throws -> Result
+  ) throws(TrainingError) -> Result {
+    do {
+      return try body()
+    } catch TrainingError.recipe(let reason) {
+      throw .recipe(reason)
+    } catch {
+      throw .recipe("'\(place)': \(error)")
+    }
   }
 
   private static func model(
     _ value: JSONValue, vocabulary: Int
-  ) throws -> LlamaConfiguration {
+  ) throws(TrainingError) -> LlamaConfiguration {
     var reader = try RecipeReader(value, place: "model")
-    var model = try LlamaConfiguration(
-      layers: reader.integer("layers", in: 1...64), hidden: reader.integer("hidden", in: 8...4096),
-      intermediate: reader.integer("intermediate", in: 8...16_384),
-      queryHeads: reader.integer("queryHeads", in: 1...64),
-      keyHeads: reader.integer("keyHeads", in: 1...64),
-      headDimension: reader.integer("headDimension", in: 2...256), vocabulary: vocabulary,
-      contextLength: reader.integer("contextLength", in: 64...1 << 20),
-      ropeTheta: reader.number("ropeTheta", in: 1...1e9))
+    var model = try at("model") {
+      try LlamaConfiguration(
+        layers: reader.integer("layers", in: 1...64),
+        hidden: reader.integer("hidden", in: 8...4096),
+        intermediate: reader.integer("intermediate", in: 8...16_384),
+        queryHeads: reader.integer("queryHeads", in: 1...64),
+        keyHeads: reader.integer("keyHeads", in: 1...64),
+        headDimension: reader.integer("headDimension", in: 2...256), vocabulary: vocabulary,
+        contextLength: reader.integer("contextLength", in: 64...1 << 20),
+        ropeTheta: reader.number("ropeTheta", in: 1...1e9))
+    }
     model.eosTokens = [TaskVocabulary.stop]
     try reader.refuseUnknown()
     return model
@@ -109,18 +149,23 @@ public struct TrainingRecipe: Sendable, Equatable {
     return (optimiser, clip)
   }
 
-  private static func stage(_ value: JSONValue, place: String, context: Int) throws -> Stage {
+  private static func stage(
+    _ value: JSONValue, place: String, context: Int
+  ) throws(TrainingError) -> Stage {
     var reader = try RecipeReader(value, place: place)
     let lengths = try reader.span("lengths", in: 24...context)
-    let mixture = try TaskMixture(
-      lengths: lengths, kinds: reader.choices("kinds", of: TaskMixture.Kind.self))
-    let stage = Stage(
-      mixture: mixture, batchTokens: try reader.integer("batchTokens", in: 24...1 << 20),
-      schedule: try LearningRateSchedule(
-        peak: Float(reader.number("rate", in: 0...1)),
-        floor: Float(reader.number("floor", in: 0...1)),
-        warmUp: reader.integer("warmUp", in: 0...1 << 20),
-        steps: reader.integer("steps", in: 1...1 << 20)))
+    let kinds = try reader.choices("kinds", of: TaskMixture.Kind.self)
+    let rate = try reader.number("rate", in: 0...1)
+    let floor = try reader.number("floor", in: 0...rate)
+    let steps = try reader.integer("steps", in: 1...1 << 20)
+    let warmUp = try reader.integer("warmUp", in: 0...steps)
+    let batchTokens = try reader.integer("batchTokens", in: 24...1 << 20)
+    let stage = try at(place) {
+      Stage(
+        mixture: try TaskMixture(lengths: lengths, kinds: kinds), batchTokens: batchTokens,
+        schedule: try LearningRateSchedule(
+          peak: Float(rate), floor: Float(floor), warmUp: warmUp, steps: steps))
+    }
     try reader.refuseUnknown()
     return stage
   }

@@ -54,8 +54,13 @@ public struct TrainingRun {
   /// - Throws: `CheckpointError` when the state is not this recipe's.
   public init(_ recipe: TrainingRecipe, threads: Int, from state: TrainingState) throws {
     try self.init(recipe, threads: threads)
-    guard state.recipe == recipe.text, let documents = state.seeds["documents"] else {
-      throw CheckpointError.foreign(path: "the state", reason: "it is that of another recipe")
+    guard state.recipe == recipe.text else {
+      throw CheckpointError.foreign(
+        path: "the state", reason: "it is that of another recipe; take that one, or begin anew")
+    }
+    guard let documents = state.seeds["documents"] else {
+      throw CheckpointError.foreign(
+        path: "the state", reason: "it does not say which documents were read; begin anew")
     }
     self.documents = UInt32(truncatingIfNeeded: documents)
     parameters = try ModelParameters(
@@ -97,19 +102,22 @@ public struct TrainingRun {
   }
 
   /// Takes the next step.
-  /// - Throws: `TrainingError.diverged` when its loss is no number; the weights are as they were.
+  /// - Throws: `TrainingError.diverged` when its loss is no number; the run is as it was.
   public mutating func step() throws(TrainingError) -> Step {
     let (index, place) = place(after: steps)
     let stage = recipe.stages[index]
+    let before = documents
     let batch = try draw(stage)
     gradients.clear()
     let loss = try trainer.accumulate(&gradients, of: parameters, on: batch)
     let norm = gradients.weightNorm
-    guard loss.isFinite, norm.isFinite else { throw .diverged(step: steps + 1) }
+    guard loss.isFinite, norm.isFinite else {
+      documents = before
+      throw .diverged(step: steps + 1)
+    }
     let rate = stage.schedule.rate(at: place)
     optimiser.step(
-      &parameters, gradients, rate: rate, factor: norm > recipe.clip ? Float(recipe.clip / norm) : 1
-    )
+      &parameters, gradients, rate: rate, factor: gradients.clippingFactor(limit: recipe.clip))
     return Step(
       number: steps, stage: index, tokens: batch.tokens.count, loss: loss, rate: rate, norm: norm)
   }
@@ -149,11 +157,6 @@ extension TrainingBatch {
         document.tokens.indices.dropFirst().map { document.determined.contains($0) ? 1 : 0 }
       }, lengths: documents.map { $0.tokens.count - 1 })
   }
-}
-
-extension ParameterLayout.Tensor {
-  /// The axes, as files give them.
-  var shape: [Int] { isMatrix ? [rows, columns] : [columns] }
 }
 
 extension ParameterLayout {

@@ -43,19 +43,27 @@ struct TrainingRecipeTests {
     (#""seed": 3"#, #""seed": 3, "sead": 4"#, "'recipe' has no member 'sead'; it has check, "),
     (#""layers": 2"#, #""layers": 2.5"#, "'layers' of 'model' is 2.5"),
     (#""layers": 2"#, #""layers": 65"#, "a whole number from 1 to 64"),
-    (#""queryHeads": 4"#, #""queryHeads": 3"#, "3 query heads, 2 key heads"),
+    (#""queryHeads": 4"#, #""queryHeads": 3"#, "'model': 3 query heads, 2 key heads"),
     (#""beta1": 0.9"#, #""beta1": "0.9""#, "'beta1' of 'optimiser' is \"0.9\""),
     (#""clip": 1"#, #""clip": 0"#, "'clip' of 'optimiser' is 0"),
     ("[32, 48]", "[48, 32]", "'lengths' of 'stages[0]' is [48,32]; it must be [least, most]"),
     ("[32, 48]", "[32]", "it must be [least, most]"),
     ("[96, 128]", "[96, 129]", "whole numbers from 24 to 128"),
-    ("[96, 128]", "[60, 128]", "60 tokens cannot hold the document"),
+    ("[96, 128]", "[60, 128]", "'stages[1]': 60 tokens cannot hold the document"),
     (#"["copy"]"#, #"["kopy"]"#, "it must be a list of \"copy\", \"list\", \"questions\""),
     (#"["copy"]"#, "[]", "'kinds' of 'stages[0]' is []"),
-    (#""rate": 0.004"#, #""rate": 0.001"#, "rates fall from"),
-    (#""warmUp": 2"#, #""warmUp": 8"#, "8 steps of warm-up do not fit"),
+    (
+      #""rate": 0.004"#, #""rate": 0.001"#,
+      "'floor' of 'stages[0]' is 0.002; it must be a number from 0.0 to 0.001"
+    ),
+    (#""warmUp": 2"#, #""warmUp": 8"#, "it must be a whole number from 0 to 7"),
     (#""steps": 7"#, #""steps": 0"#, "'steps' of 'stages[0]' is 0"),
-    (#""check": {"#, #""check": [{"#, "recipe: "),
+    (#""check": {"#, #""check": [{"#, "it is not valid JSON: "),
+    (
+      #""layers": 2, "hidden": 32, "intermediate": 48"#,
+      #""layers": 64, "hidden": 4096, "intermediate": 16384"#,
+      "it takes about"
+    ),
   ]
 
   @Test("that are broken say what is wrong", arguments: broken)

@@ -80,6 +80,7 @@ struct TrainingRunTests {
     #expect(check.kinds[.completion] != nil && check.kinds[.once] != nil)
     let mixture = try TaskMixture(lengths: 128...128, kinds: [.both, .list])
     var (right, all) = (0, 0)
+    var outcomes: [TaskScore.Outcome] = []
     for number in 0..<2 {
       let document = mixture.document(.heldOut(UInt32(number)))
       let batch = try TrainingBatch(texts: [document.tokens])
@@ -89,8 +90,13 @@ struct TrainingRunTests {
         right += answers[token] == next ? 1 : 0
         all += 1
       }
+      outcomes += document.score(answers[(document.promptLength - 1)...]).outcomes
     }
     #expect(check.accuracy == Double(right) / Double(all))
+    for (kind, share) in check.kinds {
+      let asked = outcomes.filter { $0.check.kind == kind }
+      #expect(share == Double(asked.count(where: \.isHit)) / Double(asked.count))
+    }
   }
 
   @Test("refuse a state that is not theirs")
@@ -108,14 +114,23 @@ struct TrainingRunTests {
 
 @Suite("Logs of training runs")
 struct TrainingLogTests {
-  private func log() throws -> TrainingLog {
+  private func log(checkEvery steps: Int = 4) throws -> TrainingLog {
     var run = try TrainingRun(TrainingRecipe(parsing: RecipeText.tiny), threads: 1)
     var log = TrainingLog()
     for number in 1...12 {
       let step = try run.step()
-      log.add(step, seconds: Double(number) / 4, check: number % 4 == 0 ? try run.check() : nil)
+      let check = number % steps == 0 ? try run.check() : nil
+      log.add(step, seconds: Double(number) / 4, check: check)
     }
     return log
+  }
+
+  @Test("have a row for every ten steps, and for every check")
+  func rows() throws {
+    let log = try log(checkEvery: 12)
+    #expect(log.rows.map(\.step) == [10, 12])
+    #expect(log.rows.map { $0.check != nil } == [false, true])
+    #expect(log.rows.map(\.seconds) == [2.5, 3])
   }
 
   @Test("are read back as they were written")
@@ -123,18 +138,40 @@ struct TrainingLogTests {
     let log = try log()
     #expect(log.rows.map(\.step) == [4, 8, 12])
     #expect(log.rows.map(\.seconds) == [1, 2, 3])
-    let read = try TrainingLog(csv: log.csv, upTo: 12)
+    let read = try TrainingLog(csv: log.csv, path: "log.csv", upTo: 12)
     #expect(read.csv == log.csv)
     #expect(read.tokens == log.tokens)
-    #expect(try TrainingLog(csv: log.csv, upTo: 9).rows.map(\.step) == [4, 8])
+    let part = try TrainingLog(csv: log.csv, path: "log.csv", upTo: 8)
+    #expect(part.rows.map(\.step) == [4, 8])
   }
 
-  @Test(
-    "that are none are refused",
-    arguments: ["", "step,loss\n1,2\n", "#+1,0,3\n", "#1,0,x,1,1,1,1,,,,,,,,\n"])
-  func refused(text: String) throws {
-    let header = TrainingLog().csv
-    let text = text.hasPrefix("#") ? header + text.dropFirst() : text
-    #expect(throws: CheckpointError.self) { try TrainingLog(csv: text, upTo: 9) }
+  @Test("that do not reach the state's step are refused", arguments: [3, 9, 13])
+  func late(step: Int) throws {
+    let csv = try log().csv
+    let error = #expect(throws: CheckpointError.self) {
+      try TrainingLog(csv: csv, path: "runs/log.csv", upTo: step)
+    }
+    let message = try #require(error).description
+    #expect(message.contains("runs/log.csv") && message.contains("no row of step \(step)"))
+  }
+
+  static let broken = [
+    "1,0,3", "1,0,x,1,1,1,1,,,,,,,,", "1,0,9223372036854775807,1,1,1,1,,,,,,,,",
+    "1,0,-1,1,1,1,1,,,,,,,,", "1,0,3,1,1,1,1,abc,,,,,,,", "1,0,3,1,1,1,1,,,,,x,,,",
+    "1,0,3,1,1,1,1,,,,,,,,\n1,0,4,1,1,1,1,,,,,,,,",
+  ]
+
+  @Test("that are broken are refused", arguments: broken)
+  func refused(lines: String) {
+    #expect(throws: CheckpointError.self) {
+      try TrainingLog(csv: TrainingLog().csv + lines + "\n", path: "log.csv", upTo: 1)
+    }
+  }
+
+  @Test("that are none are refused", arguments: ["", "step,loss\n1,2\n"])
+  func strangers(text: String) {
+    #expect(throws: CheckpointError.self) {
+      try TrainingLog(csv: text, path: "log.csv", upTo: 0)
+    }
   }
 }
