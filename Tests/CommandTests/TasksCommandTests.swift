@@ -63,7 +63,7 @@ struct TasksCommandTests {
     let workshop = try Workshop()
     let outcome = workshop.run(
       ["tasks", "--shares", "4", "--json", "-"] + TasksCommandTests.small)
-    #expect(!workshop.names.contains("kvpolicy.html"), "results that are printed come without a page")
+    #expect(!workshop.names.contains("kvpolicy.html"), "printed results come without a page")
     let policies = try report(outcome.output).policies
     guard case .object(let settings) = policies[2].configuration else {
       Issue.record("no configuration")
