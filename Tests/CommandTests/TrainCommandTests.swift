@@ -75,7 +75,7 @@ struct TrainCommandTests {
     try workshop.write(
       "recipe.json", Self.recipe.replacingOccurrences(of: #""seed": 3"#, with: #""seed": 4"#))
     let other = train(workshop, "run", "--resume")
-    #expect(other.status == 1 && other.errors.contains("go on with the recipe it was begun with"))
+    #expect(other.status == 1 && other.errors.contains("it was begun with another recipe"))
     try workshop.write("recipe.json", Self.recipe)
     let (log, state) = (
       try workshop.read("run/log.csv"), try workshop.data("run/state.safetensors")

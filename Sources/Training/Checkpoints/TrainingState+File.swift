@@ -40,8 +40,7 @@ extension TrainingState {
       throw CheckpointError.foreign(
         path: path,
         reason:
-          "its recipe is \(numbers.recipe), and this run's is \(recipe ?? ""); go on with the "
-          + "recipe it was begun with, or begin anew")
+          "it was begun with another recipe; go on with that one, or begin anew")
     }
     let lists = try TrainingState.split(file.tensors, path: path)
     try self.init(
