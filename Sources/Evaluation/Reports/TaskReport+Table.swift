@@ -19,7 +19,7 @@ extension TaskReport {
 
       \(table.text)
 
-      rows        that each lane may keep; full attention keeps all
+      rows        budget per lane; a policy that chooses once spends it on the prompt, and keeps all it writes
       once        items of the list that hold the word given for them alone; range: items of a range with its
                   word, and the end of the range; periodic: items with a word that every few must hold
       completion  lists with all their items in order that end after the last

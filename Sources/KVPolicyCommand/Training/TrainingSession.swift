@@ -18,6 +18,7 @@ struct TrainingSession {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }
     let before = log.rows.last?.seconds ?? 0
+    let peak = MachineFloor.operationRate(threads: threads).median
     let start = ContinuousClock.now
     while run.steps < last {
       let step = try run.step()
@@ -31,7 +32,9 @@ struct TrainingSession {
       if let row = log.rows.last { try terminal.print(TrainingSession.line(row)) }
     }
     bar.clear()
-    try terminal.print(productSpeed(threads: threads))
+    // Other programs may have taken their share of either measurement.
+    let later = MachineFloor.operationRate(threads: threads).median
+    try terminal.print(productSpeed(peak: max(peak, later), threads: threads))
   }
 
   private func progress(of step: TrainingRun.Step) -> RunProgress {
@@ -42,10 +45,9 @@ struct TrainingSession {
   }
 
   /// How fast the products of matrices were, beside what the machine can do.
-  private func productSpeed(threads: Int) -> String {
+  private func productSpeed(peak: Double, threads: Int) -> String {
     let work = run.trainer.productWork
     let speed = work.operations / max(work.seconds, 1e-9)
-    let peak = MachineFloor.operationRate(threads: threads).median
     return "matrix products: \(Quantities.fixed(speed / 1e9, 0)) GFLOP/s, "
       + "\(Quantities.percent(speed / peak)) of the \(Quantities.fixed(peak / 1e9, 0)) that "
       + "\(threads) thread\(threads == 1 ? "" : "s") can do here\n"
