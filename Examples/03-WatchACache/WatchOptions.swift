@@ -42,7 +42,7 @@ struct WatchOptions {
 
   /// Gives `draw` a picture after the prompt and after every step.
   func watch(_ draw: (_ frame: String, _ isFirst: Bool) -> Void) throws {
-    let settings = try PolicyRegistry.all.type(named: policy).settings(budget: budget)
+    let settings = try PolicyRegistry.all.type(named: policy).settings(budget: .rows(budget)) ?? [:]
     let configuration = PolicyConfiguration(policy, settings)
     let (sequence, step) =
       try model.map { try modelRun($0, configuration) } ?? randomRun(configuration)

@@ -19,10 +19,11 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
   /// Reads its settings, each with its default, and refuses impossible ones.
   init(_ settings: inout Settings) throws(PolicyError)
 
-  /// The settings that spend a budget of so many rows per lane, for comparing policies at equal size.
+  /// The settings that spend a budget, for comparing policies at equal size; nil if it takes none, so that
+  /// tables say so.
   ///
-  /// - Throws: `PolicyError.impossible` if so few rows cannot work.
-  static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue]
+  /// - Throws: `PolicyError.impossible` if so small a budget cannot work.
+  static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]?
 
   /// What the engine must compute and show. Default: nothing.
   var signals: Set<Signal> { get }

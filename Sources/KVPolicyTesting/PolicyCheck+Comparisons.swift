@@ -43,7 +43,7 @@ extension PolicyReport {
 
   mutating func checkAmpleBudget(_ make: Maker, _ trial: PolicyTrial) throws {
     let type = type(of: try make())
-    let policy = try type.init(try type.settings(budget: 4 * trial.tokens))
+    let policy = try type.init(try type.settings(budget: .rows(4 * trial.tokens)) ?? [:])
     let ample = try run(policy, trial)
     let full = try run(KeepEverything(positions: policy.positions), trial)
     require(
@@ -120,7 +120,7 @@ struct KeepEverything: KVCachePolicy {
 
   init(_ settings: inout Settings) throws(PolicyError) { positions = .original }
 
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
   var cadence: Cadence { .never }
 

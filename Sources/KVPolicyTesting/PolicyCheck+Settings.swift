@@ -35,7 +35,7 @@ extension PolicyReport {
 
   /// A budget is either refused by `settings(budget:)`, or gives settings that work.
   private mutating func checkBudget(_ rows: Int, _ type: any KVCachePolicy.Type) {
-    guard let settings = try? type.settings(budget: rows) else { return }
+    guard let settings = try? type.settings(budget: .rows(rows)) else { return }
     do throws(PolicyError) {
       _ = try type.init(settings)
     } catch { note(.settings, "the settings for a budget of \(rows) rows are refused: \(error)") }

@@ -12,8 +12,8 @@ public struct FullCache: KVCachePolicy {
   /// Has no settings.
   public init(_ settings: inout Settings) throws(PolicyError) {}
 
-  /// A budget changes nothing: everything is kept.
-  public static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  /// Takes no budget: everything is kept.
+  public static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
   /// Never asked.
   public var cadence: Cadence { .never }

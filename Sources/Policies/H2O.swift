@@ -48,7 +48,8 @@ public struct H2O: KVCachePolicy {
   }
 
   /// Half heavy, half recent.
-  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    let rows = budget.rows
     guard rows >= 2 else {
       throw .impossible(policy: name, reason: "a budget of \(rows) cannot be halved; use 2 or more")
     }

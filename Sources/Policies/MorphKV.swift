@@ -40,7 +40,8 @@ public struct MorphKV: KVCachePolicy {
 
   /// The budget is the capacity; the window shrinks to a quarter of it if need be. The prompt is pruned
   /// when it ends, as by the other policies, so that the budget holds from there on.
-  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    let rows = budget.rows
     guard rows >= 8 else {
       throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 8 or more")
     }

@@ -52,7 +52,8 @@ public struct SnapKV: KVCachePolicy {
   }
 
   /// The budget is the capacity; the window shrinks to a quarter of it if need be.
-  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    let rows = budget.rows
     guard rows >= 4 else {
       throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 4 or more")
     }

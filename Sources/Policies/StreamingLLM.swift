@@ -30,7 +30,8 @@ public struct StreamingLLM: KVCachePolicy {
   }
 
   /// Four sinks, the rest recent.
-  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    let rows = budget.rows
     guard rows > 4 else {
       throw .impossible(policy: name, reason: "a budget of \(rows) has no room beside 4 sinks")
     }

@@ -27,7 +27,8 @@ public struct TOVA: KVCachePolicy {
   }
 
   /// The budget is the capacity.
-  public static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
+  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    let rows = budget.rows
     guard rows >= 1 else { throw .impossible(policy: name, reason: "a budget must be at least 1") }
     return ["capacity": .number(Double(rows))]
   }

@@ -156,7 +156,7 @@ private struct Everything: KVCachePolicy {
   static let summary = "keeps everything"
   static let source = "a test"
   init(_ settings: inout Settings) throws(PolicyError) {}
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
   var cadence: Cadence { .never }
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
 }
@@ -172,7 +172,9 @@ private struct Last: KVCachePolicy {
     rows = try settings.integer("rows", default: 4, atLeast: 1, "rows kept")
   }
 
-  static func settings(budget rows: Int) -> [String: JSONValue] { ["rows": .number(Double(rows))] }
+  static func settings(budget: Amount) -> [String: JSONValue]? {
+    ["rows": .number(Double(budget.rows))]
+  }
 
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     for layer in cache.layers {

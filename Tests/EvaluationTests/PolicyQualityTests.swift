@@ -31,7 +31,7 @@ struct PolicyQualityTests {
       try Self.policies.map { label, type, settings in
         TaskComparison.Entry(
           PolicyConfiguration(
-            type.name, try type.settings(budget: budget).merging(settings) { $1 }),
+            type.name, (try type.settings(budget: .rows(budget)) ?? [:]).merging(settings) { $1 }),
           label: label, budget: budget)
       }
     }

@@ -22,7 +22,8 @@ struct TaskComparisonTests {
     _ policy: any KVCachePolicy.Type, budget: Int
   ) throws -> TaskComparison.Entry {
     .init(
-      PolicyConfiguration(policy.name, try policy.settings(budget: budget)), budget: budget)
+      PolicyConfiguration(policy.name, try policy.settings(budget: .rows(budget)) ?? [:]),
+      budget: budget)
   }
 
   private func entries(budget: Int) throws -> [TaskComparison.Entry] {

@@ -22,7 +22,8 @@ private struct Custom: KVCachePolicy {
     guard !strict || capacity > 4 else { throw settings.impossible("strict needs more than 4") }
   }
 
-  static func settings(budget rows: Int) -> [String: JSONValue] {
+  static func settings(budget: Amount) -> [String: JSONValue]? {
+    let rows = budget.rows
     ["capacity": .number(Double(rows))]
   }
 
@@ -42,7 +43,7 @@ private struct Contradictory: KVCachePolicy {
     scope = try settings.flag("sequence", default: false, "whether") ? .sequence : .layer
   }
 
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
   var phase: Phase { .beforeOutput }
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
 }

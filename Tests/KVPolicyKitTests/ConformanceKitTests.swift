@@ -35,7 +35,8 @@ private struct Mutant: KVCachePolicy {
     counter = Counter()
   }
 
-  static func settings(budget rows: Int) -> [String: JSONValue] {
+  static func settings(budget: Amount) -> [String: JSONValue]? {
+    let rows = budget.rows
     ["budget": .number(Double(rows)), "fault": .string(fault.rawValue)]
   }
   @TaskLocal static var fault = Fault.none
@@ -117,7 +118,7 @@ private struct Peeker: KVCachePolicy {
   var signals: Set<Signal> = []
   init(signals: Set<Signal>) { self.signals = signals }
   init(_ settings: inout Settings) throws(PolicyError) {}
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
   mutating func step(_ layer: borrowing LayerView) {
     let lane = layer.lane(0)
     let row = lane.probabilities(0)

@@ -246,7 +246,7 @@ private struct Watcher: KVCachePolicy {
   static let name = "watcher"
   static let summary = "drops the first row"
   static let source = "a test"
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
   var phase = Phase.afterOutput
   var shown: [Int] = []

@@ -13,7 +13,7 @@ private struct Voter: KVCachePolicy {
 
   init(capacity: Int) { self.capacity = capacity }
   init(_ settings: inout Settings) throws(PolicyError) { capacity = 4 }
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
   var signals: Set<Signal> { [.stepLogits] }
   func columns(for shape: CacheShape) -> [Column] {

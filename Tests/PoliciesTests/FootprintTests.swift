@@ -13,8 +13,8 @@ private struct ChunkedStreaming: KVCachePolicy {
 
   private var inner: StreamingLLM
   init(_ settings: inout Settings) throws(PolicyError) { inner = try StreamingLLM(&settings) }
-  static func settings(budget rows: Int) throws(PolicyError) -> [String: JSONValue] {
-    try StreamingLLM.settings(budget: rows)
+  static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    try StreamingLLM.settings(budget: budget)
   }
   var cadence: Cadence { Cadence(prompt: .everyChunk, every: 1) }
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {

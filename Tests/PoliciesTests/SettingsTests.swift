@@ -42,7 +42,7 @@ import Testing
       let type = try PolicyRegistry.all.type(named: name)
       var refused = true
       for rows in 1...40 {
-        guard let settings = try? type.settings(budget: rows) else {
+        guard let settings = try? type.settings(budget: .rows(rows)) else {
           #expect(refused, "\(name) takes a budget of \(rows - 1) but not one of \(rows)")
           continue
         }

@@ -135,7 +135,7 @@ private struct BadInTheSecondLayer: KVCachePolicy {
 
   init() {}
   init(_ settings: inout Settings) throws(PolicyError) {}
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     guard case .step = cache.moment, cache.layers.first == 1 else { return }

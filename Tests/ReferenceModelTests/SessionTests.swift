@@ -213,7 +213,7 @@ private struct BadFromTheSecondStep: KVCachePolicy {
 
   init() {}
   init(_ settings: inout Settings) throws(PolicyError) {}
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     guard cache.moment == .step(index: 2), let layer = cache.layers.first, layer == 1 else {

@@ -10,7 +10,7 @@ import ReferenceModel
 ///
 /// ```swift
 /// let comparison = try TaskComparison(BundledModel.open(), registry: .all)
-/// let h2o = PolicyConfiguration("h2o", try H2O.settings(budget: 256))
+/// let h2o = PolicyConfiguration("h2o", try H2O.settings(budget: .rows(256)) ?? [:])
 /// print(try comparison.run([.init(h2o, budget: 256)]).table)
 /// ```
 public struct TaskComparison {

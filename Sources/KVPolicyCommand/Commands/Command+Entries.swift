@@ -31,7 +31,8 @@ extension Command {
     var entries: [Comparison.Entry] = []
     for name in try list("--policies", arguments.text("--policies") ?? standard) {
       let configuration = try CommandError.fromArguments { () throws(PolicyError) in
-        PolicyConfiguration(name, try registry.type(named: name).settings(budget: budget))
+        PolicyConfiguration(
+          name, try registry.type(named: name).settings(budget: .rows(budget)) ?? [:])
       }
       entries.append(Comparison.Entry(configuration))
     }

@@ -80,7 +80,7 @@ struct GenerateCommand: Command {
       return PolicyConfiguration(
         name,
         try budget.map { rows throws(PolicyError) in
-          try type.settings(budget: rows)
+          try type.settings(budget: .rows(rows)) ?? [:]
         } ?? [:])
     }
   }

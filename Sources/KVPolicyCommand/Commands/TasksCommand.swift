@@ -79,7 +79,7 @@ struct TasksCommand: Command {
     do {
       let names = registry.names + TasksCommand.variants.keys.sorted()
       guard names.contains(name) else { throw PolicyError.unknownPolicy(name, known: names) }
-      let settings = try registry.type(named: variant.policy).settings(budget: budget)
+      let settings = try registry.type(named: variant.policy).settings(budget: .rows(budget)) ?? [:]
       let configuration = PolicyConfiguration(
         variant.policy, settings.merging(variant.settings) { $1 })
       return TaskComparison.Entry(configuration, label: name, budget: budget)

@@ -11,7 +11,7 @@ struct Painter: KVCachePolicy {
 
   init(rule: PositionRule = .original) { self.rule = rule }
   init(_ settings: inout Settings) throws(PolicyError) {}
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
   var positions: PositionRule { rule }
   var cadence: Cadence { .never }
@@ -58,7 +58,7 @@ struct Scripted: KVCachePolicy {
 
   init(_ script: @escaping Script) { self.script = script }
   init(_ settings: inout Settings) throws(PolicyError) { script = { _, _ in } }
-  static func settings(budget rows: Int) -> [String: JSONValue] { [:] }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) { script(cache, &plan) }
 }

@@ -16,7 +16,8 @@ struct AdaKV: KVCachePolicy {
     floor = try settings.number("floor", default: 0.2, in: 0...1, "share every head is sure of")
   }
 
-  static func settings(budget rows: Int) -> [String: JSONValue] {
+  static func settings(budget: Amount) -> [String: JSONValue]? {
+    let rows = budget.rows
     ["capacity": .number(Double(rows))]
   }
 

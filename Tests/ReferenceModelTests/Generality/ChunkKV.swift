@@ -16,7 +16,8 @@ struct ChunkKV: KVCachePolicy {
     size = try settings.integer("size", default: 20, atLeast: 1, "tokens of a run")
   }
 
-  static func settings(budget rows: Int) -> [String: JSONValue] {
+  static func settings(budget: Amount) -> [String: JSONValue]? {
+    let rows = budget.rows
     ["capacity": .number(Double(rows))]
   }
 

@@ -17,7 +17,8 @@ struct PyramidKV: KVCachePolicy {
     reduction = try settings.choice("gqa", default: .mean, "how a group becomes one score")
   }
 
-  static func settings(budget rows: Int) -> [String: JSONValue] {
+  static func settings(budget: Amount) -> [String: JSONValue]? {
+    let rows = budget.rows
     ["capacity": .number(Double(rows))]
   }
 
