@@ -1,27 +1,45 @@
 /// What a policy answers: edits of lanes, as a value.
 ///
-/// Any number may be written; one that is no row of the lane makes a plan that the store refuses.
+/// Any number may be written; a number that is no row of the lane makes a plan that the store refuses.
 ///
 /// Plans can be logged, compared and replayed. The store checks a plan against the cache and carries it
-/// out whole or not at all. A lane that no edit names is left alone.
+/// out whole or not at all. A lane that no edit names is left alone. All lists of rows lie in one array,
+/// so a plan that has been used once writes further plans of its size without asking for memory.
 public struct CachePlan: Hashable, Sendable {
+  /// Which of the plan's numbers belong to an edit; ``rows(_:)`` reads them.
+  public struct RowList: Hashable, Sendable {
+    let first: Int
+    /// How many numbers there are.
+    public let count: Int
+
+    /// Whether there is no number.
+    public var isEmpty: Bool { count == 0 }
+  }
+
   /// One edit. Its rows are indices into the lane as it was when the plan was made.
   public enum Edit: Hashable, Sendable {
     /// Forget these rows.
-    case drop(LaneID, rows: [Int32])
-    /// Forget one row: what a constant-size policy does every step.
-    case dropOne(LaneID, row: Int32)
+    case drop(LaneID, RowList)
     /// Forget all rows but these.
-    case keep(LaneID, rows: [Int32])
+    case keep(LaneID, RowList)
     /// Let query head `head` of the group read only these rows for the output being computed. Needs
-    /// phase `beforeOutput`; forgets nothing.
-    case attend(LaneID, head: Int, rows: [Int32])
+    /// phase `beforeOutput`; forgets nothing, and reads no fewer bytes.
+    case attend(LaneID, head: Int, RowList)
     /// Rotate each row's key at this position from now on. Needs position rule `placed`.
-    case place(LaneID, positions: [Int32])
+    case place(LaneID, RowList)
+
+    /// The lane it edits.
+    public var lane: LaneID {
+      switch self {
+      case .drop(let lane, _), .keep(let lane, _), .attend(let lane, _, _), .place(let lane, _): lane
+      }
+    }
   }
 
   /// The edits, in the order they were written.
   public private(set) var edits: [Edit] = []
+  /// The numbers of all edits, one edit after the other.
+  @usableFromInline var numbers: [Int32] = []
 
   /// A plan that changes nothing.
   public init() {}
@@ -29,40 +47,74 @@ public struct CachePlan: Hashable, Sendable {
   /// Whether nothing changes.
   public var isEmpty: Bool { edits.isEmpty }
 
-  // Inlinable: compiled once for every kind of sequence, `map` would allocate for each row.
+  /// The numbers of one of this plan's edits.
+  @_lifetime(borrow self)
+  public func rows(_ list: RowList) -> Span<Int32> {
+    numbers.span.extracting(list.first..<list.first + list.count)
+  }
+
+  // Inlinable: compiled once for every kind of sequence, the loops would allocate for each row.
 
   /// Forget `rows`; nothing is written for none.
   @inlinable
   public mutating func drop(_ rows: some Sequence<Int>, of lane: LaneID) {
-    let rows = rows.map { Int32(clamping: $0) }
-    if !rows.isEmpty { append(.drop(lane, rows: rows)) }
+    let first = numbers.count
+    for row in rows { numbers.append(Int32(clamping: row)) }
+    if numbers.count > first { note(drop: lane, from: first) }
   }
 
-  /// Forget one row. Allocates nothing once the plan has been used.
+  /// Forget one row.
   public mutating func drop(_ row: Int, of lane: LaneID) {
-    append(.dropOne(lane, row: Int32(clamping: row)))
+    numbers.append(Int32(clamping: row))
+    note(drop: lane, from: numbers.count - 1)
   }
 
   /// Forget all but `rows`.
   @inlinable
   public mutating func keep(_ rows: some Sequence<Int>, of lane: LaneID) {
-    append(.keep(lane, rows: rows.map { Int32(clamping: $0) }))
+    let first = numbers.count
+    for row in rows { numbers.append(Int32(clamping: row)) }
+    note(keep: lane, from: first)
   }
 
   /// Let one query head of the group read only `rows` for the output being computed.
   @inlinable
   public mutating func attend(_ rows: some Sequence<Int>, head: Int, of lane: LaneID) {
-    append(.attend(lane, head: head, rows: rows.map { Int32(clamping: $0) }))
+    let first = numbers.count
+    for row in rows { numbers.append(Int32(clamping: row)) }
+    note(attend: lane, head: head, from: first)
   }
 
   /// Place every row's key: `positions[row]` for each row of the lane.
-  public mutating func place(_ positions: [Int], of lane: LaneID) {
-    append(.place(lane, positions: positions.map { Int32(clamping: $0) }))
+  public mutating func place(_ positions: some Sequence<Int>, of lane: LaneID) {
+    let first = numbers.count
+    for position in positions { numbers.append(Int32(clamping: position)) }
+    edits.append(.place(lane, numbers(from: first)))
   }
 
   @usableFromInline
-  mutating func append(_ edit: Edit) { edits.append(edit) }
+  mutating func note(drop lane: LaneID, from first: Int) {
+    edits.append(.drop(lane, numbers(from: first)))
+  }
+
+  @usableFromInline
+  mutating func note(keep lane: LaneID, from first: Int) {
+    edits.append(.keep(lane, numbers(from: first)))
+  }
+
+  @usableFromInline
+  mutating func note(attend lane: LaneID, head: Int, from first: Int) {
+    edits.append(.attend(lane, head: head, numbers(from: first)))
+  }
+
+  /// The numbers that were written from an index on.
+  private func numbers(from first: Int) -> RowList {
+    RowList(first: first, count: numbers.count - first)
+  }
 
   /// Empties the plan, keeping its memory.
-  public mutating func removeAll() { edits.removeAll(keepingCapacity: true) }
+  public mutating func removeAll() {
+    edits.removeAll(keepingCapacity: true)
+    numbers.removeAll(keepingCapacity: true)
+  }
 }

@@ -16,7 +16,8 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
   /// Where the method was published.
   static var source: String { get }
 
-  /// Reads its settings, each with its default, and refuses impossible ones.
+  /// Reads its settings, each with its default, and refuses impossible ones. The settings know the shape
+  /// of the cache and the model, if there is one.
   init(_ settings: inout Settings) throws(PolicyError)
 
   /// The settings that spend a budget, for comparing policies at equal size; nil if it takes none, so that
@@ -37,6 +38,8 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
   var phase: Phase { get }
   /// Which lanes one call of ``evict(_:plan:)`` decides about together. Default: the layer's.
   var scope: Scope { get }
+  /// Rows that no plan of the policy forgets. Default: none.
+  var protection: Protection { get }
   /// Bytes of state outside the columns, for the statistics. Default: 0.
   var stateBytes: Int { get }
 
@@ -45,7 +48,8 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
   /// Called for every layer and chunk, in order; `layer.moment` tells whether the prompt ends here.
   mutating func prefill(_ layer: borrowing LayerView)
 
-  /// Looks at one layer during a decode step, when the attention weights of the new token are known.
+  /// Looks at one layer during a decode step, when the attention weights of the new token are known. Not
+  /// called at steps at which the cadence does not look.
   mutating func step(_ layer: borrowing LayerView)
 
   /// Says what to forget. The plan arrives empty; left empty, everything stays.
@@ -65,6 +69,8 @@ extension KVCachePolicy {
   public var phase: Phase { .afterOutput }
   /// Each layer decides for itself.
   public var scope: Scope { .layer }
+  /// Nothing stays by itself.
+  public var protection: Protection { Protection() }
   /// No state but the columns.
   public var stateBytes: Int { 0 }
   /// Nothing to look at.
@@ -75,8 +81,10 @@ extension KVCachePolicy {
   /// Makes the policy from settings, refusing those it does not know.
   ///
   /// `try H2O(["heavy": 4, "recent": 8])`
-  public init(_ values: [String: JSONValue]) throws(PolicyError) {
-    var settings = Settings(policy: Self.name, values: values)
+  public init(
+    _ values: [String: JSONValue], shape: CacheShape? = nil, model: ModelIdentity? = nil
+  ) throws(PolicyError) {
+    var settings = Settings(policy: Self.name, values: values, shape: shape, model: model)
     try self.init(&settings)
     try settings.refuseUnknown()
   }

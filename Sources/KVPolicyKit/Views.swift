@@ -34,6 +34,11 @@
     return LaneView(
       lanes[layer * shape.keyHeads + head], group: shape.group, length: length, signals: signals)
   }
+
+  /// Lends the layer's lanes one after the other, in the order of their heads.
+  public func forEachLane(_ body: (borrowing LaneView) -> Void) {
+    for head in 0..<shape.keyHeads { body(lane(head)) }
+  }
 }
 
 /// What `evict` may look at: the lanes it decides about, lent for one call.
@@ -62,7 +67,8 @@
     self.signals = copy signals
   }
 
-  /// One lane. The signals of the layer's last hook are readable under scope `layer` only.
+  /// One lane. Its signals are those of the layer's last hook under scope `layer`, and none under scope
+  /// `sequence`, nor in a decode step under phase `beforeStep`: reading one there traps.
   @_lifetime(borrow self)
   public func lane(layer: Int, head: Int) -> LaneView {
     precondition(
@@ -70,6 +76,13 @@
       "the policy was not asked about this lane")
     return LaneView(
       lanes[layer * shape.keyHeads + head], group: shape.group, length: length, signals: signals)
+  }
+
+  /// Lends the lanes to decide about one after the other, by layer and head.
+  public func forEachLane(_ body: (borrowing LaneView) -> Void) {
+    for layer in layers {
+      for head in 0..<shape.keyHeads { body(lane(layer: layer, head: head)) }
+    }
   }
 }
 
@@ -117,24 +130,70 @@ public enum Moment: Hashable, Sendable {
     }
   }
 
-  /// Rows in ascending position. O(n) when they already are, else O(n log n).
-  public func rowsByPosition() -> [Int] { lane.rowsByPosition() }
-
-  /// One entry of a column, over all rows. `count` values. Not for a column of votes.
-  @_lifetime(borrow self)
-  public func column(_ index: Int, entry: Int = 0) -> Span<Float> {
-    let storage = lane.columns[index]
-    let values = unsafe UnsafeBufferPointer(start: storage.entry(entry), count: lane.count)
-    return unsafe _overrideLifetime(values.span, borrowing: self)
+  /// Rows in ascending position; with a protection, those that it leaves exposed. O(n) when rows already
+  /// are in that order, else O(n log n).
+  public func rowsByPosition(outside protection: Protection = Protection()) -> [Int] {
+    let rows = lane.rowsByPosition()
+    guard protection != Protection() else { return rows }
+    let exposed = protection.exposed(of: length)
+    return rows.filter { exposed.contains(lane.positions[$0]) }
   }
 
-  /// One entry of a column for writing. `count` values. Not for a column of votes.
+  /// One entry of a column of floats, over all rows. `count` values.
+  @_lifetime(borrow self)
+  public func column(_ index: Int, entry: Int = 0) -> Span<Float> {
+    unsafe _overrideLifetime(span(index, entry, .float), borrowing: self)
+  }
+
+  /// One entry of a column of floats for writing. `count` values.
   ///
   /// Do not hold two spans of the same entry at once: the writes of one are then visible in the other.
   @_lifetime(borrow self)
   public func mutableColumn(_ index: Int, entry: Int = 0) -> MutableSpan<Float> {
+    unsafe _overrideLifetime(mutableSpan(index, entry, .float), borrowing: self)
+  }
+
+  /// One entry of a column of bytes, over all rows. `count` values.
+  @_lifetime(borrow self)
+  public func bytes(_ index: Int, entry: Int = 0) -> Span<UInt8> {
+    unsafe _overrideLifetime(span(index, entry, .byte), borrowing: self)
+  }
+
+  /// One entry of a column of bytes for writing, as ``mutableColumn(_:entry:)``.
+  @_lifetime(borrow self)
+  public func mutableBytes(_ index: Int, entry: Int = 0) -> MutableSpan<UInt8> {
+    unsafe _overrideLifetime(mutableSpan(index, entry, .byte), borrowing: self)
+  }
+
+  /// One entry of a column of counts, over all rows. `count` values.
+  @_lifetime(borrow self)
+  public func counts(_ index: Int, entry: Int = 0) -> Span<UInt32> {
+    unsafe _overrideLifetime(span(index, entry, .count), borrowing: self)
+  }
+
+  /// One entry of a column of counts for writing, as ``mutableColumn(_:entry:)``.
+  @_lifetime(borrow self)
+  public func mutableCounts(_ index: Int, entry: Int = 0) -> MutableSpan<UInt32> {
+    unsafe _overrideLifetime(mutableSpan(index, entry, .count), borrowing: self)
+  }
+
+  @_lifetime(borrow self)
+  private func span<Number>(
+    _ index: Int, _ entry: Int, _ element: Column.Element
+  ) -> Span<Number> {
+    let storage = lane.columns[index]
+    let values = unsafe UnsafeBufferPointer<Number>(
+      start: storage.entry(entry, element), count: lane.count)
+    return unsafe _overrideLifetime(values.span, borrowing: self)
+  }
+
+  @_lifetime(borrow self)
+  private func mutableSpan<Number>(
+    _ index: Int, _ entry: Int, _ element: Column.Element
+  ) -> MutableSpan<Number> {
     let storage = lane.ownColumn(index)
-    let values = unsafe UnsafeMutableBufferPointer(start: storage.entry(entry), count: lane.count)
+    let values = unsafe UnsafeMutableBufferPointer<Number>(
+      start: storage.entry(entry, element), count: lane.count)
     let span = unsafe values.mutableSpan
     return unsafe _overrideLifetime(span, borrowing: self)
   }
@@ -151,16 +210,18 @@ public enum Moment: Hashable, Sendable {
     unsafe span(signals.probabilities, row: queryHead(head), "stepProbabilities")
   }
 
-  /// How many queries ``promptRow(_:_:)`` has: the last `n` declared, or fewer if fewer were read.
+  /// How many queries ``forEachPromptRow(_:)`` lends: the last `n` declared, or fewer if fewer were read.
   public var promptRowCount: Int { signals.promptRowCount }
 
-  /// Logits of the `index`-th of the last queries, oldest first, for query head `head` of the group.
-  @_lifetime(borrow self)
-  public func promptRow(_ index: Int, _ head: Int) -> Span<Float> {
-    precondition(index >= 0 && index < signals.promptRowCount, "no such prompt row")
-    return unsafe span(
-      signals.promptRows, row: queryHead(head) * signals.promptRowCount + index,
-      "promptRows")
+  /// Lends the logits of the prompt's last queries, one query at a time, oldest first.
+  ///
+  /// The engine computes them a few queries at a time, whenever they are asked for: ask once.
+  public func forEachPromptRow(_ body: (borrowing PromptRow) -> Void) {
+    guard let source = signals.promptRows else { notGiven("promptRows") }
+    let (group, rows) = (group, count)
+    source.lend(of: lane.id) { slice in
+      for index in 0..<slice.count { body(PromptRow(slice, index, group: group, rows: rows)) }
+    }
   }
 
   /// Per row, the sum of the chunk's probabilities for query head `head` of the group.
@@ -169,11 +230,21 @@ public enum Moment: Hashable, Sendable {
     unsafe span(signals.columnSums, row: queryHead(head), "promptColumnSums")
   }
 
-  /// A copy of a row's key as it is stored: rotated under position rule `original`, else un-rotated.
-  public func key(_ row: Int) -> [Float] { lane.vector(row, value: false) }
+  /// Copies the keys of consecutive rows as floats, row after row, as they are stored: rotated under
+  /// position rule `original`, else un-rotated.
+  ///
+  /// - Parameters:
+  ///   - rows: row numbers of the lane.
+  ///   - floats: room for `rows.count × headDimension` floats.
+  /// - Complexity: O(rows × headDimension), eight elements at a time.
+  public func keys(_ rows: Range<Int>, into floats: inout MutableSpan<Float>) {
+    lane.copyVectors(rows, value: false, into: &floats)
+  }
 
-  /// A copy of a row's value.
-  public func value(_ row: Int) -> [Float] { lane.vector(row, value: true) }
+  /// Copies the values of consecutive rows as floats, as ``keys(_:into:)`` does keys.
+  public func values(_ rows: Range<Int>, into floats: inout MutableSpan<Float>) {
+    lane.copyVectors(rows, value: true, into: &floats)
+  }
 
   private func queryHead(_ head: Int) -> Int {
     precondition(head >= 0 && head < group, "no such query head in the group")
@@ -182,10 +253,7 @@ public enum Moment: Hashable, Sendable {
 
   @_lifetime(borrow self)
   private func span(_ base: UnsafePointer<Float>?, row: Int, _ signal: String) -> Span<Float> {
-    guard let base = unsafe base else {
-      // A mistake in the policy's code: what it may read follows from what it declared, not from input.
-      preconditionFailure("the signal \(signal) is not declared, or not given at this moment")
-    }
+    guard let base = unsafe base else { notGiven(signal) }
     // Every row of signals has room for the longest lane of the layer they are about.
     precondition(lane.count <= signals.stride, "the signals are about another layer")
     let values = unsafe UnsafeBufferPointer(start: base + row * signals.stride, count: lane.count)
@@ -193,8 +261,80 @@ public enum Moment: Hashable, Sendable {
   }
 }
 
-/// Where the engine put the signals of one layer. Rows of `stride` floats, one per query head (for
-/// prompt rows: per query head and query); the first `count` of the lane's are filled.
+/// A mistake in the policy's code: what it may read follows from what it declared, not from input.
+private func notGiven(_ signal: String) -> Never {
+  preconditionFailure(
+    "the signal \(signal) is not declared, or not given at this moment: evict is lent none under scope "
+      + "sequence, and none in a decode step under phase beforeStep; read it in prefill or step")
+}
+
+/// One of the prompt's last queries, lent for one call.
+@safe public struct PromptRow: ~Copyable, ~Escapable {
+  // The slice holds `group × count` rows of `stride` floats, of which the lane's `rows` are filled.
+
+  /// Which of the queries, from 0 for the oldest.
+  public let index: Int
+  /// The position of the query's token.
+  public let position: Int
+  private let slice: PromptSlice
+  private let group: Int
+  private let rows: Int
+
+  @_lifetime(borrow slice)
+  init(_ slice: borrowing PromptSlice, _ index: Int, group: Int, rows: Int) {
+    self.index = slice.first + index
+    position = slice.position(index)
+    self.slice = copy slice
+    self.group = group
+    self.rows = rows
+    precondition(rows <= slice.stride, "the signals are about another layer")
+  }
+
+  /// The query's logits for query head `head` of the group: one per row of the lane, −∞ where the row is
+  /// later than the query.
+  @_lifetime(borrow self)
+  public func logits(_ head: Int) -> Span<Float> {
+    precondition(head >= 0 && head < group, "no such query head in the group")
+    let row = unsafe slice.base + (head * slice.count + index - slice.first) * slice.stride
+    let values = unsafe UnsafeBufferPointer(start: row, count: rows)
+    return unsafe _overrideLifetime(values.span, borrowing: self)
+  }
+}
+
+/// Computes the logits of a prompt's last queries when a policy asks for them.
+package protocol PromptRowSource: AnyObject {
+  /// Lends the rows of one lane in slices of consecutive queries, oldest first.
+  func lend(of lane: LaneID, _ body: (borrowing PromptSlice) -> Void)
+}
+
+/// Some consecutive queries of a prompt's end: for each query head of a lane's group, and each of the
+/// queries, a row of `stride` logits.
+@safe package struct PromptSlice {
+  /// Which of the last queries the first one is.
+  package let first: Int
+  /// How many queries.
+  package let count: Int
+  /// Floats between two rows.
+  package let stride: Int
+  /// `group × count` rows.
+  @unsafe package let base: UnsafePointer<Float>
+  /// The positions of all the last queries.
+  private let positions: [Int]
+
+  /// A slice of the queries at `positions`.
+  package init(first: Int, count: Int, stride: Int, base: UnsafePointer<Float>, positions: [Int]) {
+    self.first = first
+    self.count = count
+    self.stride = stride
+    unsafe self.base = unsafe base
+    self.positions = positions
+  }
+
+  func position(_ index: Int) -> Int { positions[first + index] }
+}
+
+/// Where the engine put the signals of one layer. Rows of `stride` floats, one per query head; the
+/// first `count` of the lane's are filled.
 @safe package struct SignalBuffers {
   /// Floats between two rows.
   package var stride = 0
@@ -202,8 +342,8 @@ public enum Moment: Hashable, Sendable {
   @unsafe package var logits: UnsafePointer<Float>?
   /// Probabilities of the new token.
   @unsafe package var probabilities: UnsafePointer<Float>?
-  /// Logits of the last prompt queries.
-  @unsafe package var promptRows: UnsafePointer<Float>?
+  /// Computes logits of the last prompt queries.
+  package var promptRows: (any PromptRowSource)?
   /// How many queries those are.
   package var promptRowCount = 0
   /// Sums of the chunk's probabilities.
@@ -213,7 +353,6 @@ public enum Moment: Hashable, Sendable {
   package init() {
     unsafe logits = nil
     unsafe probabilities = nil
-    unsafe promptRows = nil
     unsafe columnSums = nil
   }
 }

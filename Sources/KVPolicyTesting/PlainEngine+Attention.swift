@@ -3,7 +3,7 @@ import KVPolicyKit
 extension PlainEngine {
   /// Attention of a chunk, and the policy's say about it. Returns each token's output.
   func attendChunk(
-    layer: Int, tokens: Range<Int>, isLast: Bool, moment: Moment
+    layer: Int, tokens: Range<Int>, moment: Moment
   ) throws(StoreError) -> [[Float]] {
     let lanes = (0..<source.shape.keyHeads).map { readLane(layer: layer, head: $0) }
     let longest = lanes.map(\.count).max() ?? 0
@@ -20,14 +20,14 @@ extension PlainEngine {
         output += Plain.mix(lane.values, weights)
       }
       outputs.append(output)
-      remember(queries, position: position, layer: layer)
+      remember(position: position, layer: layer)
     }
     sequence.book(layer: layer, moment: moment)
     var shown = ShownSignals(stride: longest)
-    if wants[layer].promptColumnSums { shown.columnSums = columnSums.values }
-    if wants[layer].promptRows > 0, isLast || wants[layer].cadence.prompt == .everyChunk {
-      shown.promptRowCount = recentQueries[layer].count
-      shown.promptRows = promptRows(layer: layer, lanes: lanes, stride: longest).values
+    let signals = wants[layer].signals(at: moment)
+    if signals.promptColumnSums { shown.columnSums = columnSums.values }
+    if signals.promptRows > 0 {
+      shown.promptRows = promptRows(layer: layer, lanes: lanes, stride: longest)
     }
     let plan = try consult(layer: layer, moment: moment, shown)
     apply(plan, layer: layer)
@@ -49,8 +49,9 @@ extension PlainEngine {
         of: query, layer: layer, head: head, position: position, lanes[head / source.shape.group])
     }
     var shown = ShownSignals(stride: longest)
-    if wants[layer].stepLogits { shown.logits = SignalRows(logits, stride: longest).values }
-    if wants[layer].stepProbabilities {
+    let signals = wants[layer].signals(at: moment)
+    if signals.stepLogits { shown.logits = SignalRows(logits, stride: longest).values }
+    if signals.stepProbabilities {
       shown.probabilities = SignalRows(logits.map(Plain.softmax), stride: longest).values
     }
     if phase != .beforeOutput {
@@ -76,13 +77,13 @@ extension PlainEngine {
     }
   }
 
-  /// One vector per query head, rotated where the policy has the token in that head's lane.
+  /// One vector per query head, rotated where the policy has the token in that head's lane: at its own
+  /// row's place, or where it would be if its row was forgotten, one after the furthest earlier row.
   private func queries(layer: Int, position: Int, lanes: [PlainLane]) -> [[Float]] {
     (0..<source.shape.queryHeads).map { head in
       let lane = lanes[head / source.shape.group]
-      let row = lane.positions.lastIndex(of: position)
-      let place = row.flatMap { lane.places?[$0] } ?? position
-      return source.rotate(source.query(layer, head, position), at: place)
+      return source.rotate(
+        source.query(layer, head, position), at: lane.place(ofQueryAt: position))
     }
   }
 
@@ -97,23 +98,26 @@ extension PlainEngine {
     }
   }
 
-  private func remember(_ queries: [[Float]], position: Int, layer: Int) {
-    guard wants[layer].promptRows > 0 else { return }
-    recentQueries[layer].append(RecentQuery(position: position, heads: queries))
-    if recentQueries[layer].count > wants[layer].promptRows { recentQueries[layer].removeFirst() }
+  private func remember(position: Int, layer: Int) {
+    let room = wants[layer].signals.promptRows
+    guard room > 0 else { return }
+    recentQueries[layer].append(position)
+    if recentQueries[layer].count > room { recentQueries[layer].removeFirst() }
   }
 
-  private func promptRows(layer: Int, lanes: [PlainLane], stride: Int) -> SignalRows {
-    var rows: [[Float]] = []
-    for head in 0..<source.shape.queryHeads {
-      for query in recentQueries[layer] {
-        rows.append(
-          logits(
-            of: query.heads[head], layer: layer, head: head, position: query.position,
-            lanes[head / source.shape.group]))
+  private func promptRows(layer: Int, lanes: [PlainLane], stride: Int) -> PlainPromptRows {
+    let group = source.shape.group
+    let positions = recentQueries[layer]
+    let rows = lanes.enumerated().map { keyHead, lane in
+      positions.map { position in
+        let queries = self.queries(layer: layer, position: position, lanes: lanes)
+        return SignalRows(
+          (keyHead * group..<(keyHead + 1) * group).map { head in
+            logits(of: queries[head], layer: layer, head: head, position: position, lane)
+          }, stride: stride)
       }
     }
-    return SignalRows(rows, stride: stride)
+    return PlainPromptRows(rows, positions: positions, stride: stride)
   }
 
   /// −∞ for what the plan forgets or a query head shall not read; rows numbered as before the plan.
@@ -123,16 +127,15 @@ extension PlainEngine {
     for edit in plan.edits {
       for head in edit.lane.head * group..<(edit.lane.head + 1) * group {
         switch edit {
-        case .dropOne(_, let row): readable[head].remove(row)
-        case .drop(_, let rows): readable[head].subtract(rows)
-        case .keep(_, let rows): readable[head].formIntersection(rows)
+        case .drop(_, let rows): readable[head].subtract([Int32](plan.rows(rows)))
+        case .keep(_, let rows): readable[head].formIntersection([Int32](plan.rows(rows)))
         case .attend, .place: break
         }
       }
     }
     // A head's own choice is made of all rows, those being forgotten included.
     for case .attend(let lane, let head, let rows) in plan.edits {
-      readable[lane.head * group + head] = Set(rows)
+      readable[lane.head * group + head] = Set([Int32](plan.rows(rows)))
     }
     return logits.enumerated().map { head, row in
       row.enumerated().map { readable[head].contains(Int32($0)) ? $1 : -.infinity }
@@ -195,4 +198,12 @@ struct PlainLane {
   let keys: [[Float]]
   let values: [[Float]]
   var count: Int { positions.count }
+
+  /// Where a query is rotated whose token is at `position` in the text.
+  func place(ofQueryAt position: Int) -> Int {
+    guard let places else { return position }
+    if let row = positions.firstIndex(of: position) { return places[row] }
+    let earlier = positions.indices.filter { positions[$0] < position }
+    return (earlier.map { places[$0] }.max() ?? -1) + 1
+  }
 }

@@ -27,16 +27,16 @@ public final class PlainEngine {
   var afterPlan: (() -> Void)?
   /// If set, called after every moment.
   var afterMoment: ((Moment) -> Void)?
-  let wants: [SignalWants]
-  /// Per layer: the prompt's last queries, all query heads, oldest first.
-  var recentQueries: [[RecentQuery]]
+  let wants: [PolicyDeclarations]
+  /// Per layer: the positions of the prompt's last queries, oldest first.
+  var recentQueries: [[Int]]
 
   /// An engine for a sequence that has read nothing yet, or was read by an engine like this one.
   public init(_ source: SyntheticAttention, sequence: KVSequence) {
     precondition(source.shape == sequence.store.shape, "the source needs the shape of the store")
     self.source = source
     self.sequence = sequence
-    wants = (0..<source.shape.layers).map { SignalWants(sequence.policy(ofLayer: $0)) }
+    wants = (0..<source.shape.layers).map { sequence.declarations(ofLayer: $0) }
     recentQueries = Array(repeating: [], count: source.shape.layers)
   }
 
@@ -56,6 +56,7 @@ public final class PlainEngine {
   public func read(_ count: Int, chunk: Int = .max) throws(StoreError) {
     precondition(count > 0 && chunk > 0, "a prompt and its chunks have at least one token")
     for layer in recentQueries.indices { recentQueries[layer].removeAll() }
+    let chunk = min(chunk, sequence.longestChunk ?? .max)
     var left = count
     while left > 0 {
       let size = min(chunk, left)
@@ -79,7 +80,6 @@ public final class PlainEngine {
     copy.kept = kept
     copy.plans = plans
     copy.remembers = remembers
-    copy.recentQueries = recentQueries
     return copy
   }
 
@@ -97,8 +97,8 @@ public final class PlainEngine {
       try append(layer: layer, tokens: moment.tokens)
       let parts =
         switch moment {
-        case .chunk(let tokens, let isLast):
-          try attendChunk(layer: layer, tokens: tokens, isLast: isLast, moment: moment)
+        case .chunk(let tokens, _):
+          try attendChunk(layer: layer, tokens: tokens, moment: moment)
         case .step: [try attendStep(layer: layer, moment: moment)]
         }
       for (index, part) in parts.enumerated() { output[index] += part }
@@ -158,33 +158,4 @@ public struct PlannedMoment: Hashable, Sendable {
   public let layer: Int
   /// What to forget.
   public let plan: CachePlan
-}
-
-/// A query of the prompt's end: one vector per query head, rotated as it was when read.
-struct RecentQuery {
-  let position: Int
-  let heads: [[Float]]
-}
-
-/// What the policy of one layer declared.
-struct SignalWants {
-  var stepLogits = false
-  var stepProbabilities = false
-  var promptRows = 0
-  var promptColumnSums = false
-  let rule: PositionRule
-  let phase: Phase
-  let cadence: Cadence
-
-  init(_ policy: any KVCachePolicy) {
-    (rule, phase, cadence) = (policy.positions, policy.phase, policy.cadence)
-    for signal in policy.signals {
-      switch signal {
-      case .stepLogits: stepLogits = true
-      case .stepProbabilities: stepProbabilities = true
-      case .promptRows(let count): promptRows = max(promptRows, count)
-      case .promptColumnSums: promptColumnSums = true
-      }
-    }
-  }
 }

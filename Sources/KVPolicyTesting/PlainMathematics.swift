@@ -69,8 +69,7 @@ struct ShownSignals {
   let stride: Int
   var logits: [Float] = []
   var probabilities: [Float] = []
-  var promptRows: [Float] = []
-  var promptRowCount = 0
+  var promptRows: PlainPromptRows?
   var columnSums: [Float] = []
 
   init(stride: Int) { self.stride = stride }
@@ -79,21 +78,46 @@ struct ShownSignals {
   func lend<Result>(_ body: (SignalBuffers) -> Result) -> Result {
     var buffers = SignalBuffers()
     buffers.stride = stride
-    buffers.promptRowCount = promptRowCount
+    buffers.promptRowCount = promptRows?.count ?? 0
+    buffers.promptRows = promptRows
     // The pointers are used inside these closures only.
     return unsafe logits.withUnsafeBufferPointer { logits in
       unsafe probabilities.withUnsafeBufferPointer { probabilities in
-        unsafe promptRows.withUnsafeBufferPointer { promptRows in
-          unsafe columnSums.withUnsafeBufferPointer { columnSums in
-            if !self.logits.isEmpty { unsafe buffers.logits = logits.baseAddress }
-            if !self.probabilities.isEmpty {
-              unsafe buffers.probabilities = probabilities.baseAddress
-            }
-            if !self.promptRows.isEmpty { unsafe buffers.promptRows = promptRows.baseAddress }
-            if !self.columnSums.isEmpty { unsafe buffers.columnSums = columnSums.baseAddress }
-            return body(buffers)
+        unsafe columnSums.withUnsafeBufferPointer { columnSums in
+          if !self.logits.isEmpty { unsafe buffers.logits = logits.baseAddress }
+          if !self.probabilities.isEmpty {
+            unsafe buffers.probabilities = probabilities.baseAddress
           }
+          if !self.columnSums.isEmpty { unsafe buffers.columnSums = columnSums.baseAddress }
+          return body(buffers)
         }
+      }
+    }
+  }
+}
+
+/// The prompt rows of one layer, computed in advance: one slice for each query.
+final class PlainPromptRows: PromptRowSource {
+  /// By key head and query: the rows of the group's query heads.
+  private let rows: [[SignalRows]]
+  private let positions: [Int]
+  let count: Int
+  private let stride: Int
+
+  init(_ rows: [[SignalRows]], positions: [Int], stride: Int) {
+    self.rows = rows
+    self.positions = positions
+    self.stride = stride
+    count = positions.count
+  }
+
+  func lend(of lane: LaneID, _ body: (borrowing PromptSlice) -> Void) {
+    for (query, heads) in rows[lane.head].enumerated() {
+      unsafe heads.values.withUnsafeBufferPointer { values in
+        guard let base = values.baseAddress else { return }
+        body(
+          unsafe PromptSlice(
+            first: query, count: 1, stride: stride, base: base, positions: positions))
       }
     }
   }

@@ -9,7 +9,7 @@ final class RunWatch {
   private var counts: [Int]
   /// Rows of the lanes a plan names, as they were before it.
   private var before: [LaneID: [StoredRow]] = [:]
-  private var edits: [CachePlan.Edit] = []
+  private var plan = CachePlan()
   private var rowSteps = 0
   private var peakRows = 0
   private var dropped = 0
@@ -25,7 +25,7 @@ final class RunWatch {
   }
 
   private func remember(_ plan: CachePlan) {
-    edits += plan.edits
+    self.plan = plan
     for edit in plan.edits {
       before[edit.lane] = engine.sequence.storedRows(layer: edit.lane.layer, head: edit.lane.head)
     }
@@ -55,11 +55,10 @@ final class RunWatch {
   private func checkRows() {
     for (lane, rows) in before {
       var survivors = Set(rows.indices)
-      for edit in edits where edit.lane == lane {
+      for edit in plan.edits where edit.lane == lane {
         switch edit {
-        case .dropOne(_, let row): survivors.remove(Int(row))
-        case .drop(_, let rows): survivors.subtract(rows.map { Int($0) })
-        case .keep(_, let rows): survivors.formIntersection(rows.map { Int($0) })
+        case .drop(_, let rows): survivors.subtract(plan.numbers(rows))
+        case .keep(_, let rows): survivors.formIntersection(plan.numbers(rows))
         case .attend, .place: break
         }
       }
@@ -70,7 +69,7 @@ final class RunWatch {
         "layer \(lane.layer), head \(lane.head): the rows are not those that the plan left")
     }
     before.removeAll()
-    edits.removeAll()
+    plan.removeAll()
   }
 
   private func withoutPlace(_ row: StoredRow) -> StoredRow {
@@ -130,5 +129,13 @@ extension PolicyReport {
       try engine.step(trial.steps)
     }
     for violation in watch.report.violations { note(violation.rule, violation.detail) }
+  }
+}
+
+extension CachePlan {
+  /// The rows of one of its edits.
+  func numbers(_ list: RowList) -> [Int] {
+    let rows = rows(list)
+    return rows.indices.map { Int(rows[$0]) }
   }
 }

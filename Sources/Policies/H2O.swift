@@ -71,10 +71,14 @@ public struct H2O: KVCachePolicy {
   /// As set.
   public var positions: PositionRule { keyPositions.rule }
 
+  /// The recent tokens.
+  public var protection: Protection { Protection(recent: recent) }
+  /// Scores of one lane, where they are not a column as it is.
+  public var stateBytes: Int { scores.count * 4 }
+
   /// Adds the attention of the chunk's queries.
   public mutating func prefill(_ layer: borrowing LayerView) {
-    for head in 0..<layer.shape.keyHeads {
-      let lane = layer.lane(head)
+    layer.forEachLane { lane in
       for query in 0..<lane.group { add(lane.promptColumnSums(query), query, to: lane) }
     }
   }
@@ -82,8 +86,7 @@ public struct H2O: KVCachePolicy {
   /// Adds the attention of the new token.
   public mutating func step(_ layer: borrowing LayerView) {
     guard when == .everyStep else { return }
-    for head in 0..<layer.shape.keyHeads {
-      let lane = layer.lane(head)
+    layer.forEachLane { lane in
       for query in 0..<lane.group { add(lane.probabilities(query), query, to: lane) }
     }
   }
@@ -96,32 +99,16 @@ public struct H2O: KVCachePolicy {
 
   /// Drops the lightest of the tokens before the recent ones, down to `heavy`.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    for layer in cache.layers {
-      for head in 0..<cache.shape.keyHeads {
-        let lane = cache.lane(layer: layer, head: head)
-        let surplus = lane.count - heavy - recent
-        guard surplus > 0 else { continue }
-        if surplus == 1 {
-          if let row = lightest(lane) { plan.drop(row, of: lane.id) }
-        } else {
-          let (earlier, last) = Selection.split(recent: recent, of: lane)
-          let scores = (0..<lane.count).map { value(lane, $0) }
-          let hitters = Selection.largest(heavy, of: earlier, by: scores, positions: lane.positions)
-          plan.keep(hitters + last, of: lane.id)
-        }
+    cache.forEachLane { lane in
+      guard lane.count > heavy + recent else { return }
+      if reduction != .max && score == .sum {
+        plan.keepBest(heavy, of: lane, by: lane.column(0), protecting: protection)
+      } else {
+        scores.removeAll(keepingCapacity: true)
+        for row in 0..<lane.count { scores.append(value(lane, row)) }
+        plan.keepBest(heavy, of: lane, by: scores.span, protecting: protection)
       }
     }
-  }
-
-  /// The row before the recent ones with the least score; of equals the one furthest on.
-  private mutating func lightest(_ lane: borrowing LaneView) -> Int? {
-    let horizon = Int32(lane.length.tokens - recent)
-    guard reduction == .max || score == .average else {
-      return Selection.least(of: lane.column(0), positions: lane.positions, before: horizon)
-    }
-    scores.removeAll(keepingCapacity: true)
-    for row in 0..<lane.count { scores.append(value(lane, row)) }
-    return Selection.least(of: scores.span, positions: lane.positions, before: horizon)
   }
 
   /// A row's score.

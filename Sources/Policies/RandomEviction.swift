@@ -39,21 +39,16 @@ public struct RandomEviction: KVCachePolicy {
   /// As set.
   public var cadence: Cadence { when.cadence }
 
+  /// The most recent tokens.
+  public var protection: Protection { Protection(recent: recent) }
+
   /// Drops the smallest draws among the tokens before the recent ones.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    for layer in cache.layers {
-      for head in 0..<cache.shape.keyHeads {
-        let lane = cache.lane(layer: layer, head: head)
-        guard lane.count > capacity else { continue }
-        let positions = lane.positions
-        let horizon = lane.length.tokens - recent
-        let draws = (0..<lane.count).map { row in
-          Int(positions[row]) >= horizon ? Float.infinity : draw(lane.id, Int(positions[row]))
-        }
-        let kept = Selection.largest(
-          capacity, of: Array(0..<lane.count), by: draws, positions: positions)
-        plan.keep(kept, of: lane.id)
-      }
+    cache.forEachLane { lane in
+      guard lane.count > capacity else { return }
+      let positions = lane.positions
+      let draws = (0..<lane.count).map { draw(lane.id, Int(positions[$0])) }
+      plan.keepBest(capacity - recent, of: lane, by: draws.span, protecting: protection)
     }
   }
 

@@ -69,20 +69,17 @@ public struct SnapKV: KVCachePolicy {
   /// As set.
   public var positions: PositionRule { keyPositions.rule }
 
+  /// The window.
+  public var protection: Protection { Protection(recent: window) }
+
   /// Keeps the window and the tokens with the most votes.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    for layer in cache.layers {
-      for head in 0..<cache.shape.keyHeads {
-        let lane = cache.lane(layer: layer, head: head)
-        guard lane.count > capacity else { continue }
-        let (earlier, last) = Selection.split(recent: window, of: lane)
-        let votes = WindowVotes.scores(
-          lane, rows: earlier, kernel: kernel, pool: pool, reduction: reduction,
-          poolFirst: poolOrder == .poolThenGroup)
-        let chosen = Selection.largest(
-          capacity - window, of: earlier, by: votes, positions: lane.positions)
-        plan.keep(chosen + last, of: lane.id)
-      }
+    cache.forEachLane { lane in
+      guard lane.count > capacity else { return }
+      let votes = WindowVotes.scores(
+        lane, rows: lane.rowsByPosition(outside: protection), kernel: kernel, pool: pool,
+        reduction: reduction, poolFirst: poolOrder == .poolThenGroup)
+      plan.keepBest(capacity - window, of: lane, by: votes.span, protecting: protection)
     }
   }
 }

@@ -43,25 +43,11 @@ public struct StreamingLLM: KVCachePolicy {
   /// As set.
   public var positions: PositionRule { keyPositions.rule }
 
+  /// The first and the most recent tokens.
+  public var protection: Protection { Protection(sinks: sinks, recent: recent) }
+
   /// Drops what is neither among the first nor among the last.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    for layer in cache.layers {
-      for head in 0..<cache.shape.keyHeads {
-        let lane = cache.lane(layer: layer, head: head)
-        let surplus = lane.count - sinks - recent
-        guard surplus > 0 else { continue }
-        if surplus == 1 {
-          if let row = newestExpired(lane) { plan.drop(row, of: lane.id) }
-        } else {
-          plan.drop(lane.rowsByPosition()[sinks..<sinks + surplus], of: lane.id)
-        }
-      }
-    }
-  }
-
-  /// The row that just left the recent ones: of the rows before them, the one furthest on. The recent
-  /// ones are the last `recent` positions without gaps, for none of them was ever dropped.
-  private func newestExpired(_ lane: borrowing LaneView) -> Int? {
-    Selection.newest(lane.positions, before: Int32(lane.length.tokens - recent))
+    cache.forEachLane { plan.keepProtected(protection, of: $0) }
   }
 }

@@ -15,7 +15,10 @@ public struct TOVA: KVCachePolicy {
   let capacity: Int
   let protectNewest: Bool
   let when: Timing
-  /// Mean probability over all query heads of the layer, one per row; kept for its memory.
+  /// For each token, what the newest one pays to it; kept for its memory.
+  private var attention: [Float] = []
+  private var lanesAgree = true
+  /// The same for each row of a lane.
   private var scores: [Float] = []
 
   /// Reads its settings.
@@ -39,43 +42,62 @@ public struct TOVA: KVCachePolicy {
   }
   /// As set.
   public var cadence: Cadence { when.cadence }
-  /// The scores of one layer.
-  public var stateBytes: Int { scores.count * 4 }
+  /// The attention of one layer.
+  public var stateBytes: Int { (attention.count + scores.count) * 4 }
+
+  /// The newest token, if it is protected.
+  public var protection: Protection { Protection(recent: protectNewest ? 1 : 0) }
 
   /// Drops the tokens that the newest query attends to least, the same in every lane.
+  ///
+  /// Lanes that somebody else edited may hold different tokens: attention is summed over the lanes that hold
+  /// a token, and each lane keeps the best of its own.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     for layer in cache.layers {
-      guard lanesAgree(cache, layer) else {
-        evictApart(cache, layer, plan: &plan)
-        continue
+      sumAttention(cache, layer)
+      for head in 0..<cache.shape.keyHeads {
+        let lane = cache.lane(layer: layer, head: head)
+        guard lane.count > capacity else { continue }
+        let positions = lane.positions
+        scores.removeAll(keepingCapacity: true)
+        for row in 0..<lane.count { scores.append(attention[token(row, positions)]) }
+        plan.keepBest(
+          capacity - protection.recent, of: lane, by: scores.span, protecting: protection)
       }
-      let first = cache.lane(layer: layer, head: 0)
-      guard first.count > capacity else { continue }
-      sumAttention(cache, layer: layer)
-      let positions = first.positions
-      if protectNewest {
-        for row in 0..<first.count where Int(positions[row]) == first.length.tokens - 1 {
-          scores[row] = .infinity
-        }
-      }
-      if first.count == capacity + 1 {
-        guard let victim = Selection.least(of: scores.span, positions: positions) else { continue }
-        for head in 0..<cache.shape.keyHeads {
-          plan.drop(victim, of: LaneID(layer: layer, head: head))
-        }
+    }
+  }
+
+  /// What the newest token pays to each token, over all query heads of a layer.
+  private mutating func sumAttention(_ cache: borrowing CacheView, _ layer: Int) {
+    lanesAgree = doLanesAgree(cache, layer)
+    let tokens = lanesAgree ? cache.lane(layer: layer, head: 0).count : cache.length.tokens
+    attention.removeAll(keepingCapacity: true)
+    attention.append(contentsOf: repeatElement(0, count: tokens))
+    for head in 0..<cache.shape.keyHeads {
+      let lane = cache.lane(layer: layer, head: head)
+      if case .step = cache.moment {
+        for query in 0..<lane.group { add(lane.probabilities(query), lane.positions) }
       } else {
-        let kept = Selection.largest(
-          capacity, of: Array(0..<first.count), by: scores, positions: positions)
-        for head in 0..<cache.shape.keyHeads {
-          plan.keep(kept, of: LaneID(layer: layer, head: head))
+        lane.forEachPromptRow { row in
+          for query in 0..<lane.group { add(Softmax.over(row.logits(query)).span, lane.positions) }
         }
       }
     }
   }
 
+  private mutating func add(_ probabilities: Span<Float>, _ positions: Span<Int32>) {
+    for row in 0..<positions.count { attention[token(row, positions)] += probabilities[row] }
+  }
+
+  /// Where the token of a row is in `attention`: at the row's number where all lanes agree, else at its
+  /// position in the text.
+  private func token(_ row: Int, _ positions: Span<Int32>) -> Int {
+    lanesAgree ? row : Int(positions[row])
+  }
+
   /// Whether a row number means the same token in every lane of a layer. It does as long as nobody but
   /// this policy edits them.
-  private func lanesAgree(_ cache: borrowing CacheView, _ layer: Int) -> Bool {
+  private func doLanesAgree(_ cache: borrowing CacheView, _ layer: Int) -> Bool {
     let first = cache.lane(layer: layer, head: 0)
     let positions = first.positions
     for head in 1..<max(1, cache.shape.keyHeads) {
@@ -85,60 +107,5 @@ public struct TOVA: KVCachePolicy {
       for row in 0..<positions.count where others[row] != positions[row] { return false }
     }
     return true
-  }
-
-  /// The same for lanes that differ: attention is summed over those that hold a token, and each lane
-  /// keeps the best of its own.
-  private func evictApart(
-    _ cache: borrowing CacheView, _ layer: Int, plan: inout CachePlan
-  ) {
-    var attention: [Int32: Float] = [:]
-    for head in 0..<cache.shape.keyHeads {
-      let lane = cache.lane(layer: layer, head: head)
-      let positions = lane.positions
-      for query in 0..<lane.group {
-        let row = newestAttention(lane, query, cache.moment)
-        for index in row.indices { attention[positions[index], default: 0] += row[index] }
-      }
-    }
-    if protectNewest { attention[Int32(cache.length.tokens - 1)] = .infinity }
-    for head in 0..<cache.shape.keyHeads {
-      let lane = cache.lane(layer: layer, head: head)
-      guard lane.count > capacity else { continue }
-      let positions = lane.positions
-      let own = (0..<lane.count).map { attention[positions[$0]] ?? 0 }
-      plan.keep(
-        Selection.largest(capacity, of: Array(own.indices), by: own, positions: positions),
-        of: lane.id)
-    }
-  }
-
-  /// What one query head of the newest token pays to each row of its lane.
-  private func newestAttention(
-    _ lane: borrowing LaneView, _ query: Int, _ moment: Moment
-  ) -> [Float] {
-    guard case .step = moment else {
-      return Softmax.over(lane.promptRow(lane.promptRowCount - 1, query))
-    }
-    let row = lane.probabilities(query)
-    return row.indices.map { row[$0] }
-  }
-
-  private mutating func sumAttention(_ cache: borrowing CacheView, layer: Int) {
-    scores.removeAll(keepingCapacity: true)
-    scores.append(contentsOf: repeatElement(0, count: cache.lane(layer: layer, head: 0).count))
-    for head in 0..<cache.shape.keyHeads {
-      let lane = cache.lane(layer: layer, head: head)
-      for query in 0..<lane.group {
-        if case .step = cache.moment {
-          // Read in place: nothing is allocated during a step.
-          let row = lane.probabilities(query)
-          for index in 0..<row.count { scores[index] += row[index] }
-        } else {
-          let row = newestAttention(lane, query, cache.moment)
-          for index in row.indices { scores[index] += row[index] }
-        }
-      }
-    }
   }
 }

@@ -80,9 +80,9 @@ public struct PolicyConfiguration: Hashable, Sendable {
   ///
   /// - Throws: `PolicyError` for a setting that is unknown or impossible, or a layer the model lacks.
   public func makePolicies(
-    _ registry: PolicyRegistry, shape: CacheShape
+    _ registry: PolicyRegistry, shape: CacheShape, model: ModelIdentity? = nil
   ) throws(PolicyError) -> PolicyAssignment {
-    var policies = [try registry.make(main.policy, main.settings)]
+    var policies = [try registry.make(main.policy, main.settings, shape: shape, model: model)]
     var owner = Array(repeating: 0, count: shape.layers)
     for (layers, choice) in overrides {
       guard layers.upperBound < shape.layers else {
@@ -92,7 +92,8 @@ public struct PolicyConfiguration: Hashable, Sendable {
             + "0 to \(shape.layers - 1)")
       }
       for layer in layers { owner[layer] = policies.count }
-      policies.append(try registry.make(choice.policy, choice.settings))
+      policies.append(
+        try registry.make(choice.policy, choice.settings, shape: shape, model: model))
     }
     return try PolicyAssignment(policies, owner: owner)
   }
@@ -139,7 +140,20 @@ public struct PolicyAssignment: Sendable {
             + "would change the weights they were chosen by")
       }
     }
+    try PolicyAssignment.checkChunks(policies)
     self.policies = policies
     self.owner = owner
+  }
+
+  /// Chunks are cut for the whole sequence, and a policy that evicts after each decides by them.
+  private static func checkChunks(_ policies: [any KVCachePolicy]) throws(PolicyError) {
+    let everyChunk = policies.filter { $0.cadence.prompt == .everyChunk && $0.cadence.chunk != nil }
+    guard let first = everyChunk.first else { return }
+    for other in everyChunk where other.cadence.chunk != first.cadence.chunk {
+      throw .impossible(
+        policy: type(of: other).name,
+        reason: "it evicts after chunks of \(other.cadence.chunk ?? 0) tokens and another layer's policy, "
+          + "\(type(of: first).name), after chunks of \(first.cadence.chunk ?? 0); give both the same")
+    }
   }
 }

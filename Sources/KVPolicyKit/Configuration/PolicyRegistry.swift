@@ -29,11 +29,12 @@ public struct PolicyRegistry: Sendable {
     return type
   }
 
-  /// A policy of this name with these settings.
+  /// A policy of this name with these settings, for a cache of a shape and a model if they are known.
   public func make(
-    _ name: String, _ values: [String: JSONValue] = [:]
+    _ name: String, _ values: [String: JSONValue] = [:], shape: CacheShape? = nil,
+    model: ModelIdentity? = nil
   ) throws(PolicyError) -> any KVCachePolicy {
-    try type(named: name).init(values)
+    try type(named: name).init(values, shape: shape, model: model)
   }
 
   /// The settings of a policy: names, values in use, defaults, legal values, meanings.

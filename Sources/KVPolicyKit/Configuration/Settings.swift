@@ -20,13 +20,22 @@ public struct Settings: Sendable {
 
   /// The policy's name, for messages.
   public let policy: String
+  /// The shape of the cache that the policy will serve; nil where only defaults are asked for.
+  public let shape: CacheShape?
+  /// The model that the policy will serve; nil where none is at hand.
+  public let model: ModelIdentity?
   private let values: [String: JSONValue]
   /// What was read so far, in order.
   public private(set) var entries: [Entry] = []
 
   /// Settings to be read from `values`.
-  public init(policy: String, values: [String: JSONValue]) {
+  public init(
+    policy: String, values: [String: JSONValue], shape: CacheShape? = nil,
+    model: ModelIdentity? = nil
+  ) {
     self.policy = policy
+    self.shape = shape
+    self.model = model
     self.values = values
   }
 
@@ -36,11 +45,54 @@ public struct Settings: Sendable {
   ) throws(PolicyError) -> Int {
     let largest = 1 << 30
     let legal = "a whole number from \(minimum) to \(largest)"
-    let value = record(name, .number(Double(standard)), legal, meaning)
+    let value = try record(name, .number(Double(standard)), legal, meaning)
     guard case .number(let number) = value, let whole = Int(exactly: number),
       whole >= minimum, whole <= largest
     else { throw bad(name, value, legal) }
     return whole
+  }
+
+  /// How many rows, where none are named.
+  public enum RowsDefault: Sendable {
+    /// So many.
+    case rows(Int)
+    /// This share of a whole.
+    case share(Double)
+  }
+
+  /// A number of rows, given by itself or, under another name, as a share of `whole`; giving both is an
+  /// error, and `null` stands for what is not given.
+  ///
+  /// A share is rounded down, but never below `minimum`.
+  public mutating func rows(
+    _ name: String, share shareName: String, of whole: Int, default standard: RowsDefault,
+    atLeast minimum: Int, _ meaning: String
+  ) throws(PolicyError) -> Int {
+    let isGiven = [name, shareName].map { (values[$0] ?? .null) != .null }
+    if isGiven[0] && isGiven[1] {
+      throw impossible("'\(name)' and '\(shareName)' are two ways to say the same; give one of them")
+    }
+    var (rows, share) = (JSONValue.null, JSONValue.null)
+    switch standard {
+    case .rows(let count): rows = .number(Double(count))
+    case .share(let part): share = .number(part)
+    }
+    let (legal, legalShare) = (
+      "a whole number from \(minimum) to \(1 << 30), or null", "a number from 0 to 64, or null"
+    )
+    let given = try record(name, rows, legal, meaning)
+    let givenShare = try record(
+      shareName, share, legalShare, "the same as a share of the capacity, rounded down")
+    if isGiven[0] || (given != .null && !isGiven[1]) {
+      guard case .number(let number) = given, let whole = Int(exactly: number), whole >= minimum,
+        whole <= 1 << 30
+      else { throw bad(name, given, legal) }
+      return whole
+    }
+    guard case .number(let part) = givenShare, (0...64).contains(part) else {
+      throw bad(shareName, givenShare, legalShare)
+    }
+    return max(minimum, Int(part * Double(whole)))
   }
 
   /// A number in `range`.
@@ -48,7 +100,7 @@ public struct Settings: Sendable {
     _ name: String, default standard: Double, in range: ClosedRange<Double>, _ meaning: String
   ) throws(PolicyError) -> Double {
     let legal = "a number from \(range.lowerBound) to \(range.upperBound)"
-    let value = record(name, .number(standard), legal, meaning)
+    let value = try record(name, .number(standard), legal, meaning)
     guard case .number(let number) = value, range.contains(number) else {
       throw bad(name, value, legal)
     }
@@ -60,7 +112,7 @@ public struct Settings: Sendable {
     _ name: String, default standard: Choice, _ meaning: String
   ) throws(PolicyError) -> Choice where Choice.RawValue == String {
     let legal = "one of " + Choice.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
-    let value = record(name, .string(standard.rawValue), legal, meaning)
+    let value = try record(name, .string(standard.rawValue), legal, meaning)
     guard case .string(let text) = value, let choice = Choice(rawValue: text) else {
       throw bad(name, value, legal)
     }
@@ -71,7 +123,7 @@ public struct Settings: Sendable {
   public mutating func flag(
     _ name: String, default standard: Bool, _ meaning: String
   ) throws(PolicyError) -> Bool {
-    let value = record(name, .bool(standard), "true or false", meaning)
+    let value = try record(name, .bool(standard), "true or false", meaning)
     guard case .bool(let flag) = value else { throw bad(name, value, "true or false") }
     return flag
   }
@@ -79,6 +131,24 @@ public struct Settings: Sendable {
   /// A refusal of settings that do not fit each other.
   public func impossible(_ reason: String) -> PolicyError {
     .impossible(policy: policy, reason: reason)
+  }
+
+  /// Throws if one of these settings was given.
+  public func refuse(
+    _ names: [String], because reason: (String) -> String
+  ) throws(PolicyError) {
+    if let given = names.first(where: { (values[$0] ?? .null) != .null }) {
+      throw impossible(reason(given))
+    }
+  }
+
+  /// Throws if one of these settings, which were read, is not at its default.
+  public func refuseChanges(
+    _ names: [String], because reason: (String) -> String
+  ) throws(PolicyError) {
+    if let entry = entries.first(where: { names.contains($0.name) && $0.value != $0.standard }) {
+      throw impossible(reason(entry.name))
+    }
   }
 
   /// Throws if a value was given that nothing asked for.
@@ -91,7 +161,10 @@ public struct Settings: Sendable {
 
   private mutating func record(
     _ name: String, _ standard: JSONValue, _ legal: String, _ meaning: String
-  ) -> JSONValue {
+  ) throws(PolicyError) -> JSONValue {
+    guard !["policy", "layers"].contains(name) else {
+      throw impossible("a setting cannot be called '\(name)': configurations use that name themselves")
+    }
     let value = values[name] ?? standard
     entries.append(
       Entry(name: name, value: value, standard: standard, legal: legal, meaning: meaning))

@@ -15,13 +15,18 @@ public enum Softmax {
   ///   - bias: one per row, 0 where the row takes part and −∞ where it does not.
   ///   - total: one per row; rows without support are left as if 0 were folded in.
   ///   - fold: whether to add or to take the larger.
+  ///   - share: what the probabilities are multiplied by.
+  ///   - scratch: grows to one number per row; keep it for the next call.
   /// - Complexity: O(n), eight rows at a time.
   public static func fold(
-    _ logits: Span<Float>, bias: [Float], into total: inout [Float], by fold: Fold
+    _ logits: Span<Float>, bias: [Float], into total: inout [Float], by fold: Fold,
+    times share: Float = 1, scratch: inout [Float]
   ) {
     let count = logits.count
     precondition(bias.count >= count && total.count >= count, "one bias and one total for each row")
-    var scratch = [Float](repeating: 0, count: count)
+    if scratch.count < count {
+      scratch.append(contentsOf: repeatElement(0, count: count - scratch.count))
+    }
     // The four buffers hold at least `count` floats, as just checked.
     unsafe logits.withUnsafeBufferPointer { logits in
       unsafe bias.withUnsafeBufferPointer { bias in
@@ -31,7 +36,7 @@ public enum Softmax {
               let e = scratch.baseAddress, let out = total.baseAddress
             else { return }
             let scale = unsafe exponentials(z, b, count, into: e)
-            unsafe join(e, stride: 0, scales: [scale], .add, count, into: out, fold)
+            unsafe join(e, scale: scale * share, count, into: out, fold)
           }
         }
       }
@@ -42,16 +47,18 @@ public enum Softmax {
   public static func over(_ logits: Span<Float>, support: [Int]) -> [Float] {
     var bias = [Float](repeating: -.infinity, count: logits.count)
     for row in support { bias[row] = 0 }
-    var result = [Float](repeating: 0, count: logits.count)
-    fold(logits, bias: bias, into: &result, by: .add)
-    return result
+    return over(logits, bias: bias)
   }
 
   /// Probabilities over all rows.
   public static func over(_ logits: Span<Float>) -> [Float] {
+    over(logits, bias: [Float](repeating: 0, count: logits.count))
+  }
+
+  private static func over(_ logits: Span<Float>, bias: [Float]) -> [Float] {
     var result = [Float](repeating: 0, count: logits.count)
-    let bias = result
-    fold(logits, bias: bias, into: &result, by: .add)
+    var scratch: [Float] = []
+    fold(logits, bias: bias, into: &result, by: .add, scratch: &scratch)
     return result
   }
 
@@ -84,29 +91,25 @@ public enum Softmax {
     return 1 / sums.sum()
   }
 
-  /// Joins the heads' rows `e + h·stride`, each times its scale, by `heads`, and the result to `total`
-  /// by `fold`.
-  @unsafe static func join(
-    _ e: UnsafePointer<Float>, stride: Int, scales: [Float], _ heads: Fold, _ count: Int,
+  /// Joins `e`, times a scale, to `total`.
+  @unsafe private static func join(
+    _ e: UnsafePointer<Float>, scale: Float, _ count: Int,
     into total: UnsafeMutablePointer<Float>, _ fold: Fold
   ) {
     var row = 0
     while row < count {
-      var joined = SIMD8<Float>.zero
-      for head in scales.indices {
-        let p = unsafe load(e + head * stride, row, count) * scales[head]
-        joined = heads == .add ? joined + p : joined.replacing(with: p, where: p .> joined)
-      }
+      let p = unsafe load(e, row, count) * scale
       let old = unsafe load(total, row, count)
-      let new = fold == .add ? old + joined : old.replacing(with: joined, where: joined .> old)
+      let new = fold == .add ? old + p : old.replacing(with: p, where: p .> old)
       unsafe store(new, total, row, count)
       row += 8
     }
   }
 
   /// Eight floats from `row` on; beyond `count` they are −∞, or what is asked for.
+  @inlinable
   @inline(__always)
-  @unsafe static func load(
+  @unsafe package static func load(
     _ base: UnsafePointer<Float>, _ row: Int, _ count: Int, beyond: Float = -.infinity
   ) -> SIMD8<Float> {
     if row &+ 8 <= count {
@@ -117,8 +120,10 @@ public enum Softmax {
     return result
   }
 
+  /// Stores as many of eight floats as there are rows from `row` on.
+  @inlinable
   @inline(__always)
-  @unsafe static func store(
+  @unsafe package static func store(
     _ value: SIMD8<Float>, _ base: UnsafeMutablePointer<Float>, _ row: Int, _ count: Int
   ) {
     if row &+ 8 <= count {

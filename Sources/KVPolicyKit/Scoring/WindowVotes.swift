@@ -20,14 +20,17 @@ public enum WindowVotes {
     poolFirst: Bool
   ) -> [Float] {
     let bias = [Float](repeating: 0, count: lane.count)
-    var heads: [[Float]] = []
-    for head in 0..<lane.group {
-      var sums = bias
-      for index in 0..<lane.promptRowCount {
-        Softmax.fold(lane.promptRow(index, head), bias: bias, into: &sums, by: .add)
+    var sums = Array(repeating: bias, count: lane.group)
+    var scratch: [Float] = []
+    lane.forEachPromptRow { query in
+      for head in sums.indices {
+        Softmax.fold(
+          query.logits(head), bias: bias, into: &sums[head], by: .add, scratch: &scratch)
       }
+    }
+    let heads = sums.map { sums in
       let votes = rows.map { sums[$0] }
-      heads.append(poolFirst ? pool(votes, kernel: kernel) : votes)
+      return poolFirst ? pool(votes, kernel: kernel) : votes
     }
     var reduced = reduction(heads)
     if !poolFirst { reduced = pool(reduced, kernel: kernel) }

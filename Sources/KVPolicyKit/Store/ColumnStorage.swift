@@ -1,137 +1,104 @@
 /// The numbers of one column of one lane: `width` entries for each of `stride` rows, of which the lane's
-/// row count are in use.
-///
-/// `run` rows of an entry are contiguous: all of them, or in a column of votes a tile. A tile holds every
-/// entry of its rows.
+/// row count are in use. The rows of an entry are contiguous.
 ///
 /// No memory is taken before an entry is first read or written: a policy that looks only at the end of a
 /// prompt pays nothing while the prompt is read.
 @safe final class ColumnStorage {
-  // `base`, once there, holds width × stride initialised floats; every index is below that by
+  // `base`, once there, holds width × stride initialised numbers; every index is below that by
   // construction.
   let column: Column
   private(set) var stride: Int
-  @unsafe private var base: UnsafeMutablePointer<Float>?
-  /// Per voter of a column of votes: the tokens read when it was written. It says something of the rows
-  /// of exactly those tokens. There when `base` is.
-  private var stamps: [Int32]
-  /// The latest of the stamps, so that the row of a token that no voter knows is moved without reading them.
-  private var latestStamp: Int32 = 0
-
-  /// Rows of a tile: one vector.
-  static let tileRows = 8
+  @unsafe private var base: UnsafeMutableRawPointer?
 
   init(_ column: Column, stride: Int) {
     self.column = column
-    self.stride = ColumnStorage.whole(stride, column)
-    stamps = []
+    self.stride = stride
     unsafe base = nil
   }
 
   /// A copy of the first `count` rows.
   init(copying other: ColumnStorage, count: Int, stride: Int) {
     column = other.column
-    self.stride = ColumnStorage.whole(stride, column)
-    stamps = []
+    self.stride = stride
     unsafe base = nil
     guard let source = unsafe other.base else { return }
     let target = unsafe memory()
-    stamps = other.stamps
-    latestStamp = other.latestStamp
-    if isTiled {
-      // Both have room for whole tiles, and a tile lies where it did whatever the stride.
-      let floats = ColumnStorage.whole(count, column) * column.width
-      unsafe target.update(from: source, count: floats)
-      return
-    }
+    let size = column.element.size
     for index in 0..<column.width {
-      unsafe (target + index * self.stride).update(
-        from: source + index * other.stride, count: count)
+      unsafe (target + index * stride * size).copyMemory(
+        from: source + index * other.stride * size, byteCount: count * size)
     }
   }
 
   deinit { unsafe base?.deallocate() }
 
-  /// Whether the column is one of votes.
-  var isTiled: Bool { column.heads > 0 }
-
   /// Bytes taken.
-  var bytes: Int {
-    unsafe base == nil ? 0 : (column.width * stride + stamps.count) * MemoryLayout<Float>.stride
-  }
+  var bytes: Int { unsafe base == nil ? 0 : column.width * stride * column.element.size }
 
-  /// First float of an entry that is contiguous over the rows.
-  @unsafe func entry(_ index: Int) -> UnsafeMutablePointer<Float> {
+  /// The first number of an entry. `Number` is the type of the column's elements.
+  @unsafe func entry<Number>(_ index: Int, _ element: Column.Element) -> UnsafeMutablePointer<Number> {
     precondition(index >= 0 && index < column.width, "no such entry in the column")
-    precondition(!isTiled, "votes are not contiguous over the rows")
-    return unsafe memory() + index * stride
+    precondition(column.element == element, "the column's numbers are of another kind")
+    return unsafe (memory() + index * stride * element.size).assumingMemoryBound(to: Number.self)
   }
 
-  /// First float of the tiles. The entry `e` of row `r` is `(r / 8 · width + e) · 8 + r % 8` further on.
-  @unsafe func tiles() -> UnsafeMutablePointer<Float> {
-    precondition(isTiled, "only votes are in tiles")
-    return unsafe memory()
-  }
-
-  /// Notes that the voter of an entry spoke when so many tokens had been read.
-  func stamp(entry: Int, tokens: Int) {
-    _ = unsafe memory()
-    stamps[entry / column.heads] = Int32(tokens)
-    latestStamp = max(latestStamp, Int32(tokens))
-  }
-
-  /// One number of the row of the token at `position`; 0 where it is undefined.
-  func number(_ entry: Int, row: Int, position: Int32) -> Float {
+  /// One number of a row, whatever its kind.
+  func number(_ entry: Int, row: Int) -> Float {
     guard let base = unsafe base else { return column.initial }
-    if isTiled && stamps[entry / column.heads] <= position { return 0 }
-    return unsafe base[place(entry, row)]
+    let index = entry * stride + row
+    return switch column.element {
+    case .float: unsafe base.load(fromByteOffset: index * 4, as: Float.self)
+    case .byte: unsafe Float(base.load(fromByteOffset: index, as: UInt8.self))
+    case .count: unsafe Float(base.load(fromByteOffset: index * 4, as: UInt32.self))
+    }
   }
 
-  /// Gives new rows their initial numbers, if any are defined.
+  /// Gives new rows their initial numbers.
   func reset(_ rows: Range<Int>) {
-    guard !isTiled, let base = unsafe base else { return }
+    guard let base = unsafe base else { return }
     for index in 0..<column.width {
-      unsafe (base + index * stride + rows.lowerBound)
-        .update(repeating: column.initial, count: rows.count)
+      unsafe initialise(base, index * stride + rows.lowerBound, count: rows.count)
     }
   }
 
-  /// Moves the numbers of the row of the token at `position`, as far as they are defined.
-  func move(from source: Int, to target: Int, position: Int32) {
+  /// Moves the numbers of one row.
+  func move(from source: Int, to target: Int) {
     guard let base = unsafe base else { return }
-    guard isTiled else {
-      for index in 0..<column.width {
-        unsafe base[index * stride + target] = unsafe base[index * stride + source]
-      }
-      return
-    }
-    guard latestStamp > position else { return }
-    for (voter, stamp) in stamps.enumerated() where stamp > position {
-      for entry in voter * column.heads..<(voter + 1) * column.heads {
-        unsafe base[place(entry, target)] = unsafe base[place(entry, source)]
-      }
+    if column.element == .byte {
+      unsafe moveRow(base.assumingMemoryBound(to: UInt8.self), source, target)
+    } else {
+      unsafe moveRow(base.assumingMemoryBound(to: UInt32.self), source, target)
     }
   }
 
-  /// Moves the survivors together, in their order. `survivors` ascend.
-  func compact(_ survivors: [Int32]) { rearrange(survivors.indices.map { Int(survivors[$0]) }) }
-
-  /// Row `r` gets the numbers of row `order[r]`, which is not below `r` or not needed any more.
-  private func rearrange(_ order: [Int]) {
-    guard let base = unsafe base else { return }
-    for index in 0..<column.width {
-      for (target, source) in order.enumerated() {
-        unsafe base[place(index, target)] = unsafe base[place(index, source)]
-      }
+  @unsafe private func moveRow<Number>(
+    _ numbers: UnsafeMutablePointer<Number>, _ source: Int, _ target: Int
+  ) {
+    let end = column.width &* stride
+    var entry = 0
+    while entry < end {
+      unsafe numbers[entry &+ target] = unsafe numbers[entry &+ source]
+      entry &+= stride
     }
   }
 
-  /// Row `r` gets the numbers of row `order[r]`, in any order.
-  func reorder(_ order: [Int]) {
+  /// Row `r` gets the numbers of row `order[r]`, in any order; rows beyond are left over.
+  func reorder(_ order: [Int32]) {
     guard let base = unsafe base else { return }
+    if column.element == .byte {
+      unsafe reorder(base.assumingMemoryBound(to: UInt8.self), order)
+    } else {
+      unsafe reorder(base.assumingMemoryBound(to: UInt32.self), order)
+    }
+  }
+
+  @unsafe private func reorder<Number>(
+    _ numbers: UnsafeMutablePointer<Number>, _ order: [Int32]
+  ) {
     for index in 0..<column.width {
-      let values = order.map { unsafe base[place(index, $0)] }
-      for (row, value) in values.enumerated() { unsafe base[place(index, row)] = value }
+      let entry = unsafe numbers + index * stride
+      let values = order.map { unsafe entry[Int($0)] }
+      for (row, value) in values.enumerated() { unsafe entry[row] = value }
     }
   }
 
@@ -142,28 +109,25 @@
     swap(&stride, &resized.stride)
   }
 
-  /// Where an entry's number of a row is.
-  private func place(_ entry: Int, _ row: Int) -> Int {
-    guard isTiled else { return entry * stride + row }
-    let rows = ColumnStorage.tileRows
-    return (row / rows * column.width + entry) * rows + row % rows
+  @unsafe private func initialise(_ base: UnsafeMutableRawPointer, _ first: Int, count: Int) {
+    switch column.element {
+    case .float:
+      unsafe (base + first * 4).initializeMemory(
+        as: Float.self, repeating: column.initial, count: count)
+    case .byte: unsafe (base + first).initializeMemory(as: UInt8.self, repeating: 0, count: count)
+    case .count:
+      unsafe (base + first * 4).initializeMemory(as: UInt32.self, repeating: 0, count: count)
+    }
   }
 
-  /// Rows rounded up to whole tiles, if the column has any.
-  private static func whole(_ rows: Int, _ column: Column) -> Int {
-    column.heads > 0 ? (rows + tileRows - 1) / tileRows * tileRows : rows
-  }
-
-  /// The first float; takes the memory if there is none yet. On a cache line, so that tiles are.
-  @unsafe private func memory() -> UnsafeMutablePointer<Float> {
+  /// The first number; takes the memory if there is none yet.
+  @unsafe private func memory() -> UnsafeMutableRawPointer {
     if let base = unsafe base { return unsafe base }
     let count = column.width * stride
-    let bytes = UnsafeMutableRawPointer.allocate(
-      byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
-    let fresh = unsafe bytes.initializeMemory(
-      as: Float.self, repeating: column.initial, count: count)
-    unsafe base = fresh
-    if isTiled { stamps = Array(repeating: 0, count: column.width / column.heads) }
+    let fresh = UnsafeMutableRawPointer.allocate(
+      byteCount: max(1, count * column.element.size), alignment: 64)
+    unsafe initialise(fresh, 0, count: count)
+    unsafe base = unsafe fresh
     return unsafe fresh
   }
 }

@@ -97,6 +97,18 @@ extension KVSequence {
     unsafe lane(layer, head).places.withUnsafeBufferPointer { unsafe body($0) }
   }
 
+  /// Where a query is rotated whose token is at `position` in the text, under another rule than `original`: at
+  /// its own row's place or, if that row was forgotten, one after the furthest earlier row's.
+  package func place(layer: Int, head: Int, ofQueryAt position: Int) -> Int {
+    let lane = lane(layer, head)
+    var furthest: Int32 = -1
+    for row in 0..<lane.count {
+      if lane.positions[row] == position { return Int(lane.places[row]) }
+      if lane.positions[row] < position { furthest = max(furthest, lane.places[row]) }
+    }
+    return Int(furthest) + 1
+  }
+
   /// The position of each row of a lane. `count` values.
   @unsafe package func withPositions<Result>(
     layer: Int, head: Int, _ body: (UnsafeBufferPointer<Int32>) -> Result
@@ -106,6 +118,7 @@ extension KVSequence {
 
   /// Shows a layer to its policy: `prefill` for a chunk, `step` for a decode step.
   package func observe(layer: Int, moment: Moment, signals: SignalBuffers) {
+    guard declared[policies.owner[layer]].looks(at: moment) else { return }
     let after = LogicalLength(length.tokens + moment.tokens)
     let view = LayerView(
       moment: moment, layer: layer, shape: shape, length: after, lanes: lanes, signals: signals)
@@ -124,7 +137,7 @@ extension KVSequence {
   ) throws(StoreError) -> CachePlan {
     let owner = policies.owner[layer]
     plan.removeAll()
-    guard declared[owner].scope == .layer, declared[owner].cadence.asks(at: moment) else {
+    guard declared[owner].scope == .layer, isAsked(owner, eachLayer[layer], at: moment) else {
       return plan
     }
     try decide(owner: owner, layers: eachLayer[layer], moment: moment, signals: signals)
@@ -154,7 +167,7 @@ extension KVSequence {
   package func finish(moment: Moment) throws(StoreError) {
     for owner in declared.indices where declared[owner].scope == .sequence {
       let layers = declared[owner].layers
-      guard declared[owner].cadence.asks(at: moment), !layers.isEmpty else { continue }
+      guard !layers.isEmpty, isAsked(owner, layers, at: moment) else { continue }
       plan.removeAll()
       try decide(owner: owner, layers: layers, moment: moment, signals: SignalBuffers())
       carryOut(plan)
@@ -167,6 +180,18 @@ extension KVSequence {
     if case .step(let index) = moment { steps = index }
   }
 
+  /// Whether a policy is asked about some layers now.
+  private func isAsked(_ owner: Int, _ layers: [Int], at moment: Moment) -> Bool {
+    let cadence = declared[owner].cadence
+    guard cadence.asks(at: moment) else { return false }
+    return cadence.slack == 0
+      || layers.contains { layer in
+        (layer * shape.keyHeads..<(layer + 1) * shape.keyHeads).contains {
+          lanes[$0].count - rowsAfterCut[$0] >= cadence.slack
+        }
+      }
+  }
+
   private func decide(
     owner: Int, layers: [Int], moment: Moment, signals: SignalBuffers
   ) throws(StoreError) {
@@ -176,8 +201,7 @@ extension KVSequence {
     policies.policies[owner].evict(view, plan: &plan)
     guard !plan.isEmpty else { return }
     try ending { () throws(StoreError) in
-      try check(
-        plan, layers: layers, rule: declared[owner].positions, phase: declared[owner].phase)
+      try check(plan, layers: layers, length: after, phase: declared[owner].phase)
     }
     onPlan?(plan, moment)
   }
@@ -189,16 +213,6 @@ extension Moment {
     switch self {
     case .chunk(let tokens, _): tokens.count
     case .step: 1
-    }
-  }
-}
-
-extension Cadence {
-  /// Whether a policy of this cadence is asked now.
-  package func asks(at moment: Moment) -> Bool {
-    switch moment {
-    case .chunk(_, let isLast): prompt == .everyChunk || (prompt == .atEnd && isLast)
-    case .step(let index): every > 0 && index % every == 0
     }
   }
 }

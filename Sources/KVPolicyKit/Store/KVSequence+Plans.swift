@@ -4,15 +4,16 @@ extension KVSequence {
   ///
   /// - Throws: `StoreError.badPlan` naming the lane and the rule it breaks; nothing changed.
   public func apply(_ plan: CachePlan) throws(StoreError) {
-    try check(plan, layers: Array(0..<shape.layers), rule: nil, phase: .afterOutput)
+    try check(plan, layers: Array(0..<shape.layers), length: length)
     carryOut(plan)
     for layer in 0..<shape.layers { measure(layer: layer) }
   }
 
   /// - Throws: `StoreError.badPlan` if an edit names a lane outside `layers`, a row the lane does not
-  ///   have or names twice, leaves a lane empty, edits a lane twice, or needs what was not declared.
+  ///   have or names twice, forgets a protected row or leaves a lane empty, if a lane has two edits of a
+  ///   kind, or if an edit needs what was not declared.
   func check(
-    _ plan: CachePlan, layers: [Int], rule: PositionRule?, phase: Phase
+    _ plan: CachePlan, layers: [Int], length: LogicalLength, phase: Phase = .afterOutput
   ) throws(StoreError) {
     planStamp += 1
     for edit in plan.edits {
@@ -22,117 +23,134 @@ extension KVSequence {
       }
       let lane = lane(id.layer, id.head)
       switch edit {
+      case .drop(_, let rows):
+        try note(id, kind: 0)
+        try checkDrop(plan.rows(rows), of: lane, length)
+      case .keep(_, let rows):
+        try note(id, kind: 0)
+        try checkKeep(plan.rows(rows), of: lane, length)
+      case .place(_, let positions):
+        try note(id, kind: 1)
+        try checkPlaces(plan.rows(positions), of: lane, length)
       case .attend(_, let head, let rows):
-        try check(rows, of: lane)
         guard phase == .beforeOutput, (0..<shape.group).contains(head), !rows.isEmpty else {
           throw .badPlan(
             lane: id,
             reason: "restricting what a query head reads needs phase beforeOutput, "
               + "a head of the group and at least one row")
         }
-      case .place(_, let positions):
-        guard rule ?? lane.rule == .placed, positions.count == lane.count,
-          positions.allSatisfy({ (0..<KVSequence.places).contains($0) })
-        else {
-          throw .badPlan(
-            lane: id,
-            reason: "placing needs position rule placed and, for each row, one position from 0 to "
-              + "\(KVSequence.places - 1)")
-        }
-      case .dropOne, .drop, .keep:
-        try checkForgetting(edit, of: lane)
-        try note(id)
+        try note(id, kind: 2 + head)
+        try check(plan.rows(rows), of: lane)
       }
     }
   }
 
-  private func checkForgetting(_ edit: CachePlan.Edit, of lane: Lane) throws(StoreError) {
-    switch edit {
-    case .dropOne(_, let row):
-      // The every-step case, kept free of allocation.
-      guard row >= 0, row < lane.count, lane.count > 1 else {
-        throw .badPlan(lane: lane.id, reason: "it drops row \(row) of \(lane.count)")
-      }
-    case .drop(_, let rows):
-      try check(rows, of: lane)
-      guard rows.count < lane.count else {
-        throw .badPlan(lane: lane.id, reason: "it drops every row; keep at least one")
-      }
-    case .keep(_, let rows):
-      try check(rows, of: lane)
-      guard !rows.isEmpty else {
-        throw .badPlan(lane: lane.id, reason: "it keeps no row; keep at least one")
-      }
-    case .attend, .place: break
+  private func checkDrop(
+    _ rows: Span<Int32>, of lane: Lane, _ length: LogicalLength
+  ) throws(StoreError) {
+    try check(rows, of: lane)
+    guard rows.count < lane.count else {
+      throw .badPlan(lane: lane.id, reason: "it drops every row; keep at least one")
+    }
+    let exposed = protection(of: lane).exposed(of: length)
+    for index in rows.indices where !exposed.contains(lane.positions[Int(rows[index])]) {
+      throw forgetsProtected(lane.positions[Int(rows[index])], lane)
     }
   }
 
-  /// How many places there are for a key: an engine has a table of rotations as long as the furthest.
-  private static let places: Int32 = 1 << 24
+  private func checkKeep(
+    _ rows: Span<Int32>, of lane: Lane, _ length: LogicalLength
+  ) throws(StoreError) {
+    try check(rows, of: lane)
+    guard rows.count > 0 else {
+      throw .badPlan(lane: lane.id, reason: "it keeps no row; keep at least one")
+    }
+    let protection = protection(of: lane)
+    guard protection != Protection() else { return }
+    // The list just checked is the last one, so what it mentions has its stamp.
+    let exposed = protection.exposed(of: length)
+    for row in 0..<lane.count
+    where lastMention[row] != listStamp && !exposed.contains(lane.positions[row]) {
+      throw forgetsProtected(lane.positions[row], lane)
+    }
+  }
 
-  private func note(_ id: LaneID) throws(StoreError) {
-    let index = id.layer * shape.keyHeads + id.head
+  private func checkPlaces(
+    _ places: Span<Int32>, of lane: Lane, _ length: LogicalLength
+  ) throws(StoreError) {
+    // A place below the tokens read keeps the engine's table of rotations as short as the text, and leaves
+    // the next row its own position at the most.
+    guard lane.rule == .placed, places.count == lane.count,
+      places.indices.allSatisfy({ (0..<length.tokens).contains(Int(places[$0])) })
+    else {
+      throw .badPlan(
+        lane: lane.id,
+        reason: "placing needs position rule placed and, for each row, one position below the "
+          + "\(length.tokens) tokens read")
+    }
+  }
+
+  private func protection(of lane: Lane) -> Protection {
+    declared[policies.owner[lane.id.layer]].protection
+  }
+
+  private func forgetsProtected(_ position: Int32, _ lane: Lane) -> StoreError {
+    .badPlan(
+      lane: lane.id,
+      reason: "it forgets position \(position), which the policy's own protection keeps; "
+        + "leave that row out, or declare less protection")
+  }
+
+  /// Notes an edit of a lane: its rows are forgotten (0), placed (1), or restricted for a query head (2…).
+  private func note(_ id: LaneID, kind: Int) throws(StoreError) {
+    let index = (id.layer * shape.keyHeads + id.head) * (2 + shape.group) + kind
     guard lastEdit[index] != planStamp else {
-      throw .badPlan(lane: id, reason: "it is edited twice; write one drop or keep per lane")
+      throw .badPlan(
+        lane: id,
+        reason: "it is edited twice; write one drop or keep, one place, and one attend per query head")
     }
     lastEdit[index] = planStamp
   }
 
-  private func check(_ rows: [Int32], of lane: Lane) throws(StoreError) {
+  private func check(_ rows: Span<Int32>, of lane: Lane) throws(StoreError) {
     listStamp += 1
     if lastMention.count < lane.count {
       lastMention += repeatElement(0, count: lane.count - lastMention.count)
     }
-    for row in rows {
+    for index in rows.indices {
+      let row = Int(rows[index])
       guard row >= 0, row < lane.count else {
         throw .badPlan(lane: lane.id, reason: "it names row \(row) of \(lane.count)")
       }
-      guard lastMention[Int(row)] != listStamp else {
+      guard lastMention[row] != listStamp else {
         throw .badPlan(lane: lane.id, reason: "it names row \(row) twice")
       }
-      lastMention[Int(row)] = listStamp
+      lastMention[row] = listStamp
     }
   }
 
   /// Carries out a checked plan. Placing comes first, for every edit counts rows as they were when the
   /// plan was made; a row takes its place along.
   func carryOut(_ plan: CachePlan) {
-    for case .place(let id, let positions) in plan.edits {
-      lane(id.layer, id.head).places = positions
+    for case .place(let id, let list) in plan.edits {
+      let places = plan.rows(list)
+      lane(id.layer, id.head).places = places.indices.map { places[$0] }
     }
     for edit in plan.edits {
       let lane = lane(edit.lane.layer, edit.lane.head)
       switch edit {
-      case .dropOne(_, let row): lane.drop(row: Int(row))
-      case .drop(_, let rows): lane.drop(rows: rows)
-      case .keep(_, let rows): lane.keep(rows.sorted())
-      case .attend, .place: break
+      case .drop(_, let list):
+        let rows = plan.rows(list)
+        if rows.count == 1 { lane.drop(row: Int(rows[0])) } else { lane.drop(rows: Array(rows)) }
+      case .keep(_, let list): lane.keep(Array(plan.rows(list)).sorted())
+      case .attend, .place: continue
       }
+      rowsAfterCut[edit.lane.layer * shape.keyHeads + edit.lane.head] = lane.count
     }
   }
 }
 
-extension CachePlan.Edit {
-  /// The lane it edits.
-  public var lane: LaneID {
-    switch self {
-    case .drop(let lane, _), .dropOne(let lane, _), .keep(let lane, _), .attend(let lane, _, _),
-      .place(let lane, _):
-      lane
-    }
-  }
-}
-
-extension Lane {
-  /// Drops several rows: few one by one, many by moving the survivors together.
-  func drop(rows: [Int32]) {
-    if rows.count <= 4 {
-      // From the highest number down, so that the last row, which moves, is never one to be dropped.
-      for row in rows.sorted(by: >) { drop(row: Int(row)) }
-    } else {
-      var isDropped = [Bool](repeating: false, count: count)
-      for row in rows { isDropped[Int(row)] = true }
-      keep((0..<Int32(count)).filter { !isDropped[Int($0)] })
-    }
-  }
+extension [Int32] {
+  /// A copy of a span.
+  package init(_ span: Span<Int32>) { self = span.indices.map { span[$0] } }
 }

@@ -10,7 +10,7 @@ extension KVSequence {
         key: lane.vector(row, value: false), value: lane.vector(row, value: true),
         columns: lane.columns.flatMap { column in
           (0..<column.column.width).map {
-            column.number($0, row: row, position: lane.positions[row])
+            column.number($0, row: row)
           }
         })
     }
@@ -25,7 +25,7 @@ extension KVSequence {
     lane.slots = order.map { lane.slots[$0] }
     lane.positions = order.map { lane.positions[$0] }
     if lane.rule != .original { lane.places = order.map { lane.places[$0] } }
-    for index in lane.columns.indices { lane.ownColumn(index).reorder(order) }
+    for index in lane.columns.indices { lane.ownColumn(index).reorder(order.map { Int32($0) }) }
     lane.isDense = lane.slots.enumerated().allSatisfy { $0.offset == Int($0.element) }
     lane.isOrdered = zip(lane.positions, lane.positions.dropFirst()).allSatisfy { $0 < $1 }
   }

@@ -25,7 +25,9 @@ public final class KVSequence {
   var laneBytes: [Int]
   var residentLaneBytes = 0
   var peakResidentBytes = 0
-  /// Per lane: the last plan, by number, that was found to drop or keep rows of it.
+  /// Per lane: how many rows it had after it was last cut; 0 if it never was.
+  var rowsAfterCut: [Int]
+  /// Per lane and kind of edit: the last plan, by number, that was found to have such an edit of it.
   var lastEdit: [Int]
   /// Plans checked so far.
   var planStamp = 0
@@ -47,7 +49,8 @@ public final class KVSequence {
     ledger = FootprintLedger(lanes: shape.lanes)
     mostRows = Array(repeating: 0, count: shape.lanes)
     laneBytes = mostRows
-    lastEdit = mostRows
+    rowsAfterCut = mostRows
+    lastEdit = Array(repeating: 0, count: shape.lanes * (2 + shape.group))
     eachLayer = (0..<shape.layers).map { [$0] }
     declared = policies.policies.indices.map { PolicyDeclarations(policies, index: $0) }
     lanes = (0..<store.shape.lanes).map { index in
@@ -72,6 +75,7 @@ public final class KVSequence {
     ledger = other.ledger
     mostRows = other.mostRows
     laneBytes = other.laneBytes
+    rowsAfterCut = other.rowsAfterCut
     lastEdit = other.lastEdit
     planStamp = other.planStamp
     damage = other.damage
@@ -89,6 +93,14 @@ public final class KVSequence {
   public func policy(ofLayer layer: Int) -> any KVCachePolicy {
     policies.policies[policies.owner[layer]]
   }
+
+  /// What the policy of a layer declared.
+  package func declarations(ofLayer layer: Int) -> PolicyDeclarations {
+    declared[policies.owner[layer]]
+  }
+
+  /// The longest chunk in which a prompt may be read: the least that a policy declared; nil if none did.
+  package var longestChunk: Int? { declared.compactMap(\.cadence.chunk).min() }
 
   /// Rows of one lane.
   public func rowCount(layer: Int, head: Int) -> Int { lane(layer, head).count }
@@ -134,21 +146,46 @@ public final class KVSequence {
   }
 }
 
-/// What a policy declared about when and about what it is asked.
-struct PolicyDeclarations {
-  let cadence: Cadence
-  let positions: PositionRule
-  let phase: Phase
+/// What a policy declared, asked once when the sequence is made.
+package struct PolicyDeclarations {
+  /// When it is asked.
+  package let cadence: Cadence
+  /// At which positions its layers' keys are rotated.
+  package let rule: PositionRule
+  /// When in a step it evicts.
+  package let phase: Phase
+  /// What it wants to see.
+  package let signals: SignalSet
   let scope: Scope
+  let protection: Protection
   /// The layers it decides about.
   let layers: [Int]
 
   init(_ assignment: PolicyAssignment, index: Int) {
     let policy = assignment.policies[index]
     cadence = policy.cadence
-    positions = policy.positions
+    rule = policy.positions
     phase = policy.phase
+    signals = SignalSet(policy.signals)
     scope = policy.scope
+    protection = policy.protection
     layers = assignment.owner.indices.filter { assignment.owner[$0] == index }
+  }
+
+  /// The signals to compute at a moment: none where the policy does not look.
+  package func signals(at moment: Moment) -> SignalSet {
+    var shown = signals
+    switch moment {
+    case .chunk(_, let isLast):
+      if !isLast && cadence.prompt != .everyChunk { shown.promptRows = 0 }
+    case .step: if !looks(at: moment) { shown = SignalSet() }
+    }
+    return shown
+  }
+
+  /// Whether the policy's hook is called at a moment.
+  func looks(at moment: Moment) -> Bool {
+    guard case .step = moment else { return true }
+    return cadence.looks == .always || cadence.asks(at: moment)
   }
 }

@@ -23,13 +23,16 @@ extension Lane {
   ) throws(StoreError) {
     let first = count
     growColumns(to: first + newPositions.count)
+    // The furthest place, looked up once: looking for each row would cost O(rows²) in a prompt.
+    var place = rule == .placed ? (places.max() ?? -1) : Int32(places.count) - 1
     for position in newPositions {
       let slot = try freeSlot()
       markLive(slot)
       if let last = positions.last, last > position { isOrdered = false }
       positions.append(Int32(position))
       slots.append(Int32(slot))
-      appendPlace()
+      place += 1
+      if rule != .original { places.append(place) }
       unsafe write(
         count - 1, address(slot: slot, value: false), address(slot: slot, value: true))
     }
@@ -38,14 +41,6 @@ extension Lane {
 
   func isPrivate(_ page: PageReference) -> Bool {
     page.id >= 0 && pool.isPrivate(page.id)
-  }
-
-  private func appendPlace() {
-    switch rule {
-    case .original: break
-    case .compacted: places.append(Int32(places.count))
-    case .placed: places.append((places.max() ?? -1) + 1)
-    }
   }
 
   private func markLive(_ slot: Int) {
@@ -96,10 +91,10 @@ extension Lane {
     unsafe addresses[index] = unsafe pool.address(copy)
   }
 
-  /// Room for `rows` rows, by halves again so that growth costs O(1) a row.
+  /// Room for `rows` rows, by an eighth more so that growth costs O(1) a row, and little is unused.
   private func growColumns(to rows: Int) {
     for index in columns.indices where columns[index].stride < rows {
-      let stride = max(rows, columns[index].stride * 3 / 2)
+      let stride = max(rows, columns[index].stride * 9 / 8)
       let rounded = (stride + layout.pageRows - 1) / layout.pageRows * layout.pageRows
       ownColumn(index).resize(stride: rounded, count: count)
     }

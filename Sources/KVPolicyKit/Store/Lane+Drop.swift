@@ -17,13 +17,25 @@ extension Lane {
       positions[row] = positions[last]
       isOrdered = false
       for index in columns.indices {
-        ownColumn(index).move(from: last, to: row, position: positions[last])
+        ownColumn(index).move(from: last, to: row)
       }
     }
     positions.removeLast()
     dropPlace(row)
     dropped += 1
     compactIfWorthwhile()
+  }
+
+  /// Drops several rows: few one by one, many by moving the survivors together.
+  func drop(rows: [Int32]) {
+    if rows.count <= 4 {
+      // From the highest number down, so that the last row, which moves, is never one to be dropped.
+      for row in rows.sorted(by: >) { drop(row: Int(row)) }
+    } else {
+      var isDropped = [Bool](repeating: false, count: count)
+      for row in rows { isDropped[Int(row)] = true }
+      keep((0..<Int32(count)).filter { !isDropped[Int($0)] })
+    }
   }
 
   /// Drops all rows but `survivors` (ascending): they move together in their order.
@@ -77,9 +89,9 @@ extension Lane {
 
   private func compactColumn(_ index: Int, _ survivors: [Int32]) {
     let column = ownColumn(index)
-    column.compact(survivors)
+    column.reorder(survivors)
     let needed = (survivors.count + 2 * layout.pageRows - 1) / layout.pageRows * layout.pageRows
-    if needed * 2 <= column.stride { column.resize(stride: needed, count: survivors.count) }
+    if needed + needed / 8 < column.stride { column.resize(stride: needed, count: survivors.count) }
   }
 
   /// Removes a row's place; under rule `compacted` the later ones move up.

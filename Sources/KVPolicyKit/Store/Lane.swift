@@ -43,9 +43,10 @@
     self.layout = layout
     self.rule = rule
     self.columns = columns.map { ColumnStorage($0, stride: 0) }
-    let (bytes, isTooMany) = columns.reduce(0) { $0 + $1.width }
-      .multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
-    columnRowBytes = isTooMany ? .max : bytes
+    columnRowBytes = columns.reduce(0) { total, column in
+      let (sum, overflows) = total.addingReportingOverflow(column.rowBytes)
+      return overflows ? .max : sum
+    }
     unsafe addresses = []
   }
 
@@ -121,6 +122,21 @@
     precondition(row >= 0 && row < count, "no such row in the lane")
     let base = unsafe address(slot: Int(slots[row]), value: value)
     return (0..<layout.headDimension).map { unsafe layout.format.element($0, of: base) }
+  }
+
+  /// The keys or values of consecutive rows as floats.
+  func copyVectors(_ rows: Range<Int>, value: Bool, into floats: inout MutableSpan<Float>) {
+    let width = layout.headDimension
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "no such rows in the lane")
+    precondition(floats.count >= rows.count * width, "no room for so many rows")
+    unsafe floats.withUnsafeMutableBufferPointer { floats in
+      guard let target = floats.baseAddress else { return }
+      for row in rows {
+        unsafe layout.format.decode(
+          address(slot: Int(slots[row]), value: value), count: width,
+          to: target + (row - rows.lowerBound) * width)
+      }
+    }
   }
 
   /// What an attention kernel needs, valid inside `body`.

@@ -48,6 +48,34 @@ extension RowFormat {
     }
   }
 
+  /// `count` stored elements, whole blocks, as floats.
+  @unsafe package func decode(
+    _ row: UnsafeRawPointer, count: Int, to target: UnsafeMutablePointer<Float>
+  ) {
+    guard self == .f16 else {
+      if self == .f32 {
+        unsafe UnsafeMutableRawPointer(target).copyMemory(from: row, byteCount: count * 4)
+      } else {
+        for index in 0..<count { unsafe target[index] = unsafe element(index, of: row) }
+      }
+      return
+    }
+    var index = 0
+    while index &+ 8 <= count {
+      let v = unsafe (row + 2 * index).loadUnaligned(as: SIMD8<Float16>.self)
+      // Element by element, as in `encodeHalves`.
+      let floats = SIMD8<Float>(
+        Float(v[0]), Float(v[1]), Float(v[2]), Float(v[3]), Float(v[4]), Float(v[5]), Float(v[6]),
+        Float(v[7]))
+      unsafe UnsafeMutableRawPointer(target + index).storeBytes(of: floats, as: SIMD8<Float>.self)
+      index &+= 8
+    }
+    while index < count {
+      unsafe target[index] = unsafe element(index, of: row)
+      index &+= 1
+    }
+  }
+
   /// The bytes of `values`, a multiple of `blockElements`, as `encode` stores them.
   package func bytes(of values: [Float]) -> [UInt8] {
     precondition(values.count.isMultiple(of: blockElements), "a row is made of whole blocks")

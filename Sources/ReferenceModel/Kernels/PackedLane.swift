@@ -62,15 +62,15 @@
     }
   }
 
-  /// Logits of `count` queries, `stride` floats apart, over the first `rows` rows:
+  /// Logits of `count` queries, `stride` floats apart, over `rows`, which begin with a panel:
   /// `logits[q × logitStride + r] = scale · q · k_r`.
   package func logits(
-    _ queries: UnsafePointer<Float>, stride: Int, count: Int, rows: Int, scale: Float,
+    _ queries: UnsafePointer<Float>, stride: Int, count: Int, rows: Range<Int>, scale: Float,
     into logits: UnsafeMutablePointer<Float>, logitStride: Int
   ) {
-    var row = 0
-    while row < rows {
-      let columns = min(ProductTile.columns, rows &- row)
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let columns = min(ProductTile.columns, rows.upperBound &- row)
       var query = 0
       while query < count {
         let height = min(ProductTile.rows, count &- query)

@@ -17,8 +17,8 @@ extension LlamaSession {
   @unsafe func attendChunk(layer: Int, count: Int, stride: Int) {
     unsafe packLanes(layer: layer, count: count, stride: stride)
     let heads = model.configuration.queryHeads
-    let sums = unsafe scratch.columnSums.room(heads * stride)
-    let wantsSums = wants[layer].promptColumnSums
+    let wantsSums = wants[layer].signals.promptColumnSums
+    let sums = unsafe scratch.columnSums.room(wantsSums ? heads * stride : 0)
     if wantsSums { unsafe sums.update(repeating: 0, count: heads * stride) }
 
     let size = ChunkShape.queries(group: sequence.store.shape.group)
@@ -85,7 +85,7 @@ extension LlamaSession {
   }
 
   /// The place of a lane in the scratch `packedLanes`, which `packLanes` has made.
-  @unsafe private func packedLane(_ head: Int, stride: Int) -> PackedLane {
+  @unsafe func packedLane(_ head: Int, stride: Int) -> PackedLane {
     let width = model.configuration.headDimension
     let floats = unsafe PackedLane.floats(rows: stride, depth: width)
     return unsafe PackedLane(scratch.packedLanes.base + head * floats, rows: stride, depth: width)
@@ -139,35 +139,5 @@ extension LlamaSession {
           pairing: configuration.rope.pairing)
       }
     }
-  }
-
-  /// Logits of the prompt's last queries over the rows present now: `queryHeads × queries` rows of
-  /// `stride` floats, −∞ where a row is later than the query. Uses the keys that `attendChunk` packed.
-  @unsafe func promptRows(layer: Int, stride: Int) -> UnsafePointer<Float> {
-    let configuration = model.configuration
-    let (width, heads) = (configuration.headDimension, configuration.queryHeads)
-    let group = sequence.store.shape.group
-    let recent = recentQueries[layer]
-    let count = recent.count
-    let target = unsafe scratch.promptRows.room(heads * count * stride)
-    let scale = 1 / Float(width).squareRoot()
-    model.team.share(heads, grain: 1) { _, range in
-      for head in range {
-        let rows = sequence.rowCount(layer: layer, head: head / group)
-        let block = unsafe target + head * count * stride
-        unsafe packedLane(head / group, stride: stride).logits(
-          recent.base + head * width, stride: heads * width, count: count, rows: rows,
-          scale: scale, into: block, logitStride: stride)
-        unsafe sequence.withPositions(layer: layer, head: head / group) { positions in
-          let first = recent.positions.first.map(Int32.init) ?? 0
-          for row in 0..<rows where unsafe positions[row] > first {
-            for query in 0..<count where unsafe positions[row] > Int32(recent.positions[query]) {
-              unsafe block[query * stride + row] = -.infinity
-            }
-          }
-        }
-      }
-    }
-    return unsafe UnsafePointer(target)
   }
 }

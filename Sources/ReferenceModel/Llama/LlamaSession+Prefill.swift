@@ -6,7 +6,7 @@ extension LlamaSession {
   ///
   /// - Parameters:
   ///   - tokens: the prompt; not empty.
-  ///   - chunk: tokens that go through a layer together.
+  ///   - chunk: tokens that go through a layer together; fewer, if a policy declared so.
   ///   - eachToken: if given, called with every prompt token's index and logits, in order.
   /// - Throws: `ModelError.request`, or `StoreError.poolFull` with what was read so far intact.
   public func prefill(
@@ -19,7 +19,9 @@ extension LlamaSession {
       throw ModelError.request("a chunk of \(chunk) tokens is not possible; use 1 or more")
     }
     try model.check(tokens)
-    for queries in recentQueries { queries.removeAll() }
+    // Whatever ends the prompt, its queries are not needed beyond.
+    defer { for queries in recentQueries { queries.removeAll() } }
+    let chunk = min(chunk, sequence.longestChunk ?? chunk)
     for start in stride(from: 0, to: tokens.count, by: chunk) {
       let part = tokens[start..<min(start + chunk, tokens.count)]
       try prefill(chunk: Array(part), isLast: part.endIndex == tokens.count)
@@ -73,23 +75,25 @@ extension LlamaSession {
   /// Attention of a chunk over what a layer holds, and the policy's say about it.
   private func attend(layer: Int, moment: Moment) throws {
     let wants = wants[layer]
-    guard case .chunk(let tokens, let isLast) = moment else { return }
+    guard case .chunk(let tokens, _) = moment else { return }
+    let shown = wants.signals(at: moment)
     var signals = SignalBuffers()
     signals.stride = longestLane(layer)
+    // Before attention, which rotates queries where it has to.
+    if wants.signals.promptRows > 0 {
+      unsafe recentQueries[layer].append(
+        scratch.queries.base, count: tokens.count, firstPosition: tokens.lowerBound)
+    }
     unsafe attendChunk(layer: layer, count: tokens.count, stride: signals.stride)
     sequence.book(layer: layer, moment: moment)
-    if wants.promptColumnSums {
+    if shown.promptColumnSums {
       unsafe signals.columnSums = UnsafePointer(scratch.columnSums.base)
       signalCounts.promptColumnSums += 1
     }
-    if wants.promptRows > 0 {
-      unsafe recentQueries[layer].append(
-        scratch.queries.base, count: tokens.count, firstPosition: tokens.lowerBound)
-      if isLast || wants.cadence.prompt == .everyChunk {
-        signals.promptRowCount = recentQueries[layer].count
-        unsafe signals.promptRows = unsafe promptRows(layer: layer, stride: signals.stride)
-        signalCounts.promptRows += 1
-      }
+    if shown.promptRows > 0 {
+      signals.promptRowCount = recentQueries[layer].count
+      signals.promptRows = PromptRows(self, layer: layer, stride: signals.stride)
+      signalCounts.promptRows += 1
     }
     var watch = Stopwatch()
     sequence.observe(layer: layer, moment: moment, signals: signals)

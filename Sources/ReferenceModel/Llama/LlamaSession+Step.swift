@@ -38,7 +38,8 @@ extension LlamaSession {
     if wants.phase == .beforeStep { apply(try decide(layer: layer), layer: layer) }
     let stride = ProductTile.wholeColumns(longestLane(layer))
     let floats = model.configuration.queryHeads * stride
-    let keepsLogits = wants.stepLogits || wants.phase == .beforeOutput
+    let shown = wants.signals(at: step)
+    let keepsLogits = shown.stepLogits || wants.phase == .beforeOutput
     let raw = unsafe row.scratch.stepLogits.room(keepsLogits ? floats : 0)
     let weights = unsafe row.scratch.weights.room(floats)
     if wants.rule != .original { unsafe placeQueries(row.queries, layer: layer) }
@@ -46,15 +47,15 @@ extension LlamaSession {
       self, layer: layer, row, stride: stride, weights: weights, logits: keepsLogits ? raw : nil)
     if wants.phase == .afterOutput {
       unsafe attend(attention)
-      if wants.stepProbabilities { unsafe normalise(attention, into: weights) }
+      if shown.stepProbabilities { unsafe normalise(attention, into: weights) }
       sequence.book(layer: layer, moment: step)
-      let signals = unsafe stepSignals(wants, raw, weights, stride: stride)
+      let signals = unsafe stepSignals(shown, raw, weights, stride: stride)
       return apply(try consult(layer: layer, signals: signals), layer: layer)
     }
-    unsafe computeLogits(attention, weighing: wants.stepProbabilities)
-    let shown = unsafe row.scratch.probabilities.room(wants.stepProbabilities ? floats : 0)
-    if wants.stepProbabilities { unsafe normalise(attention, into: shown) }
-    let signals = unsafe stepSignals(wants, raw, shown, stride: stride)
+    unsafe computeLogits(attention, weighing: shown.stepProbabilities)
+    let target = unsafe row.scratch.probabilities.room(shown.stepProbabilities ? floats : 0)
+    if shown.stepProbabilities { unsafe normalise(attention, into: target) }
+    let signals = unsafe stepSignals(shown, raw, target, stride: stride)
     if wants.phase == .beforeStep {
       unsafe mixValues(attention, showing: signals, layer: layer)
     } else {
@@ -97,7 +98,7 @@ extension LlamaSession {
   }
 
   @unsafe private func stepSignals(
-    _ wants: LayerWants, _ logits: UnsafePointer<Float>, _ probabilities: UnsafePointer<Float>,
+    _ wants: SignalSet, _ logits: UnsafePointer<Float>, _ probabilities: UnsafePointer<Float>,
     stride: Int
   ) -> SignalBuffers {
     var signals = SignalBuffers()
@@ -123,20 +124,19 @@ extension LlamaSession {
     for edit in plan.edits {
       let first = edit.lane.head * group
       var row: Int?
-      if case .dropOne(_, let dropped) = edit { row = Int(dropped) }
+      if case .drop(_, let dropped) = edit, dropped.count == 1 { row = Int(plan.rows(dropped)[0]) }
       for split in unsafe attention.splits(ofLane: edit.lane.head, row: row) {
         unsafe attention.unweigh(split)
       }
       switch edit {
-      case .dropOne(_, let row):
-        for head in first..<first + group { unsafe logits[head * stride + Int(row)] = -.infinity }
-      case .drop(_, let rows):
+      case .drop(_, let list):
+        let rows = plan.rows(list)
         for head in first..<first + group {
-          for row in rows { unsafe logits[head * stride + Int(row)] = -.infinity }
+          for index in rows.indices { unsafe logits[head * stride + Int(rows[index])] = -.infinity }
         }
-      case .keep(_, let rows):
+      case .keep(_, let list):
         for head in first..<first + group {
-          unsafe keepOnly(rows, queryHead: head, logits, computed: computed, stride: stride)
+          unsafe keepOnly(plan.rows(list), queryHead: head, logits, computed: computed, stride: stride)
         }
       case .attend, .place: break
       }
@@ -144,18 +144,20 @@ extension LlamaSession {
     // What a query head may read is said of the rows before the drop, so it overrides the drop.
     for case .attend(let lane, let head, let rows) in plan.edits {
       unsafe keepOnly(
-        rows, queryHead: lane.head * group + head, logits, computed: computed, stride: stride)
+        plan.rows(rows), queryHead: lane.head * group + head, logits, computed: computed, stride: stride)
     }
   }
 
   /// The logits of `rows` are what was computed, all others −∞.
   @unsafe private func keepOnly(
-    _ rows: [Int32], queryHead: Int, _ logits: UnsafeMutablePointer<Float>,
+    _ rows: Span<Int32>, queryHead: Int, _ logits: UnsafeMutablePointer<Float>,
     computed: UnsafePointer<Float>, stride: Int
   ) {
     let target = unsafe logits + queryHead * stride
     let computed = unsafe computed + queryHead * stride
     unsafe target.update(repeating: -.infinity, count: stride)
-    for row in rows { unsafe target[Int(row)] = computed[Int(row)] }
+    for index in rows.indices {
+      unsafe target[Int(rows[index])] = computed[Int(rows[index])]
+    }
   }
 }

@@ -19,8 +19,8 @@ public final class LlamaSession {
   var rotary: RotaryTable
   /// Turns to places in the cache, for keys that are stored un-rotated.
   var placeRotary: RotaryTable
-  /// Per layer: the signals its policy declared.
-  let wants: [LayerWants]
+  /// Per layer: what its policy declared.
+  let wants: [PolicyDeclarations]
   /// Per layer: the queries of the prompt's last tokens, for the signal `promptRows`.
   var recentQueries: [RecentQueries]
 
@@ -33,15 +33,14 @@ public final class LlamaSession {
     scratch = Scratch(configuration, threads: model.threads)
     rotary = RotaryTable(configuration)
     placeRotary = rotary
-    wants = (0..<configuration.layers).map { LayerWants(sequence.policy(ofLayer: $0)) }
+    wants = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
     let width = configuration.queryHeads * configuration.headDimension
-    recentQueries = wants.map { RecentQueries(room: $0.promptRows, width: width) }
+    recentQueries = wants.map { RecentQueries(room: $0.signals.promptRows, width: width) }
   }
 
   /// A session that goes its own way from here: the same logits, and the cache's pages shared.
   public func fork() -> LlamaSession {
     let copy = LlamaSession(model: model, sequence: sequence.fork())
-    copy.recentQueries = recentQueries.map { $0.copy() }
     unsafe copy.scratch.logits.base.update(
       from: scratch.logits.base, count: model.configuration.vocabulary)
     return copy
@@ -92,29 +91,4 @@ public struct SignalCounts: Hashable, Sendable {
   public var promptRows = 0
   /// Column sums of a chunk.
   public var promptColumnSums = 0
-}
-
-/// What the policy of one layer wants, looked up once.
-struct LayerWants {
-  var stepLogits = false
-  var stepProbabilities = false
-  var promptRows = 0
-  var promptColumnSums = false
-  let phase: Phase
-  let rule: PositionRule
-  let cadence: Cadence
-
-  init(_ policy: any KVCachePolicy) {
-    phase = policy.phase
-    rule = policy.positions
-    cadence = policy.cadence
-    for signal in policy.signals {
-      switch signal {
-      case .stepLogits: stepLogits = true
-      case .stepProbabilities: stepProbabilities = true
-      case .promptRows(let count): promptRows = max(promptRows, count)
-      case .promptColumnSums: promptColumnSums = true
-      }
-    }
-  }
 }

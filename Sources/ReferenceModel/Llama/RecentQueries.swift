@@ -1,4 +1,5 @@
-/// The queries of a prompt's last tokens in one layer, oldest first, rotated as they were when read.
+/// The queries of a prompt's last tokens in one layer, oldest first: rotated under position rule `original`, else
+/// not. They are there while a prompt is read.
 @safe final class RecentQueries {
   // The buffer holds at least `count` queries of `width` floats; `count` never exceeds `room`, which a
   // setting names and no prompt may ever reach, so memory is taken as queries come.
@@ -15,14 +16,10 @@
   var count: Int { positions.count }
   @unsafe var base: UnsafeMutablePointer<Float> { unsafe buffer.base }
 
-  func removeAll() { positions.removeAll(keepingCapacity: true) }
-
-  func copy() -> RecentQueries {
-    let other = RecentQueries(room: room, width: width)
-    other.grow(to: count)
-    unsafe other.buffer.base.update(from: buffer.base, count: count * width)
-    other.positions = positions
-    return other
+  /// Forgets the queries and gives their memory back.
+  func removeAll() {
+    positions = []
+    buffer = FloatBuffer()
   }
 
   /// Appends `added` queries at consecutive positions, letting go of the oldest ones.

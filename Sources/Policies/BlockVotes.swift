@@ -1,0 +1,321 @@
+import KVPolicyKit
+
+/// The votes of ``MorphKV`` in bytes. Ours, not the paper's, whose votes are floats of each voter and query head.
+///
+/// ```text
+/// strength  f = max over the group's heads h of  p[h, row] / S[h]
+///           S[h]: the sum of p[h, …] over the distant rows; for a row still in the window, S[h] + p[h, row]
+/// vote      b = round(255·√f): one byte, cast once, when the voter is read
+/// block     `block` consecutive voters share an entry: the greatest b, or the sum of their b² (32 bits)
+/// joined    over the ⌈voters / block⌉ entries: the greatest, or the sum
+/// ```
+///
+/// The oldest block is cleared when a new one begins, so what was looked at once expires, and between
+/// `voters − block + 1` and `voters` queries vote. Votes are whole numbers, so their sums are exact in any order.
+struct BlockVotes: Sendable {
+  let voters: Int
+  let block: Int
+  let fusion: MorphKV.Fusion
+  /// Per layer: how many queries have voted.
+  private var recorded: [Int] = []
+  // What follows holds numbers for the rows of one lane, and is kept for its memory.
+  private var weights: [Float] = []
+  private var strengths: [Float] = []
+  private var joined: [UInt32] = []
+
+  init(
+    _ settings: inout Settings, capacity: Int, fusion: MorphKV.Fusion
+  ) throws(PolicyError) {
+    self.fusion = fusion
+    voters = try settings.rows(
+      "voters", share: "votersShare", of: capacity, default: .rows(512), atLeast: 1,
+      "blocks: last queries that vote")
+    block = try settings.integer(
+      "block", default: 32, atLeast: 1, "blocks: voters that share an entry")
+  }
+
+  /// Entries of the ring, and the voters that share one: a block is no longer than all voters.
+  private var entries: Int { (voters + length - 1) / length }
+  private var length: Int { min(block, voters) }
+
+  /// The attention of the prompt's last queries and of every new token.
+  var signals: Set<Signal> { [.promptRows(voters), .stepProbabilities] }
+  /// One entry per block.
+  var column: Column { .ring("votes", width: entries, of: fusion == .max ? .byte : .count) }
+  var bytes: Int {
+    recorded.count * 8 + (weights.count + strengths.count + joined.count) * 4
+  }
+
+  /// The prompt's last queries vote.
+  mutating func prefill(_ layer: borrowing LayerView, horizon: Int32) {
+    let first = number(layer)
+    let last = first + layer.lane(0).promptRowCount - 1
+    layer.forEachLane { lane in
+      strengths.reset(to: lane.count)
+      var begin = first
+      lane.forEachPromptRow { row in
+        let number = first + row.index
+        for head in 0..<lane.group { add(row.logits(head), lane.positions, horizon) }
+        // The greatest of a block's strengths gives the greatest vote, so one rounding serves them all.
+        guard fusion == .sum || (number + 1) % length == 0 || number == last else { return }
+        cast(from: begin, in: lane, horizon)
+        strengths.reset(to: lane.count)
+        begin = number + 1
+      }
+    }
+    recorded[layer.layer] = last + 1
+    (weights, strengths) = ([], [])
+  }
+
+  /// The new token votes.
+  mutating func step(_ layer: borrowing LayerView, horizon: Int32) {
+    let number = number(layer)
+    layer.forEachLane { lane in
+      strengths.reset(to: lane.count)
+      for head in 0..<lane.group {
+        let probabilities = lane.probabilities(head)
+        let total = VoteKernels.sum(probabilities, lane.positions, before: horizon)
+        unsafe probabilities.withUnsafeBufferPointer {
+          unsafe VoteKernels.fold($0, times: 1 / max(total, 1e-30), into: &strengths)
+        }
+      }
+      cast(from: number, in: lane, horizon)
+    }
+    recorded[layer.layer] = number + 1
+  }
+
+  /// The next voter's number in a layer.
+  private mutating func number(_ layer: borrowing LayerView) -> Int {
+    if recorded.isEmpty { recorded = Array(repeating: 0, count: layer.shape.layers) }
+    return recorded[layer.layer]
+  }
+
+  /// Folds one query head's shares of the attention to distant rows into the strengths.
+  private mutating func add(
+    _ logits: Span<Float>, _ positions: Span<Int32>, _ horizon: Int32
+  ) {
+    if weights.count < logits.count { weights.reset(to: logits.count) }
+    let total = VoteKernels.exponentials(logits, positions, before: horizon, into: &weights)
+    unsafe weights.withUnsafeBufferPointer {
+      unsafe VoteKernels.fold($0, times: 1 / max(total, 1e-30), into: &strengths)
+    }
+  }
+
+  /// Rounds the strengths to votes, and joins them to the block of the voter with this number.
+  private func cast(from number: Int, in lane: borrowing LaneView, _ horizon: Int32) {
+    let entry = number / length % entries
+    let isNew = number % length == 0
+    if fusion == .max {
+      var votes = lane.mutableBytes(0, entry: entry)
+      VoteKernels.cast(strengths, lane.positions, horizon, replacing: isNew, into: &votes)
+    } else {
+      var votes = lane.mutableCounts(0, entry: entry)
+      VoteKernels.cast(strengths, lane.positions, horizon, replacing: isNew, into: &votes)
+    }
+  }
+
+  /// Keeps the `keep` rows with the most votes beside those that stay.
+  mutating func evict(
+    _ lane: borrowing LaneView, keeping keep: Int, _ stay: Protection, plan: inout CachePlan
+  ) {
+    joined.reset(to: lane.count)
+    for entry in 0..<entries {
+      if fusion == .max {
+        VoteKernels.join(lane.bytes(0, entry: entry), into: &joined)
+      } else {
+        VoteKernels.join(lane.counts(0, entry: entry), into: &joined)
+      }
+    }
+    plan.keepBest(keep, of: lane, by: joined.span, protecting: stay)
+  }
+}
+
+extension Array where Element: Numeric {
+  /// Makes the array so many zeros, keeping its memory.
+  mutating func reset(to count: Int) {
+    removeAll(keepingCapacity: true)
+    append(contentsOf: repeatElement(0, count: count))
+  }
+}
+
+/// The loops over a lane's rows, eight at a time.
+private enum VoteKernels {
+  // Every span and array of a call holds a number for each row, which the preconditions check; `load` and
+  // `store` look at the rows that there are.
+
+  /// The sum over the rows before a position.
+  static func sum(_ x: Span<Float>, _ positions: Span<Int32>, before horizon: Int32) -> Float {
+    precondition(positions.count == x.count)
+    return unsafe x.withUnsafeBufferPointer { x in
+      unsafe positions.withUnsafeBufferPointer { positions in
+        guard let p = x.baseAddress, let places = positions.baseAddress else { return 0 }
+        var total = SIMD8<Float>.zero
+        for row in stride(from: 0, to: x.count, by: 8) {
+          let value = unsafe Softmax.load(p, row, x.count, beyond: 0)
+          let isDistant = unsafe eight(places, row, x.count) .< horizon
+          total += SIMD8<Float>.zero.replacing(with: value, where: isDistant)
+        }
+        return total.sum()
+      }
+    }
+  }
+
+  /// `e[row] = exp(z[row] − greatest)`, and their sum over the rows before a position.
+  static func exponentials(
+    _ z: Span<Float>, _ positions: Span<Int32>, before horizon: Int32, into e: inout [Float]
+  ) -> Float {
+    precondition(positions.count == z.count && e.count >= z.count)
+    return unsafe z.withUnsafeBufferPointer { z in
+      unsafe positions.withUnsafeBufferPointer { positions in
+        unsafe e.withUnsafeMutableBufferPointer { e in
+          guard let x = z.baseAddress, let places = positions.baseAddress, let e = e.baseAddress
+          else { return 0 }
+          var tops = SIMD8<Float>(repeating: -.infinity)
+          for row in stride(from: 0, to: z.count, by: 8) {
+            let value = unsafe Softmax.load(x, row, z.count)
+            tops.replace(with: value, where: value .> tops)
+          }
+          // A query sees its own row at least; were all −∞, their difference would be no number.
+          let top = max(tops.max(), -Float.greatestFiniteMagnitude)
+          var total = SIMD8<Float>.zero
+          for row in stride(from: 0, to: z.count, by: 8) {
+            let value = exponential(unsafe Softmax.load(x, row, z.count) - top)
+            unsafe Softmax.store(value, e, row, z.count)
+            let isDistant = unsafe eight(places, row, z.count) .< horizon
+            total += SIMD8<Float>.zero.replacing(with: value, where: isDistant)
+          }
+          return total.sum()
+        }
+      }
+    }
+  }
+
+  /// `strengths[row] = max(strengths[row], x[row] · scale)`.
+  @unsafe static func fold(
+    _ x: UnsafeBufferPointer<Float>, times scale: Float, into strengths: inout [Float]
+  ) {
+    precondition(x.count >= strengths.count)
+    unsafe strengths.withUnsafeMutableBufferPointer { strengths in
+      guard let x = x.baseAddress, let target = strengths.baseAddress else { return }
+      for row in stride(from: 0, to: strengths.count, by: 8) {
+        let value = unsafe Softmax.load(x, row, strengths.count) * scale
+        let old = unsafe Softmax.load(target, row, strengths.count)
+        unsafe Softmax.store(
+          old.replacing(with: value, where: value .> old), target, row, strengths.count)
+      }
+    }
+  }
+
+  /// The votes that strengths come to: `round(255·√f)`. A strength is a head's attention to the row over its
+  /// attention to all distant rows, which a row in the window is not among: f = r / (1 + r) there.
+  @inline(__always)
+  private static func votes(_ strength: SIMD8<Float>, isDistant: SIMDMask<SIMD8<Int32>>) -> SIMD8<Int32> {
+    var share = strength
+    if !all(isDistant) { share.replace(with: strength / (1 + strength), where: .!isDistant) }
+    share.replace(with: 1, where: share .> 1)
+    // Adding 1.5·2²³ rounds to a whole number, which is then in the low bits.
+    let rounded = share.squareRoot() * 255 + 12_582_912
+    // Eight 32-bit lanes both, and every bit pattern is an integer.
+    return unsafe unsafeBitCast(rounded, to: SIMD8<Int32>.self) & 255
+  }
+
+  /// Votes of bytes: the greater of what is there and what is cast.
+  static func cast(
+    _ strengths: [Float], _ positions: Span<Int32>, _ horizon: Int32, replacing isNew: Bool,
+    into votes: inout MutableSpan<UInt8>
+  ) {
+    precondition(positions.count == strengths.count && votes.count == strengths.count)
+    unsafe votes.withUnsafeMutableBufferPointer { votes in
+      each(strengths, positions, horizon) { row, cast in
+        let count = strengths.count
+        guard let target = votes.baseAddress else { return }
+        let bytes = SIMD8<UInt8>(truncatingIfNeeded: cast)
+        if row &+ 8 <= count {
+          let place = UnsafeMutableRawPointer(target + row)
+          let old = unsafe isNew ? .zero : place.loadUnaligned(as: SIMD8<UInt8>.self)
+          let new = old.replacing(with: bytes, where: bytes .> old)
+          unsafe place.storeBytes(of: new, as: SIMD8<UInt8>.self)
+        } else {
+          for index in row..<count {
+            let old = unsafe isNew ? 0 : target[index]
+            unsafe target[index] = max(old, bytes[index &- row])
+          }
+        }
+      }
+    }
+  }
+
+  /// Votes of counts: what is there and the square of what is cast.
+  static func cast(
+    _ strengths: [Float], _ positions: Span<Int32>, _ horizon: Int32, replacing isNew: Bool,
+    into votes: inout MutableSpan<UInt32>
+  ) {
+    precondition(positions.count == strengths.count && votes.count == strengths.count)
+    unsafe votes.withUnsafeMutableBufferPointer { votes in
+      each(strengths, positions, horizon) { row, cast in
+        guard let target = votes.baseAddress else { return }
+        for index in row..<min(row &+ 8, strengths.count) {
+          let vote = UInt32(truncatingIfNeeded: cast[index &- row])
+          // 255² times the voters of a block: `block` is at most 2³⁰, so a count may come to its end.
+          let (sum, overflows) = (unsafe isNew ? 0 : target[index])
+            .addingReportingOverflow(vote &* vote)
+          unsafe target[index] = overflows ? .max : sum
+        }
+      }
+    }
+  }
+
+  /// Calls `body` with the votes of every eight rows.
+  @inline(__always)
+  private static func each(
+    _ strengths: [Float], _ positions: Span<Int32>, _ horizon: Int32,
+    _ body: (Int, SIMD8<Int32>) -> Void
+  ) {
+    unsafe strengths.withUnsafeBufferPointer { strengths in
+      unsafe positions.withUnsafeBufferPointer { positions in
+        guard let x = strengths.baseAddress, let places = positions.baseAddress else { return }
+        for row in stride(from: 0, to: strengths.count, by: 8) {
+          let isDistant = unsafe eight(places, row, strengths.count) .< horizon
+          body(
+            row, votes(unsafe Softmax.load(x, row, strengths.count, beyond: 0), isDistant: isDistant))
+        }
+      }
+    }
+  }
+
+  /// The greater of both.
+  static func join(_ votes: Span<UInt8>, into joined: inout [UInt32]) {
+    precondition(votes.count == joined.count)
+    unsafe votes.withUnsafeBufferPointer { votes in
+      unsafe joined.withUnsafeMutableBufferPointer { joined in
+        for row in 0..<joined.count { unsafe joined[row] = max(joined[row], UInt32(votes[row])) }
+      }
+    }
+  }
+
+  /// Both together; as much as a number holds.
+  static func join(_ votes: Span<UInt32>, into joined: inout [UInt32]) {
+    precondition(votes.count == joined.count)
+    unsafe votes.withUnsafeBufferPointer { votes in
+      unsafe joined.withUnsafeMutableBufferPointer { joined in
+        for row in 0..<joined.count {
+          let sum = unsafe joined[row] &+ votes[row]
+          unsafe joined[row] = unsafe sum < votes[row] ? .max : sum
+        }
+      }
+    }
+  }
+
+  /// Eight positions from `row` on; beyond `count` they are the furthest there is.
+  @unsafe @inline(__always)
+  private static func eight(
+    _ positions: UnsafePointer<Int32>, _ row: Int, _ count: Int
+  ) -> SIMD8<Int32> {
+    if row &+ 8 <= count {
+      return unsafe UnsafeRawPointer(positions + row).loadUnaligned(as: SIMD8<Int32>.self)
+    }
+    var result = SIMD8<Int32>(repeating: .max)
+    for index in row..<count { result[index &- row] = unsafe positions[index] }
+    return result
+  }
+}
