@@ -24,7 +24,7 @@ private struct Custom: KVCachePolicy {
 
   static func settings(budget: Amount) -> [String: JSONValue]? {
     let rows = budget.rows
-    ["capacity": .number(Double(rows))]
+    return ["capacity": .number(Double(rows))]
   }
 
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}

@@ -37,7 +37,7 @@ private struct Mutant: KVCachePolicy {
 
   static func settings(budget: Amount) -> [String: JSONValue]? {
     let rows = budget.rows
-    ["budget": .number(Double(rows)), "fault": .string(fault.rawValue)]
+    return ["budget": .number(Double(rows)), "fault": .string(fault.rawValue)]
   }
   @TaskLocal static var fault = Fault.none
 

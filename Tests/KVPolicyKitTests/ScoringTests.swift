@@ -48,12 +48,14 @@ import Testing
   func folds() {
     let logits: [Float] = [0, 0, 0, -.infinity]
     var sum: [Float] = [1, 1, 1, 1]
-    Softmax.fold(logits.span, bias: [0, 0, -.infinity, 0], into: &sum, by: .add)
+    var scratch: [Float] = []
+    Softmax.fold(logits.span, bias: [0, 0, -.infinity, 0], into: &sum, by: .add, scratch: &scratch)
     #expect(sum == [1.5, 1.5, 1, 1])
     var largest: [Float] = [0.75, 0.25, 0.25, 0.25]
-    Softmax.fold(logits.span, bias: [0, 0, -.infinity, 0], into: &largest, by: .max)
+    Softmax.fold(logits.span, bias: [0, 0, -.infinity, 0], into: &largest, by: .max, scratch: &scratch)
     #expect(largest == [0.75, 0.5, 0.25, 0.25])
-    Softmax.fold(logits.span, bias: Array(repeating: -.infinity, count: 4), into: &sum, by: .add)
+    let nobody = [Float](repeating: -.infinity, count: 4)
+    Softmax.fold(logits.span, bias: nobody, into: &sum, by: .add, scratch: &scratch)
     #expect(sum == [1.5, 1.5, 1, 1])
   }
 
@@ -83,29 +85,5 @@ import Testing
     #expect(chosen.map { positions[$0] } == [1, 3])
     #expect(Selection.largest(0, of: [1, 2], by: [1, 1, 1], positions: positions.span).isEmpty)
     #expect(Selection.largest(9, of: [2, 1], by: [1, 1, 1], positions: positions.span) == [1, 2])
-  }
-
-  @Test("finds the least of some rows, of equals the one furthest on, and the newest")
-  func least() {
-    var random = SplitMix64(seed: 3)
-    for count in [1, 2, 7, 40] {
-      for _ in 0..<50 {
-        let positions = (0..<Int32(count)).shuffled(using: &random)
-        let scores = (0..<count).map { _ in Float(random.next() % 4) }
-        let horizon = Int32(random.next() % UInt64(count + 2))
-        let expected = positions.indices.filter { positions[$0] < horizon }
-          .min { (scores[$0], -positions[$0]) < (scores[$1], -positions[$1]) }
-        let found = Selection.least(
-          of: scores.span, positions: positions.span, before: horizon)
-        #expect(found == expected)
-        let newest = positions.indices.filter { positions[$0] < horizon }
-          .max { positions[$0] < positions[$1] }
-        #expect(Selection.newest(positions.span, before: horizon) == newest)
-      }
-    }
-    let none = [Float](repeating: .nan, count: 9)
-    #expect(Selection.least(of: none.span, positions: Array(0..<Int32(9)).span) == 8)
-    let infinite: [Float] = [.infinity, .infinity]
-    #expect(Selection.least(of: infinite.span, positions: ([4, 2] as [Int32]).span) == 0)
   }
 }

@@ -31,25 +31,38 @@ struct Subject: Sendable, CustomTestStringConvertible {
       name: "snapkv",
       settings: ["capacity": 16, "window": 4, "kernel": 3, "pool": "average", "gqa": "max"]),
     Subject(name: "snapkv", settings: ["capacity": 16, "window": 4, "positions": "compacted"]),
-    Subject(name: "morphkv", settings: ["capacity": 16, "window": 4], rowLimit: 17),
+    Subject(name: "morphkv", settings: ["capacity": 16], rowLimit: 17),
     Subject(
-      name: "morphkv", settings: ["capacity": 16, "window": 4, "fusion": "max", "rows": "W"],
+      name: "morphkv",
+      settings: ["capacity": 16, "window": 1, "voters": 12, "block": 5, "fusion": "sum", "sinks": 3],
+      rowLimit: 17),
+    Subject(
+      name: "morphkv",
+      settings: ["capacity": 16, "voters": 7, "block": 1, "prunePrompt": "atFirstDecode"],
+      rowLimit: 17),
+    Subject(name: "morphkv", settings: ["capacity": 16, "burst": 1.5], rowLimit: 25),
+    Subject(
+      name: "morphkv", settings: ["votes": "exact", "capacity": 16, "window": 4], rowLimit: 17),
+    Subject(
+      name: "morphkv",
+      settings: ["votes": "exact", "capacity": 16, "window": 4, "fusion": "max", "rows": "W"],
       rowLimit: 17),
     Subject(
       name: "morphkv",
       settings: [
-        "capacity": 16, "window": 4, "attendMask": "perQueryHead", "includeCurrentQuery": true,
+        "votes": "exact", "capacity": 16, "window": 4, "attendMask": "perQueryHead",
+        "includeCurrentQuery": true,
       ], rowLimit: 17),
     Subject(
       name: "morphkv",
       settings: [
-        "capacity": 16, "window": 4, "prunePrompt": "atPrefillEnd", "gqa": "sumOfLogits",
-        "sinks": 3,
+        "votes": "exact", "capacity": 16, "window": 4, "prunePrompt": "atFirstDecode",
+        "gqa": "sumOfLogits", "sinks": 3,
       ], rowLimit: 17),
     Subject(
       name: "morphkv",
       settings: [
-        "capacity": 16, "window": 4, "burst": 1.5, "normaliser": "allVisible",
+        "votes": "exact", "capacity": 16, "window": 4, "burst": 1.5, "normaliser": "allVisible",
         "gqa": "meanOfProbabilities",
       ], rowLimit: 25),
     Subject(name: "tova", settings: ["capacity": 12], rowLimit: 12),

@@ -30,8 +30,10 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
 
   @Test("MorphKV with sinks for all its distant tokens is StreamingLLM, one row wider")
   func morphSinks() throws {
-    for trial in trials {
-      let morph = try trial.run(MorphKV(["window": 5, "capacity": 8, "sinks": 3]))
+    for (trial, votes) in zip(trials, ["blocks", "exact"] + Array(repeating: "blocks", count: 6)) {
+      let morph = try trial.run(MorphKV([
+          "window": 5, "capacity": 8, "sinks": 3, "votes": .string(votes), "prunePrompt": "atFirstDecode",
+        ]))
       let streaming = try trial.run(
         StreamingLLM(["sinks": 3, "recent": 6, "positions": "original"]))
       // MorphKV prunes the prompt at its first step.
@@ -43,8 +45,11 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
   func morphPrune() throws {
     for trial in trials {
       for rows in ["W-1", "W"] as [JSONValue] {
-        let settings: [String: JSONValue] = ["window": 5, "capacity": 12, "rows": rows]
-        let official = try trial.run(MorphKV(settings))
+        let settings: [String: JSONValue] = [
+          "window": 5, "capacity": 12, "rows": rows, "votes": "exact",
+        ]
+        let official = try trial.run(
+          MorphKV(settings.merging(["prunePrompt": "atFirstDecode"]) { $1 }))
         let early = try trial.run(MorphKV(settings.merging(["prunePrompt": "atPrefillEnd"]) { $1 }))
         #expect(early.kept[0].allSatisfy { $0.count == 12 })
         #expect(official.kept[0].allSatisfy { $0.count == trial.prompt })
@@ -63,7 +68,7 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
       let morph = try trial.run(
         MorphKV([
           "window": 5, "capacity": 12, "rows": "W", "normaliser": "allVisible",
-          "gqa": "meanOfProbabilities", "prunePrompt": "atPrefillEnd",
+          "gqa": "meanOfProbabilities", "votes": "exact",
         ]))
       let snap = try trial.run(SnapKV(["window": 5, "capacity": 12, "kernel": 1]))
       #expect(morph.kept[0] == snap.kept[0])
@@ -77,7 +82,7 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
       let kept = try ["maxOfProbabilities", "sumOfLogits", "meanOfProbabilities"].map { gqa in
         let engine = try PlainEngine(
           .random(shape: shape, seed: seed),
-          policy: MorphKV(["window": 4, "capacity": 10, "gqa": .string(gqa)]))
+          policy: MorphKV(["window": 4, "capacity": 10, "gqa": .string(gqa), "votes": "exact"]))
         try engine.read(20)
         try engine.step(20)
         return engine.kept
@@ -105,7 +110,7 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
     let attention: @Sendable (Int, Int) -> Double = { query, key in key == query ? 0.01 : 1 }
     let tova = try picture(of: TOVA(["capacity": 4]), prompt: 6, steps: 2, attention: attention)
     let morph = try picture(
-      of: MorphKV(["window": 2, "capacity": 4]), prompt: 6, steps: 2, attention: attention)
+      of: MorphKV(["window": 2, "capacity": 4, "voters": 1]), prompt: 6, steps: 2, attention: attention)
     #expect(tova == "####....")
     #expect(morph == "##...###")
   }

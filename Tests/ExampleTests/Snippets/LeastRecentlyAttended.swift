@@ -33,20 +33,17 @@ struct LeastRecentlyAttended: KVCachePolicy {
 
   mutating func prefill(_ layer: borrowing LayerView) {
     guard case .chunk(_, isLast: true) = layer.moment else { return }
-    for head in 0..<layer.shape.keyHeads {
-      let lane = layer.lane(head)
-      for index in 0..<lane.promptRowCount {
-        let time = lane.length.tokens - lane.promptRowCount + index
+    layer.forEachLane { lane in
+      lane.forEachPromptRow { row in
         for query in 0..<lane.group {
-          note(Softmax.over(lane.promptRow(index, query)).span, at: time, in: lane)
+          note(Softmax.over(row.logits(query)).span, at: row.position, in: lane)
         }
       }
     }
   }
 
   mutating func step(_ layer: borrowing LayerView) {
-    for head in 0..<layer.shape.keyHeads {
-      let lane = layer.lane(head)
+    layer.forEachLane { lane in
       for query in 0..<lane.group {
         note(lane.probabilities(query), at: lane.length.tokens - 1, in: lane)
       }
@@ -60,16 +57,10 @@ struct LeastRecentlyAttended: KVCachePolicy {
   }
 
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    for layer in cache.layers {
-      for head in 0..<cache.shape.keyHeads {
-        let lane = cache.lane(layer: layer, head: head)
-        guard lane.count > capacity else { continue }
-        // A token that nobody looked at yet was last looked at when it was written.
-        let times = (0..<lane.count).map { max(lane.column(0)[$0], Float(lane.positions[$0])) }
-        let kept = Selection.largest(
-          capacity, of: Array(0..<lane.count), by: times, positions: lane.positions)
-        plan.keep(kept, of: lane.id)
-      }
+    cache.forEachLane { lane in
+      // A token that nobody looked at yet was last looked at when it was written.
+      let times = (0..<lane.count).map { max(lane.column(0)[$0], Float(lane.positions[$0])) }
+      plan.keepBest(capacity, of: lane, by: times.span)
     }
   }
 }

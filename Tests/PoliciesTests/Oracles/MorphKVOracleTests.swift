@@ -3,7 +3,7 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-/// MorphKV recomputed from stored queries, in double precision, without a row cache.
+/// MorphKV with exact votes, recomputed from stored queries in double precision.
 private struct MorphOracle {
   /// What one lane has to choose from.
   struct Choice {
@@ -138,7 +138,7 @@ struct MorphOptions: Sendable, CustomTestStringConvertible {
   }()
 }
 
-@Suite("MorphKV, its row cache against recomputation") struct MorphKVOracleTests {
+@Suite("MorphKV's exact votes, against recomputation") struct MorphKVOracleTests {
   @Test("keeps what stored queries would keep, whatever the options", arguments: MorphOptions.all)
   func keeps(_ options: MorphOptions) throws {
     var verdict = Verdict()
@@ -155,6 +155,7 @@ struct MorphOptions: Sendable, CustomTestStringConvertible {
     _ trial: Trial, _ options: MorphOptions, window: Int, capacity: Int, _ verdict: inout Verdict
   ) throws {
     var settings = options.settings
+    settings["votes"] = "exact"
     settings["window"] = .number(Double(window))
     settings["capacity"] = .number(Double(capacity))
     let run = try trial.run(MorphKV(settings))

@@ -11,38 +11,46 @@ struct AdaKV: KVCachePolicy {
 
   init(_ settings: inout Settings) throws(PolicyError) {
     capacity = try settings.integer("capacity", default: 1024, atLeast: 2, "mean rows per head")
-    window = try settings.integer("window", default: 64, atLeast: 1, "rows that vote")
-    kernel = try settings.integer("kernel", default: 5, atLeast: 1, "width of the pooling")
+    window = try settings.integer("window", default: 64, atLeast: 1, "rows that vote and stay")
+    kernel = try settings.integer("kernel", default: 5, atLeast: 1, "width of the pooling; odd")
     floor = try settings.number("floor", default: 0.2, in: 0...1, "share every head is sure of")
+    guard capacity > window else { throw settings.impossible("capacity must exceed window") }
+    guard kernel % 2 == 1 else { throw settings.impossible("kernel must be odd") }
   }
 
   static func settings(budget: Amount) -> [String: JSONValue]? {
-    let rows = budget.rows
-    ["capacity": .number(Double(rows))]
+    guard budget.rows > 1 else { return nil }
+    return [
+      "capacity": .number(Double(budget.rows)),
+      "window": .number(Double(min(64, max(1, budget.rows / 4)))),
+    ]
   }
 
   var signals: Set<Signal> { [.promptRows(window)] }
   var cadence: Cadence { .afterPrompt }
+  var protection: Protection { Protection(recent: window) }
 
   func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    let heads = 0..<cache.shape.keyHeads
     for layer in cache.layers {
-      let heads = 0..<cache.shape.keyHeads
-      let count = cache.lane(layer: layer, head: 0).count
-      guard count > capacity else { continue }
       // One number per head and row; what every head is sure of, and the window, cannot lose.
       var scores: [(score: Float, head: Int, row: Int)] = []
       for head in heads {
         let lane = cache.lane(layer: layer, head: head)
-        let (earlier, last) = Selection.split(recent: window, of: lane)
+        let earlier = lane.rowsByPosition(outside: protection)
         var votes = WindowVotes.scores(
           lane, rows: earlier, kernel: kernel, pool: .average, reduction: .mean, poolFirst: true)
-        for row in last { votes[row] = .infinity }
+        let window = Set(0..<lane.count).subtracting(earlier)
+        for row in window { votes[row] = .infinity }
         let sure = Selection.largest(
-          Int(floor * Double(capacity)), of: Array(0..<count), by: votes, positions: lane.positions)
+          Int(floor * Double(capacity)), of: Array(0..<lane.count), by: votes,
+          positions: lane.positions)
         for row in sure { votes[row] = .infinity }
         scores += votes.enumerated().map { (votes[$0.offset], head, $0.offset) }
       }
-      let kept = scores.sorted { $0.score > $1.score }.prefix(heads.count * capacity)
+      let most = heads.count * capacity
+      guard scores.count > most else { continue }
+      let kept = scores.sorted { $0.score > $1.score }.prefix(most)
       for head in heads {
         plan.keep(
           kept.filter { $0.head == head }.map(\.row), of: LaneID(layer: layer, head: head))

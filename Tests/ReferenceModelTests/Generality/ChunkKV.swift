@@ -12,13 +12,18 @@ struct ChunkKV: KVCachePolicy {
   init(_ settings: inout Settings) throws(PolicyError) {
     capacity = try settings.integer("capacity", default: 1024, atLeast: 2, "rows kept, about")
     window = try settings.integer("window", default: 64, atLeast: 1, "rows that vote")
-    kernel = try settings.integer("kernel", default: 5, atLeast: 1, "width of the pooling")
+    kernel = try settings.integer("kernel", default: 5, atLeast: 1, "width of the pooling; odd")
     size = try settings.integer("size", default: 20, atLeast: 1, "tokens of a run")
+    guard capacity > window else { throw settings.impossible("capacity must exceed window") }
+    guard kernel % 2 == 1 else { throw settings.impossible("kernel must be odd") }
   }
 
   static func settings(budget: Amount) -> [String: JSONValue]? {
-    let rows = budget.rows
-    ["capacity": .number(Double(rows))]
+    guard budget.rows > 1 else { return nil }
+    return [
+      "capacity": .number(Double(budget.rows)),
+      "window": .number(Double(min(64, max(1, budget.rows / 4)))),
+    ]
   }
 
   var signals: Set<Signal> { [.promptRows(window)] }
@@ -33,11 +38,11 @@ struct ChunkKV: KVCachePolicy {
       var total = [Float](repeating: 0, count: count)
       for head in heads {
         let lane = cache.lane(layer: layer, head: head)
-        let (earlier, last) = Selection.split(recent: window, of: lane)
+        let earlier = lane.rowsByPosition(outside: Protection(recent: window))
         let votes = WindowVotes.scores(
           lane, rows: earlier, kernel: kernel, pool: .average, reduction: .mean, poolFirst: true)
         for row in earlier { total[row] += votes[row] }
-        for row in last { total[row] = .infinity }
+        for row in Set(0..<count).subtracting(earlier) { total[row] = .infinity }
       }
       let rows = first.rowsByPosition()
       let runs = stride(from: 0, to: count, by: size).map {

@@ -170,7 +170,7 @@ func packedLogits() {
         let lane = unsafe PackedLane(base, rows: rows, depth: depth)
         unsafe lane.packKeys(keys, range: 0..<rows)
         unsafe lane.logits(
-          queries, stride: stride, count: count, rows: rows, scale: 0.5, into: target,
+          queries, stride: stride, count: count, rows: 0..<rows, scale: 0.5, into: target,
           logitStride: logitStride)
       }
     }
