@@ -31,7 +31,8 @@ public struct CachePlan: Hashable, Sendable {
     /// The lane it edits.
     public var lane: LaneID {
       switch self {
-      case .drop(let lane, _), .keep(let lane, _), .attend(let lane, _, _), .place(let lane, _): lane
+      case .drop(let lane, _), .keep(let lane, _), .attend(let lane, _, _), .place(let lane, _):
+        lane
       }
     }
   }

@@ -209,7 +209,9 @@ private enum VoteKernels {
   /// The votes that strengths come to: `round(255·√f)`. A strength is a head's attention to the row over its
   /// attention to all distant rows, which a row in the window is not among: f = r / (1 + r) there.
   @inline(__always)
-  private static func votes(_ strength: SIMD8<Float>, isDistant: SIMDMask<SIMD8<Int32>>) -> SIMD8<Int32> {
+  private static func votes(_ strength: SIMD8<Float>, isDistant: SIMDMask<SIMD8<Int32>>) -> SIMD8<
+    Int32
+  > {
     var share = strength
     if !all(isDistant) { share.replace(with: strength / (1 + strength), where: .!isDistant) }
     share.replace(with: 1, where: share .> 1)
@@ -277,7 +279,8 @@ private enum VoteKernels {
         for row in stride(from: 0, to: strengths.count, by: 8) {
           let isDistant = unsafe eight(places, row, strengths.count) .< horizon
           body(
-            row, votes(unsafe Softmax.load(x, row, strengths.count, beyond: 0), isDistant: isDistant))
+            row,
+            votes(unsafe Softmax.load(x, row, strengths.count, beyond: 0), isDistant: isDistant))
         }
       }
     }

@@ -56,10 +56,12 @@ struct ExactVotes: Sendable {
       "exact: what the current output reads: the key head's survivors, or each query head's own")
     shortPrompt = try settings.choice(
       "shortPrompt", default: isChosen ? .official : .grow,
-      "exact: after a prompt shorter than the window only as many vote for ever, or the number grows")
+      "exact: after a prompt shorter than the window only as many vote for ever, or the number grows"
+    )
     if isChosen {
       guard window >= 2 else {
-        throw settings.impossible("a window of 1 has no voter under \"votes\": \"exact\"; use 2 or more")
+        throw settings.impossible(
+          "a window of 1 has no voter under \"votes\": \"exact\"; use 2 or more")
       }
       try settings.refuse(["voters", "votersShare", "block"]) {
         "'\($0)' belongs to \"votes\": \"blocks\"; exact votes are those of the window"

@@ -52,7 +52,8 @@ import Testing
     Softmax.fold(logits.span, bias: [0, 0, -.infinity, 0], into: &sum, by: .add, scratch: &scratch)
     #expect(sum == [1.5, 1.5, 1, 1])
     var largest: [Float] = [0.75, 0.25, 0.25, 0.25]
-    Softmax.fold(logits.span, bias: [0, 0, -.infinity, 0], into: &largest, by: .max, scratch: &scratch)
+    Softmax.fold(
+      logits.span, bias: [0, 0, -.infinity, 0], into: &largest, by: .max, scratch: &scratch)
     #expect(largest == [0.75, 0.5, 0.25, 0.25])
     let nobody = [Float](repeating: -.infinity, count: 4)
     Softmax.fold(logits.span, bias: nobody, into: &sum, by: .add, scratch: &scratch)

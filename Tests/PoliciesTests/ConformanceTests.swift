@@ -34,7 +34,9 @@ struct Subject: Sendable, CustomTestStringConvertible {
     Subject(name: "morphkv", settings: ["capacity": 16], rowLimit: 17),
     Subject(
       name: "morphkv",
-      settings: ["capacity": 16, "window": 1, "voters": 12, "block": 5, "fusion": "sum", "sinks": 3],
+      settings: [
+        "capacity": 16, "window": 1, "voters": 12, "block": 5, "fusion": "sum", "sinks": 3,
+      ],
       rowLimit: 17),
     Subject(
       name: "morphkv",

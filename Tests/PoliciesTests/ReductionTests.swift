@@ -31,8 +31,10 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
   @Test("MorphKV with sinks for all its distant tokens is StreamingLLM, one row wider")
   func morphSinks() throws {
     for (trial, votes) in zip(trials, ["blocks", "exact"] + Array(repeating: "blocks", count: 6)) {
-      let morph = try trial.run(MorphKV([
-          "window": 5, "capacity": 8, "sinks": 3, "votes": .string(votes), "prunePrompt": "atFirstDecode",
+      let morph = try trial.run(
+        MorphKV([
+          "window": 5, "capacity": 8, "sinks": 3, "votes": .string(votes),
+          "prunePrompt": "atFirstDecode",
         ]))
       let streaming = try trial.run(
         StreamingLLM(["sinks": 3, "recent": 6, "positions": "original"]))
@@ -110,7 +112,8 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
     let attention: @Sendable (Int, Int) -> Double = { query, key in key == query ? 0.01 : 1 }
     let tova = try picture(of: TOVA(["capacity": 4]), prompt: 6, steps: 2, attention: attention)
     let morph = try picture(
-      of: MorphKV(["window": 2, "capacity": 4, "voters": 1]), prompt: 6, steps: 2, attention: attention)
+      of: MorphKV(["window": 2, "capacity": 4, "voters": 1]), prompt: 6, steps: 2,
+      attention: attention)
     #expect(tova == "####....")
     #expect(morph == "##...###")
   }

@@ -152,8 +152,10 @@ public struct PolicyAssignment: Sendable {
     for other in everyChunk where other.cadence.chunk != first.cadence.chunk {
       throw .impossible(
         policy: type(of: other).name,
-        reason: "it evicts after chunks of \(other.cadence.chunk ?? 0) tokens and another layer's policy, "
-          + "\(type(of: first).name), after chunks of \(first.cadence.chunk ?? 0); give both the same")
+        reason:
+          "it evicts after chunks of \(other.cadence.chunk ?? 0) tokens and another layer's policy, "
+          + "\(type(of: first).name), after chunks of \(first.cadence.chunk ?? 0); give both the same"
+      )
     }
   }
 }

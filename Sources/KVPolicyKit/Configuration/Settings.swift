@@ -70,7 +70,8 @@ public struct Settings: Sendable {
   ) throws(PolicyError) -> Int {
     let isGiven = [name, shareName].map { (values[$0] ?? .null) != .null }
     if isGiven[0] && isGiven[1] {
-      throw impossible("'\(name)' and '\(shareName)' are two ways to say the same; give one of them")
+      throw impossible(
+        "'\(name)' and '\(shareName)' are two ways to say the same; give one of them")
     }
     var (rows, share) = (JSONValue.null, JSONValue.null)
     switch standard {
@@ -163,7 +164,8 @@ public struct Settings: Sendable {
     _ name: String, _ standard: JSONValue, _ legal: String, _ meaning: String
   ) throws(PolicyError) -> JSONValue {
     guard !["policy", "layers"].contains(name) else {
-      throw impossible("a setting cannot be called '\(name)': configurations use that name themselves")
+      throw impossible(
+        "a setting cannot be called '\(name)': configurations use that name themselves")
     }
     let value = values[name] ?? standard
     entries.append(

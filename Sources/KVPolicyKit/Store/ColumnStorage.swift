@@ -36,7 +36,9 @@
   var bytes: Int { unsafe base == nil ? 0 : column.width * stride * column.element.size }
 
   /// The first number of an entry. `Number` is the type of the column's elements.
-  @unsafe func entry<Number>(_ index: Int, _ element: Column.Element) -> UnsafeMutablePointer<Number> {
+  @unsafe func entry<Number>(_ index: Int, _ element: Column.Element) -> UnsafeMutablePointer<
+    Number
+  > {
     precondition(index >= 0 && index < column.width, "no such entry in the column")
     precondition(column.element == element, "the column's numbers are of another kind")
     return unsafe (memory() + index * stride * element.size).assumingMemoryBound(to: Number.self)

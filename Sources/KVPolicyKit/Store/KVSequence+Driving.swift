@@ -201,7 +201,9 @@ extension KVSequence {
     policies.policies[owner].evict(view, plan: &plan)
     guard !plan.isEmpty else { return }
     try ending { () throws(StoreError) in
-      try check(plan, layers: layers, length: after, phase: declared[owner].phase)
+      try check(
+        plan, layers: layers, length: after, phase: declared[owner].phase,
+        protection: declared[owner].protection)
     }
     onPlan?(plan, moment)
   }

@@ -1,10 +1,11 @@
 /// Checking plans and carrying them out.
 extension KVSequence {
-  /// Carries out a plan made for this cache, whole or not at all.
+  /// Carries out a plan made for this cache, whole or not at all. It is the caller's: what the policies
+  /// protect is not asked.
   ///
   /// - Throws: `StoreError.badPlan` naming the lane and the rule it breaks; nothing changed.
   public func apply(_ plan: CachePlan) throws(StoreError) {
-    try check(plan, layers: Array(0..<shape.layers), length: length)
+    try check(plan, layers: Array(0..<shape.layers), length: length, protection: nil)
     carryOut(plan)
     for layer in 0..<shape.layers { measure(layer: layer) }
   }
@@ -13,9 +14,11 @@ extension KVSequence {
   ///   have or names twice, forgets a protected row or leaves a lane empty, if a lane has two edits of a
   ///   kind, or if an edit needs what was not declared.
   func check(
-    _ plan: CachePlan, layers: [Int], length: LogicalLength, phase: Phase = .afterOutput
+    _ plan: CachePlan, layers: [Int], length: LogicalLength, phase: Phase = .afterOutput,
+    protection: Protection?
   ) throws(StoreError) {
     planStamp += 1
+    let exposed = (protection ?? Protection()).exposed(of: length)
     for edit in plan.edits {
       let id = edit.lane
       guard layers.contains(id.layer), (0..<shape.keyHeads).contains(id.head) else {
@@ -25,10 +28,10 @@ extension KVSequence {
       switch edit {
       case .drop(_, let rows):
         try note(id, kind: 0)
-        try checkDrop(plan.rows(rows), of: lane, length)
+        try checkDrop(plan.rows(rows), of: lane, exposed)
       case .keep(_, let rows):
         try note(id, kind: 0)
-        try checkKeep(plan.rows(rows), of: lane, length)
+        try checkKeep(plan.rows(rows), of: lane, exposed)
       case .place(_, let positions):
         try note(id, kind: 1)
         try checkPlaces(plan.rows(positions), of: lane, length)
@@ -46,29 +49,25 @@ extension KVSequence {
   }
 
   private func checkDrop(
-    _ rows: Span<Int32>, of lane: Lane, _ length: LogicalLength
+    _ rows: Span<Int32>, of lane: Lane, _ exposed: Range<Int32>
   ) throws(StoreError) {
     try check(rows, of: lane)
     guard rows.count < lane.count else {
       throw .badPlan(lane: lane.id, reason: "it drops every row; keep at least one")
     }
-    let exposed = protection(of: lane).exposed(of: length)
     for index in rows.indices where !exposed.contains(lane.positions[Int(rows[index])]) {
       throw forgetsProtected(lane.positions[Int(rows[index])], lane)
     }
   }
 
   private func checkKeep(
-    _ rows: Span<Int32>, of lane: Lane, _ length: LogicalLength
+    _ rows: Span<Int32>, of lane: Lane, _ exposed: Range<Int32>
   ) throws(StoreError) {
     try check(rows, of: lane)
     guard rows.count > 0 else {
       throw .badPlan(lane: lane.id, reason: "it keeps no row; keep at least one")
     }
-    let protection = protection(of: lane)
-    guard protection != Protection() else { return }
     // The list just checked is the last one, so what it mentions has its stamp.
-    let exposed = protection.exposed(of: length)
     for row in 0..<lane.count
     where lastMention[row] != listStamp && !exposed.contains(lane.positions[row]) {
       throw forgetsProtected(lane.positions[row], lane)
@@ -90,10 +89,6 @@ extension KVSequence {
     }
   }
 
-  private func protection(of lane: Lane) -> Protection {
-    declared[policies.owner[lane.id.layer]].protection
-  }
-
   private func forgetsProtected(_ position: Int32, _ lane: Lane) -> StoreError {
     .badPlan(
       lane: lane.id,
@@ -107,7 +102,8 @@ extension KVSequence {
     guard lastEdit[index] != planStamp else {
       throw .badPlan(
         lane: id,
-        reason: "it is edited twice; write one drop or keep, one place, and one attend per query head")
+        reason:
+          "it is edited twice; write one drop or keep, one place, and one attend per query head")
     }
     lastEdit[index] = planStamp
   }

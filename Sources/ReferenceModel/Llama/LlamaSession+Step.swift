@@ -136,7 +136,8 @@ extension LlamaSession {
         }
       case .keep(_, let list):
         for head in first..<first + group {
-          unsafe keepOnly(plan.rows(list), queryHead: head, logits, computed: computed, stride: stride)
+          unsafe keepOnly(
+            plan.rows(list), queryHead: head, logits, computed: computed, stride: stride)
         }
       case .attend, .place: break
       }
@@ -144,7 +145,8 @@ extension LlamaSession {
     // What a query head may read is said of the rows before the drop, so it overrides the drop.
     for case .attend(let lane, let head, let rows) in plan.edits {
       unsafe keepOnly(
-        plan.rows(rows), queryHead: lane.head * group + head, logits, computed: computed, stride: stride)
+        plan.rows(rows), queryHead: lane.head * group + head, logits, computed: computed,
+        stride: stride)
     }
   }
 
