@@ -26,8 +26,8 @@ struct BenchmarkTests {
   }
 
   private let entries = [
-    Comparison.Entry(PolicyConfiguration("full")),
-    Comparison.Entry(PolicyConfiguration("tova", ["capacity": 8])),
+    PolicyEntry(PolicyConfiguration("full")),
+    PolicyEntry(PolicyConfiguration("tova", ["capacity": 8])),
   ]
 
   @Test("has a row for each policy, length and depth, prompts first")
@@ -121,7 +121,7 @@ struct BenchmarkTests {
 
   @Test("a hook's time is booked to the hook")
   func hooks() throws {
-    let h2o = Comparison.Entry(PolicyConfiguration("h2o", ["heavy": 4, "recent": 4]))
+    let h2o = PolicyEntry(PolicyConfiguration("h2o", ["heavy": 4, "recent": 4]))
     let report = try benchmark().run([h2o])
     for row in report.rows {
       #expect((row.hookSeconds.prefill > 0) == (row.work == .prefill))
@@ -151,7 +151,7 @@ struct BenchmarkTests {
       }
     }
     #expect(throws: ModelError.self) { try benchmark().run([]) }
-    let unknown = Comparison.Entry(PolicyConfiguration("nope"))
+    let unknown = PolicyEntry(PolicyConfiguration("nope"))
     #expect(throws: PolicyError.self) { try benchmark().run([unknown]) }
   }
 }

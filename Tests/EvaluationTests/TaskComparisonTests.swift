@@ -20,13 +20,13 @@ struct TaskComparisonTests {
 
   private func entry(
     _ policy: any KVCachePolicy.Type, budget: Int
-  ) throws -> TaskComparison.Entry {
+  ) throws -> PolicyEntry {
     .init(
       PolicyConfiguration(policy.name, try policy.settings(budget: .rows(budget)) ?? [:]),
       budget: budget)
   }
 
-  private func entries(budget: Int) throws -> [TaskComparison.Entry] {
+  private func entries(budget: Int) throws -> [PolicyEntry] {
     try [StreamingLLM.self, H2O.self, TOVA.self, MorphKV.self].map {
       try entry($0 as any KVCachePolicy.Type, budget: budget)
     }
@@ -212,7 +212,7 @@ struct TaskComparisonTests {
       var other = comparison
       change(&other)
       do {
-        let entries = [TaskComparison.Entry(Comparison.reference)]
+        let entries = [PolicyEntry(Comparison.reference)]
         _ = try other.run([], story: entries) { _ in Issue.record("it ran") }
         return "nothing"
       } catch { return "\(error)" }

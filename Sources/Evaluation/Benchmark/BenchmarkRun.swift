@@ -8,7 +8,7 @@ struct BenchmarkRun {
   static let warmUpSteps = 4
 
   let benchmark: Benchmark
-  let entry: Comparison.Entry
+  let entry: PolicyEntry
   /// Tokens of the prompt; with none, decoding begins with an empty cache.
   let length: Int
   /// At least those of the prompt, the warm-up and the steps.
@@ -99,7 +99,7 @@ extension BenchmarkRow {
   ///
   /// - Parameter tokensPerSample: tokens read in the time of each sample.
   init(
-    _ work: Work, tokens: Int, entry: Comparison.Entry, _ samples: Samples, tokensPerSample: Int,
+    _ work: Work, tokens: Int, entry: PolicyEntry, _ samples: Samples, tokensPerSample: Int,
     _ cost: TokenCost, _ sessions: [LlamaSession]
   ) {
     let statistics = sessions.map { $0.sequence.statistics }

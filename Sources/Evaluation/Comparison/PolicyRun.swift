@@ -14,7 +14,7 @@ struct PolicyRun {
   let comparison: Comparison
   /// The comparison's, or the reference's.
   let model: LlamaModel
-  let entry: Comparison.Entry
+  let entry: PolicyEntry
   /// The prompt and its continuation.
   let text: [Int]
   /// Which run of how many.
@@ -22,7 +22,7 @@ struct PolicyRun {
   private var fidelity = Fidelity()
 
   init(
-    comparison: Comparison, model: LlamaModel, entry: Comparison.Entry, text: [Int],
+    comparison: Comparison, model: LlamaModel, entry: PolicyEntry, text: [Int],
     place: (run: Int, runs: Int)
   ) {
     self.comparison = comparison

@@ -14,23 +14,6 @@ import ReferenceModel
 /// print(try comparison.run([.init(h2o, budget: 256)]).table)
 /// ```
 public struct TaskComparison {
-  /// One policy with one budget.
-  public struct Entry: Equatable, Sendable {
-    /// Its name in tables.
-    public var label: String
-    /// Its configuration.
-    public var configuration: PolicyConfiguration
-    /// Rows per lane that it was given; nil where it has no budget.
-    public var budget: Int?
-
-    /// Names an entry; by default after its policy.
-    public init(_ configuration: PolicyConfiguration, label: String? = nil, budget: Int? = nil) {
-      self.configuration = configuration
-      self.label = label ?? configuration.main.policy
-      self.budget = budget
-    }
-  }
-
   /// The model; each of its products is computed by one thread.
   public let model: LlamaModel
   /// The policies that entries can name; `full` must be one of them.
@@ -75,7 +58,7 @@ public struct TaskComparison {
   ///   `PolicyError` for a configuration; all before anything runs. `StoreError` if a cache outgrows its
   ///   limit.
   public func run(
-    _ entries: [Entry], story: [Entry] = [], progress: (RunProgress) -> Void = { _ in }
+    _ entries: [PolicyEntry], story: [PolicyEntry] = [], progress: (RunProgress) -> Void = { _ in }
   ) throws -> TaskReport {
     let entries = TaskComparison.withReference(entries)
     try check(entries + story, longest: max(documentTokens, story.isEmpty ? 0 : storyTokens))
@@ -105,13 +88,13 @@ public struct TaskComparison {
   }
 
   /// Full attention, then the entries that are something else.
-  private static func withReference(_ entries: [Entry]) -> [Entry] {
-    [Entry(Comparison.reference)]
+  private static func withReference(_ entries: [PolicyEntry]) -> [PolicyEntry] {
+    [PolicyEntry(Comparison.reference)]
       + entries.filter { $0.configuration != Comparison.reference }
   }
 
   /// Refuses what cannot run, before anything does.
-  private func check(_ entries: [Entry], longest: Int) throws {
+  private func check(_ entries: [PolicyEntry], longest: Int) throws {
     guard documents > 0, threads > 0, chunk > 0 else {
       throw ModelError.request(
         "a comparison on tasks needs at least 1 document, 1 thread and chunks of 1 token")

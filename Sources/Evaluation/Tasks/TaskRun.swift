@@ -6,7 +6,7 @@ import Synchronization
 /// One entry's run through all documents.
 struct TaskRun {
   let comparison: TaskComparison
-  let entry: TaskComparison.Entry
+  let entry: PolicyEntry
   let documents: [TaskDocument]
   /// Which run of how many.
   let place: (run: Int, runs: Int)

@@ -81,7 +81,7 @@ struct BenchCommand: Command {
   }
 
   private func measure(
-    _ benchmark: Benchmark, _ entries: [Comparison.Entry]
+    _ benchmark: Benchmark, _ entries: [PolicyEntry]
   ) throws -> BenchmarkReport {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }

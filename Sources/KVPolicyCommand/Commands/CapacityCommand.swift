@@ -54,7 +54,7 @@ struct CapacityCommand: Command {
   }
 
   private func measure(
-    _ capacity: Capacity, _ entries: [Comparison.Entry]
+    _ capacity: Capacity, _ entries: [PolicyEntry]
   ) throws -> CapacityReport {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }

@@ -26,32 +26,32 @@ extension Command {
   /// The policies named on the command line, each with the settings that spend the budget.
   func namedEntries(
     _ arguments: Arguments, standard: String, budget: Int
-  ) throws(CommandError) -> [Comparison.Entry] {
+  ) throws(CommandError) -> [PolicyEntry] {
     let budget = try arguments.integer("--budget", in: 1...1 << 30) ?? budget
-    var entries: [Comparison.Entry] = []
+    var entries: [PolicyEntry] = []
     for name in try list("--policies", arguments.text("--policies") ?? standard) {
       let configuration = try CommandError.fromArguments { () throws(PolicyError) in
         PolicyConfiguration(
           name, try registry.type(named: name).settings(budget: .rows(budget)) ?? [:])
       }
-      entries.append(Comparison.Entry(configuration))
+      entries.append(PolicyEntry(configuration))
     }
     return entries
   }
 
   /// `entries`, followed by those of configuration files.
   func entries(
-    _ named: [Comparison.Entry], configurations: [String]
-  ) throws -> [Comparison.Entry] {
+    _ named: [PolicyEntry], configurations: [String]
+  ) throws -> [PolicyEntry] {
     var entries = named
     for file in configurations {
-      entries.append(Comparison.Entry(try configuration(file), label: label(file, in: entries)))
+      entries.append(PolicyEntry(try configuration(file), label: label(file, in: entries)))
     }
     return entries
   }
 
   /// What a configuration's row is called: its file's name, numbered if that is taken.
-  private func label(_ path: String, in entries: [Comparison.Entry]) -> String {
+  private func label(_ path: String, in entries: [PolicyEntry]) -> String {
     let name =
       path == "-"
       ? "stdin" : URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent

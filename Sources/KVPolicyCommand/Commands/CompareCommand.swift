@@ -60,7 +60,7 @@ struct CompareCommand: Command {
   }
 
   private func measure(
-    _ comparison: Comparison, _ entries: [Comparison.Entry], tokens: [Int]
+    _ comparison: Comparison, _ entries: [PolicyEntry], tokens: [Int]
   ) throws -> ComparisonReport {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }

@@ -74,7 +74,7 @@ struct TasksCommand: Command {
   /// A policy with the settings that spend a budget; `origin` says where that comes from.
   private func entry(
     _ name: String, budget: Int, _ origin: String = ""
-  ) throws(CommandError) -> TaskComparison.Entry {
+  ) throws(CommandError) -> PolicyEntry {
     let variant = TasksCommand.variants[name] ?? (name, [:])
     do {
       let names = registry.names + TasksCommand.variants.keys.sorted()
@@ -82,7 +82,7 @@ struct TasksCommand: Command {
       let settings = try registry.type(named: variant.policy).settings(budget: .rows(budget)) ?? [:]
       let configuration = PolicyConfiguration(
         variant.policy, settings.merging(variant.settings) { $1 })
-      return TaskComparison.Entry(configuration, label: name, budget: budget)
+      return PolicyEntry(configuration, label: name, budget: budget)
     } catch PolicyError.impossible(let policy, let reason) {
       throw .usage("\(PolicyError.impossible(policy: policy, reason: reason))\(origin)")
     } catch {
@@ -101,8 +101,8 @@ struct TasksCommand: Command {
   }
 
   private func measure(
-    _ comparison: TaskComparison, _ entries: [TaskComparison.Entry],
-    story: [TaskComparison.Entry]
+    _ comparison: TaskComparison, _ entries: [PolicyEntry],
+    story: [PolicyEntry]
   ) throws -> TaskReport {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }
