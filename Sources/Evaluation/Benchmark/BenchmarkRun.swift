@@ -106,6 +106,7 @@ extension BenchmarkRow {
     let lanes = sessions.reduce(0) { $0 + $1.model.shape.lanes }
     self.init(
       work: work, tokens: tokens, label: entry.label, configuration: entry.configuration.value,
+      budget: entry.budget, takesBudget: entry.takesBudget,
       seconds: Spread(samples.seconds),
       tokensPerSecond: Spread(samples.seconds).rate(Double(tokensPerSample)),
       bytes: Int(cost.bytes.rounded()), operations: cost.operations, floorSeconds: 0, floorShare: 0,

@@ -66,7 +66,7 @@ public struct Comparison {
     var place = 0
     for entry in entries {
       if isReference(entry) {
-        measured.append(reference.labelled(entry.label))
+        measured.append(reference.presented(as: entry))
         continue
       }
       place += 1

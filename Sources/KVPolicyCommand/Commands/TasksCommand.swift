@@ -48,7 +48,7 @@ struct TasksCommand: Command {
   func run(_ arguments: Arguments) throws {
     try arguments.refuse("--html", with: "--no-html")
     let sizes = try Sizes(arguments, chunk: chunk(arguments), threads: threads(arguments))
-    let names = try list("--policies", arguments.text("--policies") ?? Self.standardPolicies)
+    let names = try arguments.list("--policies", standard: Self.standardPolicies)
     let entries = try sizes.shares.flatMap { share throws(CommandError) in
       try names.map { name throws(CommandError) in
         try entry(
