@@ -24,11 +24,21 @@ extension BenchmarkReport {
                 at the speed of the processor, whichever takes longer; of floor: floor / ms
       moved     bytes of weights and rows that a prompt or a step needs at least; policy: bytes that the
                 policy keeps beside them; resident: bytes of pages, columns and policy state at the end
-
+      \(rowNote(conditions.rowFormat))
       \(hooks)
 
       Milliseconds per prompt or step: in the policy's prefill, step and evict, and in the store, carrying
       plans out (apply); hooks: the share of the time that all of these took.
+
+      """
+  }
+
+  /// What rows in blocks cost, which the floor, a matter of bytes, does not show.
+  private func rowNote(_ format: RowFormat) -> String {
+    guard format == .q8_0 else { return "" }
+    return """
+      q8_0      rows take 53% of the bytes of f16, and attention takes longer: each element is made a float
+                before it is multiplied, which costs more than the bytes save (docs/performance.md)
 
       """
   }
