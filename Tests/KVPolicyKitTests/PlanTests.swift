@@ -23,8 +23,8 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
     BadPlan(plan: planned { $0.drop([3, 3], of: first) }, reason: "names row 3 twice"),
     BadPlan(plan: planned { $0.keep([3, 3], of: first) }, reason: "names row 3 twice"),
     BadPlan(plan: planned { $0.keep([0, 99], of: first) }, reason: "names row 99 of 10"),
-    BadPlan(plan: planned { $0.drop(10, of: first) }, reason: "drops row 10 of 10"),
-    BadPlan(plan: planned { $0.drop(-1, of: first) }, reason: "drops row -1 of 10"),
+    BadPlan(plan: planned { $0.drop(10, of: first) }, reason: "names row 10 of 10"),
+    BadPlan(plan: planned { $0.drop(-1, of: first) }, reason: "names row -1 of 10"),
     BadPlan(plan: planned { $0.drop(0..<10, of: first) }, reason: "drops every row"),
     BadPlan(plan: planned { $0.keep([], of: first) }, reason: "keeps no row"),
     BadPlan(
