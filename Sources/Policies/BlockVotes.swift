@@ -152,8 +152,7 @@ private enum VoteKernels {
         var total = SIMD8<Float>.zero
         for row in stride(from: 0, to: x.count, by: 8) {
           let value = unsafe Softmax.load(p, row, x.count, beyond: 0)
-          let isDistant = unsafe eight(places, row, x.count) .< horizon
-          total += SIMD8<Float>.zero.replacing(with: value, where: isDistant)
+          total += value.kept(where: unsafe isDistant(places, row, x.count, horizon))
         }
         return total.sum()
       }
@@ -181,8 +180,7 @@ private enum VoteKernels {
           for row in stride(from: 0, to: z.count, by: 8) {
             let value = exponential(unsafe Softmax.load(x, row, z.count) - top)
             unsafe Softmax.store(value, e, row, z.count)
-            let isDistant = unsafe eight(places, row, z.count) .< horizon
-            total += SIMD8<Float>.zero.replacing(with: value, where: isDistant)
+            total += value.kept(where: unsafe isDistant(places, row, z.count, horizon))
           }
           return total.sum()
         }
@@ -234,7 +232,8 @@ private enum VoteKernels {
         let bytes = SIMD8<UInt8>(truncatingIfNeeded: cast)
         if row &+ 8 <= count {
           let place = UnsafeMutableRawPointer(target + row)
-          let old = unsafe isNew ? .zero : place.loadUnaligned(as: SIMD8<UInt8>.self)
+          var old = SIMD8<UInt8>.zero
+          if !isNew { old = unsafe place.loadUnaligned(as: SIMD8<UInt8>.self) }
           let new = old.replacing(with: bytes, where: bytes .> old)
           unsafe place.storeBytes(of: new, as: SIMD8<UInt8>.self)
         } else {
@@ -277,10 +276,10 @@ private enum VoteKernels {
       unsafe positions.withUnsafeBufferPointer { positions in
         guard let x = strengths.baseAddress, let places = positions.baseAddress else { return }
         for row in stride(from: 0, to: strengths.count, by: 8) {
-          let isDistant = unsafe eight(places, row, strengths.count) .< horizon
+          let mask = unsafe isDistant(places, row, strengths.count, horizon)
           body(
             row,
-            votes(unsafe Softmax.load(x, row, strengths.count, beyond: 0), isDistant: isDistant))
+            votes(unsafe Softmax.load(x, row, strengths.count, beyond: 0), isDistant: mask))
         }
       }
     }
@@ -309,16 +308,27 @@ private enum VoteKernels {
     }
   }
 
-  /// Eight positions from `row` on; beyond `count` they are the furthest there is.
+  /// All bits for those of eight rows that are before a position, which is no further than half of what
+  /// numbers hold; beyond `count` there is none. Comparing whole numbers does not stay in vectors.
   @unsafe @inline(__always)
-  private static func eight(
-    _ positions: UnsafePointer<Int32>, _ row: Int, _ count: Int
+  private static func isDistant(
+    _ positions: UnsafePointer<Int32>, _ row: Int, _ count: Int, _ horizon: Int32
   ) -> SIMD8<Int32> {
+    var places = SIMD8<Int32>(repeating: .max / 2)
     if row &+ 8 <= count {
-      return unsafe UnsafeRawPointer(positions + row).loadUnaligned(as: SIMD8<Int32>.self)
+      places = unsafe UnsafeRawPointer(positions + row).loadUnaligned(as: SIMD8<Int32>.self)
+    } else {
+      for index in row..<count { places[index &- row] = unsafe positions[index] }
     }
-    var result = SIMD8<Int32>(repeating: .max)
-    for index in row..<count { result[index &- row] = unsafe positions[index] }
-    return result
+    return (places &- SIMD8(repeating: horizon)) &>> 31
+  }
+}
+
+extension SIMD8<Float> {
+  /// The numbers whose mask has all bits; 0 for the others.
+  @inline(__always)
+  fileprivate func kept(where mask: SIMD8<Int32>) -> SIMD8<Float> {
+    // Eight 32-bit lanes each.
+    unsafe unsafeBitCast(unsafeBitCast(self, to: SIMD8<Int32>.self) & mask, to: SIMD8<Float>.self)
   }
 }

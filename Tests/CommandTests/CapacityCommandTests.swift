@@ -38,6 +38,7 @@ struct CapacityCommandTests {
     #expect(report.rows.allSatisfy { 0 < $0.bytesInUse && $0.bytesInUse <= 24000 })
     #expect(try workshop.read("out.csv").split(separator: "\n").count == 6)
     for row in report.rows { #expect(outcome.output.contains("\n\(row.label) ")) }
+    #expect(outcome.output.contains("\nbudget     16 rows per lane; full takes none\n"))
   }
 
   @Test("a configuration comes last, and a pool that is too small for a policy is no error")

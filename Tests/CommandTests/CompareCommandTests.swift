@@ -13,6 +13,8 @@ struct CompareCommandTests {
     struct Policy: Decodable {
       let label: String
       let configuration: JSONValue
+      let budget: Int?
+      let takesBudget: Bool?
       let rowsPerLaneMost: Int
       let meanDivergence: Double
       let topAgreement: Double
@@ -104,6 +106,31 @@ struct CompareCommandTests {
     #expect(policies.map(\.label) == ["h2o", "tova", "h2o-2"])
     #expect(policies.map(\.rowsPerLaneMost) == [16, 8, 8])
     #expect(policies[1].configuration == ["policy": "tova", "capacity": 8])
+    #expect(policies.map(\.budget) == [16, nil, nil] && policies[2].takesBudget == nil)
+  }
+
+  @Test("what takes no budget is named under the table and in the files")
+  func withoutBudget() throws {
+    let workshop = try Workshop()
+    try workshop.write("last.json", #"{"policy": "last", "rows": 9}"#)
+    let outcome = workshop.run(
+      [
+        "compare", "--model", "@/bytes", "--policies", "whole,last,full", "--config", "@/last.json",
+        "--json", "@/out.json", "--csv", "@/out.csv",
+      ] + CompareCommandTests.small,
+      registry: PolicyRegistry([Everything.self, Whole.self, Last.self]))
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("\nbudget    16 rows per lane; whole and full take none\n"))
+    let policies = try report(workshop.read("out.json")).policies
+    #expect(policies.map(\.label) == ["whole", "last", "full", "last-2"])
+    #expect(policies.map(\.takesBudget) == [false, true, false, nil])
+    #expect(policies.map(\.budget) == [nil, 16, nil, nil])
+    let lines = try workshop.read("out.csv").split(separator: "\n")
+    #expect(lines[0].hasSuffix(",budget,takesBudget"))
+    #expect(
+      zip(lines.dropFirst(), [",,false", ",16,true", ",,false", ",,"]).allSatisfy {
+        $0.hasSuffix($1)
+      })
   }
 
   @Test("a text can come from standard input, and CSV can go to standard output")
@@ -147,42 +174,5 @@ struct CompareCommandTests {
         + CompareCommandTests.small, registry: PolicyRegistry([Everything.self, Last.self]))
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(try report(outcome.output).policies.map(\.rowsPerLaneMost) == [16])
-  }
-}
-
-/// Keeps everything under the name that the reference has.
-private struct Everything: KVCachePolicy {
-  static let name = "full"
-  static let summary = "keeps everything"
-  static let source = "a test"
-  init(_ settings: inout Settings) throws(PolicyError) {}
-  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
-  var cadence: Cadence { .never }
-  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
-}
-
-/// Keeps the last rows.
-private struct Last: KVCachePolicy {
-  static let name = "last"
-  static let summary = "keeps the last"
-  static let source = "a test"
-  let rows: Int
-
-  init(_ settings: inout Settings) throws(PolicyError) {
-    rows = try settings.integer("rows", default: 4, atLeast: 1, "rows kept")
-  }
-
-  static func settings(budget: Amount) -> [String: JSONValue]? {
-    ["rows": .number(Double(budget.rows))]
-  }
-
-  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    for layer in cache.layers {
-      for head in 0..<cache.shape.keyHeads {
-        let lane = cache.lane(layer: layer, head: head)
-        let horizon = lane.length.tokens - rows
-        plan.drop((0..<lane.count).filter { Int(lane.positions[$0]) < horizon }, of: lane.id)
-      }
-    }
   }
 }

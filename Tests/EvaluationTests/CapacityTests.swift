@@ -29,8 +29,8 @@ struct CapacityTests {
     return capacity
   }
 
-  private func entry(_ name: String, _ settings: [String: JSONValue] = [:]) -> Comparison.Entry {
-    Comparison.Entry(PolicyConfiguration(name, settings))
+  private func entry(_ name: String, _ settings: [String: JSONValue] = [:]) -> PolicyEntry {
+    PolicyEntry(PolicyConfiguration(name, settings))
   }
 
   @Test("as many sequences run as fit at their largest, and those that grow run to the end")

@@ -91,7 +91,7 @@ struct ComparisonTests {
   @Test("full attention runs once, first, also where it is not asked for")
   func progress() throws {
     var labels: [String] = []
-    let entries = ["tova", "full", "h2o"].map { Comparison.Entry(PolicyConfiguration($0)) }
+    let entries = ["tova", "full", "h2o"].map { PolicyEntry(PolicyConfiguration($0)) }
     let report = try comparison().run(entries, tokens: tokens) { progress in
       #expect(progress.runs == 3 && progress.totalTokens == 80)
       if labels.last != progress.label { labels.append(progress.label) }
@@ -102,7 +102,7 @@ struct ComparisonTests {
 
   @Test("a mistake is found before anything runs")
   func mistakes() {
-    let entry = Comparison.Entry(PolicyConfiguration("tova", ["capacity": 0]))
+    let entry = PolicyEntry(PolicyConfiguration("tova", ["capacity": 0]))
     #expect(throws: PolicyError.self) {
       try comparison().run([entry], tokens: tokens) { _ in Issue.record("it ran") }
     }

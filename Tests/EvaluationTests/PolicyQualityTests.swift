@@ -29,7 +29,7 @@ struct PolicyQualityTests {
     (comparison.documents, comparison.documentTokens) = (10, 1024)
     let entries = try [256, 128].flatMap { budget in
       try Self.policies.map { label, type, settings in
-        TaskComparison.Entry(
+        PolicyEntry(
           PolicyConfiguration(
             type.name, (try type.settings(budget: .rows(budget)) ?? [:]).merging(settings) { $1 }),
           label: label, budget: budget)

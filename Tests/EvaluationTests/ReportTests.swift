@@ -17,6 +17,7 @@ struct ReportTests {
     (ragged.residentBytes, ragged.peakResidentBytes) = (6 << 20, 500)
     (ragged.meanDivergence, ragged.topAgreement) = (0.1128, 0.828)
     ragged.perplexity = .infinity
+    (full.takesBudget, ragged.takesBudget, ragged.budget) = (false, true, 256)
     return ComparisonReport(
       model: "tiny.gguf", text: "built-in", promptTokens: 768, decodeTokens: 256, chunk: 512,
       rowFormat: .f16, pageRows: 16, threads: 1, arithmetic: .exact, layers: 30, keyHeads: 3,
@@ -45,6 +46,7 @@ struct ReportTests {
       my, "own"    240-256   6.0 MiB     500 B  75.0%      68.8%         inf  0.1128   82.8%   0.2%      96.0      64.0
       """
     #expect(lines.prefix(6).joined(separator: "\n") == golden)
+    #expect(lines[7] == "budget    256 rows per lane; full takes none")
     #expect(lines.allSatisfy { $0.count <= 120 })
   }
 
@@ -58,7 +60,7 @@ struct ReportTests {
   @Test("JSON and CSV name the same properties")
   func names() throws {
     guard case .object(let members) = try JSONValue.parse(report().json()),
-      case .array(let policies)? = members["policies"], case .object(let policy)? = policies.first
+      case .array(let policies)? = members["policies"], case .object(let policy)? = policies.last
     else {
       Issue.record("the report is no object with policies")
       return

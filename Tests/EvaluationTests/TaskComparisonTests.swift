@@ -20,13 +20,13 @@ struct TaskComparisonTests {
 
   private func entry(
     _ policy: any KVCachePolicy.Type, budget: Int
-  ) throws -> TaskComparison.Entry {
+  ) throws -> PolicyEntry {
     .init(
       PolicyConfiguration(policy.name, try policy.settings(budget: .rows(budget)) ?? [:]),
       budget: budget)
   }
 
-  private func entries(budget: Int) throws -> [TaskComparison.Entry] {
+  private func entries(budget: Int) throws -> [PolicyEntry] {
     try [StreamingLLM.self, H2O.self, TOVA.self, MorphKV.self].map {
       try entry($0 as any KVCachePolicy.Type, budget: budget)
     }
@@ -91,6 +91,63 @@ struct TaskComparisonTests {
       let all = places.reduce(into: TaskTally()) { $0 += $1.tally }
       #expect(all == measurement.all)
     }
+  }
+
+  @Test("documents add up to their policy's measurement, kind by kind")
+  func sums() throws {
+    let report = try comparison.run([entry(H2O.self, budget: 40)])
+    for policy in report.policies {
+      #expect(policy.documents.map(\.number) == [0, 1, 2])
+      var kinds: [String: TaskTally] = [:]
+      for (kind, tally) in policy.documents.flatMap({ Array($0.kinds) }) {
+        kinds[kind, default: TaskTally()] += tally
+      }
+      #expect(kinds == policy.kinds)
+      #expect(policy.documents.reduce(0) { $0 + $1.writtenTokens } == policy.writtenTokens)
+      #expect(policy.documents.reduce(0) { $0 + $1.residentBytes } / 3 == policy.residentBytes)
+      let rows = policy.documents.reduce(0) { $0 + $1.rowsPerLaneMean } / 3
+      #expect(abs(rows - policy.rowsPerLaneMean) < 1e-9)
+    }
+    let asked = try documents().map { Set($0.checks.map(\.kind.rawValue)) }
+    #expect(report.policies[1].documents.map { Set($0.kinds.keys) } == asked)
+  }
+
+  @Test("seed 0 draws the first held-out documents, and every seed others")
+  func seeds() throws {
+    let mixture = try TaskMixture(lengths: 160...160, kinds: [.both])
+    #expect(try documents() == (0..<3).map { mixture.document(.heldOut($0)) })
+    var seen: Set<[Int]> = []
+    for seed in [0, 1, 2, 65_535] {
+      var other = comparison
+      other.seed = seed
+      for number in [0, 1, 65_535] {
+        seen.insert(try other.document(number, tokens: 160).tokens)
+      }
+    }
+    #expect(seen.count == 12)
+    var other = comparison
+    other.seed = 65_535
+    #expect(try other.document(65_535, tokens: 160) == mixture.document(.heldOut(.max)))
+    let report = try other.run([])
+    #expect(report.seed == 65_535)
+    #expect(
+      try report.policies[0].all.checks
+        == (0..<3).reduce(0) {
+          $0 + (try other.document($1, tokens: 160).checks.count)
+        })
+  }
+
+  @Test("full attention under another label is measured, but not run again")
+  func relabelled() throws {
+    let mine = PolicyEntry(Comparison.reference, label: "mine")
+    var runs: Set<Int> = []
+    let report = try comparison.run([mine, entry(TOVA.self, budget: 40)], story: [mine]) {
+      runs.insert($0.runs)
+    }
+    #expect(report.policies.map(\.label) == ["full", "mine", "tova"])
+    #expect(report.policies.map(\.takesBudget) == [false, nil, true])
+    #expect(report.policies[1].documents == report.policies[0].documents)
+    #expect(report.story?.tellers.map(\.label) == ["full", "mine"] && runs == [2])
   }
 
   @Test("true responses hit everything, and one wrong word costs one hit at its place")
@@ -212,7 +269,7 @@ struct TaskComparisonTests {
       var other = comparison
       change(&other)
       do {
-        let entries = [TaskComparison.Entry(Comparison.reference)]
+        let entries = [PolicyEntry(Comparison.reference)]
         _ = try other.run([], story: entries) { _ in Issue.record("it ran") }
         return "nothing"
       } catch { return "\(error)" }
@@ -221,6 +278,9 @@ struct TaskComparisonTests {
     #expect(refused { $0.documentTokens = 5 }.contains("5 tokens cannot hold"))
     #expect(refused { $0.storyTokens = 50 }.contains("50 tokens cannot hold"))
     #expect(refused { $0.documentTokens = 1 << 20 }.contains("longer than the model's context"))
+    #expect(refused { $0.seed = -1 }.contains("there are seeds 0 to 65535"))
+    #expect(refused { $0.seed = 65_536 }.contains("there are seeds 0 to 65535"))
+    #expect(refused { $0.documents = 65_537 }.contains("of 65536 documents each"))
     #expect(refused { $0.chunk = 0 }.contains("chunks of 1 token"))
     #expect(refused { $0.store.pageRows = 3 }.contains("a page of 3 rows"))
     #expect(throws: PolicyError.self) {

@@ -78,6 +78,26 @@ struct TaskPageTests {
     #expect(try ReportText.decode(#require(json(in: TaskPage(report).html))) == report)
   }
 
+  @Test("what has no budget stands apart from full attention and from those that have one")
+  func unbudgeted() throws {
+    var report = TaskReport.sample(labels: ["a", "b"], budgets: [64])
+    report.policies[2].budget = nil
+    report.policies[2].label = "<mine>"
+    report.seed = 3
+    let page = TaskPage(report)
+    let groups = page.tableSection.split(separator: "<tbody>").dropFirst()
+    #expect(
+      groups.map { $0.firstMatch(of: /<span>(.*?)<\/span>/)?.1 } == [
+        "all rows", "a budget of 64 rows per lane", "no budget: sizes of their own",
+      ])
+    #expect(groups.last?.contains("&lt;mine&gt;") == true && !page.tableSection.contains("<b>"))
+    let figures = page.placesSection.matches(of: /<figcaption>(.*?)<\/figcaption>/).map { $0.1 }
+    #expect(figures == ["a budget of 64 rows per lane", "no budget: sizes of their own"])
+    let lede = try #require(page.html.firstMatch(of: /<p class="lede">(.*?)<\/p>/)?.1)
+    #expect(lede.contains("of 1,536 tokens, drawn from seed 3, and wrote"))
+    #expect(lede.contains("64 rows per lane and without a budget under &lt;mine&gt;. "))
+  }
+
   @Test("the heading says what was done in two sentences")
   func heading() throws {
     let html = TaskPage(.sample(labels: ["a", "b"], budgets: [32, 64])).html

@@ -30,7 +30,7 @@ extension TaskReport {
         })
     }
     return TaskReport(
-      model: "lists-0.8M.gguf", documents: 48, documentTokens: 1536, responseTokens: 840,
+      model: "lists-0.8M.gguf", documents: 48, seed: 0, documentTokens: 1536, responseTokens: 840,
       rowFormat: .f16, pageRows: 16, threads: 2, layers: 4, keyHeads: 4, policies: [full] + others,
       story: TaskStory(prompt: prompt, moments: moments, tellers: tellers))
   }
@@ -70,6 +70,7 @@ extension TaskMeasurement {
     return TaskMeasurement(
       label: label, configuration: ["policy": .string(label), "budget": .number(Double(rows))],
       budget: budget, kinds: Dictionary(uniqueKeysWithValues: tallies), places: places,
+      documents: [],
       rowsPerLaneMean: Double(rows), residentBytes: bytes, peakResidentBytes: bytes * 2,
       policyStateBytes: budget == nil ? 0 : state, footprint: Double(rows) / 1536,
       writtenTokens: 48 * 840, promptTokensPerSecond: 21_345, decodeTokensPerSecond: 3_127.4)

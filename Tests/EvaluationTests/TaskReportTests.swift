@@ -9,9 +9,10 @@ struct TaskReportTests {
     var full = measurement("full", budget: nil)
     full.kinds["recall"] = nil
     return TaskReport(
-      model: "bundled", documents: 32, documentTokens: 1024, responseTokens: 608, rowFormat: .f16,
+      model: "bundled", documents: 32, seed: 0, documentTokens: 1024, responseTokens: 608,
+      rowFormat: .f16,
       pageRows: 16, threads: 2, layers: 4, keyHeads: 2,
-      policies: [full, measurement("morphkv-max", budget: 256)],
+      policies: [full, measurement("streamingllm", budget: 256)],
       story: TaskStory(
         prompt: ["start", "\n"], moments: [0, 1],
         tellers: [
@@ -22,10 +23,16 @@ struct TaskReportTests {
   private func measurement(_ label: String, budget: Int?) -> TaskMeasurement {
     TaskMeasurement(
       label: label, configuration: ["policy": "full"], budget: budget,
+      takesBudget: budget != nil,
       kinds: [
         "once": TaskTally(hits: 3, checks: 4), "range": TaskTally(hits: 1, checks: 1),
         "recall": TaskTally(hits: 0, checks: 3), "copy": TaskTally(hits: 1, checks: 2),
       ], places: [PlaceTally(from: 0, to: 608, tally: TaskTally(hits: 5, checks: 10))],
+      documents: [
+        DocumentMeasurement(
+          number: 0, kinds: ["once": TaskTally(hits: 3, checks: 4)], rowsPerLaneMean: 250.5,
+          residentBytes: 283 << 10, writtenTokens: 6925)
+      ],
       rowsPerLaneMean: 250.5, residentBytes: 283 << 10, peakResidentBytes: 642_856,
       policyStateBytes: 0, footprint: 0.556, writtenTokens: 6925, promptTokensPerSecond: 11919,
       decodeTokensPerSecond: 4516)
@@ -38,12 +45,21 @@ struct TaskReportTests {
       bundled: 32 documents of 1024 tokens, answers of up to 608
       4 layers x 2 key heads, f16 rows, 16 rows a page, 2 threads
 
-      policy       rows   once   range  periodic  completion  recall    all  resident  footprint  decode/s
-      full            -  75.0%  100.0%         -           -       -  71.4%   283 KiB      55.6%      4516
-      morphkv-max   256  75.0%  100.0%         -           -    0.0%  50.0%   283 KiB      55.6%      4516
+      policy        rows   once   range  periodic  completion  recall    all  resident  footprint  decode/s
+      full             -  75.0%  100.0%         -           -       -  71.4%   283 KiB      55.6%      4516
+      streamingllm   256  75.0%  100.0%         -           -    0.0%  50.0%   283 KiB      55.6%      4516
       """
     #expect(lines.prefix(6).joined(separator: "\n") == golden)
     #expect(lines.allSatisfy { $0.count <= 120 })
+  }
+
+  @Test("the heading names a seed that is not the usual one")
+  func seed() {
+    var report = report()
+    report.seed = 7
+    #expect(
+      report.table.hasPrefix("bundled: 32 documents of 1024 tokens, answers of up to 608, seed 7\n")
+    )
   }
 
   @Test("JSON gives back what went in")
@@ -57,7 +73,7 @@ struct TaskReportTests {
     #expect(lines.count == 3)
     #expect(lines[0].hasPrefix("label,configuration,budget,onceHits,onceChecks,rangeHits,"))
     #expect(lines[1].hasPrefix("full,\"{\"\"policy\"\":\"\"full\"\"}\",,3,4,1,1,0,0,"))
-    #expect(lines[2].hasPrefix("morphkv-max,\"{\"\"policy\"\":\"\"full\"\"}\",256,3,4,1,1,0,0,"))
-    #expect(lines[2].hasSuffix(",250.5,289792,642856,0,0.556,6925,11919.0,4516.0"))
+    #expect(lines[2].hasPrefix("streamingllm,\"{\"\"policy\"\":\"\"full\"\"}\",256,3,4,1,1,0,0,"))
+    #expect(lines[2].hasSuffix(",250.5,289792,642856,0,0.556,6925,11919.0,4516.0,true"))
   }
 }

@@ -5,7 +5,7 @@ import ReferenceModel
 /// together, in one store.
 struct BatchRun {
   let benchmark: Benchmark
-  let entry: Comparison.Entry
+  let entry: PolicyEntry
   /// Tokens of each prompt; with none, decoding begins with empty caches.
   let depth: Int
   /// Sequences.

@@ -52,7 +52,7 @@ public struct Benchmark {
   /// - Throws: `ModelError.request` for sizes that are not possible or do not fit in memory, `PolicyError`
   ///   for a configuration; both before anything runs.
   public func run(
-    _ entries: [Comparison.Entry], progress: (RunProgress) -> Void = { _ in }
+    _ entries: [PolicyEntry], progress: (RunProgress) -> Void = { _ in }
   ) throws -> BenchmarkReport {
     try check(entries)
     let meter = FloorMeter(threads: model.threads)
@@ -124,7 +124,7 @@ public struct Benchmark {
 
 /// What is refused before anything runs.
 extension Benchmark {
-  private func check(_ entries: [Comparison.Entry]) throws {
+  private func check(_ entries: [PolicyEntry]) throws {
     guard !entries.isEmpty, !(prefillLengths + decodeDepths).isEmpty else {
       throw ModelError.request(
         "there is nothing to measure; give a policy, and a prompt's length or a depth")

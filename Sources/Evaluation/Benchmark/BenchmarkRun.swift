@@ -8,7 +8,7 @@ struct BenchmarkRun {
   static let warmUpSteps = 4
 
   let benchmark: Benchmark
-  let entry: Comparison.Entry
+  let entry: PolicyEntry
   /// Tokens of the prompt; with none, decoding begins with an empty cache.
   let length: Int
   /// At least those of the prompt, the warm-up and the steps.
@@ -99,13 +99,14 @@ extension BenchmarkRow {
   ///
   /// - Parameter tokensPerSample: tokens read in the time of each sample.
   init(
-    _ work: Work, tokens: Int, entry: Comparison.Entry, _ samples: Samples, tokensPerSample: Int,
+    _ work: Work, tokens: Int, entry: PolicyEntry, _ samples: Samples, tokensPerSample: Int,
     _ cost: TokenCost, _ sessions: [LlamaSession]
   ) {
     let statistics = sessions.map { $0.sequence.statistics }
     let lanes = sessions.reduce(0) { $0 + $1.model.shape.lanes }
     self.init(
       work: work, tokens: tokens, label: entry.label, configuration: entry.configuration.value,
+      budget: entry.budget, takesBudget: entry.takesBudget,
       seconds: Spread(samples.seconds),
       tokensPerSecond: Spread(samples.seconds).rate(Double(tokensPerSample)),
       bytes: Int(cost.bytes.rounded()), operations: cost.operations, floorSeconds: 0, floorShare: 0,

@@ -53,7 +53,7 @@ public struct Capacity {
   ///   does not hold a page for each lane, `PolicyError` for a configuration; all before anything runs.
   /// - Complexity: O(entries · generated tokens) steps of one sequence, and the steps of those that fit.
   public func run(
-    _ entries: [Comparison.Entry], progress: (RunProgress) -> Void = { _ in }
+    _ entries: [PolicyEntry], progress: (RunProgress) -> Void = { _ in }
   ) throws -> CapacityReport {
     guard !entries.isEmpty else {
       throw ModelError.request("there is nothing to run; give a policy")
@@ -91,7 +91,7 @@ public struct Capacity {
 
   /// A session over an empty cache.
   func makeSession(
-    _ entry: Comparison.Entry, in store: PagedKVStore
+    _ entry: PolicyEntry, in store: PagedKVStore
   ) throws(PolicyError) -> LlamaSession {
     model.makeSession(
       store.makeSequence(try entry.configuration.makePolicies(registry, shape: model.shape)))

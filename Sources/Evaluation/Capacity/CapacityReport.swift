@@ -52,6 +52,10 @@ public struct CapacityRow: Codable, Equatable, Sendable {
   public var label: String
   /// The configuration, as it would be written in a file.
   public var configuration: JSONValue
+  /// Rows per lane that it was given; nil if it takes no budget or states its own sizes.
+  public var budget: Int?
+  /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
+  public var takesBudget: Bool?
   /// Sequences that were held at once; 0 if the pool does not hold a single one to its end.
   public var sequences: Int
   /// Sequences that fit; more than `sequences` only where those were limited.
@@ -86,6 +90,8 @@ extension CapacityRow {
       ("bytesInUse", { "\($0.bytesInUse)" }), ("policyBytes", { "\($0.policyBytes)" }),
       ("rowsPerLane", { "\($0.rowsPerLane)" }), ("steps", { "\($0.steps)" }),
       ("timedSteps", { "\($0.timedSteps)" }),
+      ("budget", { $0.budget.map { "\($0)" } ?? "" }),
+      ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
     ]
   }
 }

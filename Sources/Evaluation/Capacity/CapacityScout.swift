@@ -3,7 +3,7 @@ import ReferenceModel
 
 /// One sequence of a policy that runs to its end, to see what it takes on the way.
 final class CapacityScout {
-  let entry: Comparison.Entry
+  let entry: PolicyEntry
   let session: LlamaSession
   private let poolBytes: Int
   /// The most bytes it took at once.
@@ -15,7 +15,7 @@ final class CapacityScout {
   private var last = (rows: 0, bytes: 0)
   private var step = 0
 
-  init(_ entry: Comparison.Entry, of capacity: Capacity, session: LlamaSession) {
+  init(_ entry: PolicyEntry, of capacity: Capacity, session: LlamaSession) {
     self.entry = entry
     self.session = session
     poolBytes = capacity.poolBytes

@@ -14,20 +14,6 @@ import ReferenceModel
 /// print(result.table)
 /// ```
 public struct Comparison {
-  /// One policy to compare.
-  public struct Entry: Equatable, Sendable {
-    /// Its name in the tables.
-    public var label: String
-    /// Its configuration.
-    public var configuration: PolicyConfiguration
-
-    /// Names an entry; by default after its policy.
-    public init(_ configuration: PolicyConfiguration, label: String? = nil) {
-      self.configuration = configuration
-      self.label = label ?? configuration.main.policy
-    }
-  }
-
   /// The configuration of the reference.
   public static let reference = PolicyConfiguration("full")
 
@@ -63,7 +49,7 @@ public struct Comparison {
   /// - Throws: `ModelError.request` for sizes that the text or the model cannot serve, `PolicyError` for a
   ///   configuration; both before anything runs. `StoreError` if the cache outgrows its limit.
   public func run(
-    _ entries: [Entry], tokens: [Int], progress: (RunProgress) -> Void = { _ in }
+    _ entries: [PolicyEntry], tokens: [Int], progress: (RunProgress) -> Void = { _ in }
   ) throws -> ComparisonReport {
     try checkConfigurations(entries)
     let text = try checkedText(tokens)
@@ -72,7 +58,7 @@ public struct Comparison {
     let runs = entries.count(where: { !isReference($0) }) + 1
     var full = PolicyRun(
       comparison: self, model: isExact ? model : LlamaModel(model, arithmetic: .exact),
-      entry: Entry(Comparison.reference, label: isExact ? nil : "full, exact"), text: text,
+      entry: PolicyEntry(Comparison.reference, label: isExact ? nil : "full, exact"), text: text,
       place: (0, runs))
     var recorded = RecordedLogits(steps: decodeTokens, vocabulary: model.configuration.vocabulary)
     let reference = try full.measure(.recording, &recorded, progress: progress)
@@ -80,7 +66,7 @@ public struct Comparison {
     var place = 0
     for entry in entries {
       if isReference(entry) {
-        measured.append(reference.labelled(entry.label))
+        measured.append(reference.presented(as: entry))
         continue
       }
       place += 1
@@ -93,7 +79,7 @@ public struct Comparison {
   }
 
   /// Whether a run of `entry` is the reference's.
-  private func isReference(_ entry: Entry) -> Bool {
+  private func isReference(_ entry: PolicyEntry) -> Bool {
     model.arithmetic == .exact && entry.configuration == Comparison.reference
   }
 
@@ -117,7 +103,7 @@ public struct Comparison {
   }
 
   /// Makes every policy and throws it away, so that a mistake is found before the first run.
-  private func checkConfigurations(_ entries: [Entry]) throws {
+  private func checkConfigurations(_ entries: [PolicyEntry]) throws {
     for configuration in [Comparison.reference] + entries.map(\.configuration) {
       _ = try configuration.makePolicies(registry, shape: model.shape)
     }

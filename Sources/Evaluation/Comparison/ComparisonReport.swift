@@ -50,6 +50,10 @@ public struct PolicyMeasurement: Codable, Equatable, Sendable {
   public var label: String
   /// The configuration, as it would be written in a file.
   public var configuration: JSONValue
+  /// Rows per lane that it was given; nil if it takes no budget or states its own sizes.
+  public var budget: Int?
+  /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
+  public var takesBudget: Bool?
 
   /// Rows of the shortest lane at the end.
   public var rowsPerLaneLeast: Int

@@ -14,7 +14,7 @@ struct PolicyRun {
   let comparison: Comparison
   /// The comparison's, or the reference's.
   let model: LlamaModel
-  let entry: Comparison.Entry
+  let entry: PolicyEntry
   /// The prompt and its continuation.
   let text: [Int]
   /// Which run of how many.
@@ -22,7 +22,7 @@ struct PolicyRun {
   private var fidelity = Fidelity()
 
   init(
-    comparison: Comparison, model: LlamaModel, entry: Comparison.Entry, text: [Int],
+    comparison: Comparison, model: LlamaModel, entry: PolicyEntry, text: [Int],
     place: (run: Int, runs: Int)
   ) {
     self.comparison = comparison
@@ -82,7 +82,8 @@ struct PolicyRun {
     // A clock too coarse to see a run must not turn into a division by nothing.
     let (promptSeconds, decodeSeconds) = (max(prompt.seconds, 1e-9), max(decode.seconds, 1e-9))
     return PolicyMeasurement(
-      label: entry.label, configuration: entry.configuration.value,
+      label: entry.label, configuration: entry.configuration.value, budget: entry.budget,
+      takesBudget: entry.takesBudget,
       rowsPerLaneLeast: statistics.shortestLane, rowsPerLaneMost: statistics.longestLane,
       rowsPerLaneMean: Double(statistics.rowsLive) / Double(comparison.model.shape.lanes),
       residentBytes: statistics.residentBytes, peakResidentBytes: statistics.peakResidentBytes,
@@ -106,10 +107,10 @@ extension PolicyMeasurement {
     return copy
   }
 
-  /// The same under another label.
-  func labelled(_ label: String) -> PolicyMeasurement {
+  /// The same run as that of another entry.
+  func presented(as entry: PolicyEntry) -> PolicyMeasurement {
     var copy = self
-    copy.label = label
+    (copy.label, copy.budget, copy.takesBudget) = (entry.label, entry.budget, entry.takesBudget)
     return copy
   }
 }

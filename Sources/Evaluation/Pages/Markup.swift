@@ -43,7 +43,7 @@ enum Markup {
   }
 
   /// Words as a sentence lists them: `64, 128 or 256`.
-  static func list(_ words: [String], joinedBy last: String) -> String {
+  static func list(_ words: [String], joinedBy last: String = "and") -> String {
     guard let final = words.last, words.count > 1 else { return words.first ?? "" }
     return words.dropLast().joined(separator: ", ") + " \(last) \(final)"
   }

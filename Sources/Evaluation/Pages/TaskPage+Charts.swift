@@ -22,7 +22,7 @@ extension TaskPage {
   /// Full attention, from the least memory of any policy to its own, then a line per policy.
   private var memoryLines: [LineChart.Series] {
     let least = report.policies.map(\.residentBytes).min() ?? 0
-    let full = report.policies.filter { $0.budget == nil }.prefix(1).map { full in
+    let full = report.policies.prefix(1).map { full in
       LineChart.Series(
         full.label,
         points: [least, full.residentBytes].map { .init(x: Double($0), y: full.all.share) },
@@ -30,7 +30,7 @@ extension TaskPage {
     }
     return full
       + labels.enumerated().map { index, label in
-        let policies = report.policies.filter { $0.label == label && $0.budget != nil }
+        let policies = report.policies.dropFirst().filter { $0.label == label }
         let points = policies.map {
           LineChart.Point(x: Double($0.residentBytes), y: $0.all.share)
         }
@@ -41,15 +41,17 @@ extension TaskPage {
   var placesSection: String {
     guard report.policies.contains(where: { !$0.places.isEmpty }) else { return "" }
     let lines =
-      placeLines(nil)
+      referencePlaces
       + labels.enumerated().map { index, label in
         LineChart.Series(label, points: [], color: .hue(index))
       }
-    let figures = budgets.map { budget in
-      """
-      <figure><figcaption>a budget of \(Markup.count(budget, "row")) per lane</figcaption>
-      \(placeChart(budget).svg(for: .page))</figure>
-      """
+    var figures = budgets.map { budget in
+      placeFigure(
+        "a budget of \(Markup.count(budget, "row")) per lane", title: "\(budget) rows per lane",
+        report.policies.filter { $0.budget == budget })
+    }
+    if !unbudgeted.isEmpty {
+      figures.append(placeFigure(TaskPage.unbudgetedTitle, title: "no budget", unbudgeted))
     }
     return """
       <section aria-labelledby="places-heading">
@@ -63,29 +65,41 @@ extension TaskPage {
       """
   }
 
-  private func placeChart(_ budget: Int) -> LineChart {
+  private func placeFigure(
+    _ caption: String, title: String, _ policies: [TaskMeasurement]
+  ) -> String {
     var chart = LineChart(
-      title: "Share of right answers by place in the response, \(budget) rows per lane",
+      title: "Share of right answers by place in the response, \(title)",
       x: .init("tokens into the response", range: 0...Double(max(1, report.responseTokens))),
       y: .init("right answers", unit: .percent, range: 0...1))
     (chart.width, chart.height, chart.hasKey) = (380, 270, false)
-    chart.series = placeLines(nil) + placeLines(budget)
-    return chart
+    chart.series =
+      referencePlaces
+      + policies.map { policy in
+        placeLine(policy, labels.firstIndex(of: policy.label).map(LineChart.Color.hue) ?? .neutral)
+      }
+    return """
+      <figure><figcaption>\(caption)</figcaption>
+      \(chart.svg(for: .page))</figure>
+      """
   }
 
-  /// Lines through the middles of the places; those at which nothing was checked interrupt them.
-  private func placeLines(_ budget: Int?) -> [LineChart.Series] {
-    let policies = report.policies.filter { $0.budget == budget }
-    return policies.prefix(budget == nil ? 1 : policies.count).map { policy in
-      let points = policy.places.map { place in
-        LineChart.Point(
-          x: Double(place.from + place.to) / 2,
-          y: place.tally.checks == 0 ? .nan : place.tally.share)
-      }
-      let color = labels.firstIndex(of: policy.label).map(LineChart.Color.hue)
-      return .init(
-        policy.label, points: points, color: budget == nil ? .neutral : color ?? .neutral,
-        isDashed: budget == nil)
+  /// The dashed line of full attention.
+  private var referencePlaces: [LineChart.Series] {
+    report.policies.prefix(1).map { full in
+      var line = placeLine(full, .neutral)
+      line.isDashed = true
+      return line
     }
+  }
+
+  /// A line through the middles of the places; those at which nothing was checked interrupt it.
+  private func placeLine(_ policy: TaskMeasurement, _ color: LineChart.Color) -> LineChart.Series {
+    let points = policy.places.map { place in
+      LineChart.Point(
+        x: Double(place.from + place.to) / 2,
+        y: place.tally.checks == 0 ? .nan : place.tally.share)
+    }
+    return .init(policy.label, points: points, color: color)
   }
 }

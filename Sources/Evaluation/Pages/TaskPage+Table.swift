@@ -27,6 +27,9 @@ extension TaskPage {
     """
   }
 
+  /// What stands above policies that take no budget, and configurations.
+  static let unbudgetedTitle = "no budget: sizes of their own"
+
   /// The kinds of check that some policy was given, in the order of the language; others after them.
   private var kinds: [String] {
     let asked = Set(report.policies.flatMap(\.kinds.keys))
@@ -53,18 +56,24 @@ extension TaskPage {
       """
   }
 
-  /// Measurements with the same budget; those without one first.
-  private var groups: [(budget: Int?, policies: [TaskMeasurement])] {
-    ([nil] + budgets).map { budget in (budget, report.policies.filter { $0.budget == budget }) }
-      .filter { !$0.1.isEmpty }
+  /// Measurements under the same heading: full attention, those of each budget, those without one.
+  private var groups: [(title: String, isRace: Bool, policies: [TaskMeasurement])] {
+    let full = ("all rows", false, Array(report.policies.prefix(1)))
+    let budgeted = budgets.map { budget in
+      (
+        "a budget of \(Markup.count(budget, "row")) per lane", true,
+        report.policies.filter { $0.budget == budget }
+      )
+    }
+    return ([full] + budgeted + [(TaskPage.unbudgetedTitle, false, unbudgeted)])
+      .filter { !$0.2.isEmpty }
   }
 
-  private func body(budget: Int?, policies: [TaskMeasurement]) -> String {
+  private func body(title: String, isRace: Bool, policies: [TaskMeasurement]) -> String {
     let best = policies.map(\.all.share).max() ?? 0
     let rows = policies.map { policy in
-      row(policy, isBest: budget != nil && policies.count > 1 && policy.all.share == best)
+      row(policy, isBest: isRace && policies.count > 1 && policy.all.share == best)
     }
-    let title = budget.map { "a budget of \(Markup.count($0, "row")) per lane" } ?? "all rows"
     return """
       <tbody>
       <tr class="group"><th colspan="\(kinds.count + 10)" scope="rowgroup"><span>\(title)</span></th></tr>

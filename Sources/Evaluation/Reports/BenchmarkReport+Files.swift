@@ -83,6 +83,8 @@ extension BenchmarkRow {
       ("applySeconds", { "\($0.hookSeconds.apply)" }), ("hookShare", { "\($0.hookShare)" }),
       ("rowsPerLane", { "\($0.rowsPerLane)" }), ("residentBytes", { "\($0.residentBytes)" }),
       ("policyBytes", { "\($0.policyBytes)" }), ("sequences", { "\($0.sequences ?? 1)" }),
+      ("budget", { $0.budget.map { "\($0)" } ?? "" }),
+      ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
     ]
   }
 }

@@ -18,6 +18,7 @@ extension BenchmarkReport {
 
       \(speeds)
       \(batches)
+      \(BudgetNote(rows.map { ($0.label, $0.budget, $0.takesBudget) }).line(column: 10))\
       ms        for a prompt, or for one decode step after so many tokens: median of the repeats
       floor     the least time, in ms: what must be moved at the speed of memory, or what must be computed
                 at the speed of the processor, whichever takes longer; of floor: floor / ms

@@ -13,6 +13,7 @@ extension CapacityReport {
 
     \(lines)
 
+    \(BudgetNote(rows.map { ($0.label, $0.budget, $0.takesBudget) }).line(column: 11))\
     sequences  that the pool holds at once, each until its end, without ever refusing one a page
     tokens/s   of all of them together; each: of one of them
     largest    the most bytes one takes on its way: pages, columns, bookkeeping and policy state

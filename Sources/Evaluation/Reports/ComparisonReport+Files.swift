@@ -32,6 +32,8 @@ extension PolicyMeasurement {
       ("decodeHookShare", { "\($0.decodeHookShare)" }),
       ("promptTokensPerSecond", { "\($0.promptTokensPerSecond)" }),
       ("decodeTokensPerSecond", { "\($0.decodeTokensPerSecond)" }),
+      ("budget", { $0.budget.map { "\($0)" } ?? "" }),
+      ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
     ]
   }
 }

@@ -19,6 +19,7 @@ extension ComparisonReport {
 
       \(table.text)
 
+      \(BudgetNote(policies.map { ($0.label, $0.budget, $0.takesBudget) }).line(column: 10))\
       resident  bytes of pages, columns and policy state at the end; peak: the most at any time
       saved     of the resident bytes of full attention, at the end
       footprint rows x time over those of full attention, prompt included

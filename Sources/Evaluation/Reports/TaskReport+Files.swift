@@ -11,8 +11,8 @@ extension TaskReport {
 
   /// The measurements as comma-separated values (RFC 4180): a header, then a line per policy and budget.
   ///
-  /// The columns are the properties of ``TaskMeasurement``, but for its places; a kind of check has two, such
-  /// as `onceHits` and `onceChecks`. An absent budget is an empty field.
+  /// The columns are the properties of ``TaskMeasurement``, but for its places and documents. A kind
+  /// of check has two, such as `onceHits` and `onceChecks`. What is absent is an empty field.
   public var csv: String { ReportText.csv(TaskMeasurement.fields, policies) }
 }
 
@@ -36,6 +36,7 @@ extension TaskMeasurement {
       ("writtenTokens", { "\($0.writtenTokens)" }),
       ("promptTokensPerSecond", { "\($0.promptTokensPerSecond)" }),
       ("decodeTokensPerSecond", { "\($0.decodeTokensPerSecond)" }),
+      ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
     ]
   }
 }

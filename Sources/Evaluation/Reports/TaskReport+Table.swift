@@ -13,13 +13,14 @@ extension TaskReport {
     for policy in policies { table.add(policy.cells) }
     return """
       \(model): \(documents) document\(documents == 1 ? "" : "s") of \(documentTokens) tokens, answers \
-      of up to \(responseTokens)
+      of up to \(responseTokens)\(seed == 0 ? "" : ", seed \(seed)")
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")
 
       \(table.text)
 
-      rows        budget per lane; a policy that chooses once spends it on the prompt, and keeps all it writes
+      rows        budget per lane; '-': the policy takes none, or its configuration states its own sizes; one
+                  that chooses once spends the budget on the prompt, and keeps all it writes
       once        items of the list that hold the word given for them alone; range: items of a range with its
                   word, and the end of the range; periodic: items with a word that every few must hold
       completion  lists with all their items in order that end after the last

@@ -8,7 +8,7 @@ extension TaskComparison {
 
   /// Lets every entry answer one document, and notes what its cache holds meanwhile.
   func tell(
-    _ document: TaskDocument, _ entries: [Entry], _ team: ThreadTeam
+    _ document: TaskDocument, _ entries: [PolicyEntry], _ team: ThreadTeam
   ) throws -> TaskStory {
     let length = document.response.count
     let steps = min(TaskComparison.moments - 1, length)
@@ -22,7 +22,7 @@ extension TaskComparison {
 
   /// One policy's answer, no longer than the true one.
   private func teller(
-    _ entry: Entry, _ document: TaskDocument, _ moments: [Int]
+    _ entry: PolicyEntry, _ document: TaskDocument, _ moments: [Int]
   ) throws -> TaskStory.Teller {
     var (kept, last) = ([String](), "")
     let answer = try answer(

@@ -14,29 +14,16 @@ import ReferenceModel
 /// print(try comparison.run([.init(h2o, budget: 256)]).table)
 /// ```
 public struct TaskComparison {
-  /// One policy with one budget.
-  public struct Entry: Equatable, Sendable {
-    /// Its name in tables.
-    public var label: String
-    /// Its configuration.
-    public var configuration: PolicyConfiguration
-    /// Rows per lane that it was given; nil where it has no budget.
-    public var budget: Int?
-
-    /// Names an entry; by default after its policy.
-    public init(_ configuration: PolicyConfiguration, label: String? = nil, budget: Int? = nil) {
-      self.configuration = configuration
-      self.label = label ?? configuration.main.policy
-      self.budget = budget
-    }
-  }
-
   /// The model; each of its products is computed by one thread.
   public let model: LlamaModel
   /// The policies that entries can name; `full` must be one of them.
   public let registry: PolicyRegistry
-  /// Documents that each entry answers: the first held-out ones.
+  /// Documents that each entry answers: the first ones of the seed.
   public var documents = 32
+  /// Which held-out documents are drawn: one of ``seeds``.
+  ///
+  /// No two seeds have a document in common, and none has one that models are trained on.
+  public var seed = 0
   /// Tokens of each document: prompt and true response.
   public var documentTokens = 2048
   /// Tokens of the document that the story tells.
@@ -49,6 +36,11 @@ public struct TaskComparison {
   public var threads = LlamaModel.defaultThreads
   /// What the report calls the model.
   public var modelName = ""
+
+  /// The seeds there are.
+  public static let seeds = 0...65_535
+  /// Documents of each seed.
+  static let documentsPerSeed = 65_536
 
   /// Tokens beyond the true response's length after which an answer is cut off. Nothing that is written
   /// there can be right any more, but for an answer with a few words too many before it.
@@ -67,7 +59,8 @@ public struct TaskComparison {
   /// Gives every entry the documents.
   ///
   /// - Parameters:
-  ///   - entries: what to compare. Full attention is not run a second time.
+  ///   - entries: what to compare. Full attention is not run a second time; under another label it
+  ///     has a measurement of its own all the same.
   ///   - story: the entries that tell the story after full attention, with budgets for its document; if
   ///     there are none, the report has no story.
   ///   - progress: called now and then, on the caller's thread; run 0 is full attention.
@@ -75,7 +68,7 @@ public struct TaskComparison {
   ///   `PolicyError` for a configuration; all before anything runs. `StoreError` if a cache outgrows its
   ///   limit.
   public func run(
-    _ entries: [Entry], story: [Entry] = [], progress: (RunProgress) -> Void = { _ in }
+    _ entries: [PolicyEntry], story: [PolicyEntry] = [], progress: (RunProgress) -> Void = { _ in }
   ) throws -> TaskReport {
     let entries = TaskComparison.withReference(entries)
     try check(entries + story, longest: max(documentTokens, story.isEmpty ? 0 : storyTokens))
@@ -84,37 +77,60 @@ public struct TaskComparison {
     let team = ThreadTeam(threads: max(1, min(threads, documents.count)))
     // The first measured document must not pay for bringing the weights in.
     _ = try answer(documents[0], under: entries[0].configuration, limit: 1)
-    var measured: [TaskMeasurement] = []
-    for (number, entry) in entries.enumerated() {
-      let run = TaskRun(
-        comparison: self, entry: entry, documents: documents, place: (number, entries.count))
-      measured.append(try run.measure(team, progress: progress))
-    }
+    let measured = try measure(entries, documents, team, progress: progress)
     return TaskReport(
-      model: modelName, documents: documents.count, documentTokens: documentTokens,
+      model: modelName, documents: documents.count, seed: seed, documentTokens: documentTokens,
       responseTokens: TaskRun.longestResponse(documents), rowFormat: store.format,
       pageRows: store.pageRows, threads: team.threads, layers: model.shape.layers,
       keyHeads: model.shape.keyHeads, policies: measured,
       story: try told.map { try tell($0, TaskComparison.withReference(story), team) })
   }
 
-  /// The held-out document of a number.
-  func document(_ number: Int, tokens: Int) throws -> TaskDocument {
-    try TaskMixture(lengths: tokens...tokens, kinds: [.both])
-      .document(.heldOut(UInt32(clamping: number)))
+  /// Measures the entries, the first of which is full attention.
+  private func measure(
+    _ entries: [PolicyEntry], _ documents: [TaskDocument], _ team: ThreadTeam,
+    progress: (RunProgress) -> Void
+  ) throws -> [TaskMeasurement] {
+    let runs = 1 + entries.count { $0.configuration != Comparison.reference }
+    var (measured, number) = ([TaskMeasurement](), 0)
+    for entry in entries {
+      if let full = measured.first, entry.configuration == Comparison.reference {
+        measured.append(full.presented(as: entry))
+        continue
+      }
+      let run = TaskRun(
+        comparison: self, entry: entry, documents: documents, place: (number, runs))
+      measured.append(try run.measure(team, progress: progress))
+      number += 1
+    }
+    return measured
   }
 
-  /// Full attention, then the entries that are something else.
-  private static func withReference(_ entries: [Entry]) -> [Entry] {
-    [Entry(Comparison.reference)]
-      + entries.filter { $0.configuration != Comparison.reference }
+  /// The document of a number of the seed.
+  func document(_ number: Int, tokens: Int) throws -> TaskDocument {
+    // Each seed has a block of the held-out documents for itself.
+    let held = UInt32(clamping: seed * TaskComparison.documentsPerSeed + number)
+    return try TaskMixture(lengths: tokens...tokens, kinds: [.both]).document(.heldOut(held))
+  }
+
+  /// Full attention, then the entries but for that one.
+  private static func withReference(_ entries: [PolicyEntry]) -> [PolicyEntry] {
+    let full = PolicyEntry(withoutBudget: Comparison.reference)
+    return [full]
+      + entries.filter { ($0.label, $0.configuration) != (full.label, full.configuration) }
   }
 
   /// Refuses what cannot run, before anything does.
-  private func check(_ entries: [Entry], longest: Int) throws {
+  private func check(_ entries: [PolicyEntry], longest: Int) throws {
     guard documents > 0, threads > 0, chunk > 0 else {
       throw ModelError.request(
         "a comparison on tasks needs at least 1 document, 1 thread and chunks of 1 token")
+    }
+    guard TaskComparison.seeds.contains(seed), documents <= TaskComparison.documentsPerSeed else {
+      throw ModelError.request(
+        "there are seeds \(TaskComparison.seeds.lowerBound) to \(TaskComparison.seeds.upperBound) of "
+          + "\(TaskComparison.documentsPerSeed) documents each; ask for one of them, and for as many"
+      )
     }
     let context = model.configuration.contextLength
     guard longest <= context else {

@@ -8,6 +8,8 @@ public struct TaskReport: Codable, Equatable, Sendable {
   public var model: String
   /// Documents each policy was given.
   public var documents: Int
+  /// The seed that they were drawn from.
+  public var seed: Int
   /// Tokens of each document: prompt and true response.
   public var documentTokens: Int
   /// Tokens of the longest true response.
@@ -34,13 +36,17 @@ public struct TaskMeasurement: Codable, Equatable, Sendable {
   public var label: String
   /// Its configuration, as it would be written in a file.
   public var configuration: JSONValue
-  /// Rows per lane that it was given; nil for full attention.
+  /// Rows per lane that it was given; nil if it takes no budget or states its own sizes.
   public var budget: Int?
+  /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
+  public var takesBudget: Bool?
   /// Hits by kind of check: `once`, `range`, `periodic`, `completion`, `recall`, `copy`, `variables`; a
   /// kind that no document asks for is absent.
   public var kinds: [String: TaskTally]
   /// Hits by place in the true response, in order and without gaps.
   public var places: [PlaceTally]
+  /// How each document came out, in order.
+  public var documents: [DocumentMeasurement]
   /// Rows per lane at the end, on average over lanes and documents.
   public var rowsPerLaneMean: Double
   /// Bytes of pages, columns, bookkeeping and policy state at the end of a document, on average.
@@ -60,6 +66,27 @@ public struct TaskMeasurement: Codable, Equatable, Sendable {
 
   /// All checks together.
   public var all: TaskTally { kinds.values.reduce(into: TaskTally()) { $0 += $1 } }
+
+  /// The same run as that of another entry.
+  func presented(as entry: PolicyEntry) -> TaskMeasurement {
+    var copy = self
+    (copy.label, copy.budget, copy.takesBudget) = (entry.label, entry.budget, entry.takesBudget)
+    return copy
+  }
+}
+
+/// How one policy did on one document, so that policies can be compared document by document.
+public struct DocumentMeasurement: Codable, Equatable, Sendable {
+  /// The document's number among those of the seed, from 0; the same for every policy.
+  public var number: Int
+  /// Hits by kind of check; a kind that the document does not ask for is absent.
+  public var kinds: [String: TaskTally]
+  /// Rows per lane at the end, on average over lanes.
+  public var rowsPerLaneMean: Double
+  /// Bytes of pages, columns, bookkeeping and policy state at the end.
+  public var residentBytes: Int
+  /// Tokens written.
+  public var writtenTokens: Int
 }
 
 /// Checks, and how many came out right.
@@ -105,7 +132,7 @@ public struct TaskStory: Codable, Equatable, Sendable {
   public struct Teller: Codable, Equatable, Sendable {
     /// The policy's name.
     public var label: String
-    /// Rows per lane that it was given; nil for full attention.
+    /// Rows per lane that it was given; nil if it takes no budget or states its own sizes.
     public var budget: Int?
     /// The words of its answer.
     public var answer: [String]

@@ -6,7 +6,7 @@ import Synchronization
 /// One entry's run through all documents.
 struct TaskRun {
   let comparison: TaskComparison
-  let entry: TaskComparison.Entry
+  let entry: PolicyEntry
   let documents: [TaskDocument]
   /// Which run of how many.
   let place: (run: Int, runs: Int)
@@ -61,16 +61,9 @@ struct TaskRun {
 
   /// What the answers to all documents, in their order, come to.
   func measurement(_ answers: [TaskAnswer]) -> TaskMeasurement {
-    var kinds: [String: TaskTally] = [:]
-    var places = emptyPlaces
-    for (document, answer) in zip(documents, answers) {
-      for outcome in document.score(answer.written).outcomes {
-        let tally = TaskTally(hits: outcome.isHit ? 1 : 0, checks: 1)
-        kinds[outcome.check.kind.rawValue, default: TaskTally()] += tally
-        if let index = places.firstIndex(where: { outcome.check.position < $0.to }) {
-          places[index].tally += tally
-        }
-      }
+    var (measured, places) = ([DocumentMeasurement](), emptyPlaces)
+    for (number, answer) in answers.enumerated() {
+      measured.append(measurement(number, answer, places: &places))
     }
     let statistics = answers.map(\.statistics)
     let count = max(1, answers.count)
@@ -80,7 +73,8 @@ struct TaskRun {
     let decodeSeconds = max(1e-9, answers.reduce(0) { $0 + $1.decodeSeconds })
     return TaskMeasurement(
       label: entry.label, configuration: entry.configuration.value, budget: entry.budget,
-      kinds: kinds, places: places,
+      takesBudget: entry.takesBudget, kinds: TaskRun.sum(measured), places: places,
+      documents: measured,
       rowsPerLaneMean: statistics.reduce(0) { $0 + Double($1.rowsLive) }
         / Double(comparison.model.shape.lanes * count),
       residentBytes: statistics.reduce(0) { $0 + $1.residentBytes } / count,
@@ -90,6 +84,35 @@ struct TaskRun {
       writtenTokens: written,
       promptTokensPerSecond: Double(documents.reduce(0) { $0 + $1.promptLength }) / promptSeconds,
       decodeTokensPerSecond: Double(written) / decodeSeconds)
+  }
+
+  /// What the answer to one document comes to; its checks are tallied in `places` too.
+  private func measurement(
+    _ number: Int, _ answer: TaskAnswer, places: inout [PlaceTally]
+  ) -> DocumentMeasurement {
+    var kinds: [String: TaskTally] = [:]
+    for outcome in documents[number].score(answer.written).outcomes {
+      let tally = TaskTally(hits: outcome.isHit ? 1 : 0, checks: 1)
+      kinds[outcome.check.kind.rawValue, default: TaskTally()] += tally
+      if let index = places.firstIndex(where: { outcome.check.position < $0.to }) {
+        places[index].tally += tally
+      }
+    }
+    return DocumentMeasurement(
+      number: number, kinds: kinds,
+      rowsPerLaneMean: Double(answer.statistics.rowsLive) / Double(comparison.model.shape.lanes),
+      residentBytes: answer.statistics.residentBytes, writtenTokens: answer.written.count)
+  }
+
+  /// The hits of all documents, by kind of check.
+  private static func sum(_ documents: [DocumentMeasurement]) -> [String: TaskTally] {
+    documents.reduce(into: [:]) { kinds, document in
+      kinds.merge(document.kinds) { sum, tally in
+        var sum = sum
+        sum += tally
+        return sum
+      }
+    }
   }
 
   /// Equal parts of the longest response, one after the other.

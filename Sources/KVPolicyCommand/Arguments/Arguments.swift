@@ -1,3 +1,4 @@
+import Foundation
 import KVPolicyKit
 
 /// The words after a command's name, sorted into options and operands.
@@ -115,6 +116,26 @@ struct Arguments {
       numbers.append(number)
     }
     return numbers
+  }
+
+  /// Values with commas between, if given, or else the standard ones; none twice, none empty.
+  ///
+  /// - Parameter noun: what one of them is, for errors.
+  func list(
+    _ name: String, standard: String, of noun: String = "name"
+  ) throws(CommandError) -> [String] {
+    let text = text(name) ?? standard
+    var values: [String] = []
+    for value in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+      let value = value.trimmingCharacters(in: .whitespaces)
+      guard !value.isEmpty else {
+        throw .usage(
+          "\(name) '\(text)' has an empty \(noun); write \(noun)s with commas between")
+      }
+      guard !values.contains(value) else { throw .usage("\(name) names '\(value)' twice") }
+      values.append(value)
+    }
+    return values
   }
 
   /// A number, if given.

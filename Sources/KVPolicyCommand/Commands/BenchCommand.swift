@@ -54,7 +54,8 @@ struct BenchCommand: Command {
     let model = model(arguments)
     let output = try ReportOutput(
       arguments, of: self, inputs: [model.path, earlierPath] + configurations)
-    let entries = try entries(named, configurations: configurations)
+    let entries =
+      named + (try configuredEntries(configurations, taken: named.map(\.label)))
     let earlier = try earlierPath.map { try earlierReport($0) }
 
     var benchmark = Benchmark(
@@ -81,7 +82,7 @@ struct BenchCommand: Command {
   }
 
   private func measure(
-    _ benchmark: Benchmark, _ entries: [Comparison.Entry]
+    _ benchmark: Benchmark, _ entries: [PolicyEntry]
   ) throws -> BenchmarkReport {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }

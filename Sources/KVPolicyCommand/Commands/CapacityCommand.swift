@@ -41,7 +41,8 @@ struct CapacityCommand: Command {
       arguments, standard: CapacityCommand.standardPolicies, budget: 256)
     let model = model(arguments)
     let output = try ReportOutput(arguments, of: self, inputs: [model.path] + configurations)
-    let entries = try entries(named, configurations: configurations)
+    let entries =
+      named + (try configuredEntries(configurations, taken: named.map(\.label)))
 
     var capacity = Capacity(
       model: LlamaModel(try model.open(), threads: threads, arithmetic: arithmetic),
@@ -54,7 +55,7 @@ struct CapacityCommand: Command {
   }
 
   private func measure(
-    _ capacity: Capacity, _ entries: [Comparison.Entry]
+    _ capacity: Capacity, _ entries: [PolicyEntry]
   ) throws -> CapacityReport {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }

@@ -9,54 +9,65 @@ extension Option {
 }
 
 extension Command {
-  /// The values of an option that takes several with commas between; none twice, none empty.
-  func list(_ name: String, _ text: String) throws(CommandError) -> [String] {
-    var values: [String] = []
-    for value in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
-      let value = value.trimmingCharacters(in: .whitespaces)
-      guard !value.isEmpty else {
-        throw .usage("\(name) '\(text)' has an empty name; write names with commas between")
-      }
-      guard !values.contains(value) else { throw .usage("\(name) names '\(value)' twice") }
-      values.append(value)
-    }
-    return values
-  }
-
-  /// The policies named on the command line, each with the settings that spend the budget.
+  /// The policies named on the command line, each with the settings that spend `--budget`.
   func namedEntries(
     _ arguments: Arguments, standard: String, budget: Int
-  ) throws(CommandError) -> [Comparison.Entry] {
-    let budget = try arguments.integer("--budget", in: 1...1 << 30) ?? budget
-    var entries: [Comparison.Entry] = []
-    for name in try list("--policies", arguments.text("--policies") ?? standard) {
-      let configuration = try CommandError.fromArguments { () throws(PolicyError) in
-        PolicyConfiguration(
-          name, try registry.type(named: name).settings(budget: .rows(budget)) ?? [:])
+  ) throws(CommandError) -> [PolicyEntry] {
+    let rows = try arguments.integer("--budget", in: 1...1 << 30) ?? budget
+    return try namedEntries(
+      arguments.list("--policies", standard: standard), budgets: [RowBudget(rows: rows)])
+  }
+
+  /// Named policies with the settings that spend each budget.
+  ///
+  /// They come by budget, then in the order of `names`. One that takes no budget is there once.
+  func namedEntries(
+    _ names: [String], budgets: [RowBudget]
+  ) throws(CommandError) -> [PolicyEntry] {
+    var entries: [PolicyEntry] = []
+    for budget in budgets {
+      for name in names {
+        let entry = try namedEntry(name, budget: budget)
+        if !entries.contains(entry) { entries.append(entry) }
       }
-      entries.append(Comparison.Entry(configuration))
     }
     return entries
   }
 
-  /// `entries`, followed by those of configuration files.
-  func entries(
-    _ named: [Comparison.Entry], configurations: [String]
-  ) throws -> [Comparison.Entry] {
-    var entries = named
-    for file in configurations {
-      entries.append(Comparison.Entry(try configuration(file), label: label(file, in: entries)))
+  /// A policy with the settings that spend a budget.
+  func namedEntry(_ name: String, budget: RowBudget) throws(CommandError) -> PolicyEntry {
+    do {
+      let type = try registry.type(named: name)
+      guard let settings = try type.settings(budget: .rows(budget.rows)) else {
+        return PolicyEntry(withoutBudget: PolicyConfiguration(name))
+      }
+      return PolicyEntry(PolicyConfiguration(name, settings), budget: budget.rows)
+    } catch PolicyError.impossible(let policy, let reason) {
+      throw .usage("\(PolicyError.impossible(policy: policy, reason: reason))\(budget.origin)")
+    } catch {
+      throw .usage("\(error)")
     }
-    return entries
+  }
+
+  /// The entries of configuration files, with labels that are not taken. They state their own sizes.
+  func configuredEntries(
+    _ files: [String], taken labels: [String]
+  ) throws -> [PolicyEntry] {
+    var labels = labels
+    return try files.map { file in
+      let entry = PolicyEntry(try configuration(file), label: label(file, taken: labels))
+      labels.append(entry.label)
+      return entry
+    }
   }
 
   /// What a configuration's row is called: its file's name, numbered if that is taken.
-  private func label(_ path: String, in entries: [Comparison.Entry]) -> String {
+  private func label(_ path: String, taken: [String]) -> String {
     let name =
       path == "-"
       ? "stdin" : URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
     var (label, number) = (name, 1)
-    while entries.contains(where: { $0.label == label }) {
+    while taken.contains(label) {
       number += 1
       label = "\(name)-\(number)"
     }

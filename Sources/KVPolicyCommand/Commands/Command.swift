@@ -42,11 +42,15 @@ extension Command {
   /// The file at a path, or standard input for `-`.
   func input(_ path: String) -> InputFile { InputFile(path: path, terminal: terminal) }
 
-  /// A configuration file.
+  /// A configuration file, whose policies and settings there are.
   func configuration(_ path: String) throws -> PolicyConfiguration {
     let text = try input(path).text()
     do {
-      return try PolicyConfiguration(parsing: text)
+      let configuration = try PolicyConfiguration(parsing: text)
+      for choice in [configuration.main] + configuration.overrides.map(\.choice) {
+        _ = try registry.make(choice.policy, choice.settings)
+      }
+      return configuration
     } catch {
       throw CommandError.failure("\(input(path).name): \(error)")
     }

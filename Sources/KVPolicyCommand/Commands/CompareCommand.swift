@@ -42,7 +42,8 @@ struct CompareCommand: Command {
       arguments, standard: CompareCommand.standardPolicies, budget: 256)
     let model = model(arguments)
     let output = try ReportOutput(arguments, of: self, inputs: [model.path, text] + configurations)
-    let entries = try entries(named, configurations: configurations)
+    let entries =
+      named + (try configuredEntries(configurations, taken: named.map(\.label)))
     let story = try text.map { try input($0).text() } ?? BuiltInText.story
 
     let files = try model.open()
@@ -60,7 +61,7 @@ struct CompareCommand: Command {
   }
 
   private func measure(
-    _ comparison: Comparison, _ entries: [Comparison.Entry], tokens: [Int]
+    _ comparison: Comparison, _ entries: [PolicyEntry], tokens: [Int]
   ) throws -> ComparisonReport {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }

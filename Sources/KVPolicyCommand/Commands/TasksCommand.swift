@@ -11,13 +11,16 @@ struct TasksCommand: Command {
     options: [
       Option(
         "--model", "PATH", "a model that speaks the tasks' language", standard: BundledModel.name),
-      Option("--policies", "NAMES", "names with commas", standard: standardPolicies),
+      Option("--policies", "NAMES", "names with commas between", standard: standardPolicies),
       Option(
-        "--shares", "NUMBERS", "budgets: a document's tokens divided by these, with commas between",
-        standard: "4,8"),
+        "--budget", "BUDGETS",
+        "rows (512) or shares of a document (1/4), with commas between",
+        standard: standardBudgets),
+      Option("--config", "FILE", "also run this configuration (JSON)", repeats: true),
       Option("--documents", "COUNT", "documents that each of them answers", standard: "16"),
       Option(
         "--tokens", "COUNT", "tokens of a document, its true answer included", standard: "2048"),
+      Option("--seed", "NUMBER", "which documents are drawn", standard: "0"),
       .rows(.f16), .chunk,
       Option(
         "--threads", "COUNT", "documents that are read at the same time", standard: "one per core"),
@@ -30,64 +33,45 @@ struct TasksCommand: Command {
       A document names words that the items of a long list must hold, some once, some in a range, some every
       few items, and asks for values of keys. The model reads it, then writes the list and the answers by
       itself, each policy its own, and every word that was asked for is checked. Documents are drawn from
-      fixed seeds with which no model was trained. Full attention always runs first. The page shows the
-      table, where in the answers words are lost, and what each policy keeps of one shorter document.
+      a seed with which no model was trained; no two seeds have a document in common. Full attention
+      always runs first.
 
-      Besides policies, NAMES can have 'morphkv-max': morphkv with "fusion": "max".
+      Each policy that is named runs once per budget, or just once if it takes none. A share is one of a
+      document's tokens, rounded down to rows. A configuration states its own sizes and runs once; a FILE
+      of '-' is standard input. The page shows the table, where in the answers words are lost, and what
+      each policy keeps of one shorter document, for which the first budget is smaller in proportion.
       """)
-  static let standardPolicies = "random,streamingllm,h2o,tova,snapkv,morphkv,morphkv-max"
+  static let standardPolicies = "random,streamingllm,h2o,tova,snapkv,morphkv"
+  static let standardBudgets = "1/4,1/8"
   static let standardPage = "kvpolicy.html"
-  /// Settings of a policy that are compared under a name of their own.
-  private static let variants: [String: (policy: String, settings: [String: JSONValue])] = [
-    "morphkv-max": ("morphkv", ["fusion": "max"])
-  ]
 
   let registry: PolicyRegistry
   let terminal: Terminal
 
   func run(_ arguments: Arguments) throws {
     try arguments.refuse("--html", with: "--no-html")
+    let configurations = arguments.all("--config")
+    try refuseTwoInputs(configurations)
     let sizes = try Sizes(arguments, chunk: chunk(arguments), threads: threads(arguments))
-    let names = try list("--policies", arguments.text("--policies") ?? Self.standardPolicies)
-    let entries = try sizes.shares.flatMap { share throws(CommandError) in
-      try names.map { name throws(CommandError) in
-        try entry(
-          name, budget: sizes.tokens / share, " (--tokens \(sizes.tokens) over --shares \(share))")
-      }
-    }
-    // The story's document is shorter: what is too little to run on there only stays out of the story.
-    let story = names.compactMap { try? entry($0, budget: sizes.storyTokens / sizes.shares[0]) }
+    let names = try arguments.list("--policies", standard: TasksCommand.standardPolicies)
+    let named = try namedEntries(names, budgets: sizes.budgets)
+    // What is too little to run on the story's shorter document only stays out of the story.
+    let told = names.compactMap { try? namedEntry($0, budget: sizes.storyBudget) }
     let model = ModelAtHand(arguments.text("--model") ?? BundledModel.name)
-    let output = try ReportOutput(arguments, of: self, inputs: [model.path], page: page(arguments))
+    let output = try ReportOutput(
+      arguments, of: self, inputs: [model.path] + configurations, page: page(arguments))
+    let configured = try configuredEntries(
+      configurations, taken: named.map(\.label) + [Comparison.reference.main.policy])
 
     var comparison = try TaskComparison(model.open(), registry: registry)
     sizes.set(&comparison)
     comparison.modelName = model.name
-    let report = try measure(comparison, entries, story: story)
+    let report = try measure(comparison, named + configured, story: told + configured)
     let seeAlso = output.page.map { "\nThe page is \($0.path).\n" } ?? ""
     try output.write(
       json: try report.json(), csv: report.csv,
       page: output.page == nil ? "" : TaskPage(report).html, table: report.table + seeAlso,
       to: terminal)
-  }
-
-  /// A policy with the settings that spend a budget; `origin` says where that comes from.
-  private func entry(
-    _ name: String, budget: Int, _ origin: String = ""
-  ) throws(CommandError) -> TaskComparison.Entry {
-    let variant = TasksCommand.variants[name] ?? (name, [:])
-    do {
-      let names = registry.names + TasksCommand.variants.keys.sorted()
-      guard names.contains(name) else { throw PolicyError.unknownPolicy(name, known: names) }
-      let settings = try registry.type(named: variant.policy).settings(budget: .rows(budget)) ?? [:]
-      let configuration = PolicyConfiguration(
-        variant.policy, settings.merging(variant.settings) { $1 })
-      return TaskComparison.Entry(configuration, label: name, budget: budget)
-    } catch PolicyError.impossible(let policy, let reason) {
-      throw .usage("\(PolicyError.impossible(policy: policy, reason: reason))\(origin)")
-    } catch {
-      throw .usage("\(error)")
-    }
   }
 
   /// Where the page is written, if one is: not beside results that are printed for another program, unless
@@ -101,8 +85,7 @@ struct TasksCommand: Command {
   }
 
   private func measure(
-    _ comparison: TaskComparison, _ entries: [TaskComparison.Entry],
-    story: [TaskComparison.Entry]
+    _ comparison: TaskComparison, _ entries: [PolicyEntry], story: [PolicyEntry]
   ) throws -> TaskReport {
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }
@@ -113,30 +96,50 @@ struct TasksCommand: Command {
 extension TasksCommand {
   /// The numbers of a run.
   private struct Sizes {
-    let shares: [Int]
+    let budgets: [RowBudget]
+    /// The first budget, for the story's document.
+    let storyBudget: RowBudget
     let documents: Int
     let tokens: Int
+    /// Tokens of the story's document: as many as fit a page.
+    let storyTokens: Int
+    let seed: Int
     let chunk: Int
     let threads: Int
     let store: StoreConfiguration
 
-    /// Tokens of the story's document: as many as fit a page.
-    var storyTokens: Int { min(448, tokens) }
-
     init(_ arguments: Arguments, chunk: Int, threads: Int) throws(CommandError) {
       (self.chunk, self.threads) = (chunk, threads)
-      shares = try arguments.integers("--shares", in: 1...1 << 16) ?? [4, 8]
       documents = try arguments.integer("--documents", in: 1...1 << 16) ?? 16
       tokens =
         try arguments.integer("--tokens", in: TaskMixture.Kind.both.shortest...1 << 20) ?? 2048
+      storyTokens = min(448, tokens)
+      (budgets, storyBudget) = try Sizes.budgets(
+        arguments, tokens: tokens, storyTokens: storyTokens)
+      seed = try arguments.integer("--seed", in: TaskComparison.seeds) ?? 0
       store = StoreConfiguration(
         format: try arguments.choice("--rows", of: RowFormat.self) ?? .f16)
+    }
+
+    /// The budgets, and what the first of them is in proportion for the story's document.
+    private static func budgets(
+      _ arguments: Arguments, tokens: Int, storyTokens: Int
+    ) throws(CommandError) -> ([RowBudget], story: RowBudget) {
+      let budgets = try arguments.budgets(
+        "--budget", standard: TasksCommand.standardBudgets, tokens: tokens)
+      let rows =
+        switch budgets[0].budget {
+        case .rows(let rows): rows * storyTokens / tokens
+        case .share: budgets[0].budget.rows(tokens: storyTokens)
+        }
+      return (budgets.map(\.rows), RowBudget(rows: max(1, rows)))
     }
 
     func set(_ comparison: inout TaskComparison) {
       comparison.documents = documents
       comparison.documentTokens = tokens
       comparison.storyTokens = storyTokens
+      comparison.seed = seed
       comparison.chunk = chunk
       comparison.threads = threads
       comparison.store = store

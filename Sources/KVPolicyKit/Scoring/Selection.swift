@@ -1,5 +1,5 @@
-/// Choosing rows by score. Equal scores go to the lower position, and a score that is not a number is
-/// below every other, so that a choice never depends on how rows happen to be numbered.
+/// Choosing rows by score. Equal scores go to the lower position, and a score that is not a number counts as
+/// −∞, so that a choice never depends on how rows happen to be numbered.
 public enum Selection {
   /// The `count` candidates with the largest scores, in ascending row number.
   ///
@@ -38,7 +38,7 @@ extension CachePlan {
     keepBest(count, of: lane, ranking: scores, protection)
   }
 
-  /// The same by whole numbers.
+  /// The same by counts, of which 31 bits are compared.
   public mutating func keepBest(
     _ count: Int, of lane: borrowing LaneView, by scores: Span<UInt32>,
     protecting protection: Protection = Protection()
@@ -161,23 +161,24 @@ private struct SIMDHistogram {
   /// How many rows are exposed, and which of them goes first: the one with the least score, of equals the
   /// one furthest on.
   func worst() -> (candidates: Int, row: Int) {
-    var least = SIMD8<Int32>(repeating: .max)
+    var least = Score.most
     var inside = SIMD8<Int32>.zero
     var first = 0
     while unsafe first < count {
       let here = unsafe eight(first)
-      inside.replace(with: inside &+ 1, where: here.isExposed)
-      least = least.replacing(with: here.ranks, where: here.isExposed .& (here.ranks .< least))
+      // All bits are −1.
+      inside &-= here.isExposed
+      least = Score.lesser(least, here.scores, where: here.isExposed)
       first &+= 8
     }
     // Among equals the position decides.
-    let rank = least.min()
+    let score = Score.least(of: least)
     var furthest = SIMD8<Int32>(repeating: -1)
     first = 0
     while unsafe first < count {
       let here = unsafe eight(first)
-      let isWorse = here.isExposed .& (here.ranks .== rank) .& (here.positions .> furthest)
-      furthest.replace(with: here.positions, where: isWorse)
+      let isWorst = here.isExposed & Score.equals(here.scores, score)
+      furthest = larger(furthest, here.positions & isWorst | ~isWorst)
       first &+= 8
     }
     return (Int(inside.wrappedSum()), unsafe row(at: furthest.max()))
@@ -188,7 +189,7 @@ private struct SIMDHistogram {
     var first = 0
     while unsafe first &+ 8 <= count {
       let place = unsafe UnsafeRawPointer(positions + first).loadUnaligned(as: SIMD8<Int32>.self)
-      if any(place .== position) { break }
+      if isZero(place ^ SIMD8(repeating: position)).wrappedSum() != 0 { break }
       first &+= 8
     }
     while unsafe first < count {
@@ -198,67 +199,163 @@ private struct SIMDHistogram {
     return 0
   }
 
-  /// Eight rows from `first` on, as far as there are so many.
+  /// Eight rows from `first` on, as far as there are so many. A place without a row is not exposed.
   @inline(__always)
   private func eight(_ first: Int) -> (
-    ranks: SIMD8<Int32>, positions: SIMD8<Int32>, isExposed: SIMDMask<SIMD8<Int32>>
+    scores: Score.Eight, positions: SIMD8<Int32>, isExposed: SIMD8<Int32>
   ) {
-    // A place without a row has position −1, before any range.
     var places = SIMD8<Int32>(repeating: -1)
-    var ranks = SIMD8<Int32>.zero
+    var eight = Score.most
     if unsafe first &+ 8 <= count {
       places = unsafe UnsafeRawPointer(positions + first).loadUnaligned(as: SIMD8<Int32>.self)
-      ranks = unsafe Score.ranks(scores + first)
+      eight = unsafe Score.eight(scores + first)
     } else {
       for row in unsafe first..<count {
         places[row &- first] = unsafe positions[row]
-        ranks[row &- first] = unsafe scores[row].rank
+        Score.set(&eight, row &- first, unsafe scores[row])
       }
     }
-    let isExposed = unsafe (places .>= exposed.lowerBound) .& (places .< exposed.upperBound)
-    return (ranks, places, isExposed)
+    let (least, end) = unsafe (exposed.lowerBound, exposed.upperBound)
+    return (eight, places, ~isBefore(places, least) & isBefore(places, end))
   }
 }
 
-/// A score that can be ranked: as a whole number, the higher the better.
+// Masks are all bits or none, and made by arithmetic: comparing whole numbers does not stay in vectors.
+
+/// Whether positions are before one of them; neither is further than half of what numbers hold.
+@inline(__always)
+private func isBefore(_ positions: SIMD8<Int32>, _ horizon: Int32) -> SIMD8<Int32> {
+  (positions &- SIMD8(repeating: horizon)) &>> 31
+}
+
+@inline(__always)
+private func isZero(_ x: SIMD8<Int32>) -> SIMD8<Int32> { ~((x | (0 &- x)) &>> 31) }
+
+/// The larger of two numbers of at least −1.
+@inline(__always)
+private func larger(_ a: SIMD8<Int32>, _ b: SIMD8<Int32>) -> SIMD8<Int32> {
+  let less = a &- b
+  return a &- (less & (less &>> 31))
+}
+
+/// A score that can be ranked, the higher the better.
 private protocol RankedScore {
+  /// Eight scores.
+  associatedtype Eight
+  /// As a whole number that ascends with it.
   var rank: Int32 { get }
-  /// The ranks of the eight scores from an address on.
-  @unsafe static func ranks(_ scores: UnsafePointer<Self>) -> SIMD8<Int32>
+  /// Eight times the largest score.
+  static var most: Eight { get }
+  /// The scores from an address on.
+  @unsafe static func eight(_ scores: UnsafePointer<Self>) -> Eight
+  static func set(_ eight: inout Eight, _ index: Int, _ score: Self)
+  /// `a`, or where a mask is set the lesser of both.
+  static func lesser(_ a: Eight, _ b: Eight, where mask: SIMD8<Int32>) -> Eight
+  static func least(of eight: Eight) -> Self
+  /// A mask of the scores that equal one.
+  static func equals(_ eight: Eight, _ score: Self) -> SIMD8<Int32>
 }
 
+/// What is not a number counts as −∞, and −0 as 0.
 extension Float: RankedScore {
-  /// Bits of floats ascend with them, but for those of negative ones, and −0 is 0.
+  /// Bits of floats ascend with them, but for those of negative ones.
   fileprivate var rank: Int32 {
-    let bits = Int32(bitPattern: (self + 0).bitPattern)
-    return isNaN ? .min : bits ^ (bits &>> 31 & 0x7FFF_FFFF)
+    let bits = Int32(bitPattern: isNaN ? (-Float.infinity).bitPattern : (self + 0).bitPattern)
+    return bits ^ (bits &>> 31 & 0x7FFF_FFFF)
   }
 
+  fileprivate static var most: SIMD8<Float> { SIMD8(repeating: .infinity) }
+
   @unsafe @inline(__always)
-  fileprivate static func ranks(_ scores: UnsafePointer<Float>) -> SIMD8<Int32> {
-    let values = unsafe UnsafeRawPointer(scores).loadUnaligned(as: SIMD8<Float>.self) + 0
-    // Eight 32-bit lanes both, and every bit pattern is an integer.
-    let bits = unsafe unsafeBitCast(values, to: SIMD8<Int32>.self)
-    let ranks = bits ^ (bits &>> 31 & 0x7FFF_FFFF)
-    return ranks.replacing(with: .min, where: values .!= values)
+  fileprivate static func eight(_ scores: UnsafePointer<Float>) -> SIMD8<Float> {
+    let x = unsafe UnsafeRawPointer(scores).loadUnaligned(as: SIMD8<Float>.self)
+    return SIMD8(repeating: -.infinity).replacing(with: x, where: x .== x)
+  }
+
+  fileprivate static func set(_ eight: inout SIMD8<Float>, _ index: Int, _ score: Float) {
+    eight[index] = score.isNaN ? -.infinity : score
+  }
+
+  @inline(__always)
+  fileprivate static func lesser(
+    _ a: SIMD8<Float>, _ b: SIMD8<Float>, where mask: SIMD8<Int32>
+  ) -> SIMD8<Float> {
+    // Eight 32-bit lanes each; where the mask is not set, b becomes +∞.
+    let bits = unsafe unsafeBitCast(b, to: SIMD8<Int32>.self)
+    let others = SIMD8<Int32>(repeating: 0x7F80_0000)
+    let shown = unsafe unsafeBitCast(bits & mask | others & ~mask, to: SIMD8<Float>.self)
+    return a.replacing(with: shown, where: shown .< a)
+  }
+
+  fileprivate static func least(of eight: SIMD8<Float>) -> Float { eight.min() }
+
+  @inline(__always)
+  fileprivate static func equals(_ eight: SIMD8<Float>, _ score: Float) -> SIMD8<Int32> {
+    let all = SIMD8<Float>(repeating: Float(bitPattern: .max))
+    let mask = SIMD8<Float>.zero.replacing(with: all, where: eight .== score)
+    // Eight 32-bit lanes both.
+    return unsafe unsafeBitCast(mask, to: SIMD8<Int32>.self)
   }
 }
 
+/// Counts, as far as 31 bits hold them.
 extension UInt32: RankedScore {
-  fileprivate var rank: Int32 { Int32(bitPattern: self ^ 0x8000_0000) }
+  fileprivate var rank: Int32 { Int32(clamping: self) }
+
+  fileprivate static var most: SIMD8<Int32> { SIMD8(repeating: .max) }
 
   @unsafe @inline(__always)
-  fileprivate static func ranks(_ scores: UnsafePointer<UInt32>) -> SIMD8<Int32> {
-    let values = unsafe UnsafeRawPointer(scores).loadUnaligned(as: SIMD8<UInt32>.self)
-    return SIMD8<Int32>(truncatingIfNeeded: values ^ 0x8000_0000)
+  fileprivate static func eight(_ scores: UnsafePointer<UInt32>) -> SIMD8<Int32> {
+    let x = unsafe UnsafeRawPointer(scores).loadUnaligned(as: SIMD8<Int32>.self)
+    // The upper bit is the sign.
+    return (x | x &>> 31) & SIMD8(repeating: .max)
+  }
+
+  fileprivate static func set(_ eight: inout SIMD8<Int32>, _ index: Int, _ score: UInt32) {
+    eight[index] = score.rank
+  }
+
+  @inline(__always)
+  fileprivate static func lesser(
+    _ a: SIMD8<Int32>, _ b: SIMD8<Int32>, where mask: SIMD8<Int32>
+  ) -> SIMD8<Int32> { Int32.lesser(a, b, where: mask) }
+
+  fileprivate static func least(of eight: SIMD8<Int32>) -> UInt32 { UInt32(eight.min()) }
+
+  @inline(__always)
+  fileprivate static func equals(_ eight: SIMD8<Int32>, _ score: UInt32) -> SIMD8<Int32> {
+    Int32.equals(eight, score.rank)
   }
 }
 
+/// Positions: never negative.
 extension Int32: RankedScore {
   fileprivate var rank: Int32 { self }
 
+  fileprivate static var most: SIMD8<Int32> { SIMD8(repeating: .max) }
+
   @unsafe @inline(__always)
-  fileprivate static func ranks(_ scores: UnsafePointer<Int32>) -> SIMD8<Int32> {
+  fileprivate static func eight(_ scores: UnsafePointer<Int32>) -> SIMD8<Int32> {
     unsafe UnsafeRawPointer(scores).loadUnaligned(as: SIMD8<Int32>.self)
+  }
+
+  fileprivate static func set(_ eight: inout SIMD8<Int32>, _ index: Int, _ score: Int32) {
+    eight[index] = score
+  }
+
+  @inline(__always)
+  fileprivate static func lesser(
+    _ a: SIMD8<Int32>, _ b: SIMD8<Int32>, where mask: SIMD8<Int32>
+  ) -> SIMD8<Int32> {
+    // Both are at least 0, so their difference overflows nowhere.
+    let less = b &- a
+    return a &+ (less & (less &>> 31) & mask)
+  }
+
+  fileprivate static func least(of eight: SIMD8<Int32>) -> Int32 { eight.min() }
+
+  @inline(__always)
+  fileprivate static func equals(_ eight: SIMD8<Int32>, _ score: Int32) -> SIMD8<Int32> {
+    isZero(eight ^ SIMD8(repeating: score))
   }
 }

@@ -1,0 +1,92 @@
+/// A budget as it is typed: rows per lane, or a share of a document's tokens.
+enum Budget: Equatable {
+  /// So many rows per lane: `512`.
+  case rows(Int)
+  /// A share of a document's tokens, at most 1: `1/4`.
+  case share(Int, of: Int)
+
+  /// The largest number that a budget is written with.
+  private static let largest = 1 << 30
+
+  /// Reads a budget.
+  ///
+  /// - Parameter option: the option that it stands in, for errors.
+  init(_ text: String, option: String) throws(CommandError) {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    let numbers = parts.compactMap { part in
+      part.allSatisfy { $0.isASCII && $0.isNumber } ? Int(part) : nil
+    }
+    let areLegal = numbers.allSatisfy { 1...Budget.largest ~= $0 }
+    guard numbers.count == parts.count, parts.count <= 2, areLegal else {
+      throw .usage(
+        "\(option) cannot be '\(text)'; a budget is a number of rows, such as 512, or a share of a "
+          + "document's tokens, such as 1/4, in whole numbers from 1 to \(Budget.largest)")
+    }
+    guard numbers.count == 2 else {
+      self = .rows(numbers[0])
+      return
+    }
+    guard numbers[0] <= numbers[1] else {
+      throw .usage(
+        "\(option) cannot be '\(text)'; a share of a document's tokens is at most 1, such as 1/4")
+    }
+    self = .share(numbers[0], of: numbers[1])
+  }
+
+  /// As it is typed.
+  var text: String {
+    switch self {
+    case .rows(let rows): "\(rows)"
+    case .share(let part, let whole): "\(part)/\(whole)"
+    }
+  }
+
+  /// The rows per lane that it comes to with a document of so many tokens, rounded down.
+  func rows(tokens: Int) -> Int {
+    switch self {
+    case .rows(let rows): rows
+    case .share(let part, let whole): tokens * part / whole
+    }
+  }
+}
+
+/// Rows per lane that policies are given.
+struct RowBudget: Equatable {
+  /// The rows.
+  let rows: Int
+  /// Where they come from, to follow an error; empty if the command line says it as it is.
+  var origin = ""
+}
+
+extension Arguments {
+  /// Budgets with commas between, in rows of a document of so many tokens; no two the same.
+  ///
+  /// - Parameters:
+  ///   - standard: what holds if the option is not given.
+  ///   - tokens: the tokens that shares are shares of; at most 2³².
+  func budgets(
+    _ name: String, standard: String, tokens: Int
+  ) throws(CommandError) -> [(budget: Budget, rows: RowBudget)] {
+    func origin(_ budget: Budget) -> String {
+      guard case .share = budget else { return "" }
+      return " (\(name) \(budget.text) of a document of \(tokens) tokens)"
+    }
+    var budgets: [(budget: Budget, rows: RowBudget)] = []
+    for text in try list(name, standard: standard, of: "budget") {
+      let budget = try Budget(text, option: name)
+      let rows = budget.rows(tokens: tokens)
+      guard rows > 0 else {
+        throw .usage(
+          "\(name) \(budget.text) of a document of \(tokens) tokens is less than a row; ask for a "
+            + "larger share or a longer document")
+      }
+      if let same = budgets.first(where: { $0.rows.rows == rows }) {
+        throw .usage(
+          "\(name) names \(rows) rows twice, as '\(same.budget.text)' and as '\(budget.text)'; "
+            + "leave one out")
+      }
+      budgets.append((budget, RowBudget(rows: rows, origin: origin(budget))))
+    }
+    return budgets
+  }
+}
