@@ -39,7 +39,9 @@ private struct ChunkedStreaming: KVCachePolicy {
     ("morphkv", ["capacity": 200], 0.859714, 1000),
     ("morphkv", ["capacity": 200, "prunePrompt": "atFirstDecode"], 0.859714, 1001),
     ("morphkv", ["capacity": 200, "votes": "exact"], 0.859714, 1000),
-    ("morphkv", ["capacity": 200, "votes": "exact", "prunePrompt": "atFirstDecode"], 0.859714, 1001),
+    (
+      "morphkv", ["capacity": 200, "votes": "exact", "prunePrompt": "atFirstDecode"], 0.859714, 1001
+    ),
     ("h2o", ["heavy": 100, "recent": 100], 0.859714, 1000),
     ("tova", ["capacity": 200], 0.859714, 1000),
     ("streamingllm", ["sinks": 4, "recent": 196], 0.859714, 1000),
