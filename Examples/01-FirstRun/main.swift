@@ -26,7 +26,8 @@ do {
   ] {
     let configuration = try PolicyConfiguration(parsing: json)
     let store = try PagedKVStore(shape: model.shape)
-    let policies = try configuration.makePolicies(.all, shape: model.shape)
+    let policies = try configuration.makePolicies(
+      .all, shape: model.shape, model: model.identity)
     let session = model.makeSession(store.makeSequence(policies))
     print("\n\(json)\n…", terminator: "")
     try session.prefill(tokenizer.encode(story))

@@ -21,14 +21,11 @@ struct EveryOther: KVCachePolicy {
   }
 
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    for layer in cache.layers {
-      for head in 0..<cache.shape.keyHeads {
-        let lane = cache.lane(layer: layer, head: head)
-        guard lane.count > capacity else { continue }
-        var kept = lane.rowsByPosition()
-        while kept.count > capacity { kept = everyOther(kept) }
-        plan.keep(kept, of: lane.id)
-      }
+    cache.forEachLane { lane in
+      guard lane.count > capacity else { return }
+      var kept = lane.rowsByPosition()
+      while kept.count > capacity { kept = everyOther(kept) }
+      plan.keep(kept, of: lane.id)
     }
   }
 

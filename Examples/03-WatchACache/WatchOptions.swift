@@ -71,7 +71,8 @@ struct WatchOptions {
     let files = try ModelFiles.open(path)
     let model = LlamaModel(files)
     let store = try PagedKVStore(shape: model.shape)
-    let policies = try configuration.makePolicies(.all, shape: model.shape)
+    let policies = try configuration.makePolicies(
+      .all, shape: model.shape, model: model.identity)
     let session = model.makeSession(store.makeSequence(policies))
     let text = (1...prompt).map { "\($0)" }.joined(separator: ", ")
     try session.prefill(Array(try files.tokenizer().encode(text).prefix(prompt)))

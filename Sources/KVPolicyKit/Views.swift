@@ -302,6 +302,15 @@ private func notGiven(_ signal: String) -> Never {
   }
 }
 
+extension PromptRow {
+  /// The logarithm of the sum of the exponentials of the query's logits, over all rows that it saw when it was
+  /// read: `exp(logit − logSum)` is the attention that it paid to a row then.
+  public func logSum(_ head: Int) -> Float {
+    precondition(head >= 0 && head < group, "no such query head in the group")
+    return slice.logSum(index, head)
+  }
+}
+
 /// Computes the logits of a prompt's last queries when a policy asks for them.
 package protocol PromptRowSource: AnyObject {
   /// Lends the rows of one lane in slices of consecutive queries, oldest first.
@@ -319,19 +328,30 @@ package protocol PromptRowSource: AnyObject {
   package let stride: Int
   /// `group × count` rows.
   @unsafe package let base: UnsafePointer<Float>
+  /// For each of the last queries, all of them, `logSumStride` numbers, of which the first are those of
+  /// the lane's group.
+  @unsafe private let logSums: UnsafePointer<Float>
+  private let logSumStride: Int
   /// The positions of all the last queries.
   private let positions: [Int]
 
   /// A slice of the queries at `positions`.
-  package init(first: Int, count: Int, stride: Int, base: UnsafePointer<Float>, positions: [Int]) {
+  package init(
+    first: Int, count: Int, stride: Int, base: UnsafePointer<Float>,
+    logSums: UnsafePointer<Float>, logSumStride: Int, positions: [Int]
+  ) {
     self.first = first
     self.count = count
     self.stride = stride
     unsafe self.base = unsafe base
+    unsafe self.logSums = unsafe logSums
+    self.logSumStride = logSumStride
     self.positions = positions
   }
 
   func position(_ index: Int) -> Int { positions[first + index] }
+
+  func logSum(_ query: Int, _ head: Int) -> Float { unsafe logSums[query * logSumStride + head] }
 }
 
 /// Where the engine put the signals of one layer. Rows of `stride` floats, one per query head; the

@@ -11,16 +11,18 @@ extension PlainEngine {
     var outputs: [[Float]] = []
     for position in tokens {
       var output: [Float] = []
+      var sums: [Float] = []
       let queries = self.queries(layer: layer, position: position, lanes: lanes)
       for (head, query) in queries.enumerated() {
         let lane = lanes[head / source.shape.group]
         let logits = logits(of: query, layer: layer, head: head, position: position, lane)
         let weights = Plain.softmax(logits)
         columnSums.add(weights, to: head)
+        sums.append(Plain.logSum(logits))
         output += Plain.mix(lane.values, weights)
       }
       outputs.append(output)
-      remember(position: position, layer: layer)
+      remember(RecentQuery(position: position, logSums: sums), layer: layer)
     }
     sequence.book(layer: layer, moment: moment)
     var shown = ShownSignals(stride: longest)
@@ -98,18 +100,19 @@ extension PlainEngine {
     }
   }
 
-  private func remember(position: Int, layer: Int) {
+  private func remember(_ query: RecentQuery, layer: Int) {
     let room = wants[layer].signals.promptRows
     guard room > 0 else { return }
-    recentQueries[layer].append(position)
+    recentQueries[layer].append(query)
     if recentQueries[layer].count > room { recentQueries[layer].removeFirst() }
   }
 
   private func promptRows(layer: Int, lanes: [PlainLane], stride: Int) -> PlainPromptRows {
     let group = source.shape.group
-    let positions = recentQueries[layer]
+    let recent = recentQueries[layer]
     let rows = lanes.enumerated().map { keyHead, lane in
-      positions.map { position in
+      recent.map { query in
+        let position = query.position
         let queries = self.queries(layer: layer, position: position, lanes: lanes)
         return SignalRows(
           (keyHead * group..<(keyHead + 1) * group).map { head in
@@ -117,7 +120,7 @@ extension PlainEngine {
           }, stride: stride)
       }
     }
-    return PlainPromptRows(rows, positions: positions, stride: stride)
+    return PlainPromptRows(rows, recent, group: group, stride: stride)
   }
 
   /// −∞ for what the plan forgets or a query head shall not read; rows numbered as before the plan.

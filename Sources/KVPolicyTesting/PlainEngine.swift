@@ -28,8 +28,8 @@ public final class PlainEngine {
   /// If set, called after every moment.
   var afterMoment: ((Moment) -> Void)?
   let wants: [PolicyDeclarations]
-  /// Per layer: the positions of the prompt's last queries, oldest first.
-  var recentQueries: [[Int]]
+  /// Per layer: the prompt's last queries, oldest first.
+  var recentQueries: [[RecentQuery]]
 
   /// An engine for a sequence that has read nothing yet, or was read by an engine like this one.
   public init(_ source: SyntheticAttention, sequence: KVSequence) {
@@ -158,4 +158,11 @@ public struct PlannedMoment: Hashable, Sendable {
   public let layer: Int
   /// What to forget.
   public let plan: CachePlan
+}
+
+/// A query of the prompt's end.
+struct RecentQuery {
+  let position: Int
+  /// Per query head: the logarithm of the sum of its exponentials over what it saw.
+  let logSums: [Float]
 }

@@ -19,6 +19,13 @@ enum Plain {
     return exponentials.map { Float($0 / sum) }
   }
 
+  /// The logarithm of the sum of exponentials; −∞ if no logit is finite.
+  static func logSum(_ logits: [Float]) -> Float {
+    guard let largest = logits.max(), largest > -.infinity else { return -.infinity }
+    let sum = logits.reduce(0) { $0 + exponentialOf(Double($1) - Double(largest)) }
+    return Float(Double(largest) + logarithm(sum))
+  }
+
   /// The weighted sum of vectors. `weights` may be longer than there are vectors to weigh.
   static func mix(_ vectors: [[Float]], _ weights: [Float]) -> [Float] {
     guard let width = vectors.first?.count else { return [] }
@@ -100,24 +107,30 @@ struct ShownSignals {
 final class PlainPromptRows: PromptRowSource {
   /// By key head and query: the rows of the group's query heads.
   private let rows: [[SignalRows]]
-  private let positions: [Int]
-  let count: Int
+  private let queries: [RecentQuery]
+  private let group: Int
   private let stride: Int
 
-  init(_ rows: [[SignalRows]], positions: [Int], stride: Int) {
+  init(_ rows: [[SignalRows]], _ queries: [RecentQuery], group: Int, stride: Int) {
     self.rows = rows
-    self.positions = positions
+    self.queries = queries
+    self.group = group
     self.stride = stride
-    count = positions.count
   }
 
+  var count: Int { queries.count }
+
   func lend(of lane: LaneID, _ body: (borrowing PromptSlice) -> Void) {
-    for (query, heads) in rows[lane.head].enumerated() {
-      unsafe heads.values.withUnsafeBufferPointer { values in
-        guard let base = values.baseAddress else { return }
-        body(
-          unsafe PromptSlice(
-            first: query, count: 1, stride: stride, base: base, positions: positions))
+    let sums = queries.flatMap { $0.logSums[lane.head * group..<(lane.head + 1) * group] }
+    unsafe sums.withUnsafeBufferPointer { sums in
+      for (query, heads) in rows[lane.head].enumerated() {
+        unsafe heads.values.withUnsafeBufferPointer { values in
+          guard let base = values.baseAddress, let sums = sums.baseAddress else { return }
+          body(
+            unsafe PromptSlice(
+              first: query, count: 1, stride: stride, base: base, logSums: sums,
+              logSumStride: group, positions: queries.map(\.position)))
+        }
       }
     }
   }

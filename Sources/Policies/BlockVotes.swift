@@ -1,3 +1,4 @@
+import Foundation
 import KVPolicyKit
 
 /// The votes of ``MorphKV`` in bytes. Ours, not the paper's, whose votes are floats of each voter and query head.
@@ -19,7 +20,6 @@ struct BlockVotes: Sendable {
   /// Per layer: how many queries have voted.
   private var recorded: [Int] = []
   // What follows holds numbers for the rows of one lane, and is kept for its memory.
-  private var weights: [Float] = []
   private var strengths: [Float] = []
   private var joined: [UInt32] = []
 
@@ -43,7 +43,7 @@ struct BlockVotes: Sendable {
   /// One entry per block.
   var column: Column { .ring("votes", width: entries, of: fusion == .max ? .byte : .count) }
   var bytes: Int {
-    recorded.count * 8 + (weights.count + strengths.count + joined.count) * 4
+    recorded.count * 8 + (strengths.count + joined.count) * 4
   }
 
   /// The prompt's last queries vote.
@@ -51,33 +51,48 @@ struct BlockVotes: Sendable {
     let first = number(layer)
     let last = first + layer.lane(0).promptRowCount - 1
     layer.forEachLane { lane in
-      strengths.reset(to: lane.count)
+      let near = VoteKernels.rows(of: lane.positions, from: horizon)
+      strengths.reset(to: lane.count, -.infinity)
       var begin = first
       lane.forEachPromptRow { row in
         let number = first + row.index
-        for head in 0..<lane.group { add(row.logits(head), lane.positions, horizon) }
+        for head in 0..<lane.group {
+          let sum = logSum(row, head, near: near)
+          VoteKernels.fold(row.logits(head), minus: sum, into: &strengths)
+        }
         // The greatest of a block's strengths gives the greatest vote, so one rounding serves them all.
         guard fusion == .sum || (number + 1) % length == 0 || number == last else { return }
+        VoteKernels.exponentials(&strengths)
         cast(from: begin, in: lane, horizon)
-        strengths.reset(to: lane.count)
+        strengths.reset(to: lane.count, -.infinity)
         begin = number + 1
       }
     }
     recorded[layer.layer] = last + 1
-    (weights, strengths) = ([], [])
+    strengths = []
+  }
+
+  /// The logarithm of the sum of a query's exponentials over the distant rows: what it saw without `near`, the
+  /// rows in the window. Where these have nearly all, too little is left to subtract from, and the distant
+  /// ones are summed.
+  private func logSum(_ row: borrowing PromptRow, _ head: Int, near: [Int]) -> Float {
+    let all = row.logSum(head)
+    var rest = 1 - VoteKernels.sum(row.logits(head), minus: all, of: near)
+    if rest < 1e-3 {
+      rest = VoteKernels.sum(row.logits(head), minus: all) { !near.contains($0) }
+    }
+    return all + log(max(rest, 1e-30))
   }
 
   /// The new token votes.
   mutating func step(_ layer: borrowing LayerView, horizon: Int32) {
     let number = number(layer)
     layer.forEachLane { lane in
-      strengths.reset(to: lane.count)
+      strengths.reset(to: lane.count, 0)
       for head in 0..<lane.group {
         let probabilities = lane.probabilities(head)
         let total = VoteKernels.sum(probabilities, lane.positions, before: horizon)
-        unsafe probabilities.withUnsafeBufferPointer {
-          unsafe VoteKernels.fold($0, times: 1 / max(total, 1e-30), into: &strengths)
-        }
+        VoteKernels.fold(probabilities, times: 1 / max(total, 1e-30), into: &strengths)
       }
       cast(from: number, in: lane, horizon)
     }
@@ -88,17 +103,6 @@ struct BlockVotes: Sendable {
   private mutating func number(_ layer: borrowing LayerView) -> Int {
     if recorded.isEmpty { recorded = Array(repeating: 0, count: layer.shape.layers) }
     return recorded[layer.layer]
-  }
-
-  /// Folds one query head's shares of the attention to distant rows into the strengths.
-  private mutating func add(
-    _ logits: Span<Float>, _ positions: Span<Int32>, _ horizon: Int32
-  ) {
-    if weights.count < logits.count { weights.reset(to: logits.count) }
-    let total = VoteKernels.exponentials(logits, positions, before: horizon, into: &weights)
-    unsafe weights.withUnsafeBufferPointer {
-      unsafe VoteKernels.fold($0, times: 1 / max(total, 1e-30), into: &strengths)
-    }
   }
 
   /// Rounds the strengths to votes, and joins them to the block of the voter with this number.
@@ -118,7 +122,7 @@ struct BlockVotes: Sendable {
   mutating func evict(
     _ lane: borrowing LaneView, keeping keep: Int, _ stay: Protection, plan: inout CachePlan
   ) {
-    joined.reset(to: lane.count)
+    joined.reset(to: lane.count, 0)
     for entry in 0..<entries {
       if fusion == .max {
         VoteKernels.join(lane.bytes(0, entry: entry), into: &joined)
@@ -130,11 +134,11 @@ struct BlockVotes: Sendable {
   }
 }
 
-extension Array where Element: Numeric {
-  /// Makes the array so many zeros, keeping its memory.
-  mutating func reset(to count: Int) {
+extension Array {
+  /// Makes the array so many times one number, keeping its memory.
+  fileprivate mutating func reset(to count: Int, _ number: Element) {
     removeAll(keepingCapacity: true)
-    append(contentsOf: repeatElement(0, count: count))
+    append(contentsOf: repeatElement(number, count: count))
   }
 }
 
@@ -159,47 +163,62 @@ private enum VoteKernels {
     }
   }
 
-  /// `e[row] = exp(z[row] − greatest)`, and their sum over the rows before a position.
-  static func exponentials(
-    _ z: Span<Float>, _ positions: Span<Int32>, before horizon: Int32, into e: inout [Float]
-  ) -> Float {
-    precondition(positions.count == z.count && e.count >= z.count)
-    return unsafe z.withUnsafeBufferPointer { z in
-      unsafe positions.withUnsafeBufferPointer { positions in
-        unsafe e.withUnsafeMutableBufferPointer { e in
-          guard let x = z.baseAddress, let places = positions.baseAddress, let e = e.baseAddress
-          else { return 0 }
-          var tops = SIMD8<Float>(repeating: -.infinity)
-          for row in stride(from: 0, to: z.count, by: 8) {
-            let value = unsafe Softmax.load(x, row, z.count)
-            tops.replace(with: value, where: value .> tops)
-          }
-          // A query sees its own row at least; were all −∞, their difference would be no number.
-          let top = max(tops.max(), -Float.greatestFiniteMagnitude)
-          var total = SIMD8<Float>.zero
-          for row in stride(from: 0, to: z.count, by: 8) {
-            let value = exponential(unsafe Softmax.load(x, row, z.count) - top)
-            unsafe Softmax.store(value, e, row, z.count)
-            total += value.kept(where: unsafe isDistant(places, row, z.count, horizon))
-          }
-          return total.sum()
-        }
+  /// The rows from a position on.
+  static func rows(of positions: Span<Int32>, from horizon: Int32) -> [Int] {
+    positions.indices.filter { positions[$0] >= horizon }
+  }
+
+  /// `Σ exp(z[row] − offset)` over some rows.
+  static func sum(_ z: Span<Float>, minus offset: Float, of rows: [Int]) -> Float {
+    var total = SIMD8<Float>.zero
+    for first in stride(from: 0, to: rows.count, by: 8) {
+      var eight = SIMD8<Float>(repeating: -.infinity)
+      for index in first..<min(first + 8, rows.count) { eight[index - first] = z[rows[index]] }
+      total += exponential(eight - offset)
+    }
+    return total.sum()
+  }
+
+  /// `Σ exp(z[row] − offset)` over the rows that `isCounted` names.
+  static func sum(_ z: Span<Float>, minus offset: Float, where isCounted: (Int) -> Bool) -> Float {
+    sum(z, minus: offset, of: z.indices.filter(isCounted))
+  }
+
+  /// `x[row] = exp(x[row])`.
+  static func exponentials(_ x: inout [Float]) {
+    unsafe x.withUnsafeMutableBufferPointer { x in
+      guard let p = x.baseAddress else { return }
+      for row in stride(from: 0, to: x.count, by: 8) {
+        unsafe Softmax.store(exponential(Softmax.load(p, row, x.count)), p, row, x.count)
       }
     }
   }
 
+  /// `strengths[row] = max(strengths[row], z[row] − offset)`.
+  static func fold(_ z: Span<Float>, minus offset: Float, into strengths: inout [Float]) {
+    unsafe fold(z, into: &strengths) { $0 - offset }
+  }
+
   /// `strengths[row] = max(strengths[row], x[row] · scale)`.
-  @unsafe static func fold(
-    _ x: UnsafeBufferPointer<Float>, times scale: Float, into strengths: inout [Float]
+  static func fold(_ x: Span<Float>, times scale: Float, into strengths: inout [Float]) {
+    unsafe fold(x, into: &strengths) { $0 * scale }
+  }
+
+  @unsafe @inline(__always)
+  private static func fold(
+    _ x: Span<Float>, into strengths: inout [Float],
+    _ strength: (SIMD8<Float>) -> SIMD8<Float>
   ) {
-    precondition(x.count >= strengths.count)
-    unsafe strengths.withUnsafeMutableBufferPointer { strengths in
-      guard let x = x.baseAddress, let target = strengths.baseAddress else { return }
-      for row in stride(from: 0, to: strengths.count, by: 8) {
-        let value = unsafe Softmax.load(x, row, strengths.count) * scale
-        let old = unsafe Softmax.load(target, row, strengths.count)
-        unsafe Softmax.store(
-          old.replacing(with: value, where: value .> old), target, row, strengths.count)
+    precondition(strengths.count == x.count)
+    unsafe x.withUnsafeBufferPointer { x in
+      unsafe strengths.withUnsafeMutableBufferPointer { strengths in
+        guard let x = x.baseAddress, let target = strengths.baseAddress else { return }
+        let count = strengths.count
+        for row in stride(from: 0, to: count, by: 8) {
+          let value = strength(unsafe Softmax.load(x, row, count))
+          let old = unsafe Softmax.load(target, row, count)
+          unsafe Softmax.store(old.replacing(with: value, where: value .> old), target, row, count)
+        }
       }
     }
   }
@@ -207,11 +226,13 @@ private enum VoteKernels {
   /// The votes that strengths come to: `round(255·√f)`. A strength is a head's attention to the row over its
   /// attention to all distant rows, which a row in the window is not among: f = r / (1 + r) there.
   @inline(__always)
-  private static func votes(_ strength: SIMD8<Float>, isDistant: SIMDMask<SIMD8<Int32>>) -> SIMD8<
-    Int32
-  > {
+  private static func votes(
+    _ strength: SIMD8<Float>, isDistant: SIMD8<Int32>
+  ) -> SIMD8<Int32> {
     var share = strength
-    if !all(isDistant) { share.replace(with: strength / (1 + strength), where: .!isDistant) }
+    if isDistant.wrappedSum() != -8 {
+      share = strength.kept(where: isDistant) + (strength / (1 + strength)).kept(where: ~isDistant)
+    }
     share.replace(with: 1, where: share .> 1)
     // Adding 1.5·2²³ rounds to a whole number, which is then in the low bits.
     let rounded = share.squareRoot() * 255 + 12_582_912
@@ -231,7 +252,7 @@ private enum VoteKernels {
         guard let target = votes.baseAddress else { return }
         let bytes = SIMD8<UInt8>(truncatingIfNeeded: cast)
         if row &+ 8 <= count {
-          let place = UnsafeMutableRawPointer(target + row)
+          let place = unsafe UnsafeMutableRawPointer(target + row)
           var old = SIMD8<UInt8>.zero
           if !isNew { old = unsafe place.loadUnaligned(as: SIMD8<UInt8>.self) }
           let new = old.replacing(with: bytes, where: bytes .> old)

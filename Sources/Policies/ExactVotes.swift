@@ -193,6 +193,14 @@ struct ExactVotes: Sendable {
   }
 }
 
+extension [Float] {
+  /// Makes the array so many zeros, keeping its memory.
+  fileprivate mutating func reset(to count: Int) {
+    removeAll(keepingCapacity: true)
+    append(contentsOf: repeatElement(0, count: count))
+  }
+}
+
 extension CachePlan {
   /// The rows of a lane that a plan which edits nothing else leaves.
   fileprivate func survivors(of lane: borrowing LaneView) -> [Int] {

@@ -41,7 +41,8 @@ struct BatchRun {
     let store = try PagedKVStore(shape: shape, configuration: benchmark.store)
     return try (0..<size).map { number in
       progress(at(number * depth))
-      let policies = try entry.configuration.makePolicies(benchmark.registry, shape: shape)
+      let policies = try entry.configuration.makePolicies(
+        benchmark.registry, shape: shape, model: benchmark.model.identity)
       let session = benchmark.model.makeSession(store.makeSequence(policies))
       if depth > 0 {
         let prompt = (0..<depth).map { token($0, of: number) }

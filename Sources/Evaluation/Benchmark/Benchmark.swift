@@ -143,7 +143,8 @@ extension Benchmark {
     }
     let pages = try PagedKVStore(shape: model.shape, configuration: store)
     for entry in entries {
-      let policies = try entry.configuration.makePolicies(registry, shape: model.shape)
+      let policies = try entry.configuration.makePolicies(
+        registry, shape: model.shape, model: model.identity)
       // A policy that forgets while the prompt is read may well do with less.
       guard policies.policies.contains(where: { $0.cadence.prompt != .everyChunk }) else {
         continue

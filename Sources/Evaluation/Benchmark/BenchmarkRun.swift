@@ -67,7 +67,8 @@ struct BenchmarkRun {
   /// A session over an empty cache in a store of its own.
   private func makeSession() throws -> LlamaSession {
     let shape = benchmark.model.shape
-    let policies = try entry.configuration.makePolicies(benchmark.registry, shape: shape)
+    let policies = try entry.configuration.makePolicies(
+      benchmark.registry, shape: shape, model: benchmark.model.identity)
     let store = try PagedKVStore(shape: shape, configuration: benchmark.store)
     return benchmark.model.makeSession(store.makeSequence(policies))
   }

@@ -94,7 +94,9 @@ public struct Capacity {
     _ entry: PolicyEntry, in store: PagedKVStore
   ) throws(PolicyError) -> LlamaSession {
     model.makeSession(
-      store.makeSequence(try entry.configuration.makePolicies(registry, shape: model.shape)))
+      store.makeSequence(
+        try entry.configuration.makePolicies(
+          registry, shape: model.shape, model: model.identity)))
   }
 
   /// Every sequence reads the same tokens, each from another place on.

@@ -105,14 +105,16 @@ public struct Comparison {
   /// Makes every policy and throws it away, so that a mistake is found before the first run.
   private func checkConfigurations(_ entries: [PolicyEntry]) throws {
     for configuration in [Comparison.reference] + entries.map(\.configuration) {
-      _ = try configuration.makePolicies(registry, shape: model.shape)
+      _ = try configuration.makePolicies(
+        registry, shape: model.shape, model: model.identity)
     }
     _ = try PagedKVStore(shape: model.shape, configuration: store)
   }
 
   /// Reads a few tokens so that the first measured run does not pay for bringing the weights in.
   private func warmUp(_ text: [Int]) throws {
-    let policies = try Comparison.reference.makePolicies(registry, shape: model.shape)
+    let policies = try Comparison.reference.makePolicies(
+      registry, shape: model.shape, model: model.identity)
     let session = model.makeSession(
       try PagedKVStore(shape: model.shape, configuration: store).makeSequence(policies))
     try session.prefill(Array(text.prefix(2)), chunk: chunk)

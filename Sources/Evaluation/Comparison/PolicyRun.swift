@@ -37,7 +37,7 @@ struct PolicyRun {
     _ role: Role, _ recorded: inout RecordedLogits, progress: (RunProgress) -> Void
   ) throws -> PolicyMeasurement {
     let policies = try entry.configuration.makePolicies(
-      comparison.registry, shape: model.shape)
+      comparison.registry, shape: model.shape, model: model.identity)
     let store = try PagedKVStore(shape: model.shape, configuration: comparison.store)
     let session = model.makeSession(store.makeSequence(policies))
     let clock = ContinuousClock()

@@ -24,7 +24,8 @@ extension TaskComparison {
     _ document: TaskDocument, under configuration: PolicyConfiguration, limit: Int,
     watch: ([Int], KVSequence) -> Void = { _, _ in }
   ) throws -> TaskAnswer {
-    let policies = try configuration.makePolicies(registry, shape: model.shape)
+    let policies = try configuration.makePolicies(
+      registry, shape: model.shape, model: model.identity)
     let store = try PagedKVStore(shape: model.shape, configuration: self.store)
     let session = model.makeSession(store.makeSequence(policies))
     let start = ProcessorTime.now().seconds

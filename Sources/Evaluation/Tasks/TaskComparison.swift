@@ -139,7 +139,8 @@ public struct TaskComparison {
           + "shorter ones")
     }
     for entry in entries {
-      _ = try entry.configuration.makePolicies(registry, shape: model.shape)
+      _ = try entry.configuration.makePolicies(
+        registry, shape: model.shape, model: model.identity)
     }
     _ = try PagedKVStore(shape: model.shape, configuration: store)
   }

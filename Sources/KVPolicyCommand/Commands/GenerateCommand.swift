@@ -53,7 +53,8 @@ struct GenerateCommand: Command {
     let tokens = try GenerateCommand.tokens(
       prompt, arguments, tokenizer: tokenizer, context: files.configuration.contextLength)
     let model = LlamaModel(files, threads: threads, arithmetic: arithmetic)
-    let policies = try configuration.makePolicies(registry, shape: model.shape)
+    let policies = try configuration.makePolicies(
+      registry, shape: model.shape, model: model.identity)
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: format))
     let session = model.makeSession(store.makeSequence(policies))

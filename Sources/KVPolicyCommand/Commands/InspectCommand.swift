@@ -29,7 +29,8 @@ struct InspectCommand: Command {
   private func runOneToken(_ files: ModelFiles, threads: Int) throws {
     let model = LlamaModel(files, threads: threads)
     let store = try PagedKVStore(shape: model.shape)
-    let policies = try Comparison.reference.makePolicies(registry, shape: model.shape)
+    let policies = try Comparison.reference.makePolicies(
+      registry, shape: model.shape, model: model.identity)
     let session = model.makeSession(store.makeSequence(policies))
     try session.prefill([files.configuration.bosToken ?? 0])
   }

@@ -110,6 +110,9 @@ extension KVSequence {
     return Int(furthest) + 1
   }
 
+  /// Whether the rows of a lane are in the order of their positions.
+  package func isOrdered(layer: Int, head: Int) -> Bool { lane(layer, head).isOrdered }
+
   /// The position of each row of a lane. `count` values.
   @unsafe package func withPositions<Result>(
     layer: Int, head: Int, _ body: (UnsafeBufferPointer<Int32>) -> Result

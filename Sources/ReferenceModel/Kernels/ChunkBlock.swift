@@ -1,3 +1,5 @@
+import Foundation
+
 /// Attention of some consecutive queries of a chunk over one lane, for the query heads that share it.
 ///
 /// ```text
@@ -160,6 +162,16 @@
   /// What makes probabilities of a row's weights. When every logit was −∞ they are all 0.
   private func normalisation(_ row: Int) -> Float {
     unsafe totals[row] == 0 ? 0 : 1 / totals[row]
+  }
+
+  /// Writes, for each query and head, the logarithm of the sum of its exponentials: query `q`'s at
+  /// `target + (q + offset) × stride`, as far as that is not below 0. After `attend`.
+  package func writeLogSums(to target: UnsafeMutablePointer<Float>, stride: Int, offset: Int) {
+    let group = unsafe shape.group
+    for row in unsafe 0..<shape.height where row / group + offset >= 0 {
+      unsafe target[(row / group + offset) * stride + row % group] =
+        unsafe tops[row] + log(totals[row])
+    }
   }
 
   /// Adds each lane row's probabilities, summed over the queries, to `sums`: a row of `stride` floats

@@ -1,5 +1,5 @@
 import Foundation
-import KVPolicyKit
+public import KVPolicyKit
 
 /// A model ready to run: its weights and its threads. Float matrices stay where the file is mapped; quantised
 /// ones, of which products read sixteen rows at once, are brought into that order, in as many bytes.
@@ -11,6 +11,8 @@ public final class LlamaModel: Sendable {
   public let configuration: LlamaConfiguration
   /// How a decode step multiplies quantised weights.
   public let arithmetic: Arithmetic
+  /// Which model it is, however its matrices are stored.
+  public let identity: ModelIdentity
   let weights: LlamaWeights
   let team: ThreadTeam
 
@@ -26,6 +28,7 @@ public final class LlamaModel: Sendable {
     configuration = files.configuration
     self.arithmetic = arithmetic
     team = ThreadTeam(threads: max(1, threads))
+    identity = files.weights.identity(of: files.configuration)
     weights = files.weights.inPanels(team: team)
   }
 
@@ -35,6 +38,7 @@ public final class LlamaModel: Sendable {
   public init(_ other: LlamaModel, arithmetic: Arithmetic) {
     configuration = other.configuration
     self.arithmetic = arithmetic
+    identity = other.identity
     team = other.team
     weights = other.weights
   }

@@ -61,6 +61,14 @@ extension LlamaSession {
     unsafe block.attend(
       scratch.queries.base + start, stride: tokenWidth, scale: 1 / Float(width).squareRoot(),
       into: scratch.mixed.base + start)
+    let recent = recentQueries[layer]
+    // The chunk's last queries are the last of those that are remembered.
+    let offset = recent.count - count
+    if queries.upperBound + offset > 0 {
+      unsafe block.writeLogSums(
+        to: recent.logSums + head * group, stride: configuration.queryHeads,
+        offset: queries.lowerBound + offset)
+    }
     if let sums = unsafe sums {
       let own = unsafe sums + head * group * stride
       unsafe own.update(repeating: 0, count: group * stride)

@@ -35,7 +35,10 @@ public final class LlamaSession {
     placeRotary = rotary
     wants = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
     let width = configuration.queryHeads * configuration.headDimension
-    recentQueries = wants.map { RecentQueries(room: $0.signals.promptRows, width: width) }
+    recentQueries = wants.map {
+      RecentQueries(
+        room: $0.signals.promptRows, width: width, heads: configuration.queryHeads)
+    }
   }
 
   /// A session that goes its own way from here: the same logits, and the cache's pages shared.

@@ -1,15 +1,24 @@
 import KVPolicyKit
 
 /// The signal `promptRows` of one layer: the logits of the prompt's last queries over the rows present now,
-/// from the keys that `attendChunk` packed. A few queries of a lane are computed at a time, so that many
-/// queries over a long prompt need no more memory than a few do.
+/// from the keys that `attendChunk` packed.
+///
+/// A few queries of a lane are computed at a time, so that many queries over a long prompt need no more memory
+/// than a few do. While one thread shows them to the policy, the others compute the next ones:
+///
+/// ```text
+/// thread 0   slice 0 │ policy: slice 0 │ policy: slice 1 │ policy: slice 2 …
+/// thread 1   slice 0 │ slice 1         │ slice 2         │ slice 3 …
+/// ```
 final class PromptRows: PromptRowSource {
-  // The buffer has room for `slice` queries of each query head of a lane: a row of `stride` floats each.
+  // Each buffer has room for `slice` queries of each query head of a lane: a row of `stride` floats each.
   // Lanes have at most `stride` rows, and the packed lanes are those of the layer.
 
   private unowned let session: LlamaSession
   private let layer: Int
   private let stride: Int
+  private let group: Int
+  private let width: Int
   /// Queries of a slice: with the usual lanes its logits stay in the second cache until they are read.
   private static let slice = 16
   /// Rows of a piece of work: whole panels.
@@ -19,61 +28,122 @@ final class PromptRows: PromptRowSource {
     self.session = session
     self.layer = layer
     self.stride = stride
+    group = session.sequence.store.shape.group
+    width = session.model.configuration.headDimension
   }
+
+  private var recent: RecentQueries { session.recentQueries[layer] }
 
   func lend(of lane: LaneID, _ body: (borrowing PromptSlice) -> Void) {
-    let recent = session.recentQueries[layer]
-    let group = session.sequence.store.shape.group
-    for first in Swift.stride(from: 0, to: recent.count, by: Self.slice) {
-      let queries = first..<min(first + Self.slice, recent.count)
-      let rows = unsafe session.scratch.promptRows.room(group * queries.count * stride)
-      unsafe compute(queries, of: lane.head, into: rows)
-      body(
-        unsafe PromptSlice(
-          first: first, count: queries.count, stride: stride, base: rows,
-          positions: recent.positions))
+    var slice = unsafe Slice(0..<min(Self.slice, recent.count), self, lane.head, buffer: 0)
+    let first = unsafe slice
+    unsafe session.model.team.share(first.pieces, grain: 1) { _, pieces in
+      for piece in pieces { unsafe compute(first, piece) }
     }
-  }
-
-  /// Logits of some queries for every query head of a lane: −∞ where a row is later than the query.
-  @unsafe private func compute(
-    _ queries: Range<Int>, of lane: Int, into target: UnsafeMutablePointer<Float>
-  ) {
-    let (width, group) = (
-      session.model.configuration.headDimension, session.sequence.store.shape.group
-    )
-    let tokenWidth = group * width
-    let vectors = unsafe session.scratch.promptQueries.room(queries.count * tokenWidth)
-    unsafe gather(queries, of: lane, into: vectors)
-    let packed = unsafe session.packedLane(lane, stride: stride)
-    let count = session.sequence.rowCount(layer: layer, head: lane)
-    let scale = 1 / Float(width).squareRoot()
-    let runs = (count + Self.run - 1) / Self.run
-    session.model.team.share(group * runs, grain: 1) { _, items in
-      for item in items {
-        let (head, first) = (item / runs, item % runs * Self.run)
-        let rows = first..<min(first + Self.run, count)
-        let block = unsafe target + head * queries.count * stride
-        unsafe packed.logits(
-          vectors + head * width, stride: tokenWidth, count: queries.count, rows: rows,
-          scale: scale, into: block, logitStride: stride)
-        unsafe hideLater(rows, than: queries, of: lane, in: block)
-      }
-    }
-  }
-
-  /// −∞ for rows that are later than a query.
-  @unsafe private func hideLater(
-    _ rows: Range<Int>, than queries: Range<Int>, of lane: Int,
-    in block: UnsafeMutablePointer<Float>
-  ) {
-    let positions = session.recentQueries[layer].positions
-    unsafe session.sequence.withPositions(layer: layer, head: lane) { places in
-      for row in rows where unsafe Int(places[row]) > positions[queries.lowerBound] {
-        for query in queries where unsafe Int(places[row]) > positions[query] {
-          unsafe block[(query - queries.lowerBound) * stride + row] = -.infinity
+    while unsafe !slice.queries.isEmpty {
+      let shown = unsafe slice
+      let end = unsafe shown.queries.upperBound
+      let next = unsafe Slice(
+        end..<min(end + Self.slice, recent.count), self, lane.head, buffer: 1 - shown.buffer)
+      unsafe session.model.team.share(1 + next.pieces, grain: 1) { _, items in
+        for item in items {
+          if item == 0 {
+            unsafe body(self.lent(shown))
+          } else {
+            unsafe compute(next, item - 1)
+          }
         }
       }
+      unsafe slice = unsafe next
+    }
+  }
+
+  /// Some consecutive queries, and where their logits are.
+  @unsafe private struct Slice {
+    let queries: Range<Int>
+    let lane: Int
+    let buffer: Int
+    /// The queries as they are multiplied: `queries × group × width`.
+    let vectors: UnsafeMutablePointer<Float>
+    /// `group × queries` rows of `stride` logits.
+    let logits: UnsafeMutablePointer<Float>
+    /// Rows that the last of the queries may see.
+    let rows: Int
+    /// Pieces of work.
+    let pieces: Int
+
+    /// Makes room for a slice, and rotates its queries.
+    init(_ queries: Range<Int>, _ rows: PromptRows, _ lane: Int, buffer: Int) {
+      let scratch = rows.session.scratch
+      unsafe self.queries = queries
+      unsafe self.lane = lane
+      unsafe self.buffer = buffer
+      unsafe vectors = scratch.promptQueries[buffer].room(queries.count * rows.group * rows.width)
+      unsafe logits = scratch.promptRows[buffer].room(rows.group * queries.count * rows.stride)
+      unsafe rows.gather(queries, of: lane, into: vectors)
+      let seen = queries.isEmpty ? 0 : rows.rowsSeen(by: queries.upperBound - 1, of: lane)
+      unsafe self.rows = seen
+      unsafe pieces = (seen + PromptRows.run - 1) / PromptRows.run * rows.group
+    }
+  }
+
+  @unsafe private func lent(_ slice: Slice) -> PromptSlice {
+    unsafe PromptSlice(
+      first: slice.queries.lowerBound, count: slice.queries.count, stride: stride,
+      base: slice.logits, logSums: recent.logSums + slice.lane * group,
+      logSumStride: session.model.configuration.queryHeads, positions: recent.positions)
+  }
+
+  /// One piece of a slice's logits: a query head, and a run of rows.
+  @unsafe private func compute(_ slice: Slice, _ piece: Int) {
+    let (head, run) = (piece % group, piece / group)
+    let first = run * Self.run
+    let rows = unsafe first..<min(first + Self.run, slice.rows)
+    let count = unsafe slice.queries.count
+    let target = unsafe slice.logits + head * count * stride
+    unsafe session.packedLane(slice.lane, stride: stride).logits(
+      slice.vectors + head * width, stride: group * width, count: count, rows: rows,
+      scale: 1 / Float(width).squareRoot(), into: target, logitStride: stride)
+    let end = session.sequence.rowCount(layer: layer, head: unsafe slice.lane)
+    let isLast = unsafe rows.upperBound == slice.rows
+    for query in 0..<count {
+      unsafe hideLater(
+        rows.lowerBound..<(isLast ? end : rows.upperBound), than: slice.queries.lowerBound + query,
+        of: slice.lane, in: target + query * stride)
+    }
+  }
+
+  /// −∞ for those of some rows that are later than a query.
+  @unsafe private func hideLater(
+    _ rows: Range<Int>, than query: Int, of lane: Int, in logits: UnsafeMutablePointer<Float>
+  ) {
+    let position = recent.positions[query]
+    if session.sequence.isOrdered(layer: layer, head: lane) {
+      let first = max(rows.lowerBound, rowsSeen(by: query, of: lane))
+      guard first < rows.upperBound else { return }
+      unsafe (logits + first).update(repeating: -.infinity, count: rows.upperBound - first)
+    } else {
+      unsafe session.sequence.withPositions(layer: layer, head: lane) { places in
+        for row in rows where unsafe Int(places[row]) > position {
+          unsafe logits[row] = -.infinity
+        }
+      }
+    }
+  }
+
+  /// How many rows a query may see: where they are in the order of their positions, those up to its own; else
+  /// all of the lane.
+  private func rowsSeen(by query: Int, of lane: Int) -> Int {
+    let count = session.sequence.rowCount(layer: layer, head: lane)
+    guard session.sequence.isOrdered(layer: layer, head: lane) else { return count }
+    let position = recent.positions[query]
+    return unsafe session.sequence.withPositions(layer: layer, head: lane) { places in
+      var (low, high) = (0, count)
+      while low < high {
+        let middle = (low + high) / 2
+        if unsafe Int(places[middle]) <= position { low = middle + 1 } else { high = middle }
+      }
+      return low
     }
   }
 
@@ -82,9 +152,7 @@ final class PromptRows: PromptRowSource {
   @unsafe private func gather(
     _ queries: Range<Int>, of lane: Int, into target: UnsafeMutablePointer<Float>
   ) {
-    let recent = session.recentQueries[layer]
     let configuration = session.model.configuration
-    let (width, group) = (configuration.headDimension, session.sequence.store.shape.group)
     let tokenWidth = configuration.queryHeads * width
     for query in queries {
       let copy = unsafe target + (query - queries.lowerBound) * group * width

@@ -20,8 +20,8 @@ final class Scratch {
   let partial = FloatBuffer()  // a step's runs: see `StepAttention`; or blocks × queryHeads × rows
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let columnSums = FloatBuffer()  // queryHeads × rows
-  let promptRows = FloatBuffer()  // a lane's query heads × some queries × rows
-  let promptQueries = FloatBuffer()  // some queries × a lane's query heads × headDimension
+  let promptRows = [FloatBuffer(), FloatBuffer()]  // a lane's query heads × some queries × rows
+  let promptQueries = [FloatBuffer(), FloatBuffer()]  // some queries × those heads × headDimension
   let blocks: [FloatBuffer]  // per thread: a run of keys, or what a `ChunkBlock` needs
   let matrix: MatrixScratch
 
