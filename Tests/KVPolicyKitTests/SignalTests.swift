@@ -21,6 +21,7 @@ private struct PromptReader: KVCachePolicy {
     let rows: [(position: Int, place: Int)]
     /// Of each query head of the group.
     let logits: [[Float]]
+    let logSums: [Float]
   }
 
   let rule: PositionRule
@@ -56,7 +57,7 @@ private struct PromptReader: KVCachePolicy {
             logits: (0..<lane.group).map { head in
               let logits = row.logits(head)
               return logits.indices.map { logits[$0] }
-            }))
+            }, logSums: (0..<lane.group).map { row.logSum($0) }))
       }
     }
     queries += found
@@ -176,6 +177,27 @@ private struct EvictReader: KVCachePolicy {
       let expected = try #require(reference[key]?.first)
       #expect(logits.allSatisfy { abs($0 - expected) < 1e-4 }, "\(key)")
     }
+  }
+
+  @Test(
+    "of a query comes with the sum over what it saw when it was read, after every chunk",
+    arguments: PositionRule.allCases)
+  func logSums(rule: PositionRule) throws {
+    var first: [[Int]: [Float]] = [:]
+    for query in try run(PromptReader(rule, forgets: true, queries: 12)) {
+      let key = [query.layer, query.head, query.position]
+      if let logSums = first[key] {
+        #expect(query.logSums == logSums)
+        continue
+      }
+      // Nothing was forgotten yet of what it saw.
+      first[key] = query.logSums
+      for (logits, logSum) in zip(query.logits, query.logSums) {
+        let exact = log(logits.reduce(0) { $0 + exp(Double($1)) })
+        #expect(abs(Double(logSum) - exact) < 1e-5)
+      }
+    }
+    #expect(first.count == 34 * Self.shape.lanes)
   }
 
   /// What a process that traps says.

@@ -21,6 +21,7 @@ private final class Peephole: @unchecked Sendable {
     let positions: [Int]
     let keys: [[Float]]
     let logits: [[Float]]
+    let logSums: [Float]
   }
 }
 
@@ -73,7 +74,7 @@ private struct Reader: KVCachePolicy {
             logits: (0..<lane.group).map { head in
               let logits = row.logits(head)
               return logits.indices.map { logits[$0] }
-            }))
+            }, logSums: (0..<lane.group).map { row.logSum($0) }))
       }
     }
   }
@@ -184,6 +185,27 @@ private struct Reader: KVCachePolicy {
       let expected = try #require(reference[key]?.first)
       #expect(logits.allSatisfy { abs($0 - expected) < 1e-4 }, "\(key)")
     }
+  }
+
+  @Test(
+    "come with the sum over what their query saw when it was read, after every chunk",
+    arguments: PositionRule.allCases)
+  func logSums(rule: PositionRule) throws {
+    var first: [[Int]: [Float]] = [:]
+    for row in try run(rule, forgets: true).0.rows {
+      let key = [row.id.layer, row.id.head, row.position]
+      if let logSums = first[key] {
+        #expect(row.logSums == logSums)
+        continue
+      }
+      // Nothing was forgotten yet of what it saw.
+      first[key] = row.logSums
+      for (logits, logSum) in zip(row.logits, row.logSums) {
+        let exact = log(logits.reduce(0) { $0 + exp(Double($1)) })
+        #expect(abs(Double(logSum) - exact) < 1e-5)
+      }
+    }
+    #expect(first.count == 50 * 6)
   }
 
   @Test("are the same bits on any number of threads")
