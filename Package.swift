@@ -101,7 +101,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ReferenceModelTests",
-      dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"], swiftSettings: strict),
+      dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies", "ReferenceModel"],
+      swiftSettings: strict),
     .testTarget(
       name: "TrainingTests",
       dependencies: ["KVPolicyKit", "MiniTasks", "Policies", "ReferenceModel", "Training"],

@@ -263,7 +263,8 @@ public enum Moment: Hashable, Sendable {
 
 /// A mistake in the policy's code: what it may read follows from what it declared, not from input.
 private func notGiven(_ signal: String) -> Never {
-  preconditionFailure(
+  // Not a precondition, whose message an optimised build leaves out.
+  fatalError(
     "the signal \(signal) is not declared, or not given at this moment: evict is lent none under scope "
       + "sequence, and none in a decode step under phase beforeStep; read it in prefill or step")
 }

@@ -123,11 +123,26 @@ final class RunWatch {
 extension PolicyReport {
   /// A run under watch.
   mutating func checkRun(_ engine: PlainEngine, _ trial: PolicyTrial, rowLimit: Int?) {
-    let watch = RunWatch(engine, rowLimit: rowLimit)
-    attempt(.validPlans) { _ in
+    watch(engine, rowLimit: rowLimit) {
       try engine.read(trial.prompt, chunk: trial.chunk)
       try engine.step(trial.steps)
     }
+  }
+
+  /// As many tokens with a second prompt among them: it is read over what the policy left of the first, in
+  /// lanes that may differ in length.
+  mutating func checkSecondPrompt(_ engine: PlainEngine, _ trial: PolicyTrial, rowLimit: Int?) {
+    watch(engine, rowLimit: rowLimit) {
+      try engine.read(trial.prompt, chunk: trial.chunk)
+      try engine.step(trial.steps / 4)
+      if trial.steps > 1 { try engine.read(trial.steps / 2, chunk: trial.chunk) }
+      try engine.step(trial.steps - trial.steps / 4 - trial.steps / 2)
+    }
+  }
+
+  private mutating func watch(_ engine: PlainEngine, rowLimit: Int?, _ run: () throws -> Void) {
+    let watch = RunWatch(engine, rowLimit: rowLimit)
+    attempt(.validPlans) { _ in try run() }
     for violation in watch.report.violations { note(violation.rule, violation.detail) }
   }
 }

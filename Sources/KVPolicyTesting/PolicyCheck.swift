@@ -38,7 +38,8 @@ public struct PolicyViolation: Hashable, Sendable, CustomStringConvertible {
   public var description: String { "\(rule.rawValue): \(detail)" }
 }
 
-/// What a policy is tried on: random attention of this shape over a prompt and some decoded tokens.
+/// What a policy is tried on: random attention of this shape over a prompt and some decoded tokens, half of
+/// which are once read as another prompt.
 public struct PolicyTrial: Hashable, Sendable {
   /// The shape of the cache.
   public var shape = CacheShape(layers: 2, keyHeads: 2, queryHeads: 4, headDimension: 8)
@@ -95,6 +96,9 @@ public func checkPolicy(
   }
   report.attempt(.validPlans) { report in
     report.checkRun(try trial.engine(try make()), trial, rowLimit: rowLimit)
+  }
+  report.attempt(.validPlans) { report in
+    report.checkSecondPrompt(try trial.engine(try make()), trial, rowLimit: rowLimit)
   }
   report.attempt(.determinism) { try $0.checkDeterminism(make, trial) }
   report.attempt(.rowNumbers) { try $0.checkRowNumbers(make, trial) }

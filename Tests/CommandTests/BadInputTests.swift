@@ -210,6 +210,9 @@ struct BadInputTests {
       "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/wide.json --json @/o",
       "choose a smaller window"),
     .failure(
+      "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/many.json --json @/o",
+      "raise the limit"),
+    .failure(
       "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/tova.json --json @/new/",
       "Is a directory"),
     .failure(
@@ -240,7 +243,9 @@ struct BadInputTests {
     try workshop.write("t.txt", "Hello")
     try workshop.write("typo.json", #"{"policy": "tova", "capasity": 8}"#)
     try workshop.write(
-      "wide.json", #"{"policy": "morphkv", "window": 1073741823, "capacity": 1073741824}"#)
+      "wide.json",
+      #"{"policy": "morphkv", "votes": "exact", "window": 1073741823, "capacity": 1073741824}"#)
+    try workshop.write("many.json", #"{"policy": "morphkv", "voters": 1073741824, "block": 1}"#)
     let tokens = #""model": "plain", "tokens": [1, 2, 3]"#
     try workshop.write("null.json", "{\(tokens), \"prompt_length\": 2, \"config\": null}")
     try workshop.write("long.json", "{\(tokens), \"prompt_length\": 4, \"config\": null}")

@@ -63,7 +63,49 @@ private func complaint(_ text: String) -> String? {
   } catch { return error.description }
 }
 
+/// Has a setting of a name that configurations use themselves.
+private struct Presumptuous: KVCachePolicy {
+  static let name = "presumptuous"
+  static let summary = "takes a name that is taken"
+  static let source = "a test"
+
+  /// The name; tasks run their own.
+  @TaskLocal static var setting = "policy"
+
+  init(_ settings: inout Settings) throws(PolicyError) {
+    switch Self.setting {
+    case "policy": _ = try settings.integer("policy", default: 1, atLeast: 0, "a number")
+    case "layers": _ = try settings.flag("layers", default: true, "whether")
+    default:
+      _ = try settings.rows(
+        "rows", share: "policy", of: 8, default: .rows(4), atLeast: 1, "how many")
+    }
+  }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
+}
+
 @Suite("A configuration") struct ConfigurationTests {
+  @Test(
+    "has two names of its own: a policy with a setting of such a name is refused",
+    arguments: ["policy", "layers", "share"])
+  func takenNames(setting: String) {
+    let registry = PolicyRegistry([Presumptuous.self])
+    let taken = setting == "share" ? "policy" : setting
+    let refusal = PolicyError.impossible(
+      policy: "presumptuous",
+      reason:
+        "a setting cannot be called '\(taken)': configurations use that name themselves")
+    Presumptuous.$setting.withValue(setting) {
+      #expect(throws: refusal) { try registry.make("presumptuous") }
+      #expect(throws: refusal) { try registry.settings(of: "presumptuous") }
+      #expect(throws: refusal) {
+        try PolicyConfiguration(parsing: #"{"policy": "presumptuous"}"#)
+          .makePolicies(registry, shape: shape)
+      }
+    }
+  }
+
   @Test("takes the defaults for what it does not say")
   func defaults() throws {
     let policy = try #require(try assign(#"{"policy": "custom"}"#).policies.first as? Custom)

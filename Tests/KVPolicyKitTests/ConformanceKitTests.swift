@@ -6,7 +6,7 @@ import Testing
 private struct Mutant: KVCachePolicy {
   enum Fault: String, CaseIterable {
     case none, wrongRow, everyRow, oldestByNumber, remembers, chunkCounter, grows, refusesDefaults
-    case badBudget, forgetsAnyway
+    case badBudget, forgetsAnyway, equalLanes
   }
 
   static let name = "mutant"
@@ -44,6 +44,7 @@ private struct Mutant: KVCachePolicy {
   mutating func prefill(_ layer: borrowing LayerView) { chunks += 1 }
 
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    if fault == .equalLanes { return dropLast(cache, &plan) }
     let ample = fault == .none || fault == .badBudget
     guard !ample, let layer = cache.layers.first else { return }
     for head in 0..<cache.shape.keyHeads {
@@ -65,6 +66,18 @@ private struct Mutant: KVCachePolicy {
   }
 }
 
+extension Mutant {
+  /// At a prompt's end, drops the last row and in the second lane another one, but takes all lanes to be as
+  /// long as the first: true of the first prompt only.
+  private func dropLast(_ cache: borrowing CacheView, _ plan: inout CachePlan) {
+    guard case .chunk = cache.moment, let layer = cache.layers.first else { return }
+    let last = cache.lane(layer: layer, head: 0).count - 1
+    for head in 0..<cache.shape.keyHeads {
+      plan.drop(head == 0 ? [last] : [0, last], of: LaneID(layer: layer, head: head))
+    }
+  }
+}
+
 @Suite("checkPolicy") struct ConformanceKitTests {
   private func broken(_ fault: Mutant.Fault, rowLimit: Int? = nil) -> Set<PolicyRule> {
     let counter = Mutant.Counter()
@@ -81,6 +94,17 @@ private struct Mutant: KVCachePolicy {
   func plans() {
     #expect(broken(.wrongRow).contains(.validPlans))
     #expect(broken(.everyRow).contains(.validPlans))
+  }
+
+  @Test("finds a policy that takes lanes to be equally long, which shows in a second prompt")
+  func raggedLanes() throws {
+    #expect(broken(.equalLanes).contains(.validPlans))
+    // Up to the second prompt there is nothing to find.
+    let engine = try PlainEngine(
+      .random(shape: .small, seed: 1, rotaryBase: 100), policy: Mutant(.equalLanes))
+    try engine.read(40, chunk: 16)
+    try engine.step(40)
+    #expect(throws: StoreError.self) { try engine.read(20) }
   }
 
   @Test("finds a policy that takes a row's number for its age")

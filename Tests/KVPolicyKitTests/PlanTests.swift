@@ -17,14 +17,28 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
   let reason: String
   var testDescription: String { reason }
 
+  /// The same for a policy that decides before the output, in a step that makes ten rows.
+  static let ofPolicies = [
+    BadPlan(
+      plan: planned {
+        $0.attend([1], head: 0, of: first)
+        $0.attend([2], head: 0, of: first)
+      }, reason: "edited twice"),
+    BadPlan(plan: planned { $0.attend([], head: 0, of: first) }, reason: "at least one row"),
+    BadPlan(plan: planned { $0.attend([1], head: 2, of: first) }, reason: "a head of the group"),
+    BadPlan(plan: planned { $0.attend([1], head: -1, of: first) }, reason: "a head of the group"),
+    BadPlan(plan: planned { $0.attend([10], head: 1, of: first) }, reason: "names row 10 of 10"),
+    BadPlan(plan: planned { $0.attend([4, 4], head: 1, of: first) }, reason: "names row 4 twice"),
+  ]
+
   static let all = [
     BadPlan(plan: planned { $0.drop([3, 10], of: first) }, reason: "names row 10 of 10"),
     BadPlan(plan: planned { $0.drop([-1], of: first) }, reason: "names row -1 of 10"),
     BadPlan(plan: planned { $0.drop([3, 3], of: first) }, reason: "names row 3 twice"),
     BadPlan(plan: planned { $0.keep([3, 3], of: first) }, reason: "names row 3 twice"),
     BadPlan(plan: planned { $0.keep([0, 99], of: first) }, reason: "names row 99 of 10"),
-    BadPlan(plan: planned { $0.drop(10, of: first) }, reason: "drops row 10 of 10"),
-    BadPlan(plan: planned { $0.drop(-1, of: first) }, reason: "drops row -1 of 10"),
+    BadPlan(plan: planned { $0.drop(10, of: first) }, reason: "names row 10 of 10"),
+    BadPlan(plan: planned { $0.drop(-1, of: first) }, reason: "names row -1 of 10"),
     BadPlan(plan: planned { $0.drop(0..<10, of: first) }, reason: "drops every row"),
     BadPlan(plan: planned { $0.keep([], of: first) }, reason: "keeps no row"),
     BadPlan(
@@ -85,6 +99,55 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
     #expect(engine.sequence.checkInvariants() == nil)
   }
 
+  @Test(
+    "that lets a query head read what it cannot, or says it twice, is refused",
+    arguments: BadPlan.ofPolicies)
+  func refusedOfPolicy(_ bad: BadPlan) throws {
+    var policy = Scripted { cache, plan in
+      if case .step = cache.moment, cache.layers == [0] { plan = bad.plan }
+    }
+    policy.phase = .beforeOutput
+    let engine = try PlainEngine(.random(shape: .small, seed: 1), policy: policy)
+    try engine.read(9)
+    do throws(StoreError) {
+      try engine.step()
+      Issue.record("it was carried out")
+    } catch { #expect(error.description.contains(bad.reason), "\(error)") }
+  }
+
+  @Test("may restrict each query head of a lane once")
+  func attendEach() throws {
+    var policy = Scripted { cache, plan in
+      guard case .step = cache.moment else { return }
+      for head in 0..<cache.shape.group {
+        plan.attend([1 + head], head: head, of: LaneID(layer: cache.layers[0], head: 1))
+      }
+    }
+    policy.phase = .beforeOutput
+    let engine = try PlainEngine(.random(shape: .small, seed: 1), policy: policy)
+    try engine.read(9)
+    try engine.step(2)
+    #expect(engine.plans.count == 4)
+  }
+
+  @Test("that places a lane twice is refused")
+  func placedTwice() throws {
+    let engine = try paintedEngine(.small, rule: .placed)
+    try engine.read(10)
+    let rows = engine.rows
+    let bad = planned {
+      $0.place(0..<10, of: first)
+      $0.place(0..<10, of: second)
+      $0.place((0..<10).reversed(), of: first)
+    }
+    #expect {
+      try engine.sequence.apply(bad)
+    } throws: {
+      "\($0)".contains("edited twice")
+    }
+    #expect(engine.rows == rows)
+  }
+
   @Test("is carried out whole or not at all: one bad edit spoils the others")
   func wholeOrNothing() throws {
     let engine = try paintedEngine(.small)
@@ -141,13 +204,105 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
     try engine.read(10)
     try engine.edit {
       $0.drop([2, 7, 9], of: $1)
-      $0.place((0..<10).map { 100 + $0 }, of: $1)
+      $0.place((0..<10).map { $0 * 7 % 10 }, of: $1)
     }
     #expect(engine.sequence.checkInvariants() == nil)
     let places = engine.rows[0].map { [$0.position, $0.place ?? -1] }.sorted { $0[0] < $1[0] }
-    #expect(places == [0, 1, 3, 4, 5, 6, 8].map { [$0, 100 + $0] })
+    #expect(places == [0, 1, 3, 4, 5, 6, 8].map { [$0, $0 * 7 % 10] })
+    // Row 7 was at the furthest place, 9, and is gone; the next is 8, of row 4.
     try engine.step()
-    #expect(engine.rows[0].last?.place == 109)
+    #expect(engine.rows[0].last?.place == 9)
+  }
+
+  @Test("that places a row where no token was read yet is refused; the next row is within the text")
+  func placesBeyond() throws {
+    let engine = try paintedEngine(rule: .placed)
+    try engine.read(10)
+    for beyond in [10, 11, 1 << 20, Int(Int32.max), .max, -1, .min] {
+      let before = engine.rows
+      #expect(throws: StoreError.self) {
+        try engine.edit { $0.place([beyond] + Array(1..<10), of: $1) }
+      }
+      #expect(engine.rows == before)
+    }
+    // Wherever rows are placed, a new one comes one after the furthest: at its own position at most.
+    var numbers = SplitMix64(seed: 2)
+    for _ in 0..<40 {
+      let (rows, tokens) = (
+        engine.sequence.rowCount(layer: 0, head: 0), engine.sequence.length.tokens
+      )
+      let places = (0..<rows).map { _ in Int.random(in: 0..<tokens, using: &numbers) }
+      let some = (0..<rows).shuffled(using: &numbers).prefix(Bool.random(using: &numbers) ? 1 : 4)
+      try engine.edit {
+        $0.place(places, of: $1)
+        $0.drop(some, of: $1)
+      }
+      let furthest = engine.rows[0].compactMap(\.place).max() ?? -1
+      let count = Int.random(in: 3...6, using: &numbers)
+      try engine.read(count)
+      let new = engine.rows[0].filter { $0.position >= tokens }.sorted { $0.position < $1.position }
+      #expect(new.map { $0.place ?? -1 } == (1...count).map { furthest + $0 })
+      #expect(new.allSatisfy { ($0.place ?? .max) <= $0.position })
+    }
+  }
+
+  @Test("a long prompt is placed row after row, in time that grows as its length does")
+  func placingIsLinear() throws {
+    func time(_ tokens: Int) throws -> Duration {
+      let engine = try PlainEngine(
+        .random(shape: .single, seed: 1), policy: Painter(rule: .placed),
+        store: StoreConfiguration(pageRows: 64, format: .f32))
+      let sequence = engine.sequence
+      let floats = [Float](repeating: 1, count: tokens * 2)
+      let start = ContinuousClock.now
+      // tokens × 1 key head × 2 floats, as is asked for.
+      try unsafe sequence.append(layer: 0, tokens: tokens, keys: floats, values: floats)
+      let duration = ContinuousClock.now - start
+      try sequence.finish(moment: .chunk(tokens: 0..<tokens, isLast: true))
+      #expect(engine.rows[0].map { $0.place ?? -1 } == Array(0..<tokens))
+      return duration
+    }
+    // Eight times the rows: a quadratic time would be 64 times as long.
+    let short = try #require(try (0..<5).map { _ in try time(4096) }.min())
+    let long = try #require(try (0..<5).map { _ in try time(32768) }.min())
+    #expect(long / short < 24)
+  }
+
+  @Test("is equal to one with the same edits, written by rows or one by one, and hashes alike")
+  func equality() {
+    let one = planned {
+      $0.drop([3, 1], of: first)
+      $0.keep([2], of: second)
+      $0.attend([0, 4], head: 1, of: first)
+      $0.place([5, 6, 7], of: first)
+    }
+    var other = planned { $0.drop(99, of: second) }
+    other.removeAll()
+    #expect(other == CachePlan() && other.isEmpty && other.edits.isEmpty)
+    other.drop(Set([3]).union([]).map { $0 } + [1], of: first)
+    other.keep(CollectionOfOne(2), of: second)
+    other.attend(stride(from: 0, through: 4, by: 4), head: 1, of: first)
+    other.place(5...7, of: first)
+    #expect(one == other && one.hashValue == other.hashValue)
+    #expect(one.edits.map(\.lane) == [first, second, first, first])
+    let lists = one.edits.map { edit -> [Int32] in
+      switch edit {
+      case .drop(_, let list), .keep(_, let list), .attend(_, _, let list), .place(_, let list):
+        let rows = one.rows(list)
+        #expect(rows.count == list.count && list.isEmpty == rows.isEmpty)
+        return [Int32](rows)
+      }
+    }
+    #expect(lists == [[3, 1], [2], [0, 4], [5, 6, 7]])
+    for different in [
+      planned { $0.drop([1, 3], of: first) }, planned { $0.drop([3, 1], of: second) },
+      planned { $0.keep([3, 1], of: first) }, planned { $0.place([3, 1], of: first) },
+    ] {
+      #expect(different != planned { $0.drop([3, 1], of: first) })
+    }
+    #expect(planned { $0.drop([], of: first) }.isEmpty)
+    #expect(planned { $0.drop(3, of: first) } == planned { $0.drop([3], of: first) })
+    #expect(planned { $0.drop([.max, .min], of: first) }.isEmpty == false)
   }
 
   @Test("may only be about the layer that was asked about")

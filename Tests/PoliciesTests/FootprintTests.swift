@@ -36,8 +36,12 @@ private struct ChunkedStreaming: KVCachePolicy {
   }
 
   private static let constantSize: [(String, [String: JSONValue], Double, Int)] = [
-    ("morphkv", ["capacity": 200], 0.859714, 1001),
-    ("morphkv", ["capacity": 200, "prunePrompt": "atPrefillEnd"], 0.859714, 1000),
+    ("morphkv", ["capacity": 200], 0.859714, 1000),
+    ("morphkv", ["capacity": 200, "prunePrompt": "atFirstDecode"], 0.859714, 1001),
+    ("morphkv", ["capacity": 200, "votes": "exact"], 0.859714, 1000),
+    (
+      "morphkv", ["capacity": 200, "votes": "exact", "prunePrompt": "atFirstDecode"], 0.859714, 1001
+    ),
     ("h2o", ["heavy": 100, "recent": 100], 0.859714, 1000),
     ("tova", ["capacity": 200], 0.859714, 1000),
     ("streamingllm", ["sinks": 4, "recent": 196], 0.859714, 1000),
@@ -105,7 +109,13 @@ private struct ChunkedStreaming: KVCachePolicy {
     ("tova", ["capacity": 20], 20),
     ("random", ["capacity": 20, "recent": 5], 20),
     ("morphkv", ["capacity": 20, "window": 5], 21),
-    ("morphkv", ["capacity": 20, "window": 5, "rows": "W", "attendMask": "perQueryHead"], 21),
+    (
+      "morphkv",
+      ["capacity": 20, "window": 5, "votes": "exact", "rows": "W", "attendMask": "perQueryHead"], 21
+    ),
+    (
+      "morphkv", ["capacity": 20, "window": 5, "votes": "exact", "prunePrompt": "atFirstDecode"], 21
+    ),
     // (1 + 20) × 1.5 rounds up to 32, and the row that completes it triggers the drop.
     ("morphkv", ["capacity": 20, "window": 5, "burst": 1.5], 31),
   ]

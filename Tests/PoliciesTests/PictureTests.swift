@@ -38,9 +38,13 @@ private let hitter: @Sendable (Int, Int) -> Double = { _, key in key == 4 ? 1 : 
     #expect(try picture(of: policy, prompt: 12, steps: 3, attention: hitter) == "...###...######")
   }
 
-  @Test("MorphKV keeps what the recent tokens look at now, and lets it go when they look away")
-  func morph() throws {
-    let policy = try MorphKV(["capacity": 4, "window": 3])
+  @Test(
+    "MorphKV keeps what the recent tokens look at now, and lets it go when they look away",
+    arguments: [["votes": "exact"], ["voters": 2, "block": 1]] as [[String: JSONValue]])
+  func morph(_ votes: [String: JSONValue]) throws {
+    var settings = votes
+    settings.merge(["capacity": 4, "window": 3, "prunePrompt": "atFirstDecode"]) { $1 }
+    let policy = try MorphKV(settings)
     let turning: @Sendable (Int, Int) -> Double = { query, key in
       key == (query < 12 ? 4 : 7) ? 1 : 0.1
     }
@@ -50,6 +54,18 @@ private let hitter: @Sendable (Int, Int) -> Double = { _, key in key == 4 ? 1 : 
     #expect(
       try picture(of: policy, prompt: 12, steps: 3, attention: { _, key in key == 7 ? 1 : 0.1 })
         == ".......#...####")
+  }
+
+  @Test("MorphKV's voters may be more than its window: what one of them looked at stays")
+  func morphVoters() throws {
+    // Token 6 looks at token 1, all others at everything alike, and then the earliest tokens win.
+    let once: @Sendable (Int, Int) -> Double = { query, key in query == 6 && key != 1 ? 0.01 : 1 }
+    func kept(_ voters: JSONValue) throws -> String {
+      let policy = try MorphKV(["capacity": 4, "window": 3, "voters": voters, "block": 2])
+      return try picture(of: policy, prompt: 12, attention: once)
+    }
+    #expect(try kept(6) == ".#.......###")
+    #expect(try kept(5) == "#........###")
   }
 
   @Test("TOVA keeps what the newest token looks at")

@@ -13,7 +13,7 @@ struct AllocationTests {
     #"{"policy": "h2o", "heavy": 32, "recent": 32, "gqa": "max", "score": "average"}"#,
     #"{"policy": "tova", "capacity": 64}"#,
     #"{"policy": "morphkv", "window": 8, "capacity": 64}"#,
-    #"{"policy": "morphkv", "window": 8, "capacity": 64, "gqa": "sumOfLogits", "sinks": 4}"#,
+    #"{"policy": "morphkv", "window": 8, "capacity": 64, "fusion": "sum", "voters": 50, "sinks": 4}"#,
   ]
   static let steps = 2000
   /// Far more than a cache of 64 rows needs to show what grows with the steps.

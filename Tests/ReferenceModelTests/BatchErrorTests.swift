@@ -102,7 +102,7 @@ struct BatchErrorTests {
     let before = logits(bad)
 
     let reason = StoreError.badPlan(
-      lane: LaneID(layer: 1, head: 0), reason: "it drops row \(Int32.max) of 4")
+      lane: LaneID(layer: 1, head: 0), reason: "it names row \(Int32.max) of 4")
     #expect(throws: BatchError.store(session: 1, reason)) {
       try model.decode([7, 9, 8], of: [good[0], bad, good[1]])
     }

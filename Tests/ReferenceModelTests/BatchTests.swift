@@ -23,7 +23,8 @@ private struct Member {
     Member("snapkv", ["capacity": 12, "window": 4], prompt: 25),
     Member("morphkv", ["capacity": 12, "window": 4], prompt: 60, steps: 8),
     Member(
-      "morphkv", ["capacity": 9, "window": 3, "rows": "W", "attendMask": "perQueryHead"],
+      "morphkv",
+      ["capacity": 9, "window": 3, "votes": "exact", "rows": "W", "attendMask": "perQueryHead"],
       prompt: 21),
     Member("tova", ["capacity": 12], prompt: 1, steps: 14),
     Member("random", ["capacity": 12], prompt: 33),

@@ -1,3 +1,4 @@
+import KVPolicyKit
 import Testing
 
 @testable import ReferenceModel

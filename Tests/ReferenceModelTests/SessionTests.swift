@@ -27,11 +27,20 @@ private struct Policy: CustomTestStringConvertible {
     Policy("snapkv", ["capacity": 8, "window": 3]),
     Policy("snapkv", ["capacity": 2, "window": 1, "positions": "compacted"]),
     Policy("morphkv", ["capacity": 8, "window": 3], rows: 9),
+    Policy("morphkv", ["capacity": 2, "window": 1, "voters": 5, "block": 2], rows: 3),
     Policy(
-      "morphkv", ["capacity": 3, "window": 2, "rows": "W", "attendMask": "perQueryHead"], rows: 4),
-    Policy(
-      "morphkv", ["capacity": 8, "window": 3, "gqa": "sumOfLogits", "prunePrompt": "atPrefillEnd"],
+      "morphkv",
+      ["capacity": 8, "window": 3, "fusion": "sum", "block": 1, "prunePrompt": "atFirstDecode"],
       rows: 9),
+    Policy(
+      "morphkv",
+      ["capacity": 3, "window": 2, "votes": "exact", "rows": "W", "attendMask": "perQueryHead"],
+      rows: 4),
+    Policy(
+      "morphkv", ["capacity": 8, "window": 3, "votes": "exact", "gqa": "sumOfLogits"], rows: 9),
+    Policy(
+      "morphkv",
+      ["capacity": 8, "window": 3, "votes": "exact", "prunePrompt": "atFirstDecode"], rows: 9),
     Policy("tova", ["capacity": 8], rows: 8),
     Policy("tova", ["capacity": 1, "protectNewest": true], rows: 1),
     Policy("random", ["capacity": 8, "recent": 2], rows: 8),
@@ -179,15 +188,41 @@ struct SessionTests {
       PolicyConfiguration("snapkv", ["window": huge, "capacity": 1_073_741_824]))
     try snapkv.prefill(text)
     #expect(kept(snapkv).allSatisfy { $0 == Array(0..<20) })
-    let morphkv = try session(
-      PolicyConfiguration("morphkv", ["window": huge, "capacity": 1_073_741_824]))
-    #expect {
-      try morphkv.prefill(text)
-    } throws: {
-      if case StoreError.columnsFull = $0 { true } else { false }
+    // Blocks of voters: one entry for them all, or a window with nothing beyond.
+    for settings in [
+      ["window": huge, "capacity": 1_073_741_824], ["voters": huge, "block": huge],
+      ["voters": huge, "block": huge, "fusion": "sum", "capacity": 9],
+      ["votersShare": 64, "capacity": 16_777_216, "block": huge],
+    ] as [[String: JSONValue]] {
+      let blocks = try session(PolicyConfiguration("morphkv", settings))
+      try blocks.prefill(text)
+      for token in text { try blocks.decode(token) }
+      let rows = settings["capacity"] == 9 ? 10 : 40
+      #expect(kept(blocks).allSatisfy { $0.count == rows }, "\(settings)")
+      #expect(blocks.sequence.statistics.residentBytes < 1 << 20)
     }
-    #expect(morphkv.sequence.length.tokens == 0)
-    #expect(morphkv.sequence.statistics.residentBytes < 1 << 20)
+  }
+
+  @Test("refuses votes that no memory holds before anything is read, whatever the prompt")
+  func absurdVotes() throws {
+    let huge: JSONValue = 1_073_741_823
+    for settings in [
+      ["votes": "exact", "window": huge, "capacity": 1_073_741_824],
+      ["voters": huge, "block": 1], ["voters": huge, "block": 1, "fusion": "sum"],
+      ["votersShare": 64, "capacity": 16_777_216, "block": 1],
+    ] as [[String: JSONValue]] {
+      for prompt in [1, 20] {
+        let session = try session(PolicyConfiguration("morphkv", settings))
+        #expect {
+          try session.prefill(tokens(prompt))
+        } throws: {
+          if case StoreError.columnsFull = $0 { true } else { false }
+        }
+        #expect(session.sequence.length.tokens == 0)
+        #expect(session.sequence.statistics.residentBytes < 1 << 20)
+        #expect(session.sequence.checkInvariants() == nil)
+      }
+    }
   }
 
   @Test("whose policy makes a bad plan in a step ends with that error, and stays at it")
@@ -198,7 +233,7 @@ struct SessionTests {
     try session.prefill(tokens(10))
     try session.decode(1)
     let bad = StoreError.badPlan(
-      lane: LaneID(layer: 1, head: 0), reason: "it drops row \(Int32.max) of 12")
+      lane: LaneID(layer: 1, head: 0), reason: "it names row \(Int32.max) of 12")
     for _ in 0..<2 { #expect(throws: bad) { try session.decode(1) } }
     #expect(throws: bad) { try session.prefill([1, 2]) }
     #expect(throws: bad) { try session.fork().decode(1) }

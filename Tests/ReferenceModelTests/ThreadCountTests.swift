@@ -10,7 +10,9 @@ import Testing
     #"{"policy": "full"}"#,
     #"{"policy": "streamingllm", "sinks": 4, "recent": 290}"#,
     #"{"policy": "h2o", "heavy": 145, "recent": 145}"#,
-    #"{"policy": "morphkv", "window": 8, "capacity": 290, "attendMask": "perQueryHead"}"#,
+    #"{"policy": "morphkv", "window": 8, "capacity": 290}"#,
+    #"{"policy": "morphkv", "window": 8, "capacity": 290, "voters": 20, "fusion": "sum"}"#,
+    #"{"policy": "morphkv", "window": 8, "capacity": 290, "votes": "exact", "attendMask": "perQueryHead"}"#,
   ])
 func threadsDoNotChangeText(configuration: String) throws {
   // Some 300 rows: more than two of the runs that lanes are split into.

@@ -89,8 +89,8 @@ extension CachePlan {
 /// A row's worth as one number: its score's rank, then its position, the lower the better.
 private enum RowKey {
   static func of(_ rank: Int32, _ position: Int32) -> UInt64 {
-    // Below `.max`, which is left for protected rows: a position is never negative.
-    UInt64(UInt32(bitPattern: rank) ^ 0x8000_0000) << 32 | UInt64(~UInt32(bitPattern: position))
+    // Below `.max`, which is left for protected rows: of the lower half, the upper bit is never set.
+    UInt64(UInt32(bitPattern: rank) ^ 0x8000_0000) << 32 | UInt64(Int32.max - position)
   }
 
   /// The least of the `count` largest keys, 0 < count ≤ n, of which only `.max` may occur twice, and no

@@ -35,8 +35,9 @@ extension KVSequence {
   private func columnBytes(withMore tokens: Int) -> Int {
     var total = 0
     for lane in lanes where lane.columnRowBytes > 0 {
-      let (bytes, isTooMany) = lane.columnRowBytes.multipliedReportingOverflow(
-        by: lane.count + tokens)
+      // A lane's columns grow and shrink together, so the first one's room is that of all.
+      let room = lane.columnRoom(lane.columns[0].stride, for: lane.count + tokens)
+      let (bytes, isTooMany) = lane.columnRowBytes.multipliedReportingOverflow(by: room)
       let (sum, overflows) = total.addingReportingOverflow(bytes)
       guard !isTooMany, !overflows else { return .max }
       total = sum

@@ -91,12 +91,18 @@ extension Lane {
     unsafe addresses[index] = unsafe pool.address(copy)
   }
 
-  /// Room for `rows` rows, by an eighth more so that growth costs O(1) a row, and little is unused.
+  /// The room that columns with room for `stride` rows have when `rows` must fit: by an eighth more if they
+  /// grow, so that growth costs O(1) a row, and little is unused.
+  func columnRoom(_ stride: Int, for rows: Int) -> Int {
+    guard stride < rows else { return stride }
+    let larger = max(rows, stride * 9 / 8)
+    return (larger + layout.pageRows - 1) / layout.pageRows * layout.pageRows
+  }
+
   private func growColumns(to rows: Int) {
     for index in columns.indices where columns[index].stride < rows {
-      let stride = max(rows, columns[index].stride * 9 / 8)
-      let rounded = (stride + layout.pageRows - 1) / layout.pageRows * layout.pageRows
-      ownColumn(index).resize(stride: rounded, count: count)
+      let room = columnRoom(columns[index].stride, for: rows)
+      ownColumn(index).resize(stride: room, count: count)
     }
   }
 }

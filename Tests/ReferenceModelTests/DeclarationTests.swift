@@ -1,0 +1,116 @@
+import KVPolicyKit
+import Policies
+import Testing
+
+@testable import ReferenceModel
+
+/// Declares what a test says, and notes when it is called.
+private struct Declarer: KVCachePolicy {
+  static let name = "declarer"
+  static let summary = "declares what a test says"
+  static let source = "a test"
+
+  var cadence: Cadence
+  var signals: Set<Signal>
+  private(set) var chunks: [Range<Int>] = []
+  private(set) var steps: [Int] = []
+
+  init(_ cadence: Cadence, _ signals: Set<Signal> = []) {
+    (self.cadence, self.signals) = (cadence, signals)
+  }
+  init(_ settings: inout Settings) throws(PolicyError) { self.init(.never) }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
+  mutating func prefill(_ layer: borrowing LayerView) {
+    if case .chunk(let tokens, _) = layer.moment, layer.layer == 0 { chunks.append(tokens) }
+  }
+  mutating func step(_ layer: borrowing LayerView) {
+    if case .step(let index) = layer.moment, layer.layer == 0 { steps.append(index) }
+  }
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
+}
+
+@Suite("What a policy declared, the engine keeps to") struct DeclarationTests {
+  private let model: LlamaModel
+
+  init() throws {
+    model = LlamaModel(try ModelFiles.open(OracleCase.root + "/models/llama"), threads: 2)
+  }
+
+  private func run(
+    _ policy: any KVCachePolicy, chunk: Int = 16, steps: Int = 10
+  ) throws -> LlamaSession {
+    let store = try PagedKVStore(
+      shape: model.shape, configuration: StoreConfiguration(format: .f32))
+    let session = model.makeSession(
+      store.makeSequence(try PolicyAssignment(policy, shape: model.shape)))
+    try session.prefill(Array(0..<40), chunk: chunk)
+    for token in 40..<40 + steps { try session.decode(token) }
+    return session
+  }
+
+  private func declarer(_ session: LlamaSession) throws -> Declarer {
+    try #require(session.sequence.policy(ofLayer: 0) as? Declarer)
+  }
+
+  @Test("takes memory for what is computed, and none for a signal that nobody declared")
+  func scratch() throws {
+    // An empty buffer holds a cache line.
+    let empty = FloatBuffer().capacity
+    let plain = try run(Declarer(.afterPrompt, [.promptRows(4), .stepLogits]))
+    #expect(plain.scratch.columnSums.capacity == empty)
+    #expect(plain.scratch.probabilities.capacity == empty)
+    #expect(plain.scratch.promptRows.allSatisfy { $0.capacity == empty })
+    let sums = try run(Declarer(.never, [.promptColumnSums]))
+    #expect(sums.scratch.columnSums.capacity >= model.shape.queryHeads * 40)
+    #expect(sums.scratch.stepLogits.capacity == empty)
+    #expect(sums.scratch.promptRows.allSatisfy { $0.capacity == empty })
+    let nothing = try run(Declarer(.never))
+    #expect(nothing.scratch.columnSums.capacity == empty)
+    #expect(nothing.scratch.stepLogits.capacity == empty)
+    #expect(nothing.signalCounts == SignalCounts())
+  }
+
+  @Test("cuts prompts to the chunk of the policy, if it is the shorter one")
+  func chunks() throws {
+    let cadence = Cadence(prompt: .everyChunk, every: 0, chunk: 15)
+    #expect(try declarer(run(Declarer(cadence), chunk: 512)).chunks == [0..<15, 15..<30, 30..<40])
+    #expect(
+      try declarer(run(Declarer(cadence), chunk: 12)).chunks
+        == [0..<12, 12..<24, 24..<36, 36..<40])
+  }
+
+  @Test("computes nothing at a step at which the policy does not look, and does not call it")
+  func looks() throws {
+    let signals: Set<Signal> = [
+      .stepLogits, .stepProbabilities, .promptRows(3), .promptColumnSums,
+    ]
+    let session = try run(Declarer(Cadence(prompt: .never, every: 4, looks: .whenAsked), signals))
+    #expect(try declarer(session).steps == [4, 8])
+    var counts = SignalCounts()
+    (counts.stepLogits, counts.stepProbabilities) = (2 * 3, 2 * 3)
+    // Three chunks; the rows are given when the prompt ends.
+    (counts.promptRows, counts.promptColumnSums) = (3, 3 * 3)
+    #expect(session.signalCounts == counts)
+    let never = try run(Declarer(Cadence(prompt: .never, every: 0, looks: .whenAsked), signals))
+    #expect(try declarer(never).steps.isEmpty)
+    (counts.stepLogits, counts.stepProbabilities) = (0, 0)
+    #expect(never.signalCounts == counts)
+    let always = try run(Declarer(Cadence(prompt: .never, every: 4), signals))
+    #expect(try declarer(always).steps == Array(1...10))
+    (counts.stepLogits, counts.stepProbabilities) = (10 * 3, 10 * 3)
+    #expect(always.signalCounts == counts)
+  }
+
+  @Test("computes the bits of full attention beside a policy that looks now and then")
+  func sameBits() throws {
+    func logits(_ session: LlamaSession) -> [Float] {
+      session.logits.indices.map { session.logits[$0] }
+    }
+    let full = logits(try run(FullCache([:])))
+    let signals: Set<Signal> = [.stepProbabilities, .promptRows(3)]
+    for every in [0, 1, 4] {
+      let cadence = Cadence(prompt: .atEnd, every: every, looks: .whenAsked)
+      #expect(try logits(run(Declarer(cadence, signals))) == full)
+    }
+  }
+}

@@ -1,0 +1,218 @@
+import Foundation
+import Testing
+
+@testable import KVPolicyKit
+@testable import ReferenceModel
+
+/// What a policy's hooks see of the engine that calls them.
+private final class Peephole: @unchecked Sendable {
+  // One session runs on it, and hooks are called one after the other.
+  weak var session: LlamaSession?
+  /// Per layer and position: the query of every head, as the engine remembers it.
+  var queries: [[Int: [Float]]] = Array(repeating: [:], count: 8)
+  var rows: [Row] = []
+
+  /// One prompt row of one lane, and what it should come to.
+  struct Row {
+    let id: LaneID
+    let tokens: Int
+    let position: Int
+    let places: [Int]
+    let positions: [Int]
+    let keys: [[Float]]
+    let logits: [[Float]]
+    let logSums: [Float]
+  }
+}
+
+/// Reads every prompt row after every chunk; evicts, and places, in between.
+private struct Reader: KVCachePolicy {
+  static let name = "reader"
+  static let summary = "reads the prompt's rows"
+  static let source = "a test"
+
+  let rule: PositionRule
+  let forgets: Bool
+  let hole: Peephole
+
+  init(_ rule: PositionRule, forgets: Bool, _ hole: Peephole) {
+    (self.rule, self.forgets, self.hole) = (rule, forgets, hole)
+  }
+  init(_ settings: inout Settings) throws(PolicyError) {
+    self.init(.original, forgets: false, Peephole())
+  }
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
+
+  var signals: Set<Signal> { [.promptRows(21)] }
+  var positions: PositionRule { rule }
+  var cadence: Cadence { Cadence(prompt: .everyChunk, every: 0) }
+
+  mutating func prefill(_ layer: borrowing LayerView) {
+    guard let session = hole.session else { return }
+    let recent = session.recentQueries[layer.layer]
+    let tokenWidth = layer.shape.queryHeads * layer.shape.headDimension
+    for (index, position) in recent.positions.enumerated() {
+      // The buffer holds so many queries.
+      hole.queries[layer.layer][position] = (0..<tokenWidth).map {
+        unsafe recent.base[index * tokenWidth + $0]
+      }
+    }
+    let (tokens, width) = (layer.length.tokens, layer.shape.headDimension)
+    layer.forEachLane { lane in
+      var floats = [Float](repeating: 0, count: lane.count * width)
+      var span = floats.mutableSpan
+      lane.keys(0..<lane.count, into: &span)
+      let keys = (0..<lane.count).map { Array(floats[$0 * width..<($0 + 1) * width]) }
+      let places = (0..<lane.count).map {
+        Int(rule == .original ? lane.positions[$0] : lane.lane.places[$0])
+      }
+      lane.forEachPromptRow { row in
+        hole.rows.append(
+          Peephole.Row(
+            id: lane.id, tokens: tokens, position: row.position, places: places,
+            positions: (0..<lane.count).map { Int(lane.positions[$0]) }, keys: keys,
+            logits: (0..<lane.group).map { head in
+              let logits = row.logits(head)
+              return logits.indices.map { logits[$0] }
+            }, logSums: (0..<lane.group).map { row.logSum($0) }))
+      }
+    }
+  }
+
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    guard forgets else { return }
+    cache.forEachLane { lane in
+      let rows = lane.rowsByPosition()
+      plan.keep(rows.filter { $0 % 4 != lane.id.head }, of: lane.id)
+      guard rule == .placed else { return }
+      let tokens = lane.length.tokens
+      plan.place((0..<lane.count).map { Int(lane.positions[$0]) * 3 % tokens }, of: lane.id)
+    }
+  }
+}
+
+@Suite("The engine's prompt rows") struct PromptRowTests {
+  private func run(
+    _ rule: PositionRule, forgets: Bool, threads: Int = 2
+  ) throws -> (Peephole, LlamaModel) {
+    let model = LlamaModel(
+      try ModelFiles.open(OracleCase.root + "/models/llama"), threads: threads)
+    let hole = Peephole()
+    let store = try PagedKVStore(
+      shape: model.shape, configuration: StoreConfiguration(format: .f32))
+    let policy = Reader(rule, forgets: forgets, hole)
+    let session = model.makeSession(
+      store.makeSequence(try PolicyAssignment(policy, shape: model.shape)))
+    hole.session = session
+    let tokens = (0..<50).map { (token: Int) -> Int in (token * 37 + token / 5 * 11 + 3) % 64 }
+    try session.prefill(tokens, chunk: 9)
+    #expect(session.sequence.checkInvariants() == nil)
+    return (hole, model)
+  }
+
+  /// Turns a vector of one head to a place, in double precision.
+  private func rotated(_ vector: [Float], at place: Int, _ rope: RopeConfiguration) -> [Double] {
+    let half = vector.count / 2
+    var result = vector.map { Double($0) }
+    for pair in 0..<half {
+      let angle =
+        Double(place) * rope.scaled(1 / pow(rope.theta, Double(2 * pair) / Double(vector.count)))
+      let (i, j) = rope.pairing == .halves ? (pair, pair + half) : (2 * pair, 2 * pair + 1)
+      let (x, y) = (result[i], result[j])
+      result[i] = x * cos(angle) - y * sin(angle)
+      result[j] = x * sin(angle) + y * cos(angle)
+    }
+    return result
+  }
+
+  @Test(
+    "are the products of queries and stored keys, each rotated where the lane has its token now",
+    arguments: PositionRule.allCases, [true, false])
+  func products(rule: PositionRule, forgets: Bool) throws {
+    let (hole, model) = try run(rule, forgets: forgets)
+    let (shape, rope) = (model.shape, model.configuration.rope)
+    let width = shape.headDimension
+    var moved = 0
+    for row in hole.rows {
+      let own = row.positions.firstIndex(of: row.position).map { row.places[$0] }
+      let earlier = row.positions.indices.filter { row.positions[$0] < row.position }
+      let place =
+        rule == .original
+        ? row.position : own ?? (earlier.map { row.places[$0] }.max() ?? -1) + 1
+      if place != row.position { moved += 1 }
+      let all = try #require(hole.queries[row.id.layer][row.position])
+      for (head, logits) in row.logits.enumerated() {
+        let queryHead = row.id.head * shape.group + head
+        let stored = Array(all[queryHead * width..<(queryHead + 1) * width])
+        // Under the original positions both were rotated when they were stored.
+        let query = rule == .original ? stored.map(Double.init) : rotated(stored, at: place, rope)
+        for index in row.positions.indices {
+          guard row.positions[index] <= row.position else {
+            #expect(logits[index] == -.infinity)
+            continue
+          }
+          let key =
+            rule == .original
+            ? row.keys[index].map(Double.init)
+            : rotated(row.keys[index], at: row.places[index], rope)
+          let exact = zip(query, key).reduce(0) { $0 + $1.0 * $1.1 } / Double(width).squareRoot()
+          try #require(abs(Double(logits[index]) - exact) < 1e-4)
+        }
+      }
+    }
+    #expect((moved > 0) == (forgets && rule != .original))
+  }
+
+  @Test(
+    "of a first layer's query about its own row are those under original positions, after every chunk",
+    arguments: [PositionRule.compacted, .placed])
+  func ownRows(rule: PositionRule) throws {
+    /// By head and position, in the first layer, whose queries and keys no eviction changes.
+    func own(_ hole: Peephole) -> [[Int]: [Float]] {
+      var found: [[Int]: [Float]] = [:]
+      for row in hole.rows where row.id.layer == 0 {
+        guard let index = row.positions.firstIndex(of: row.position) else { continue }
+        for (head, logits) in row.logits.enumerated() {
+          found[[row.id.head, head, row.position], default: []].append(logits[index])
+        }
+      }
+      return found
+    }
+    let reference = own(try run(.original, forgets: false).0)
+    let moved = own(try run(rule, forgets: true).0)
+    #expect(moved.values.contains { $0.count > 1 })
+    for (key, logits) in moved {
+      let expected = try #require(reference[key]?.first)
+      #expect(logits.allSatisfy { abs($0 - expected) < 1e-4 }, "\(key)")
+    }
+  }
+
+  @Test(
+    "come with the sum over what their query saw when it was read, after every chunk",
+    arguments: PositionRule.allCases)
+  func logSums(rule: PositionRule) throws {
+    var first: [[Int]: [Float]] = [:]
+    for row in try run(rule, forgets: true).0.rows {
+      let key = [row.id.layer, row.id.head, row.position]
+      if let logSums = first[key] {
+        #expect(row.logSums == logSums)
+        continue
+      }
+      // Nothing was forgotten yet of what it saw.
+      first[key] = row.logSums
+      for (logits, logSum) in zip(row.logits, row.logSums) {
+        let exact = log(logits.reduce(0) { $0 + exp(Double($1)) })
+        #expect(abs(Double(logSum) - exact) < 1e-5)
+      }
+    }
+    #expect(first.count == 50 * 6)
+  }
+
+  @Test("are the same bits on any number of threads")
+  func threads() throws {
+    let all = try [1, 2, 3].map { threads in
+      try run(.placed, forgets: true, threads: threads).0.rows.map(\.logits)
+    }
+    #expect(all[0] == all[1] && all[0] == all[2])
+  }
+}
