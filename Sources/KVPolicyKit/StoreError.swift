@@ -22,7 +22,7 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         + "\(limit) bytes; evict rows, or raise the limit"
     case .columnsFull(let needed, let limit):
       "the policy's notes on the next tokens' rows would bring its columns to \(needed) bytes, beyond "
-        + "the limit of \(limit); choose a smaller window, or raise the limit"
+        + "the limit of \(limit); choose a smaller window or fewer voters, or raise the limit"
     case .badPlan(let lane, let reason):
       "the plan for layer \(lane.layer), head \(lane.head) cannot be carried out: \(reason)"
     case .badSetting(let reason): reason

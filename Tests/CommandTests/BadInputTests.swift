@@ -54,8 +54,8 @@ struct BadInputTests {
     .usage("compare --model @/bytes --text @/t.txt --json @/./t.txt", "is an input"),
     .usage("tasks --policies morphkv-max", "there is no policy 'morphkv-max'"),
     .usage(
-      "tasks --policies morphkv --budget 1/1024",
-      "use 8 or more (--budget 1/1024 of a document of 2048 tokens)"),
+      "tasks --policies streamingllm --budget 1/1024",
+      "no room beside 4 sinks (--budget 1/1024 of a document of 2048 tokens)"),
     .usage("train", "a recipe is missing"),
     .usage("train @/recipe.json", "--out is missing"),
     .usage("train @/recipe.json @/more.json", "unexpected argument"),
@@ -125,7 +125,8 @@ struct BadInputTests {
     .usage("tasks --budget 64,64", "names '64' twice"),
     .usage("tasks --budget 1/4,512", "names 512 rows twice, as '1/4' and as '512'"),
     .usage("tasks --budget 1/4096", "of a document of 2048 tokens is less than a row"),
-    .usage("tasks --policies morphkv --budget 6", "a budget of 6 is too small; use 8 or more\n"),
+    .usage(
+      "tasks --policies streamingllm --budget 4", "a budget of 4 has no room beside 4 sinks\n"),
     .usage("tasks --seed -1", "--seed cannot be '-1'; it must be a whole number from 0 to 65535"),
     .usage("tasks --seed 65536", "--seed cannot be '65536'"),
     .usage("tasks --config - --config -", "only one file can be read from standard input"),
@@ -208,7 +209,7 @@ struct BadInputTests {
       "there are no tokens", input: Array("[]".utf8)),
     .failure(
       "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/wide.json --json @/o",
-      "choose a smaller window"),
+      "choose a smaller window or fewer voters"),
     .failure(
       "trace --model @/plain --tokens @/tokens.json --prompt-length 9 --config @/many.json --json @/o",
       "raise the limit"),
