@@ -22,6 +22,7 @@ struct BlockVotes: Sendable {
   // What follows holds numbers for the rows of one lane, and is kept for its memory.
   private var strengths: [Float] = []
   private var joined: [UInt32] = []
+  private var greatest: [UInt8] = []
 
   init(
     _ settings: inout Settings, capacity: Int, fusion: MorphKV.Fusion
@@ -43,7 +44,7 @@ struct BlockVotes: Sendable {
   /// One entry per block.
   var column: Column { .ring("votes", width: entries, of: fusion == .max ? .byte : .count) }
   var bytes: Int {
-    recorded.count * 8 + (strengths.count + joined.count) * 4
+    recorded.count * 8 + (strengths.count + joined.count) * 4 + greatest.count
   }
 
   /// The prompt's last queries vote.
@@ -57,7 +58,7 @@ struct BlockVotes: Sendable {
       lane.forEachPromptRow { row in
         let number = first + row.index
         for head in 0..<lane.group {
-          let sum = logSum(row, head, near: near)
+          let sum = logSum(row, head, near: near, lane.positions, horizon)
           VoteKernels.fold(row.logits(head), minus: sum, into: &strengths)
         }
         // The greatest of a block's strengths gives the greatest vote, so one rounding serves them all.
@@ -75,11 +76,13 @@ struct BlockVotes: Sendable {
   /// The logarithm of the sum of a query's exponentials over the distant rows: what it saw without `near`, the
   /// rows in the window. Where these have nearly all, too little is left to subtract from, and the distant
   /// ones are summed.
-  private func logSum(_ row: borrowing PromptRow, _ head: Int, near: [Int]) -> Float {
+  private func logSum(
+    _ row: borrowing PromptRow, _ head: Int, near: [Int], _ positions: Span<Int32>, _ horizon: Int32
+  ) -> Float {
     let all = row.logSum(head)
     var rest = 1 - VoteKernels.sum(row.logits(head), minus: all, of: near)
     if rest < 1e-3 {
-      rest = VoteKernels.sum(row.logits(head), minus: all) { !near.contains($0) }
+      rest = VoteKernels.sum(row.logits(head), minus: all, positions, before: horizon)
     }
     return all + log(max(rest, 1e-30))
   }
@@ -123,12 +126,12 @@ struct BlockVotes: Sendable {
     _ lane: borrowing LaneView, keeping keep: Int, _ stay: Protection, plan: inout CachePlan
   ) {
     joined.reset(to: lane.count, 0)
-    for entry in 0..<entries {
-      if fusion == .max {
-        VoteKernels.join(lane.bytes(0, entry: entry), into: &joined)
-      } else {
-        VoteKernels.join(lane.counts(0, entry: entry), into: &joined)
-      }
+    if fusion == .max {
+      greatest.reset(to: lane.count, 0)
+      for entry in 0..<entries { VoteKernels.join(lane.bytes(0, entry: entry), into: &greatest) }
+      VoteKernels.widen(greatest, into: &joined)
+    } else {
+      for entry in 0..<entries { VoteKernels.join(lane.counts(0, entry: entry), into: &joined) }
     }
     plan.keepBest(keep, of: lane, by: joined.span, protecting: stay)
   }
@@ -136,9 +139,10 @@ struct BlockVotes: Sendable {
 
 extension Array {
   /// Makes the array so many times one number, keeping its memory.
-  fileprivate mutating func reset(to count: Int, _ number: Element) {
-    removeAll(keepingCapacity: true)
-    append(contentsOf: repeatElement(number, count: count))
+  fileprivate mutating func reset(to length: Int, _ number: Element) {
+    if count > length { removeLast(count - length) }
+    if count < length { append(contentsOf: repeatElement(number, count: length - count)) }
+    unsafe withUnsafeMutableBufferPointer { unsafe $0.update(repeating: number) }
   }
 }
 
@@ -149,13 +153,21 @@ private enum VoteKernels {
 
   /// The sum over the rows before a position.
   static func sum(_ x: Span<Float>, _ positions: Span<Int32>, before horizon: Int32) -> Float {
+    sum(x, positions, before: horizon, beyond: 0) { $0 }
+  }
+
+  @inline(__always)
+  private static func sum(
+    _ x: Span<Float>, _ positions: Span<Int32>, before horizon: Int32, beyond: Float,
+    _ term: (SIMD8<Float>) -> SIMD8<Float>
+  ) -> Float {
     precondition(positions.count == x.count)
     return unsafe x.withUnsafeBufferPointer { x in
       unsafe positions.withUnsafeBufferPointer { positions in
         guard let p = x.baseAddress, let places = positions.baseAddress else { return 0 }
         var total = SIMD8<Float>.zero
         for row in stride(from: 0, to: x.count, by: 8) {
-          let value = unsafe Softmax.load(p, row, x.count, beyond: 0)
+          let value = term(unsafe Softmax.load(p, row, x.count, beyond: beyond))
           total += value.kept(where: unsafe isDistant(places, row, x.count, horizon))
         }
         return total.sum()
@@ -179,9 +191,11 @@ private enum VoteKernels {
     return total.sum()
   }
 
-  /// `Σ exp(z[row] − offset)` over the rows that `isCounted` names.
-  static func sum(_ z: Span<Float>, minus offset: Float, where isCounted: (Int) -> Bool) -> Float {
-    sum(z, minus: offset, of: z.indices.filter(isCounted))
+  /// The same over the rows before a position.
+  static func sum(
+    _ z: Span<Float>, minus offset: Float, _ positions: Span<Int32>, before horizon: Int32
+  ) -> Float {
+    sum(z, positions, before: horizon, beyond: -.infinity) { exponential($0 - offset) }
   }
 
   /// `x[row] = exp(x[row])`.
@@ -306,12 +320,37 @@ private enum VoteKernels {
     }
   }
 
+  // Loops over pointers, which the compiler turns into vectors; written with vectors they do not stay such.
+
   /// The greater of both.
-  static func join(_ votes: Span<UInt8>, into joined: inout [UInt32]) {
+  static func join(_ votes: Span<UInt8>, into greatest: inout [UInt8]) {
+    precondition(votes.count == greatest.count)
+    unsafe votes.withUnsafeBufferPointer { votes in
+      unsafe greatest.withUnsafeMutableBufferPointer { greatest in
+        guard let source = votes.baseAddress, let target = greatest.baseAddress else { return }
+        let count = greatest.count
+        var row = 0
+        while row < count {
+          let (here, best) = unsafe (source[row], target[row])
+          unsafe target[row] = here > best ? here : best
+          row &+= 1
+        }
+      }
+    }
+  }
+
+  /// The same numbers in 32 bits.
+  static func widen(_ votes: [UInt8], into joined: inout [UInt32]) {
     precondition(votes.count == joined.count)
     unsafe votes.withUnsafeBufferPointer { votes in
       unsafe joined.withUnsafeMutableBufferPointer { joined in
-        for row in 0..<joined.count { unsafe joined[row] = max(joined[row], UInt32(votes[row])) }
+        guard let source = votes.baseAddress, let target = joined.baseAddress else { return }
+        let count = votes.count
+        var row = 0
+        while row < count {
+          unsafe target[row] = unsafe UInt32(source[row])
+          row &+= 1
+        }
       }
     }
   }

@@ -19,8 +19,9 @@ final class PromptRows: PromptRowSource {
   private let stride: Int
   private let group: Int
   private let width: Int
-  /// Queries of a slice: with the usual lanes its logits stay in the second cache until they are read.
-  private static let slice = 16
+  /// Queries of a slice: whole tiles, and few enough for its logits to stay in the second cache until they are
+  /// read.
+  private static let slice = 3 * ProductTile.rows
   /// Rows of a piece of work: whole panels.
   private static let run = 256
 
@@ -63,13 +64,16 @@ final class PromptRows: PromptRowSource {
     let queries: Range<Int>
     let lane: Int
     let buffer: Int
+    let packed: PackedLane
     /// The queries as they are multiplied: `queries × group × width`.
     let vectors: UnsafeMutablePointer<Float>
     /// `group × queries` rows of `stride` logits.
     let logits: UnsafeMutablePointer<Float>
-    /// Rows that the last of the queries may see.
-    let rows: Int
-    /// Pieces of work.
+    /// Rows of the lane.
+    let count: Int
+    /// For each query how many rows it sees, where these are the first ones; else all of the lane.
+    let seen: [Int]
+    /// Pieces of work: a query head and a run of the rows that the last query sees.
     let pieces: Int
 
     /// Makes room for a slice, and rotates its queries.
@@ -78,12 +82,14 @@ final class PromptRows: PromptRowSource {
       unsafe self.queries = queries
       unsafe self.lane = lane
       unsafe self.buffer = buffer
+      unsafe packed = rows.session.packedLane(lane, stride: rows.stride)
       unsafe vectors = scratch.promptQueries[buffer].room(queries.count * rows.group * rows.width)
       unsafe logits = scratch.promptRows[buffer].room(rows.group * queries.count * rows.stride)
       unsafe rows.gather(queries, of: lane, into: vectors)
-      let seen = queries.isEmpty ? 0 : rows.rowsSeen(by: queries.upperBound - 1, of: lane)
-      unsafe self.rows = seen
-      unsafe pieces = (seen + PromptRows.run - 1) / PromptRows.run * rows.group
+      unsafe count = rows.session.sequence.rowCount(layer: rows.layer, head: lane)
+      let seen = queries.map { rows.rowsSeen(by: $0, of: lane) }
+      unsafe self.seen = seen
+      unsafe pieces = ((seen.last ?? 0) + PromptRows.run - 1) / PromptRows.run * rows.group
     }
   }
 
@@ -94,38 +100,39 @@ final class PromptRows: PromptRowSource {
       logSumStride: session.model.configuration.queryHeads, positions: recent.positions)
   }
 
-  /// One piece of a slice's logits: a query head, and a run of rows.
+  /// One piece of a slice's logits: −∞ where a row is later than the query.
   @unsafe private func compute(_ slice: Slice, _ piece: Int) {
-    let (head, run) = (piece % group, piece / group)
-    let first = run * Self.run
-    let rows = unsafe first..<min(first + Self.run, slice.rows)
-    let count = unsafe slice.queries.count
+    let (head, first) = (piece % group, piece / group * Self.run)
+    let (count, visible) = unsafe (slice.queries.count, slice.seen.last ?? 0)
+    let rows = first..<min(first + Self.run, visible)
     let target = unsafe slice.logits + head * count * stride
-    unsafe session.packedLane(slice.lane, stride: stride).logits(
+    unsafe slice.packed.logits(
       slice.vectors + head * width, stride: group * width, count: count, rows: rows,
       scale: 1 / Float(width).squareRoot(), into: target, logitStride: stride)
-    let end = session.sequence.rowCount(layer: layer, head: unsafe slice.lane)
-    let isLast = unsafe rows.upperBound == slice.rows
+    // The last run's piece also sees to the rows that no query of the slice sees.
+    let end = unsafe rows.upperBound == visible ? slice.count : rows.upperBound
     for query in 0..<count {
-      unsafe hideLater(
-        rows.lowerBound..<(isLast ? end : rows.upperBound), than: slice.queries.lowerBound + query,
-        of: slice.lane, in: target + query * stride)
+      let later = unsafe max(first, slice.seen[query])
+      guard later < end else { continue }
+      unsafe (target + query * stride + later).update(repeating: -.infinity, count: end - later)
     }
+    if unsafe !isOrdered(slice.lane) { unsafe hideLater(rows, of: slice, in: target) }
   }
 
-  /// −∞ for those of some rows that are later than a query.
+  private func isOrdered(_ lane: Int) -> Bool {
+    session.sequence.isOrdered(layer: layer, head: lane)
+  }
+
+  /// −∞ for those of some rows that are later than a query, where they are in no order.
   @unsafe private func hideLater(
-    _ rows: Range<Int>, than query: Int, of lane: Int, in logits: UnsafeMutablePointer<Float>
+    _ rows: Range<Int>, of slice: Slice, in logits: UnsafeMutablePointer<Float>
   ) {
-    let position = recent.positions[query]
-    if session.sequence.isOrdered(layer: layer, head: lane) {
-      let first = max(rows.lowerBound, rowsSeen(by: query, of: lane))
-      guard first < rows.upperBound else { return }
-      unsafe (logits + first).update(repeating: -.infinity, count: rows.upperBound - first)
-    } else {
-      unsafe session.sequence.withPositions(layer: layer, head: lane) { places in
-        for row in rows where unsafe Int(places[row]) > position {
-          unsafe logits[row] = -.infinity
+    let positions = recent.positions
+    unsafe session.sequence.withPositions(layer: layer, head: slice.lane) { places in
+      for query in unsafe slice.queries {
+        let row = unsafe logits + (query - slice.queries.lowerBound) * stride
+        for index in rows where unsafe Int(places[index]) > positions[query] {
+          unsafe row[index] = -.infinity
         }
       }
     }
@@ -135,7 +142,7 @@ final class PromptRows: PromptRowSource {
   /// all of the lane.
   private func rowsSeen(by query: Int, of lane: Int) -> Int {
     let count = session.sequence.rowCount(layer: layer, head: lane)
-    guard session.sequence.isOrdered(layer: layer, head: lane) else { return count }
+    guard isOrdered(lane) else { return count }
     let position = recent.positions[query]
     return unsafe session.sequence.withPositions(layer: layer, head: lane) { places in
       var (low, high) = (0, count)
