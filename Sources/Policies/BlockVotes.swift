@@ -11,6 +11,8 @@ import KVPolicyKit
 /// joined    over the ⌈voters / block⌉ entries: the greatest, or the sum
 /// ```
 ///
+/// What all blocks but the open one come to is kept beside them, so a decision looks at two numbers a row.
+///
 /// The oldest block is cleared when a new one begins, so what was looked at once expires, and between
 /// `voters − block + 1` and `voters` queries vote. Votes are whole numbers, so their sums are exact in any order.
 struct BlockVotes: Sendable {
@@ -22,7 +24,6 @@ struct BlockVotes: Sendable {
   // What follows holds numbers for the rows of one lane, and is kept for its memory.
   private var strengths: [Float] = []
   private var joined: [UInt32] = []
-  private var greatest: [UInt8] = []
 
   init(
     _ settings: inout Settings, capacity: Int, fusion: MorphKV.Fusion
@@ -41,10 +42,11 @@ struct BlockVotes: Sendable {
 
   /// The attention of the prompt's last queries and of every new token.
   var signals: Set<Signal> { [.promptRows(voters), .stepProbabilities] }
-  /// One entry per block.
-  var column: Column { .ring("votes", width: entries, of: fusion == .max ? .byte : .count) }
+  /// One entry per block, and one for what all but the open block come to.
+  var column: Column { .ring("votes", width: entries + 1, of: fusion == .max ? .byte : .count) }
+  private var closed: Int { entries }
   var bytes: Int {
-    recorded.count * 8 + (strengths.count + joined.count) * 4 + greatest.count
+    recorded.count * 8 + (strengths.count + joined.count) * 4
   }
 
   /// The prompt's last queries vote.
@@ -109,9 +111,10 @@ struct BlockVotes: Sendable {
   }
 
   /// Rounds the strengths to votes, and joins them to the block of the voter with this number.
-  private func cast(from number: Int, in lane: borrowing LaneView, _ horizon: Int32) {
+  private mutating func cast(from number: Int, in lane: borrowing LaneView, _ horizon: Int32) {
     let entry = number / length % entries
     let isNew = number % length == 0
+    if isNew { close(lane, but: entry) }
     if fusion == .max {
       var votes = lane.mutableBytes(0, entry: entry)
       VoteKernels.cast(strengths, lane.positions, horizon, replacing: isNew, into: &votes)
@@ -121,18 +124,43 @@ struct BlockVotes: Sendable {
     }
   }
 
+  /// Joins all blocks but the one that is to be open now.
+  private mutating func close(_ lane: borrowing LaneView, but open: Int) {
+    joined.reset(to: lane.count, 0)
+    if fusion == .max {
+      for entry in 0..<entries where entry != open {
+        VoteKernels.join(lane.bytes(0, entry: entry), into: &joined)
+      }
+      var target = lane.mutableBytes(0, entry: closed)
+      for row in 0..<lane.count { target[row] = UInt8(truncatingIfNeeded: joined[row]) }
+    } else {
+      for entry in 0..<entries where entry != open {
+        VoteKernels.join(lane.counts(0, entry: entry), into: &joined)
+      }
+      var target = lane.mutableCounts(0, entry: closed)
+      for row in 0..<lane.count { target[row] = joined[row] }
+    }
+  }
+
+  /// `joined` becomes what two entries come to.
+  private mutating func join(first: Int, second: Int, of lane: borrowing LaneView) {
+    joined.reset(to: lane.count, 0)
+    if fusion == .max {
+      VoteKernels.join(lane.bytes(0, entry: first), into: &joined)
+      VoteKernels.join(lane.bytes(0, entry: second), into: &joined)
+    } else {
+      VoteKernels.join(lane.counts(0, entry: first), into: &joined)
+      VoteKernels.join(lane.counts(0, entry: second), into: &joined)
+    }
+  }
+
   /// Keeps the `keep` rows with the most votes beside those that stay.
   mutating func evict(
     _ lane: borrowing LaneView, keeping keep: Int, _ stay: Protection, plan: inout CachePlan
   ) {
-    joined.reset(to: lane.count, 0)
-    if fusion == .max {
-      greatest.reset(to: lane.count, 0)
-      for entry in 0..<entries { VoteKernels.join(lane.bytes(0, entry: entry), into: &greatest) }
-      VoteKernels.widen(greatest, into: &joined)
-    } else {
-      for entry in 0..<entries { VoteKernels.join(lane.counts(0, entry: entry), into: &joined) }
-    }
+    // Before anybody has voted, all entries are 0.
+    let voted = recorded.isEmpty ? 0 : recorded[lane.id.layer]
+    join(first: closed, second: max(0, voted - 1) / length % entries, of: lane)
     plan.keepBest(keep, of: lane, by: joined.span, protecting: stay)
   }
 }
@@ -323,7 +351,7 @@ private enum VoteKernels {
   // Loops over pointers, which the compiler turns into vectors; written with vectors they do not stay such.
 
   /// The greater of both.
-  static func join(_ votes: Span<UInt8>, into greatest: inout [UInt8]) {
+  static func join(_ votes: Span<UInt8>, into greatest: inout [UInt32]) {
     precondition(votes.count == greatest.count)
     unsafe votes.withUnsafeBufferPointer { votes in
       unsafe greatest.withUnsafeMutableBufferPointer { greatest in
@@ -331,24 +359,8 @@ private enum VoteKernels {
         let count = greatest.count
         var row = 0
         while row < count {
-          let (here, best) = unsafe (source[row], target[row])
+          let (here, best) = unsafe (UInt32(source[row]), target[row])
           unsafe target[row] = here > best ? here : best
-          row &+= 1
-        }
-      }
-    }
-  }
-
-  /// The same numbers in 32 bits.
-  static func widen(_ votes: [UInt8], into joined: inout [UInt32]) {
-    precondition(votes.count == joined.count)
-    unsafe votes.withUnsafeBufferPointer { votes in
-      unsafe joined.withUnsafeMutableBufferPointer { joined in
-        guard let source = votes.baseAddress, let target = joined.baseAddress else { return }
-        let count = votes.count
-        var row = 0
-        while row < count {
-          unsafe target[row] = unsafe UInt32(source[row])
           row &+= 1
         }
       }
