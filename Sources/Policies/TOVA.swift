@@ -18,8 +18,6 @@ public struct TOVA: KVCachePolicy {
   /// For each token, what the newest one pays to it; kept for its memory.
   private var attention: [Float] = []
   private var lanesAgree = true
-  /// The same for each row of a lane.
-  private var scores: [Float] = []
 
   /// Reads its settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
@@ -43,7 +41,7 @@ public struct TOVA: KVCachePolicy {
   /// As set.
   public var cadence: Cadence { when.cadence }
   /// The attention of one layer.
-  public var stateBytes: Int { (attention.count + scores.count) * 4 }
+  public var stateBytes: Int { attention.count * 4 }
 
   /// The newest token, if it is protected.
   public var protection: Protection { Protection(recent: protectNewest ? 1 : 0) }
@@ -58,11 +56,14 @@ public struct TOVA: KVCachePolicy {
       for head in 0..<cache.shape.keyHeads {
         let lane = cache.lane(layer: layer, head: head)
         guard lane.count > capacity else { continue }
-        let positions = lane.positions
-        scores.removeAll(keepingCapacity: true)
-        for row in 0..<lane.count { scores.append(attention[token(row, positions)]) }
-        plan.keepBest(
-          capacity - protection.recent, of: lane, by: scores.span, protecting: protection)
+        let keep = capacity - protection.recent
+        if lanesAgree {
+          plan.keepBest(keep, of: lane, by: attention.span, protecting: protection)
+        } else {
+          let positions = lane.positions
+          let own = (0..<lane.count).map { attention[Int(positions[$0])] }
+          plan.keepBest(keep, of: lane, by: own.span, protecting: protection)
+        }
       }
     }
   }
@@ -85,14 +86,13 @@ public struct TOVA: KVCachePolicy {
     }
   }
 
+  /// Adds to each token's sum: it is at the row's number where all lanes agree, else at the token's position.
   private mutating func add(_ probabilities: Span<Float>, _ positions: Span<Int32>) {
-    for row in 0..<positions.count { attention[token(row, positions)] += probabilities[row] }
-  }
-
-  /// Where the token of a row is in `attention`: at the row's number where all lanes agree, else at its
-  /// position in the text.
-  private func token(_ row: Int, _ positions: Span<Int32>) -> Int {
-    lanesAgree ? row : Int(positions[row])
+    if lanesAgree {
+      for row in 0..<positions.count { attention[row] += probabilities[row] }
+    } else {
+      for row in 0..<positions.count { attention[Int(positions[row])] += probabilities[row] }
+    }
   }
 
   /// Whether a row number means the same token in every lane of a layer. It does as long as nobody but
