@@ -63,6 +63,7 @@ struct BadInputTests {
     .usage("bench --model @/plain --policies nope", "there is no policy 'nope'"),
     .usage("bench --model @/plain --policies h2o,h2o", "names 'h2o' twice"),
     .usage("bench --model @/plain --policies h2o,", "has an empty name"),
+    .usage("generate --model @/bytes --policy full --budget 9", "full: it takes no budget"),
     .usage("bench --model @/plain --budget 0", "--budget cannot be '0'"),
     .usage("bench --model @/plain --prefill 0", "whole numbers from 1 to"),
     .usage("bench --model @/plain --prefill -1", "--prefill cannot be '-1'"),

@@ -78,11 +78,11 @@ struct GenerateCommand: Command {
     let budget = try arguments.integer("--budget", in: 1...1 << 30)
     return try CommandError.fromArguments { () throws(PolicyError) in
       let type = try registry.type(named: name)
-      return PolicyConfiguration(
-        name,
-        try budget.map { rows throws(PolicyError) in
-          try type.settings(budget: .rows(rows)) ?? [:]
-        } ?? [:])
+      guard let budget else { return PolicyConfiguration(name) }
+      guard let settings = try type.settings(budget: .rows(budget)) else {
+        throw .impossible(policy: name, reason: "it takes no budget; leave --budget out")
+      }
+      return PolicyConfiguration(name, settings)
     }
   }
 
