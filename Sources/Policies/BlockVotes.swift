@@ -46,7 +46,7 @@ struct BlockVotes: Sendable {
   var column: Column { .ring("votes", width: entries + 1, of: fusion == .max ? .byte : .count) }
   private var closed: Int { entries }
   var bytes: Int {
-    recorded.count * 8 + (strengths.count + joined.count) * 4
+    recorded.count * 8 + (strengths.capacity + joined.capacity) * 4
   }
 
   /// The prompt's last queries vote.
