@@ -24,6 +24,8 @@ struct BlockVotes: Sendable {
   // What follows holds numbers for the rows of one lane, and is kept for its memory.
   private var strengths: [Float] = []
   private var joined: [UInt32] = []
+  /// Rows of the longest lane that there was room made for: arrays that become shorter keep their memory.
+  private var rows = 0
 
   init(
     _ settings: inout Settings, capacity: Int, fusion: MorphKV.Fusion
@@ -46,7 +48,7 @@ struct BlockVotes: Sendable {
   var column: Column { .ring("votes", width: entries + 1, of: fusion == .max ? .byte : .count) }
   private var closed: Int { entries }
   var bytes: Int {
-    recorded.count * 8 + (strengths.capacity + joined.capacity) * 4
+    recorded.count * 8 + rows * (4 + 4)
   }
 
   /// The prompt's last queries vote.
@@ -72,7 +74,8 @@ struct BlockVotes: Sendable {
       }
     }
     recorded[layer.layer] = last + 1
-    strengths = []
+    // A long prompt's room is not needed beyond it.
+    (strengths, joined, rows) = ([], [], 0)
   }
 
   /// The logarithm of the sum of a query's exponentials over the distant rows: what it saw without `near`, the
@@ -93,6 +96,7 @@ struct BlockVotes: Sendable {
   mutating func step(_ layer: borrowing LayerView, horizon: Int32) {
     let number = number(layer)
     layer.forEachLane { lane in
+      rows = max(rows, lane.count)
       strengths.reset(to: lane.count, 0)
       for head in 0..<lane.group {
         let probabilities = lane.probabilities(head)
@@ -158,6 +162,7 @@ struct BlockVotes: Sendable {
   mutating func evict(
     _ lane: borrowing LaneView, keeping keep: Int, _ stay: Protection, plan: inout CachePlan
   ) {
+    rows = max(rows, lane.count)
     // Before anybody has voted, all entries are 0.
     let voted = recorded.isEmpty ? 0 : recorded[lane.id.layer]
     join(first: closed, second: max(0, voted - 1) / length % entries, of: lane)
