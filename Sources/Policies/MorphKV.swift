@@ -8,7 +8,7 @@ import KVPolicyKit
 /// and the current one: `capacity + 1` rows.
 ///
 /// The paper's votes are floats, one per voter and query head, of exactly the queries in the window. Here a
-/// vote is a byte that a group and a block of voters share (``BlockVotes``), so that many more queries can
+/// vote is a byte that a group and a block of voters share (`BlockVotes`), so that many more queries can
 /// vote than rows must stay. `"votes": "exact"` is the arithmetic of ghadiaravi13/MorphKV (`ExactVotes`).
 public struct MorphKV: KVCachePolicy {
   /// The name in configurations.
