@@ -1,10 +1,12 @@
 /// What a policy answers: edits of lanes, as a value.
 ///
-/// Any number may be written; a number that is no row of the lane makes a plan that the store refuses.
+/// Any number may be written; a number that is no row of the lane makes a plan that the store
+/// refuses.
 ///
-/// Plans can be logged, compared and replayed. The store checks a plan against the cache and carries it
-/// out whole or not at all. A lane that no edit names is left alone. All lists of rows lie in one array,
-/// so a plan that has been used once writes further plans of its size without asking for memory.
+/// Plans can be logged, compared and replayed. The store checks a plan against the cache and
+/// carries it out whole or not at all. A lane that no edit names is left alone. All lists of rows
+/// lie in one array, so a plan that has been used once writes further plans of its size without
+/// asking for memory.
 public struct CachePlan: Hashable, Sendable {
   /// Which of the plan's numbers belong to an edit; ``rows(_:)`` reads them.
   public struct RowList: Hashable, Sendable {

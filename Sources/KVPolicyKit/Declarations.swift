@@ -7,9 +7,9 @@ public enum Signal: Hashable, Sendable {
   case stepLogits
   /// Decode: the new token's probabilities, per query head.
   case stepProbabilities
-  /// Prompt: logits of the last `n` queries read so far, per query head, over the rows present after
-  /// the chunk; −∞ where a row is later than the query. Given when the prompt ends, and after every
-  /// chunk if the cadence asks then. Lent one query at a time
+  /// Prompt: logits of the last `n` queries read so far, per query head, over the rows present
+  /// after the chunk; −∞ where a row is later than the query. Given when the prompt ends, and after
+  /// every chunk if the cadence asks then. Lent one query at a time
   /// (``LaneView/forEachPromptRow(_:)``), so that many queries take no memory at once.
   case promptRows(Int)
   /// Prompt: for each row, the sum of its probabilities over the chunk's queries, per query head.
@@ -106,8 +106,8 @@ public struct Cadence: Hashable, Sendable {
   public enum Looks: Hashable, Sendable {
     /// At every step: `step` is called, with the declared signals.
     case always
-    /// At those that end with `evict` only. At others nothing is computed for the policy, and `step` is
-    /// not called.
+    /// At those that end with `evict` only. At others nothing is computed for the policy, and
+    /// `step` is not called.
     case whenAsked
   }
 
@@ -115,11 +115,11 @@ public struct Cadence: Hashable, Sendable {
   public var prompt: Prompt
   /// Every so many decode steps; 0 for never.
   public var every: Int
-  /// Asked only if some lane of those to decide about has at least so many rows more than after it was
-  /// last cut. 0: always.
+  /// Asked only if some lane of those to decide about has at least so many rows more than after it
+  /// was last cut. 0: always.
   public var slack: Int
-  /// The longest chunk of a prompt that the policy may be shown: the engine cuts prompts to it. Nil: as
-  /// the engine likes.
+  /// The longest chunk of a prompt that the policy may be shown: the engine cuts prompts to it.
+  /// Nil: as the engine likes.
   public var chunk: Int?
   /// At which decode steps the policy looks.
   public var looks: Looks
@@ -175,25 +175,26 @@ public struct Protection: Hashable, Sendable {
 
 /// The position at which a key is rotated (RoPE) when it is read.
 ///
-/// Under every rule but `original` the store holds keys un-rotated and the engine rotates them at read,
-/// so that no key is ever rotated twice.
+/// Under every rule but `original` the store holds keys un-rotated and the engine rotates them at
+/// read, so that no key is ever rotated twice.
 public enum PositionRule: String, CaseIterable, Hashable, Sendable {
   /// The token's index in the text.
   case original
   /// Its rank among the rows its lane still holds: 0, 1, 2… without gaps (StreamingLLM §3.2).
   case compacted
-  /// Where a plan last placed it (`CachePlan.place`); a new row comes one after the lane's furthest.
+  /// Where a plan last placed it (`CachePlan.place`); a new row comes one after the lane's
+  /// furthest.
   case placed
 }
 
 /// When in a decode step a policy evicts.
 public enum Phase: String, Hashable, Sendable {
-  /// Before the new token is attended with: `evict` is lent no signals, since there are none yet. The new
-  /// token's attention, over the survivors alone, is shown to `step` afterwards, beside the computation of
-  /// the output.
+  /// Before the new token is attended with: `evict` is lent no signals, since there are none yet.
+  /// The new token's attention, over the survivors alone, is shown to `step` afterwards, beside the
+  /// computation of the output.
   case beforeStep
-  /// After `step` has seen the new token's attention, and before its output, which is computed from the
-  /// survivors. Their probabilities are computed for both.
+  /// After `step` has seen the new token's attention, and before its output, which is computed from
+  /// the survivors. Their probabilities are computed for both.
   case beforeOutput
   /// After: the output still uses what is then dropped (H2O, TOVA, StreamingLLM).
   case afterOutput
@@ -201,10 +202,10 @@ public enum Phase: String, Hashable, Sendable {
 
 /// Which lanes one call of `evict` decides about together.
 public enum Scope: String, Hashable, Sendable {
-  /// The lanes of one layer. `evict` is lent the signals of the layer's last hook, except in a decode
-  /// step under phase `beforeStep`.
+  /// The lanes of one layer. `evict` is lent the signals of the layer's last hook, except in a
+  /// decode step under phase `beforeStep`.
   case layer
-  /// Every lane of the policy's layers, once per chunk or step, after the last layer. `evict` is lent no
-  /// signals: `prefill` and `step` see them and remember what they need.
+  /// Every lane of the policy's layers, once per chunk or step, after the last layer. `evict` is
+  /// lent no signals: `prefill` and `step` see them and remember what they need.
   case sequence
 }

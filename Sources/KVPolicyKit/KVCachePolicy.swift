@@ -1,11 +1,11 @@
 /// A rule for what a key-value cache keeps.
 ///
-/// A policy has three hooks. ``prefill(_:)`` and ``step(_:)`` look at what the engine lends them and may
-/// update the policy's columns; ``evict(_:plan:)`` writes down what to forget. None of them touches
-/// memory: the store checks the plan and carries it out whole or not at all.
+/// A policy has three hooks. ``prefill(_:)`` and ``step(_:)`` look at what the engine lends them
+/// and may update the policy's columns; ``evict(_:plan:)`` writes down what to forget. None of them
+/// touches memory: the store checks the plan and carries it out whole or not at all.
 ///
-/// The other requirements *declare* what the policy wants, so that the engine computes that and nothing
-/// else. All have defaults; a policy states only where it differs.
+/// The other requirements *declare* what the policy wants, so that the engine computes that and
+/// nothing else. All have defaults; a policy states only where it differs.
 ///
 /// One value serves one sequence and is a value: forking a sequence copies it. There is no reset.
 public protocol KVCachePolicy: Sendable, SendableMetatype {
@@ -16,12 +16,12 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
   /// Where the method was published.
   static var source: String { get }
 
-  /// Reads its settings, each with its default, and refuses impossible ones. The settings know the shape
-  /// of the cache and the model, if there is one.
+  /// Reads its settings, each with its default, and refuses impossible ones. The settings know the
+  /// shape of the cache and the model, if there is one.
   init(_ settings: inout Settings) throws(PolicyError)
 
-  /// The settings that spend a budget, for comparing policies at equal size; nil if it takes none, so that
-  /// tables say so.
+  /// The settings that spend a budget, for comparing policies at equal size; nil if it takes none,
+  /// so that tables say so.
   ///
   /// - Throws: `PolicyError.impossible` if so small a budget cannot work.
   static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]?
@@ -34,7 +34,8 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
   var cadence: Cadence { get }
   /// At which position a key is rotated when it is read. Default: its original position.
   var positions: PositionRule { get }
-  /// When in a decode step to evict: before or after ``step(_:)``, and the output. Default: after both.
+  /// When in a decode step to evict: before or after ``step(_:)``, and the output. Default: after
+  /// both.
   var phase: Phase { get }
   /// Which lanes one call of ``evict(_:plan:)`` decides about together. Default: the layer's.
   var scope: Scope { get }
@@ -48,8 +49,8 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
   /// Called for every layer and chunk, in order; `layer.moment` tells whether the prompt ends here.
   mutating func prefill(_ layer: borrowing LayerView)
 
-  /// Looks at one layer during a decode step, when the attention weights of the new token are known. Not
-  /// called at steps at which the cadence does not look.
+  /// Looks at one layer during a decode step, when the attention weights of the new token are
+  /// known. Not called at steps at which the cadence does not look.
   mutating func step(_ layer: borrowing LayerView)
 
   /// Says what to forget. The plan arrives empty; left empty, everything stays.

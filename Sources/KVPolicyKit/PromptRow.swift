@@ -20,8 +20,8 @@
     precondition(rows <= slice.stride, "the signals are about another layer")
   }
 
-  /// The query's logits for query head `head` of the group: one per row of the lane, −∞ where the row is
-  /// later than the query.
+  /// The query's logits for query head `head` of the group: one per row of the lane, −∞ where the
+  /// row is later than the query.
   @_lifetime(borrow self)
   public func logits(_ head: Int) -> Span<Float> {
     precondition(head >= 0 && head < group, "no such query head in the group")
@@ -32,8 +32,8 @@
 }
 
 extension PromptRow {
-  /// The logarithm of the sum of the exponentials of the query's logits, over all rows that it saw when it was
-  /// read: `exp(logit − logSum)` is the attention that it paid to a row then.
+  /// The logarithm of the sum of the exponentials of the query's logits, over all rows that it saw
+  /// when it was read: `exp(logit − logSum)` is the attention that it paid to a row then.
   public func logSum(_ head: Int) -> Float {
     precondition(head >= 0 && head < group, "no such query head in the group")
     return slice.logSum(index, head)
@@ -46,8 +46,8 @@ package protocol PromptRowSource: AnyObject {
   func lend(of lane: LaneID, _ body: (borrowing PromptSlice) -> Void)
 }
 
-/// Some consecutive queries of a prompt's end: for each query head of a lane's group, and each of the
-/// queries, a row of `stride` logits.
+/// Some consecutive queries of a prompt's end: for each query head of a lane's group, and each of
+/// the queries, a row of `stride` logits.
 @safe package struct PromptSlice {
   /// Which of the last queries the first one is.
   package let first: Int
@@ -57,8 +57,8 @@ package protocol PromptRowSource: AnyObject {
   package let stride: Int
   /// `group × count` rows.
   @unsafe package let base: UnsafePointer<Float>
-  /// For each of the last queries, all of them, `logSumStride` numbers, of which the first are those of
-  /// the lane's group.
+  /// For each of the last queries, all of them, `logSumStride` numbers, of which the first are
+  /// those of the lane's group.
   @unsafe private let logSums: UnsafePointer<Float>
   private let logSumStride: Int
   /// The positions of all the last queries.

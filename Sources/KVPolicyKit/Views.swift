@@ -1,7 +1,7 @@
 /// What `prefill` and `step` may look at: one layer, lent for one call.
 @safe public struct LayerView: ~Copyable, ~Escapable {
-  // The lanes and buffers outlive the view: the sequence makes it on its own stack and ends it before
-  // anything is mutated.
+  // The lanes and buffers outlive the view: the sequence makes it on its own stack and ends it
+  // before anything is mutated.
 
   /// Why the hook is called.
   public let moment: Moment
@@ -67,7 +67,8 @@
     self.signals = copy signals
   }
 
-  /// One lane. Its signals are those of the layer's last hook under scope `layer`, and none under scope
+  /// One lane. Its signals are those of the layer's last hook under scope `layer`, and none under
+  /// scope
   /// `sequence`, nor in a decode step under phase `beforeStep`: reading one there traps.
   @_lifetime(borrow self)
   public func lane(layer: Int, head: Int) -> LaneView {
@@ -88,17 +89,18 @@
 
 /// Why a hook is called.
 public enum Moment: Hashable, Sendable {
-  /// A chunk of the prompt was read: `tokens` are its positions; `isLast` when the prompt ends with it.
+  /// A chunk of the prompt was read: `tokens` are its positions; `isLast` when the prompt ends with
+  /// it.
   case chunk(tokens: Range<Int>, isLast: Bool)
   /// One token was decoded. `index` counts decode steps from 1.
   case step(index: Int)
 }
 
-/// One lane, lent for one call. Rows are numbered from 0 in no particular order: a row's position is the
-/// only truth about its age.
+/// One lane, lent for one call. Rows are numbered from 0 in no particular order: a row's position
+/// is the only truth about its age.
 ///
-/// Copyable, unlike the other views, which policies are only lent: they call a lane by a name of its own,
-/// and the compiler puts a noncopyable local that spans are borrowed from in a heap box.
+/// Copyable, unlike the other views, which policies are only lent: they call a lane by a name of
+/// its own, and the compiler puts a noncopyable local that spans are borrowed from in a heap box.
 @safe public struct LaneView: ~Escapable {
   /// Query heads that read this lane.
   public let group: Int
@@ -130,8 +132,8 @@ public enum Moment: Hashable, Sendable {
     }
   }
 
-  /// Rows in ascending position; with a protection, those that it leaves exposed. O(n) when rows already
-  /// are in that order, else O(n log n).
+  /// Rows in ascending position; with a protection, those that it leaves exposed. O(n) when rows
+  /// already are in that order, else O(n log n).
   public func rowsByPosition(outside protection: Protection = Protection()) -> [Int] {
     let rows = lane.rowsByPosition()
     guard protection != Protection() else { return rows }
@@ -147,7 +149,8 @@ public enum Moment: Hashable, Sendable {
 
   /// One entry of a column of floats for writing. `count` values.
   ///
-  /// Do not hold two spans of the same entry at once: the writes of one are then visible in the other.
+  /// Do not hold two spans of the same entry at once: the writes of one are then visible in the
+  /// other.
   @_lifetime(borrow self)
   public func mutableColumn(_ index: Int, entry: Int = 0) -> MutableSpan<Float> {
     unsafe _overrideLifetime(mutableSpan(index, entry, .float), borrowing: self)
@@ -210,7 +213,8 @@ public enum Moment: Hashable, Sendable {
     unsafe span(signals.probabilities, row: queryHead(head), "stepProbabilities")
   }
 
-  /// How many queries ``forEachPromptRow(_:)`` lends: the last `n` declared, or fewer if fewer were read.
+  /// How many queries ``forEachPromptRow(_:)`` lends: the last `n` declared, or fewer if fewer were
+  /// read.
   public var promptRowCount: Int { signals.promptRowCount }
 
   /// Lends the logits of the prompt's last queries, one query at a time, oldest first.
@@ -230,8 +234,8 @@ public enum Moment: Hashable, Sendable {
     unsafe span(signals.columnSums, row: queryHead(head), "promptColumnSums")
   }
 
-  /// Copies the keys of consecutive rows as floats, row after row, as they are stored: rotated under
-  /// position rule `original`, else un-rotated.
+  /// Copies the keys of consecutive rows as floats, row after row, as they are stored: rotated
+  /// under position rule `original`, else un-rotated.
   ///
   /// - Parameters:
   ///   - rows: row numbers of the lane.

@@ -79,8 +79,9 @@ extension PlainEngine {
     }
   }
 
-  /// One vector per query head, rotated where the policy has the token in that head's lane: at its own
-  /// row's place, or where it would be if its row was forgotten, one after the furthest earlier row.
+  /// One vector per query head, rotated where the policy has the token in that head's lane: at its
+  /// own row's place, or where it would be if its row was forgotten, one after the furthest earlier
+  /// row.
   private func queries(layer: Int, position: Int, lanes: [PlainLane]) -> [[Float]] {
     (0..<source.shape.queryHeads).map { head in
       let lane = lanes[head / source.shape.group]

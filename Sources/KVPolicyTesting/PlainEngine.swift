@@ -3,9 +3,9 @@ import KVPolicyKit
 /// The slow, obvious engine: attention in plain loops over rows read back from the store.
 ///
 /// It drives a `KVSequence` in the order a model does (reserve, append, attention, observe, decide,
-/// carry out, book, finish), computes the signals that policies declare and no others, and remembers
-/// what happened. It is what policies are tested with, and the oracle for faster engines. A policy that
-/// reads a signal it did not declare traps.
+/// carry out, book, finish), computes the signals that policies declare and no others, and
+/// remembers what happened. It is what policies are tested with, and the oracle for faster engines.
+/// A policy that reads a signal it did not declare traps.
 public final class PlainEngine {
   /// Where queries, keys and values come from.
   public internal(set) var source: SyntheticAttention

@@ -129,8 +129,8 @@ extension PolicyReport {
     }
   }
 
-  /// As many tokens with a second prompt among them: it is read over what the policy left of the first, in
-  /// lanes that may differ in length.
+  /// As many tokens with a second prompt among them: it is read over what the policy left of the
+  /// first, in lanes that may differ in length.
   mutating func checkSecondPrompt(_ engine: PlainEngine, _ trial: PolicyTrial, rowLimit: Int?) {
     watch(engine, rowLimit: rowLimit) {
       try engine.read(trial.prompt, chunk: trial.chunk)

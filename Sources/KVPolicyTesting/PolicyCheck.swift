@@ -2,9 +2,11 @@ import KVPolicyKit
 
 /// A rule that every policy obeys.
 public enum PolicyRule: String, CaseIterable, Hashable, Sendable {
-  /// Defaults are legal and survive being written as JSON and read back; budgets give usable settings.
+  /// Defaults are legal and survive being written as JSON and read back; budgets give usable
+  /// settings.
   case settings
-  /// Every plan passes the check of the store: rows that exist, named once, and one left in each lane.
+  /// Every plan passes the check of the store: rows that exist, named once, and one left in each
+  /// lane.
   case validPlans
   /// Exactly what a plan forgets is gone, and every other row keeps its key, value and columns.
   case columnsFollowRows
@@ -38,8 +40,8 @@ public struct PolicyViolation: Hashable, Sendable, CustomStringConvertible {
   public var description: String { "\(rule.rawValue): \(detail)" }
 }
 
-/// What a policy is tried on: random attention of this shape over a prompt and some decoded tokens, half of
-/// which are once read as another prompt.
+/// What a policy is tried on: random attention of this shape over a prompt and some decoded tokens,
+/// half of which are once read as another prompt.
 public struct PolicyTrial: Hashable, Sendable {
   /// The shape of the cache.
   public var shape = CacheShape(layers: 2, keyHeads: 2, queryHeads: 4, headDimension: 8)

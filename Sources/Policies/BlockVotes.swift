@@ -1,7 +1,8 @@
 import Foundation
 import KVPolicyKit
 
-/// The votes of ``MorphKV`` in bytes. Ours, not the paper's, whose votes are floats of each voter and query head.
+/// The votes of ``MorphKV`` in bytes. Ours, not the paper's, whose votes are floats of each voter
+/// and query head.
 ///
 /// ```text
 /// strength  f = max over the group's heads h of  p[h, row] / S[h]
@@ -11,9 +12,11 @@ import KVPolicyKit
 /// joined    over the ⌈voters / block⌉ entries: the greatest, or the sum
 /// ```
 ///
-/// What all blocks but the open one come to is kept beside them, so a decision looks at two numbers a row.
+/// What all blocks but the open one come to is kept beside them, so a decision looks at two numbers
+/// a row.
 ///
-/// The oldest block is cleared when a new one begins, so what was looked at once expires, and between
+/// The oldest block is cleared when a new one begins, so what was looked at once expires, and
+/// between
 /// `voters − block + 1` and `voters` queries vote. Votes are whole numbers, so their sums are exact in any order.
 struct BlockVotes: Sendable {
   let voters: Int
@@ -24,7 +27,8 @@ struct BlockVotes: Sendable {
   // What follows holds numbers for the rows of one lane, and is kept for its memory.
   private var strengths: [Float] = []
   private var joined: [UInt32] = []
-  /// Rows of the longest lane that there was room made for: arrays that become shorter keep their memory.
+  /// Rows of the longest lane that there was room made for: arrays that become shorter keep their
+  /// memory.
   private var rows = 0
 
   init(
@@ -65,7 +69,8 @@ struct BlockVotes: Sendable {
           let sum = logSum(row, head, near: near, lane.positions, horizon)
           VoteKernels.fold(row.logits(head), minus: sum, into: &strengths)
         }
-        // The greatest of a block's strengths gives the greatest vote, so one rounding serves them all.
+        // The greatest of a block's strengths gives the greatest vote, so one rounding serves them
+        // all.
         guard fusion == .sum || (number + 1) % length == 0 || number == last else { return }
         VoteKernels.exponentials(&strengths)
         cast(from: begin, in: lane, horizon)
@@ -78,9 +83,9 @@ struct BlockVotes: Sendable {
     (strengths, joined, rows) = ([], [], 0)
   }
 
-  /// The logarithm of the sum of a query's exponentials over the distant rows: what it saw without `near`, the
-  /// rows in the window. Where these have nearly all, too little is left to subtract from, and the distant
-  /// ones are summed.
+  /// The logarithm of the sum of a query's exponentials over the distant rows: what it saw without
+  /// `near`, the rows in the window. Where these have nearly all, too little is left to subtract
+  /// from, and the distant ones are summed.
   private func logSum(
     _ row: borrowing PromptRow, _ head: Int, near: [Int], _ positions: Span<Int32>, _ horizon: Int32
   ) -> Float {
@@ -181,7 +186,8 @@ extension Array {
 
 /// The loops over a lane's rows, eight at a time.
 private enum VoteKernels {
-  // Every span and array of a call holds a number for each row, which the preconditions check; `load` and
+  // Every span and array of a call holds a number for each row, which the preconditions check;
+  // `load` and
   // `store` look at the rows that there are.
 
   /// The sum over the rows before a position.
@@ -270,8 +276,9 @@ private enum VoteKernels {
     }
   }
 
-  /// The votes that strengths come to: `round(255·√f)`. A strength is a head's attention to the row over its
-  /// attention to all distant rows, which a row in the window is not among: f = r / (1 + r) there.
+  /// The votes that strengths come to: `round(255·√f)`. A strength is a head's attention to the row
+  /// over its attention to all distant rows, which a row in the window is not among: f = r / (1 +
+  /// r) there.
   @inline(__always)
   private static func votes(
     _ strength: SIMD8<Float>, isDistant: SIMD8<Int32>
@@ -325,7 +332,8 @@ private enum VoteKernels {
         guard let target = votes.baseAddress else { return }
         for index in row..<min(row &+ 8, strengths.count) {
           let vote = UInt32(truncatingIfNeeded: cast[index &- row])
-          // 255² times the voters of a block: `block` is at most 2³⁰, so a count may come to its end.
+          // 255² times the voters of a block: `block` is at most 2³⁰, so a count may come to its
+          // end.
           let (sum, overflows) = (unsafe isNew ? 0 : target[index])
             .addingReportingOverflow(vote &* vote)
           unsafe target[index] = overflows ? .max : sum
@@ -353,7 +361,8 @@ private enum VoteKernels {
     }
   }
 
-  // Loops over pointers, which the compiler turns into vectors; written with vectors they do not stay such.
+  // Loops over pointers, which the compiler turns into vectors; written with vectors they do not
+  // stay such.
 
   /// The greater of both.
   static func join(_ votes: Span<UInt8>, into greatest: inout [UInt32]) {
@@ -385,8 +394,9 @@ private enum VoteKernels {
     }
   }
 
-  /// All bits for those of eight rows that are before a position, which is no further than half of what
-  /// numbers hold; beyond `count` there is none. Comparing whole numbers does not stay in vectors.
+  /// All bits for those of eight rows that are before a position, which is no further than half of
+  /// what numbers hold; beyond `count` there is none. Comparing whole numbers does not stay in
+  /// vectors.
   @unsafe @inline(__always)
   private static func isDistant(
     _ positions: UnsafePointer<Int32>, _ row: Int, _ count: Int, _ horizon: Int32

@@ -1,12 +1,12 @@
 import KVPolicyKit
 
-/// The votes of ``MorphKV`` as its authors' code counts them, plainly: the logits of the window's queries are
-/// remembered with the rows, and each decision computes every voter's softmax anew. For fidelity, not for use:
-/// a row's votes take 4 bytes per voter and query head.
+/// The votes of ``MorphKV`` as its authors' code counts them, plainly: the logits of the window's
+/// queries are remembered with the rows, and each decision computes every voter's softmax anew. For
+/// fidelity, not for use: a row's votes take 4 bytes per voter and query head.
 ///
-/// Behaviour of ghadiaravi13/MorphKV for Mistral, Qwen and Phi ("variant A"), but for `attendMask`. Votes are
-/// a column, so they stay with their rows by construction; the official Llama code keeps them in an array of
-/// its own, which comes apart from the cache under grouped-query attention.
+/// Behaviour of ghadiaravi13/MorphKV for Mistral, Qwen and Phi ("variant A"), but for `attendMask`.
+/// Votes are a column, so they stay with their rows by construction; the official Llama code keeps
+/// them in an array of its own, which comes apart from the cache under grouped-query attention.
 struct ExactVotes: Sendable {
   enum Reduction: String, CaseIterable { case maxOfProbabilities, sumOfLogits, meanOfProbabilities }
   enum Rows: String, CaseIterable {
@@ -29,7 +29,8 @@ struct ExactVotes: Sendable {
   private var recorded: [Int] = []
   /// Queries that vote, once a prompt shorter than the window has fixed it.
   private var voterLimit = Int.max
-  /// 0 for the rows that a softmax runs over, −∞ for the others; kept for its memory, as what follows.
+  /// 0 for the rows that a softmax runs over, −∞ for the others; kept for its memory, as what
+  /// follows.
   private var bias: [Float] = []
   /// One voter's vote for each row.
   private var vote: [Float] = []
@@ -87,12 +88,13 @@ struct ExactVotes: Sendable {
 
   /// Queries that vote when enough were read.
   private var voters: Int { rows == .window ? window : window - 1 }
-  /// Before the new token is looked at, unless it votes on its own step or its heads choose apart what they
-  /// read: both need its logits.
+  /// Before the new token is looked at, unless it votes on its own step or its heads choose apart
+  /// what they read: both need its logits.
   var phase: Phase {
     includeCurrentQuery || attendMask == .perQueryHead ? .beforeOutput : .beforeStep
   }
-  /// Queries remembered that do not vote: the current one, where it is recorded before the others decide.
+  /// Queries remembered that do not vote: the current one, where it is recorded before the others
+  /// decide.
   private var silent: Int { phase == .beforeOutput && !includeCurrentQuery ? 1 : 0 }
   private var ringLength: Int { voters + silent }
 
@@ -134,8 +136,8 @@ struct ExactVotes: Sendable {
     for row in 0..<entry.count { entry[row] = logits[row] }
   }
 
-  /// Keeps the `keep` rows with the most votes beside those that stay and, if asked, says what each query
-  /// head reads.
+  /// Keeps the `keep` rows with the most votes beside those that stay and, if asked, says what each
+  /// query head reads.
   mutating func evict(
     _ lane: borrowing LaneView, keeping keep: Int, _ stay: Protection, _ moment: Moment,
     plan: inout CachePlan

@@ -2,14 +2,15 @@ import KVPolicyKit
 
 /// Keeps the cache at a constant size: of the old tokens, those that the recent ones attend to.
 ///
-/// Ghadia et al., "Dialogue Without Limits: Constant-Sized KV Caches for Extended Responses in LLMs",
-/// ICML 2025. Before each step's output is computed, the last `voters` queries vote, with their attention over
-/// the older ("distant") tokens; the best `capacity − window` of these stay, beside the last `window` tokens
-/// and the current one: `capacity + 1` rows.
+/// Ghadia et al., "Dialogue Without Limits: Constant-Sized KV Caches for Extended Responses in
+/// LLMs", ICML 2025. Before each step's output is computed, the last `voters` queries vote, with
+/// their attention over the older ("distant") tokens; the best `capacity − window` of these stay,
+/// beside the last `window` tokens and the current one: `capacity + 1` rows.
 ///
-/// The paper's votes are floats, one per voter and query head, of exactly the queries in the window. Here a
-/// vote is a byte that a group and a block of voters share (`BlockVotes`), so that many more queries can
-/// vote than rows must stay. `"votes": "exact"` is the arithmetic of ghadiaravi13/MorphKV (`ExactVotes`).
+/// The paper's votes are floats, one per voter and query head, of exactly the queries in the
+/// window. Here a vote is a byte that a group and a block of voters share (`BlockVotes`), so that
+/// many more queries can vote than rows must stay. `"votes": "exact"` is the arithmetic of
+/// ghadiaravi13/MorphKV (`ExactVotes`).
 public struct MorphKV: KVCachePolicy {
   /// The name in configurations.
   public static let name = "morphkv"

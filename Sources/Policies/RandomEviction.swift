@@ -2,8 +2,8 @@ import KVPolicyKit
 
 /// Keeps a random choice: the control that any idea must beat.
 ///
-/// Every token of every lane draws a number once, from the seed, the lane and its position; the largest
-/// stay. So a choice does not depend on when it is made.
+/// Every token of every lane draws a number once, from the seed, the lane and its position; the
+/// largest stay. So a choice does not depend on when it is made.
 public struct RandomEviction: KVCachePolicy {
   /// The name in configurations.
   public static let name = "random"

@@ -2,7 +2,8 @@ import KVPolicyKit
 
 /// Keeps what the last tokens of the prompt attend to, chosen once when the prompt ends.
 ///
-/// Li et al., "SnapKV: LLM Knows What You are Looking for Before Generation", NeurIPS 2024. The last
+/// Li et al., "SnapKV: LLM Knows What You are Looking for Before Generation", NeurIPS 2024. The
+/// last
 /// `window` queries vote on all earlier tokens; votes are pooled over neighbours. One set per key head,
 /// where FasterDecoding/SnapKV caches every query head apart.
 public struct SnapKV: KVCachePolicy {

@@ -2,8 +2,8 @@ import KVPolicyKit
 
 /// Keeps the first tokens, on which attention rests whatever they say, and the most recent ones.
 ///
-/// Xiao et al., "Efficient Streaming Language Models with Attention Sinks", ICLR 2024; settings as in
-/// mit-han-lab/streaming-llm. The official code rotates keys at their rank in the cache
+/// Xiao et al., "Efficient Streaming Language Models with Attention Sinks", ICLR 2024; settings as
+/// in mit-han-lab/streaming-llm. The official code rotates keys at their rank in the cache
 /// (`positions: compacted`); most ports keep the original positions.
 public struct StreamingLLM: KVCachePolicy {
   /// The name in configurations.

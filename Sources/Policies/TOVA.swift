@@ -2,8 +2,8 @@ import KVPolicyKit
 
 /// Keeps the tokens that the newest query attends to most, one set for all heads of a layer.
 ///
-/// Oren et al., "Transformers are Multi-State RNNs", 2024; behaviour of schwartz-lab-NLP/TOVA. The newest
-/// token may be dropped too, unless `protectNewest`, as NVIDIA/kvpress does.
+/// Oren et al., "Transformers are Multi-State RNNs", 2024; behaviour of schwartz-lab-NLP/TOVA. The
+/// newest token may be dropped too, unless `protectNewest`, as NVIDIA/kvpress does.
 public struct TOVA: KVCachePolicy {
   /// The name in configurations.
   public static let name = "tova"
@@ -48,8 +48,8 @@ public struct TOVA: KVCachePolicy {
 
   /// Drops the tokens that the newest query attends to least, the same in every lane.
   ///
-  /// Lanes that somebody else edited may hold different tokens: attention is summed over the lanes that hold
-  /// a token, and each lane keeps the best of its own.
+  /// Lanes that somebody else edited may hold different tokens: attention is summed over the lanes
+  /// that hold a token, and each lane keeps the best of its own.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     for layer in cache.layers {
       sumAttention(cache, layer)
@@ -86,7 +86,8 @@ public struct TOVA: KVCachePolicy {
     }
   }
 
-  /// Adds to each token's sum: it is at the row's number where all lanes agree, else at the token's position.
+  /// Adds to each token's sum: it is at the row's number where all lanes agree, else at the token's
+  /// position.
   private mutating func add(_ probabilities: Span<Float>, _ positions: Span<Int32>) {
     if lanesAgree {
       for row in 0..<positions.count { attention[row] += probabilities[row] }
@@ -95,8 +96,8 @@ public struct TOVA: KVCachePolicy {
     }
   }
 
-  /// Whether a row number means the same token in every lane of a layer. It does as long as nobody but
-  /// this policy edits them.
+  /// Whether a row number means the same token in every lane of a layer. It does as long as nobody
+  /// but this policy edits them.
   private func doLanesAgree(_ cache: borrowing CacheView, _ layer: Int) -> Bool {
     let first = cache.lane(layer: layer, head: 0)
     let positions = first.positions

@@ -1,8 +1,8 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// One entry at one depth, several sequences at once: each reads a prompt of its own, then all decode
-/// together, in one store.
+/// One entry at one depth, several sequences at once: each reads a prompt of its own, then all
+/// decode together, in one store.
 struct BatchRun {
   let benchmark: Benchmark
   let entry: PolicyEntry

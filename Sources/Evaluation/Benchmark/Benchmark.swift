@@ -2,11 +2,11 @@ import Foundation
 import KVPolicyKit
 import ReferenceModel
 
-/// Measures how fast a model reads prompts and decodes at given depths under each policy, and how far that is
-/// from what the machine could do.
+/// Measures how fast a model reads prompts and decodes at given depths under each policy, and how
+/// far that is from what the machine could do.
 ///
-/// The tokens are drawn from the vocabulary at random, from a fixed seed: what is read does not matter to the
-/// time, and a model without a tokenizer can be measured.
+/// The tokens are drawn from the vocabulary at random, from a fixed seed: what is read does not
+/// matter to the time, and a model without a tokenizer can be measured.
 public struct Benchmark {
   /// The model that runs.
   public let model: LlamaModel
@@ -16,10 +16,11 @@ public struct Benchmark {
   public var prefillLengths = [512]
   /// How many tokens were read, as a prompt, before decoding is timed; each at least 0.
   public var decodeDepths = [0, 512, 2048]
-  /// How many sequences decode together, at each of the depths; each at least 1. With none, sequences are
-  /// decoded alone only.
+  /// How many sequences decode together, at each of the depths; each at least 1. With none,
+  /// sequences are decoded alone only.
   public var batchSizes: [Int] = []
-  /// Tokens decoded in one repeat. They follow one another: the r-th repeat begins that much deeper.
+  /// Tokens decoded in one repeat. They follow one another: the r-th repeat begins that much
+  /// deeper.
   public var steps = 16
   /// How often each thing is timed.
   public var repeats = 3
@@ -34,8 +35,8 @@ public struct Benchmark {
   public static let largestBatch = 1024
   /// Where the tokens come from.
   static let seed: UInt64 = 1
-  /// Rounds in which the machine alone is measured, before the first row and after the last; one more goes
-  /// between any two.
+  /// Rounds in which the machine alone is measured, before the first row and after the last; one
+  /// more goes between any two.
   private static let floorRounds = 3
 
   /// A benchmark with the standard sizes.

@@ -3,8 +3,8 @@ import ReferenceModel
 
 /// What a benchmark measured: the machine, and one row per policy and piece of work.
 ///
-/// As JSON (``json()``): the properties of this type, of ``MachineFloor`` and of ``BenchmarkRow``, all keys in
-/// camel case. Times are in seconds, speeds per second.
+/// As JSON (``json()``): the properties of this type, of ``MachineFloor`` and of ``BenchmarkRow``,
+/// all keys in camel case. Times are in seconds, speeds per second.
 public struct BenchmarkReport: Codable, Equatable, Sendable {
   /// What the rows have in common.
   public struct Conditions: Codable, Equatable, Sendable {
@@ -16,7 +16,8 @@ public struct BenchmarkReport: Codable, Equatable, Sendable {
     public var keyHeads: Int
     /// Threads that worked on a matrix.
     public var threads: Int
-    /// How decode steps multiplied quantised weights; nil in reports from before there was a choice.
+    /// How decode steps multiplied quantised weights; nil in reports from before there was a
+    /// choice.
     public var arithmetic: Arithmetic?
     /// How rows were stored.
     public var rowFormat: RowFormat
@@ -40,8 +41,8 @@ public struct BenchmarkReport: Codable, Equatable, Sendable {
   public var rows: [BenchmarkRow]
 }
 
-/// One piece of work under one policy. Times are those of one prompt, or of one decode step; rows and bytes
-/// are those of all sequences that were in it.
+/// One piece of work under one policy. Times are those of one prompt, or of one decode step; rows
+/// and bytes are those of all sequences that were in it.
 public struct BenchmarkRow: Codable, Equatable, Sendable {
   /// What was timed.
   public enum Work: String, Codable, CaseIterable, Sendable {
@@ -76,7 +77,8 @@ public struct BenchmarkRow: Codable, Equatable, Sendable {
   public var bytes: Int
   /// Float operations that must be made at least.
   public var operations: Double
-  /// The least time the machine needs for both, in seconds (``MachineFloor/Team/seconds(bytes:operations:)``).
+  /// The least time the machine needs for both, in seconds
+  /// (``MachineFloor/Team/seconds(bytes:operations:)``).
   public var floorSeconds: Double
   /// `floorSeconds` over the median of `seconds`: 1 is as fast as the machine can be.
   public var floorShare: Double

@@ -3,8 +3,8 @@ import ReferenceModel
 
 /// One entry at one length: the prompt of that length, and the steps that follow it.
 struct BenchmarkRun {
-  /// Steps that are not timed: the first ones after a prompt take memory, and some policies choose from the
-  /// prompt then.
+  /// Steps that are not timed: the first ones after a prompt take memory, and some policies choose
+  /// from the prompt then.
   static let warmUpSteps = 4
 
   let benchmark: Benchmark

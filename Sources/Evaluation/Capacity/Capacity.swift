@@ -1,18 +1,18 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// Finds how many sequences a pool of memory holds at once under each policy, and how fast they decode
-/// together.
+/// Finds how many sequences a pool of memory holds at once under each policy, and how fast they
+/// decode together.
 ///
-/// Everything that a sequence takes is counted: pages, the policy's columns and state, and the store's
-/// bookkeeping. Sequences are admitted only if all could be at their largest at the same time, so that none
-/// ever meets a full pool. The tokens are random, from a fixed seed: what is generated does not matter to
-/// memory or time.
+/// Everything that a sequence takes is counted: pages, the policy's columns and state, and the
+/// store's bookkeeping. Sequences are admitted only if all could be at their largest at the same
+/// time, so that none ever meets a full pool. The tokens are random, from a fixed seed: what is
+/// generated does not matter to memory or time.
 ///
-/// First a single sequence of every policy runs to its end (a *scout*), and its bytes are looked at after
-/// every step. Then as many as fit run together. Where the scout's rows and bytes stayed the same for its
-/// last steps, so do theirs, and they run only until then and the steps that are timed; where a cache grows
-/// to the end they run, and are timed, from the first step to the last.
+/// First a single sequence of every policy runs to its end (a *scout*), and its bytes are looked at
+/// after every step. Then as many as fit run together. Where the scout's rows and bytes stayed the
+/// same for its last steps, so do theirs, and they run only until then and the steps that are
+/// timed; where a cache grows to the end they run, and are timed, from the first step to the last.
 public struct Capacity {
   /// The model that runs.
   public let model: LlamaModel

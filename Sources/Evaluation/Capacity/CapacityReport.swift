@@ -3,7 +3,8 @@ import ReferenceModel
 
 /// How many sequences a pool held at once, policy by policy.
 ///
-/// As JSON (``json()``): the properties of this type and of ``CapacityRow``, all keys in camel case.
+/// As JSON (``json()``): the properties of this type and of ``CapacityRow``, all keys in camel
+/// case.
 public struct CapacityReport: Codable, Equatable, Sendable {
   /// What the rows have in common.
   public struct Conditions: Codable, Equatable, Sendable {
@@ -41,8 +42,8 @@ public struct CapacityReport: Codable, Equatable, Sendable {
   /// The report as JSON text, keys sorted.
   public func json() throws -> String { try ReportText.json(self) }
 
-  /// The rows as comma-separated values (RFC 4180): a header, then a line per policy, numbers in full; empty
-  /// where there is none.
+  /// The rows as comma-separated values (RFC 4180): a header, then a line per policy, numbers in
+  /// full; empty where there is none.
   public var csv: String { ReportText.csv(CapacityRow.fields, rows) }
 }
 
@@ -72,8 +73,8 @@ public struct CapacityRow: Codable, Equatable, Sendable {
   public var policyBytes: Int
   /// Rows per lane at the end, on average.
   public var rowsPerLane: Double
-  /// Steps that the sequences made together: fewer than they generate if none of the rest changes how many
-  /// rows or bytes there are.
+  /// Steps that the sequences made together: fewer than they generate if none of the rest changes
+  /// how many rows or bytes there are.
   public var steps: Int
   /// The last of these, which were timed.
   public var timedSteps: Int

@@ -1,12 +1,13 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// Runs the same prompt and the same forced continuation under several policies, and measures what each
-/// keeps, what it costs, and how far it moves the model's predictions from those of full attention.
+/// Runs the same prompt and the same forced continuation under several policies, and measures what
+/// each keeps, what it costs, and how far it moves the model's predictions from those of full
+/// attention.
 ///
-/// Full attention always runs first, as the reference, and in exact arithmetic. If that is not the model's,
-/// the reference is the first of the measurements, and full attention can be an entry like others. Every
-/// policy gets a store of its own.
+/// Full attention always runs first, as the reference, and in exact arithmetic. If that is not the
+/// model's, the reference is the first of the measurements, and full attention can be an entry like
+/// others. Every policy gets a store of its own.
 ///
 /// ```swift
 /// let comparison = Comparison(model: model, registry: .all)

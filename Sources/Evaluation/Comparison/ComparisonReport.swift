@@ -15,8 +15,8 @@ import ReferenceModel
 /// }
 /// ```
 ///
-/// The keys of a measurement are the properties of ``PolicyMeasurement``. A number that is not finite
-/// is written as `"inf"`, `"-inf"` or `"nan"`.
+/// The keys of a measurement are the properties of ``PolicyMeasurement``. A number that is not
+/// finite is written as `"inf"`, `"-inf"` or `"nan"`.
 public struct ComparisonReport: Codable, Equatable, Sendable {
   /// The model's name.
   public var model: String
@@ -67,7 +67,8 @@ public struct PolicyMeasurement: Codable, Equatable, Sendable {
   public var peakResidentBytes: Int
   /// Of `residentBytes`, what the policy causes.
   public var policyStateBytes: Int
-  /// The share of full attention's resident bytes that are saved at the end; negative if more are used.
+  /// The share of full attention's resident bytes that are saved at the end; negative if more are
+  /// used.
   public var saving: Double
   /// The same of the peaks.
   public var peakSaving: Double

@@ -2,7 +2,8 @@ import Foundation
 
 /// Text and numbers as HTML and SVG want them.
 enum Markup {
-  /// Text that means itself in an element and in a quoted attribute; what XML cannot say becomes U+FFFD.
+  /// Text that means itself in an element and in a quoted attribute; what XML cannot say becomes
+  /// U+FFFD.
   static func escaped(_ text: String) -> String {
     var escaped = ""
     for scalar in text.unicodeScalars {

@@ -30,7 +30,8 @@ extension TaskPage {
   /// What stands above policies that take no budget, and configurations.
   static let unbudgetedTitle = "no budget: sizes of their own"
 
-  /// The kinds of check that some policy was given, in the order of the language; others after them.
+  /// The kinds of check that some policy was given, in the order of the language; others after
+  /// them.
   private var kinds: [String] {
     let asked = Set(report.policies.flatMap(\.kinds.keys))
     let known = TaskCheck.Kind.allCases.map(\.rawValue)

@@ -2,7 +2,8 @@ import KVPolicyKit
 
 /// A report on the tasks as one HTML page that needs nothing else: no network, no other file.
 ///
-/// Tables and charts are there without scripts. The whole report is in the page too, as JSON in the element
+/// Tables and charts are there without scripts. The whole report is in the page too, as JSON in the
+/// element
 /// `report`; its story is told from there.
 public struct TaskPage {
   let report: TaskReport

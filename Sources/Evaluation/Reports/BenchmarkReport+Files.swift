@@ -38,8 +38,8 @@ extension BenchmarkReport {
     }
   }
 
-  /// The rows as comma-separated values (RFC 4180): a header, then a line per row, numbers in full. If only
-  /// the machine was measured, a line per number of threads.
+  /// The rows as comma-separated values (RFC 4180): a header, then a line per row, numbers in full.
+  /// If only the machine was measured, a line per number of threads.
   public var csv: String {
     conditions == nil
       ? ReportText.csv(MachineFloor.Team.fields, floor.teams)

@@ -3,8 +3,8 @@ import ReferenceModel
 
 /// The benchmark for people.
 extension BenchmarkReport {
-  /// The machine, and, if a model ran, how fast each piece of work was and what the hooks took; at most 120
-  /// columns with ordinary labels.
+  /// The machine, and, if a model ran, how fast each piece of work was and what the hooks took; at
+  /// most 120 columns with ordinary labels.
   public var table: String {
     guard let conditions else { return floor.table + "\n" }
     return """

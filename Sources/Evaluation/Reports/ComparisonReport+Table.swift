@@ -2,8 +2,8 @@ import KVPolicyKit
 
 /// The comparison for people.
 extension ComparisonReport {
-  /// A heading with the conditions, a table of at most 120 columns with ordinary labels, and what its
-  /// columns mean.
+  /// A heading with the conditions, a table of at most 120 columns with ordinary labels, and what
+  /// its columns mean.
   public var table: String {
     var table = TextTable([
       ("policy", .left), ("rows/lane", .right), ("resident", .right), ("peak", .right),

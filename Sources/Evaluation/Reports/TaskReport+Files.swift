@@ -9,10 +9,11 @@ extension TaskReport {
   /// Reads what ``json()`` wrote.
   public init(json text: String) throws { self = try ReportText.decode(text) }
 
-  /// The measurements as comma-separated values (RFC 4180): a header, then a line per policy and budget.
+  /// The measurements as comma-separated values (RFC 4180): a header, then a line per policy and
+  /// budget.
   ///
-  /// The columns are the properties of ``TaskMeasurement``, but for its places and documents. A kind
-  /// of check has two, such as `onceHits` and `onceChecks`. What is absent is an empty field.
+  /// The columns are the properties of ``TaskMeasurement``, but for its places and documents. A
+  /// kind of check has two, such as `onceHits` and `onceChecks`. What is absent is an empty field.
   public var csv: String { ReportText.csv(TaskMeasurement.fields, policies) }
 }
 

@@ -2,8 +2,8 @@ import KVPolicyKit
 
 /// The report for people.
 extension TaskReport {
-  /// A heading with the conditions, a line per policy and budget of at most 120 columns with ordinary
-  /// labels, and what the columns mean.
+  /// A heading with the conditions, a line per policy and budget of at most 120 columns with
+  /// ordinary labels, and what the columns mean.
   public var table: String {
     var table = TextTable([
       ("policy", .left), ("rows", .right), ("once", .right), ("range", .right),

@@ -15,7 +15,8 @@ struct TaskAnswer: Sendable {
 }
 
 extension TaskComparison {
-  /// Reads a document's prompt, then writes the most likely token again and again, until the model stops.
+  /// Reads a document's prompt, then writes the most likely token again and again, until the model
+  /// stops.
   ///
   /// - Parameters:
   ///   - limit: the most tokens to write.

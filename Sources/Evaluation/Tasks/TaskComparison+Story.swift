@@ -42,8 +42,8 @@ extension TaskComparison {
 }
 
 extension KVSequence {
-  /// For each token read, a digit: the share of lanes that hold it, in ninths, rounded, where `0` is none
-  /// and `9` all of them.
+  /// For each token read, a digit: the share of lanes that hold it, in ninths, rounded, where `0`
+  /// is none and `9` all of them.
   fileprivate var shares: String {
     var holders = [Int](repeating: 0, count: length.tokens)
     let shape = store.shape

@@ -2,11 +2,11 @@ import KVPolicyKit
 import MiniTasks
 import ReferenceModel
 
-/// Gives the same documents of the task language to a model under several policies, lets it write its own
-/// answers, and counts what it gets right.
+/// Gives the same documents of the task language to a model under several policies, lets it write
+/// its own answers, and counts what it gets right.
 ///
-/// Full attention always runs first. Every document is read and answered on one thread, with a store of its
-/// own, so the report is the same for any number of threads but for its speeds.
+/// Full attention always runs first. Every document is read and answered on one thread, with a
+/// store of its own, so the report is the same for any number of threads but for its speeds.
 ///
 /// ```swift
 /// let comparison = try TaskComparison(BundledModel.open(), registry: .all)
@@ -42,8 +42,8 @@ public struct TaskComparison {
   /// Documents of each seed.
   static let documentsPerSeed = 65_536
 
-  /// Tokens beyond the true response's length after which an answer is cut off. Nothing that is written
-  /// there can be right any more, but for an answer with a few words too many before it.
+  /// Tokens beyond the true response's length after which an answer is cut off. Nothing that is
+  /// written there can be right any more, but for an answer with a few words too many before it.
   static let margin = 16
 
   /// A comparison with the standard sizes.

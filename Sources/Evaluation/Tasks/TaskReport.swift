@@ -1,6 +1,7 @@
 import KVPolicyKit
 
-/// How policies did on the tasks: the conditions, one measurement per policy and budget, and a story.
+/// How policies did on the tasks: the conditions, one measurement per policy and budget, and a
+/// story.
 ///
 /// Its JSON has the properties' names as keys.
 public struct TaskReport: Codable, Equatable, Sendable {
@@ -40,8 +41,8 @@ public struct TaskMeasurement: Codable, Equatable, Sendable {
   public var budget: Int?
   /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
   public var takesBudget: Bool?
-  /// Hits by kind of check: `once`, `range`, `periodic`, `completion`, `recall`, `copy`, `variables`; a
-  /// kind that no document asks for is absent.
+  /// Hits by kind of check: `once`, `range`, `periodic`, `completion`, `recall`, `copy`,
+  /// `variables`; a kind that no document asks for is absent.
   public var kinds: [String: TaskTally]
   /// Hits by place in the true response, in order and without gaps.
   public var places: [PlaceTally]
@@ -138,8 +139,8 @@ public struct TaskStory: Codable, Equatable, Sendable {
     public var answer: [String]
     /// Indices in `answer` of words that are not those of the true answer's line.
     public var mistakes: [Int]
-    /// For each moment one character per token that was read by then, prompt and answer: the share of
-    /// lanes that still hold it, in ninths, `0` to `9`.
+    /// For each moment one character per token that was read by then, prompt and answer: the share
+    /// of lanes that still hold it, in ninths, `0` to `9`.
     public var kept: [String]
   }
 }

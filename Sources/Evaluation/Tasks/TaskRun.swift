@@ -126,8 +126,8 @@ struct TaskRun {
 }
 
 extension ThreadTeam {
-  /// The results of `body` for `0..<count`, in order; each is computed by one thread, whose number comes
-  /// first.
+  /// The results of `body` for `0..<count`, in order; each is computed by one thread, whose number
+  /// comes first.
   ///
   /// - Throws: of the errors thrown, that of the lowest number.
   func results<Result: Sendable>(

@@ -3,8 +3,8 @@ import KVPolicyKit
 
 /// The words after a command's name, sorted into options and operands.
 ///
-/// An option's value follows it, or an equals sign: `--budget 256`, `--budget=256`. A value that begins with
-/// two dashes needs the sign. After `--` everything is an operand.
+/// An option's value follows it, or an equals sign: `--budget 256`, `--budget=256`. A value that
+/// begins with two dashes needs the sign. After `--` everything is an operand.
 struct Arguments {
   private let syntax: Syntax
   private var values: [String: [String]] = [:]
@@ -99,7 +99,8 @@ struct Arguments {
     return value
   }
 
-  /// Whole numbers with commas between, each once, if given; where `allowsNone`, the word `none` gives none.
+  /// Whole numbers with commas between, each once, if given; where `allowsNone`, the word `none`
+  /// gives none.
   func integers(
     _ name: String, in range: ClosedRange<Int>, allowsNone: Bool = false
   ) throws(CommandError) -> [Int]? {

@@ -49,7 +49,8 @@ extension Command {
     }
   }
 
-  /// The entries of configuration files, with labels that are not taken. They state their own sizes.
+  /// The entries of configuration files, with labels that are not taken. They state their own
+  /// sizes.
   func configuredEntries(
     _ files: [String], taken labels: [String]
   ) throws -> [PolicyEntry] {
@@ -82,8 +83,8 @@ struct ReportOutput {
   /// A page for a browser, of the commands that write one.
   let page: OutputFile?
 
-  /// The places that `--json` and `--csv` name, and that of the page, if there is one: none of the command's
-  /// inputs, and no two the same.
+  /// The places that `--json` and `--csv` name, and that of the page, if there is one: none of the
+  /// command's inputs, and no two the same.
   init(
     _ arguments: Arguments, of command: some Command, inputs: [String?], page: String? = nil
   ) throws(CommandError) {

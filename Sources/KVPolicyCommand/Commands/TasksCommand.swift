@@ -74,8 +74,8 @@ struct TasksCommand: Command {
       to: terminal)
   }
 
-  /// Where the page is written, if one is: not beside results that are printed for another program, unless
-  /// that is asked for.
+  /// Where the page is written, if one is: not beside results that are printed for another program,
+  /// unless that is asked for.
   private func page(_ arguments: Arguments) -> String? {
     if arguments.has("--no-html") { return nil }
     if let path = arguments.text("--html") { return path }

@@ -2,7 +2,8 @@
 public struct ModelIdentity: Hashable, Sendable {
   /// The model's name, for people.
   public var name: String
-  /// SHA-256, in hexadecimal digits, of what stays the same however the model's matrices are stored.
+  /// SHA-256, in hexadecimal digits, of what stays the same however the model's matrices are
+  /// stored.
   public var digest: String
 
   /// Names a model.

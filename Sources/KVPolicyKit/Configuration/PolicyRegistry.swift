@@ -29,7 +29,8 @@ public struct PolicyRegistry: Sendable {
     return type
   }
 
-  /// A policy of this name with these settings, for a cache of a shape and a model if they are known.
+  /// A policy of this name with these settings, for a cache of a shape and a model if they are
+  /// known.
   public func make(
     _ name: String, _ values: [String: JSONValue] = [:], shape: CacheShape? = nil,
     model: ModelIdentity? = nil

@@ -1,8 +1,8 @@
 /// The settings of one policy while it reads them.
 ///
-/// A policy asks for each setting once, with its default, what is legal, and what it means. From those
-/// calls come the parsed value, the error messages, the printed defaults and the refusal of unknown
-/// names, so a setting is written down in one place only.
+/// A policy asks for each setting once, with its default, what is legal, and what it means. From
+/// those calls come the parsed value, the error messages, the printed defaults and the refusal of
+/// unknown names, so a setting is written down in one place only.
 public struct Settings: Sendable {
   /// One setting as it was asked for.
   public struct Entry: Sendable, Equatable {
@@ -60,8 +60,8 @@ public struct Settings: Sendable {
     case share(Double)
   }
 
-  /// A number of rows, given by itself or, under another name, as a share of `whole`; giving both is an
-  /// error, and `null` stands for what is not given.
+  /// A number of rows, given by itself or, under another name, as a share of `whole`; giving both
+  /// is an error, and `null` stands for what is not given.
   ///
   /// A share is rounded down, but never below `minimum`.
   public mutating func rows(

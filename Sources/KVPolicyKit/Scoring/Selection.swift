@@ -1,5 +1,5 @@
-/// Choosing rows by score. Equal scores go to the lower position, and a score that is not a number counts as
-/// −∞, so that a choice never depends on how rows happen to be numbered.
+/// Choosing rows by score. Equal scores go to the lower position, and a score that is not a number
+/// counts as −∞, so that a choice never depends on how rows happen to be numbered.
 public enum Selection {
   /// The `count` candidates with the largest scores, in ascending row number.
   ///
@@ -21,8 +21,8 @@ public enum Selection {
 }
 
 extension CachePlan {
-  /// Keeps the `count` best rows of those that are not protected, beside those that are. Writes nothing
-  /// where no more are there, and a drop of one row where one is too many.
+  /// Keeps the `count` best rows of those that are not protected, beside those that are. Writes
+  /// nothing where no more are there, and a drop of one row where one is too many.
   ///
   /// - Parameters:
   ///   - count: how many rows to keep beside the protected ones.
@@ -50,7 +50,8 @@ extension CachePlan {
   ///
   /// - Complexity: O(n), eight rows at a time where one row goes.
   public mutating func keepProtected(_ protection: Protection, of lane: borrowing LaneView) {
-    // Positions serve as scores: the store says of which numbers a row's score is compared, and none is kept.
+    // Positions serve as scores: the store says of which numbers a row's score is compared, and
+    // none is kept.
     keepBest(0, of: lane, ranking: lane.positions, protection)
   }
 
@@ -89,15 +90,16 @@ extension CachePlan {
 /// A row's worth as one number: its score's rank, then its position, the lower the better.
 private enum RowKey {
   static func of(_ rank: Int32, _ position: Int32) -> UInt64 {
-    // Below `.max`, which is left for protected rows: of the lower half, the upper bit is never set.
+    // Below `.max`, which is left for protected rows: of the lower half, the upper bit is never
+    // set.
     UInt64(UInt32(bitPattern: rank) ^ 0x8000_0000) << 32 | UInt64(Int32.max - position)
   }
 
-  /// The least of the `count` largest keys, 0 < count ≤ n, of which only `.max` may occur twice, and no
-  /// more than `count` times.
+  /// The least of the `count` largest keys, 0 < count ≤ n, of which only `.max` may occur twice,
+  /// and no more than `count` times.
   ///
-  /// Bytes are decided from the highest down: a histogram of the keys that agree so far tells which value
-  /// the next one has. Often a few bytes say enough.
+  /// Bytes are decided from the highest down: a histogram of the keys that agree so far tells which
+  /// value the next one has. Often a few bytes say enough.
   static func threshold(keeping count: Int, of n: Int, _ key: (Int) -> UInt64) -> UInt64 {
     var (prefix, mask, wanted) = (UInt64(0), UInt64(0), count)
     var histogram = SIMDHistogram()
@@ -158,8 +160,8 @@ private struct SIMDHistogram {
     return RowKey.of(unsafe scores[row].rank, position)
   }
 
-  /// How many rows are exposed, and which of them goes first: the one with the least score, of equals the
-  /// one furthest on.
+  /// How many rows are exposed, and which of them goes first: the one with the least score, of
+  /// equals the one furthest on.
   func worst() -> (candidates: Int, row: Int) {
     var least = Score.most
     var inside = SIMD8<Int32>.zero
@@ -220,7 +222,8 @@ private struct SIMDHistogram {
   }
 }
 
-// Masks are all bits or none, and made by arithmetic: comparing whole numbers does not stay in vectors.
+// Masks are all bits or none, and made by arithmetic: comparing whole numbers does not stay in
+// vectors.
 
 /// Whether positions are before one of them; neither is further than half of what numbers hold.
 @inline(__always)

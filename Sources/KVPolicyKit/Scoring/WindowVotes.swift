@@ -1,11 +1,11 @@
-/// The score that SnapKV introduced and many methods build on: how much the last queries of the prompt
-/// attend to each earlier token.
+/// The score that SnapKV introduced and many methods build on: how much the last queries of the
+/// prompt attend to each earlier token.
 public enum WindowVotes {
   /// One score per row of the lane; 0 for rows not in `rows`.
   ///
   /// Needs the signal `promptRows`. Each query's softmax runs over all rows it can see, in float32;
-  /// the probabilities are summed over the queries, pooled over neighbours in `rows`, and reduced over
-  /// the group.
+  /// the probabilities are summed over the queries, pooled over neighbours in `rows`, and reduced
+  /// over the group.
   ///
   /// - Parameters:
   ///   - lane: the lane whose prompt rows vote.

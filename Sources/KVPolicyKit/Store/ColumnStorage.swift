@@ -1,8 +1,8 @@
-/// The numbers of one column of one lane: `width` entries for each of `stride` rows, of which the lane's
-/// row count are in use. The rows of an entry are contiguous.
+/// The numbers of one column of one lane: `width` entries for each of `stride` rows, of which the
+/// lane's row count are in use. The rows of an entry are contiguous.
 ///
-/// No memory is taken before an entry is first read or written: a policy that looks only at the end of a
-/// prompt pays nothing while the prompt is read.
+/// No memory is taken before an entry is first read or written: a policy that looks only at the end
+/// of a prompt pays nothing while the prompt is read.
 @safe final class ColumnStorage {
   // `base`, once there, holds width × stride initialised numbers; every index is below that by
   // construction.

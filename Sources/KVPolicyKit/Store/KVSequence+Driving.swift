@@ -1,7 +1,7 @@
 /// What an engine calls, in the order of a chunk or step.
 extension KVSequence {
-  /// Makes sure that `tokens` more tokens fit in every lane, so that no later call of the chunk or step
-  /// can run out of pages.
+  /// Makes sure that `tokens` more tokens fit in every lane, so that no later call of the chunk or
+  /// step can run out of pages.
   ///
   /// - Throws: `StoreError.poolFull` or `.columnsFull`; the sequence is unchanged and usable, for instance
   ///   after rows were evicted or another sequence was released. The error that ended an earlier chunk or
@@ -10,7 +10,8 @@ extension KVSequence {
     _ = try reserve(tokens: tokens, after: 0)
   }
 
-  /// The same where other sequences of the store, which reserved before, may take `taken` pages first.
+  /// The same where other sequences of the store, which reserved before, may take `taken` pages
+  /// first.
   ///
   /// - Returns: the pages that they and this one may take together.
   package func reserve(tokens: Int, after taken: Int) throws(StoreError) -> Int {
@@ -31,7 +32,8 @@ extension KVSequence {
   /// The error that ended a chunk or step in its middle, if one did.
   package var failure: StoreError? { damage }
 
-  /// Bytes that the columns of every lane need for `tokens` more rows; `Int.max` if no number holds them.
+  /// Bytes that the columns of every lane need for `tokens` more rows; `Int.max` if no number holds
+  /// them.
   private func columnBytes(withMore tokens: Int) -> Int {
     var total = 0
     for lane in lanes where lane.columnRowBytes > 0 {
@@ -98,8 +100,9 @@ extension KVSequence {
     unsafe lane(layer, head).places.withUnsafeBufferPointer { unsafe body($0) }
   }
 
-  /// Where a query is rotated whose token is at `position` in the text, under another rule than `original`: at
-  /// its own row's place or, if that row was forgotten, one after the furthest earlier row's.
+  /// Where a query is rotated whose token is at `position` in the text, under another rule than
+  /// `original`: at its own row's place or, if that row was forgotten, one after the furthest
+  /// earlier row's.
   package func place(layer: Int, head: Int, ofQueryAt position: Int) -> Int {
     let lane = lane(layer, head)
     var furthest: Int32 = -1

@@ -1,7 +1,7 @@
 /// Checking plans and carrying them out.
 extension KVSequence {
-  /// Carries out a plan made for this cache, whole or not at all. It is the caller's: what the policies
-  /// protect is not asked.
+  /// Carries out a plan made for this cache, whole or not at all. It is the caller's: what the
+  /// policies protect is not asked.
   ///
   /// - Throws: `StoreError.badPlan` naming the lane and the rule it breaks; nothing changed.
   public func apply(_ plan: CachePlan) throws(StoreError) {
@@ -77,8 +77,8 @@ extension KVSequence {
   private func checkPlaces(
     _ places: Span<Int32>, of lane: Lane, _ length: LogicalLength
   ) throws(StoreError) {
-    // A place below the tokens read keeps the engine's table of rotations as short as the text, and leaves
-    // the next row its own position at the most.
+    // A place below the tokens read keeps the engine's table of rotations as short as the text, and
+    // leaves the next row its own position at the most.
     guard lane.rule == .placed, places.count == lane.count,
       places.indices.allSatisfy({ (0..<length.tokens).contains(Int(places[$0])) })
     else {
@@ -96,7 +96,8 @@ extension KVSequence {
         + "leave that row out, or declare less protection")
   }
 
-  /// Notes an edit of a lane: its rows are forgotten (0), placed (1), or restricted for a query head (2…).
+  /// Notes an edit of a lane: its rows are forgotten (0), placed (1), or restricted for a query
+  /// head (2…).
   private func note(_ id: LaneID, kind: Int) throws(StoreError) {
     let index = (id.layer * shape.keyHeads + id.head) * (2 + shape.group) + kind
     guard lastEdit[index] != planStamp else {
@@ -125,8 +126,8 @@ extension KVSequence {
     }
   }
 
-  /// Carries out a checked plan. Placing comes first, for every edit counts rows as they were when the
-  /// plan was made; a row takes its place along.
+  /// Carries out a checked plan. Placing comes first, for every edit counts rows as they were when
+  /// the plan was made; a row takes its place along.
   func carryOut(_ plan: CachePlan) {
     for case .place(let id, let list) in plan.edits {
       let places = plan.rows(list)

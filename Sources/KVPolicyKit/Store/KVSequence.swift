@@ -11,8 +11,8 @@ public final class KVSequence {
   var policies: PolicyAssignment
   /// Per policy: what it declared, asked once.
   let declared: [PolicyDeclarations]
-  /// Per layer: itself, the layers that a policy of scope `layer` is asked about at once. Kept, so that no
-  /// step makes a list.
+  /// Per layer: itself, the layers that a policy of scope `layer` is asked about at once. Kept, so
+  /// that no step makes a list.
   let eachLayer: [[Int]]
   /// Tokens read. The next token's position is `length.tokens`.
   public internal(set) var length = LogicalLength(0)
@@ -27,7 +27,8 @@ public final class KVSequence {
   var peakResidentBytes = 0
   /// Per lane: how many rows it had after it was last cut; 0 if it never was.
   var rowsAfterCut: [Int]
-  /// Per lane and kind of edit: the last plan, by number, that was found to have such an edit of it.
+  /// Per lane and kind of edit: the last plan, by number, that was found to have such an edit of
+  /// it.
   var lastEdit: [Int]
   /// Plans checked so far.
   var planStamp = 0
@@ -99,7 +100,8 @@ public final class KVSequence {
     declared[policies.owner[layer]]
   }
 
-  /// The longest chunk in which a prompt may be read: the least that a policy declared; nil if none did.
+  /// The longest chunk in which a prompt may be read: the least that a policy declared; nil if none
+  /// did.
   package var longestChunk: Int? { declared.compactMap(\.cadence.chunk).min() }
 
   /// Rows of one lane.

@@ -47,8 +47,8 @@ extension Lane {
     pages[slot / layout.pageRows].live |= 1 << UInt64(slot % layout.pageRows)
   }
 
-  /// A slot that may be written: the next one of a dense lane, else a freed one of a private page, else
-  /// the first of a new page, which stands where one was given back if there was one.
+  /// A slot that may be written: the next one of a dense lane, else a freed one of a private page,
+  /// else the first of a new page, which stands where one was given back if there was one.
   private func freeSlot() throws(StoreError) -> Int {
     if isDense {
       let slot = count
@@ -91,8 +91,8 @@ extension Lane {
     unsafe addresses[index] = unsafe pool.address(copy)
   }
 
-  /// The room that columns with room for `stride` rows have when `rows` must fit: by an eighth more if they
-  /// grow, so that growth costs O(1) a row, and little is unused.
+  /// The room that columns with room for `stride` rows have when `rows` must fit: by an eighth more
+  /// if they grow, so that growth costs O(1) a row, and little is unused.
   func columnRoom(_ stride: Int, for rows: Int) -> Int {
     guard stride < rows else { return stride }
     let larger = max(rows, stride * 9 / 8)

@@ -29,7 +29,8 @@ extension Lane {
   /// Drops several rows: few one by one, many by moving the survivors together.
   func drop(rows: [Int32]) {
     if rows.count <= 4 {
-      // From the highest number down, so that the last row, which moves, is never one to be dropped.
+      // From the highest number down, so that the last row, which moves, is never one to be
+      // dropped.
       for row in rows.sorted(by: >) { drop(row: Int(row)) }
     } else {
       var isDropped = [Bool](repeating: false, count: count)
@@ -119,10 +120,11 @@ extension Lane {
     for (rank, row) in rowsByPosition().enumerated() { places[row] = Int32(rank) }
   }
 
-  /// Copies the live rows of a lane with holes to fresh pages, when the holes are worth it: at least two
-  /// pages and a quarter of the rows, and the lane's own pages are at least as many as the fresh ones.
-  /// So the copy never takes pages that were reserved for other lanes, nor copies rows of pages that a
-  /// fork would keep in use anyway. Left for later when the pool has no room for the copy.
+  /// Copies the live rows of a lane with holes to fresh pages, when the holes are worth it: at
+  /// least two pages and a quarter of the rows, and the lane's own pages are at least as many as
+  /// the fresh ones. So the copy never takes pages that were reserved for other lanes, nor copies
+  /// rows of pages that a fork would keep in use anyway. Left for later when the pool has no room
+  /// for the copy.
   private func compactIfWorthwhile() {
     guard !isDense, count > 0 else { return }
     let holes = pagesHeld * layout.pageRows - count

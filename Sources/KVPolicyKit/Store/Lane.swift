@@ -1,8 +1,9 @@
 /// One lane: which rows it holds, where they are, and their columns.
 ///
-/// Rows are numbered densely from 0. `slots` says where in the lane's pages a row's key and value are;
-/// while no page is shared that is the row's own number (`isDense`), and dropping a row moves the last
-/// one into its slot. A shared page is never written: a row dropped there only leaves the live mask.
+/// Rows are numbered densely from 0. `slots` says where in the lane's pages a row's key and value
+/// are; while no page is shared that is the row's own number (`isDense`), and dropping a row moves
+/// the last one into its slot. A shared page is never written: a row dropped there only leaves the
+/// live mask.
 @safe final class Lane {
   // Slots lie below pages.count × pageRows and name live rows only; `checkInvariants` proves it.
 
@@ -111,7 +112,8 @@
   @unsafe func address(slot: Int, value: Bool) -> UnsafeMutableRawPointer {
     let (page, index) = (slot / layout.pageRows, slot % layout.pageRows)
     guard let base = unsafe addresses[page] else {
-      // The store's own error: only slots of live rows are asked for (`checkInvariants`), never input.
+      // The store's own error: only slots of live rows are asked for (`checkInvariants`), never
+      // input.
       preconditionFailure("a slot of a page that was given back holds no row")
     }
     return unsafe base + (value ? layout.valueOffset : 0) + index * layout.rowBytes

@@ -92,9 +92,9 @@ extension RowFormat {
 
   /// Stores `count` floats, a multiple of `blockElements`, as a row.
   ///
-  /// An element becomes the nearest that the format has. In f16 what is beyond 65504 becomes infinite. In
-  /// q8_0 a block with an element that is not finite, or beyond 127 times that, is not a number
-  /// throughout: a fault of the model stays visible, as it does in floats.
+  /// An element becomes the nearest that the format has. In f16 what is beyond 65504 becomes
+  /// infinite. In q8_0 a block with an element that is not finite, or beyond 127 times that, is not
+  /// a number throughout: a fault of the model stays visible, as it does in floats.
   @unsafe package func encode(
     _ source: UnsafePointer<Float>, count: Int, to target: UnsafeMutableRawPointer
   ) {
@@ -130,8 +130,8 @@ extension RowFormat {
 
 /// 32 floats at `source` become the 34 bytes of a block.
 ///
-/// The integers count steps of the scale *as stored*, rounded to 16 bits, so none is further from its float
-/// than half a step.
+/// The integers count steps of the scale *as stored*, rounded to 16 bits, so none is further from
+/// its float than half a step.
 @unsafe private func encodeBlock(
   _ source: UnsafePointer<Float>, to target: UnsafeMutableRawPointer
 ) {

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Attention of some consecutive queries of a chunk over one lane, for the query heads that share it.
+/// Attention of some consecutive queries of a chunk over one lane, for the query heads that share
+/// it.
 ///
 /// ```text
 ///              rows 0–127   128–255   …      queries × heads are the rows of A, six to a strip;
@@ -40,8 +41,8 @@ import Foundation
     unsafe topsOfRuns = shape.keepsWeights ? end + height * shape.depth : nil
   }
 
-  /// Attention: `queries` holds `group × depth` floats for each query, `stride` floats apart, and `out`
-  /// likewise receives what they mix.
+  /// Attention: `queries` holds `group × depth` floats for each query, `stride` floats apart, and
+  /// `out` likewise receives what they mix.
   package func attend(
     _ queries: UnsafePointer<Float>, stride: Int, scale: Float,
     into out: UnsafeMutablePointer<Float>
@@ -174,8 +175,8 @@ import Foundation
     }
   }
 
-  /// Adds each lane row's probabilities, summed over the queries, to `sums`: a row of `stride` floats
-  /// for each head of the group. After `attend`, of a block that keeps its weights.
+  /// Adds each lane row's probabilities, summed over the queries, to `sums`: a row of `stride`
+  /// floats for each head of the group. After `attend`, of a block that keeps its weights.
   package func addColumnSums(to sums: UnsafeMutablePointer<Float>, stride: Int) {
     guard let tops = unsafe topsOfRuns else { return }
     let (height, group) = unsafe (shape.height, shape.group)
@@ -197,8 +198,8 @@ import Foundation
 package struct ChunkShape: Sendable {
   /// Lane rows of a run.
   package static let run = 128
-  /// About as many rows of A in a block: enough to pay for reading the lane, few enough for its logits
-  /// to stay in the second cache.
+  /// About as many rows of A in a block: enough to pay for reading the lane, few enough for its
+  /// logits to stay in the second cache.
   private static let wantedHeight = 96
 
   /// Consecutive queries.

@@ -1,9 +1,9 @@
 import KVPolicyKit
 
 extension LlamaWeights {
-  /// Which model these weights are: a digest of its sizes, its rotation and the gains of all norms. Files store
-  /// gains as floats even where matrices are quantised, so every quantisation of a model has the same identity,
-  /// and a fine-tuned model another one, unless its norms were frozen.
+  /// Which model these weights are: a digest of its sizes, its rotation and the gains of all norms.
+  /// Files store gains as floats even where matrices are quantised, so every quantisation of a
+  /// model has the same identity, and a fine-tuned model another one, unless its norms were frozen.
   func identity(of model: LlamaConfiguration) -> ModelIdentity {
     let sizes =
       "\(model.layers) \(model.hidden) \(model.intermediate) \(model.queryHeads) \(model.keyHeads) "

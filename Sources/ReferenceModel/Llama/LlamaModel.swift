@@ -1,11 +1,12 @@
 import Foundation
 public import KVPolicyKit
 
-/// A model ready to run: its weights and its threads. Float matrices stay where the file is mapped; quantised
-/// ones, of which products read sixteen rows at once, are brought into that order, in as many bytes.
+/// A model ready to run: its weights and its threads. Float matrices stay where the file is mapped;
+/// quantised ones, of which products read sixteen rows at once, are brought into that order, in as
+/// many bytes.
 ///
-/// Shared by any number of sessions, one of which runs at a time; with one thread, each may run on a thread of
-/// its own, for they share nothing but weights that never change.
+/// Shared by any number of sessions, one of which runs at a time; with one thread, each may run on
+/// a thread of its own, for they share nothing but weights that never change.
 public final class LlamaModel: Sendable {
   /// The sizes and constants of the architecture.
   public let configuration: LlamaConfiguration

@@ -1,10 +1,10 @@
 import KVPolicyKit
 
-/// Attention of a chunk: the threads first lay every lane out for products with many queries, then take
-/// blocks of queries, each with the query heads of one lane.
+/// Attention of a chunk: the threads first lay every lane out for products with many queries, then
+/// take blocks of queries, each with the query heads of one lane.
 ///
-/// The chunk's own rows are the last of every lane, in order, so query i of the chunk sees all rows but
-/// the last `count − 1 − i`.
+/// The chunk's own rows are the last of every lane, in order, so query i of the chunk sees all rows
+/// but the last `count − 1 − i`.
 extension LlamaSession {
   // Lanes have at most `stride` rows; blocks, lanes and threads are below the numbers that their
   // buffers were made for.
@@ -41,8 +41,8 @@ extension LlamaSession {
     }
   }
 
-  /// Some queries of the chunk, for the query heads of one lane. Its column sums, if `sums` is given,
-  /// go there: `queryHeads` rows of `stride` floats, of which those of the lane are written.
+  /// Some queries of the chunk, for the query heads of one lane. Its column sums, if `sums` is
+  /// given, go there: `queryHeads` rows of `stride` floats, of which those of the lane are written.
   @unsafe private func attendBlock(
     layer: Int, head: Int, queries: Range<Int>, of count: Int, stride: Int, thread: Int,
     sums: UnsafeMutablePointer<Float>?

@@ -112,7 +112,8 @@ extension LlamaSession {
       team: model.team)
   }
 
-  // What follows shares tokens out: elementwise work is little, but one thread alone would be waited for.
+  // What follows shares tokens out: elementwise work is little, but one thread alone would be
+  // waited for.
 
   private static let tokenGrain = 16
 

@@ -10,8 +10,8 @@ extension LlamaSession {
 
   /// A layer's row of the new token joins the cache, and queries read what the cache holds.
   ///
-  /// An error here is a policy's own bad plan, or a system without memory: the sequence keeps it and takes
-  /// no further part in the step.
+  /// An error here is a policy's own bad plan, or a system without memory: the sequence keeps it
+  /// and takes no further part in the step.
   @unsafe func stepThrough(layer: Int, _ row: TokenRow) {
     guard sequence.failure == nil else { return }
     if wants[layer].rule == .original { unsafe rotate(row, position: sequence.length.tokens) }
@@ -75,8 +75,8 @@ extension LlamaSession {
     return try decide(layer: layer, signals: signals)
   }
 
-  /// Shows the step to the layer's policy. Beside other work of the team that takes one thread of it, and
-  /// as much of the time.
+  /// Shows the step to the layer's policy. Beside other work of the team that takes one thread of
+  /// it, and as much of the time.
   func show(layer: Int, signals: SignalBuffers, beside isShared: Bool) {
     var watch = Stopwatch()
     sequence.observe(layer: layer, moment: step, signals: signals)
@@ -114,8 +114,9 @@ extension LlamaSession {
     return signals
   }
 
-  /// Takes what a plan forgets, or keeps a query head from reading, out of the logits; only splits of which
-  /// it does are weighed again. Rows are numbered as before the plan, which is carried out afterwards.
+  /// Takes what a plan forgets, or keeps a query head from reading, out of the logits; only splits
+  /// of which it does are weighed again. Rows are numbered as before the plan, which is carried out
+  /// afterwards.
   @unsafe private func mask(
     _ plan: CachePlan, _ attention: StepAttention, _ logits: UnsafeMutablePointer<Float>,
     computed: UnsafePointer<Float>, stride: Int

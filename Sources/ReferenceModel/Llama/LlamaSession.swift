@@ -11,7 +11,8 @@ public final class LlamaSession {
   public let sequence: KVSequence
   /// Time spent in policy hooks and plans so far.
   public internal(set) var policyTime = PolicyTime()
-  /// Signals computed so far: calls of each kind. For tests, and for reports of what a policy costs.
+  /// Signals computed so far: calls of each kind. For tests, and for reports of what a policy
+  /// costs.
   public internal(set) var signalCounts = SignalCounts()
 
   let scratch: Scratch
@@ -59,7 +60,8 @@ public final class LlamaSession {
     }
   }
 
-  /// Ends a chunk or step in the cache, which asks the policies that decide about the whole sequence.
+  /// Ends a chunk or step in the cache, which asks the policies that decide about the whole
+  /// sequence.
   func finish(moment: Moment) throws(StoreError) {
     var watch = Stopwatch()
     try sequence.finish(moment: moment)

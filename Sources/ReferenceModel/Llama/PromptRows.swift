@@ -1,26 +1,27 @@
 import KVPolicyKit
 
-/// The signal `promptRows` of one layer: the logits of the prompt's last queries over the rows present now,
-/// from the keys that `attendChunk` packed.
+/// The signal `promptRows` of one layer: the logits of the prompt's last queries over the rows
+/// present now, from the keys that `attendChunk` packed.
 ///
-/// A few queries of a lane are computed at a time, so that many queries over a long prompt need no more memory
-/// than a few do. While one thread shows them to the policy, the others compute the next ones:
+/// A few queries of a lane are computed at a time, so that many queries over a long prompt need no
+/// more memory than a few do. While one thread shows them to the policy, the others compute the
+/// next ones:
 ///
 /// ```text
 /// thread 0   slice 0 │ policy: slice 0 │ policy: slice 1 │ policy: slice 2 …
 /// thread 1   slice 0 │ slice 1         │ slice 2         │ slice 3 …
 /// ```
 final class PromptRows: PromptRowSource {
-  // Each buffer has room for `slice` queries of each query head of a lane: a row of `stride` floats each.
-  // Lanes have at most `stride` rows, and the packed lanes are those of the layer.
+  // Each buffer has room for `slice` queries of each query head of a lane: a row of `stride` floats
+  // each. Lanes have at most `stride` rows, and the packed lanes are those of the layer.
 
   private unowned let session: LlamaSession
   private let layer: Int
   private let stride: Int
   private let group: Int
   private let width: Int
-  /// Queries of a slice: whole tiles, and few enough for its logits to stay in the second cache until they are
-  /// read.
+  /// Queries of a slice: whole tiles, and few enough for its logits to stay in the second cache
+  /// until they are read.
   private static let slice = 3 * ProductTile.rows
   /// Rows of a piece of work: whole panels.
   private static let run = 256
@@ -138,8 +139,8 @@ final class PromptRows: PromptRowSource {
     }
   }
 
-  /// How many rows a query may see: where they are in the order of their positions, those up to its own; else
-  /// all of the lane.
+  /// How many rows a query may see: where they are in the order of their positions, those up to its
+  /// own; else all of the lane.
   private func rowsSeen(by query: Int, of lane: Int) -> Int {
     let count = session.sequence.rowCount(layer: layer, head: lane)
     guard isOrdered(lane) else { return count }
@@ -154,8 +155,9 @@ final class PromptRows: PromptRowSource {
     }
   }
 
-  /// The queries of a lane's heads as they are multiplied: under another position rule than `original` they
-  /// were remembered un-rotated, and are rotated where the lane has their tokens now.
+  /// The queries of a lane's heads as they are multiplied: under another position rule than
+  /// `original` they were remembered un-rotated, and are rotated where the lane has their tokens
+  /// now.
   @unsafe private func gather(
     _ queries: Range<Int>, of lane: Int, into target: UnsafeMutablePointer<Float>
   ) {

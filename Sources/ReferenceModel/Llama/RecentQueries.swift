@@ -1,8 +1,8 @@
-/// The queries of a prompt's last tokens in one layer, oldest first: rotated under position rule `original`, else
-/// not. They are there while a prompt is read.
+/// The queries of a prompt's last tokens in one layer, oldest first: rotated under position rule
+/// `original`, else not. They are there while a prompt is read.
 @safe final class RecentQueries {
-  // The buffer holds at least `count` queries of `width` floats; `count` never exceeds `room`, which a
-  // setting names and no prompt may ever reach, so memory is taken as queries come.
+  // The buffer holds at least `count` queries of `width` floats; `count` never exceeds `room`,
+  // which a setting names and no prompt may ever reach, so memory is taken as queries come.
   private let room: Int
   private let width: Int
   private let heads: Int
@@ -28,8 +28,8 @@
     sums = FloatBuffer()
   }
 
-  /// Appends `added` queries at consecutive positions, letting go of the oldest ones; their sums are yet to be
-  /// written.
+  /// Appends `added` queries at consecutive positions, letting go of the oldest ones; their sums
+  /// are yet to be written.
   @unsafe func append(_ queries: UnsafePointer<Float>, count added: Int, firstPosition: Int) {
     let fresh = min(added, room)
     let kept = min(count, room - fresh)

@@ -37,7 +37,8 @@ final class Scratch {
     gate = FloatBuffer(configuration.intermediate)
     up = FloatBuffer(configuration.intermediate)
     logits = FloatBuffer(configuration.vocabulary)
-    // A run of keys at least: a thread that first takes part in a later step then asks for no memory.
+    // A run of keys at least: a thread that first takes part in a later step then asks for no
+    // memory.
     blocks = (0..<threads).map { _ in FloatBuffer(ChunkShape.run * width) }
     matrix = MatrixScratch(threads: threads)
   }
@@ -58,7 +59,8 @@ final class Scratch {
   }
 }
 
-/// What attention reads and writes of one token: of a prompt's, or of those of sessions that decode together.
+/// What attention reads and writes of one token: of a prompt's, or of those of sessions that decode
+/// together.
 @unsafe struct TokenRow {
   /// The scratch it is in, whose attention buffers serve one token after the other.
   let scratch: Scratch
