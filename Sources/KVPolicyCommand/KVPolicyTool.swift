@@ -97,7 +97,8 @@ public struct KVPolicyTool {
 extension KVPolicyTool {
   /// Every command, in the order of help. A new one costs its file and a line here.
   static let commands: [any Command.Type] = [
-    TasksCommand.self, CompareCommand.self, BenchCommand.self, CapacityCommand.self,
+    TasksCommand.self, DocumentCommand.self, CompareCommand.self, BenchCommand.self,
+    CapacityCommand.self,
     GenerateCommand.self, TraceCommand.self, TrainCommand.self, TokenizeCommand.self,
     PoliciesCommand.self, InspectCommand.self,
   ]

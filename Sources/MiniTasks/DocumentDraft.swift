@@ -2,45 +2,70 @@ import KVPolicyKit
 
 /// A document while it is written.
 struct DocumentDraft {
-  /// Lines of the prompt, without their ends; they will be mixed with filler.
+  /// Lines of the first prompt, without their ends; they will be mixed with filler.
   private var lines: [[Int]] = []
-  /// Lines that end the prompt, in this order.
-  private var requests: [[Int]] = []
-  /// The response so far.
-  private var response: [Int] = []
-  /// What is checked, and the line of the prompt that each check depends on: where it will stand is known
-  /// when the prompt is complete.
+  /// What the user asks and what is answered, turn by turn.
+  private var turns = [Turn()]
+  /// Tokens of all responses so far.
+  private var written = 0
+  /// What is checked, and the line that each check depends on: where the line will stand is known when the
+  /// prompts are complete.
   private var checks: [(check: TaskCheck, source: Source)] = []
 
-  /// A line of the prompt, by its index among those of its sort.
-  enum Source: Hashable {
-    case line(Int)
-    case request(Int)
+  /// One turn while it is written.
+  private struct Turn {
+    /// Lines that end its prompt, in this order.
+    var requests: [[Int]] = []
+    var response: [Int] = []
   }
 
-  /// Adds a line at random place.
+  /// A line that a check depends on.
+  enum Source: Hashable {
+    /// A line of the first prompt, by its index.
+    case line(Int)
+    /// A line that ends a turn's prompt, by its index.
+    case request(turn: Int, Int)
+    /// A line of a response, by its first token's index in the joined responses.
+    case response(Int)
+  }
+
+  /// Adds a line at a random place of the first prompt.
   mutating func state(_ line: [Int]) -> Source {
     lines.append(line)
     return .line(lines.count - 1)
   }
 
-  /// Adds a line at the end of the prompt.
+  /// Adds a line at the end of the turn's prompt.
   @discardableResult
   mutating func request(_ line: [Int]) -> Source {
-    requests.append(line)
-    return .request(requests.count - 1)
+    turns[turns.count - 1].requests.append(line)
+    return .request(turn: turns.count - 1, turns[turns.count - 1].requests.count - 1)
   }
 
-  /// Adds a line of the response, and what is checked in it.
-  mutating func respond(_ line: [Int], checking expectations: [Expectation] = []) {
+  /// Adds a line to the turn's response, and what is checked in it.
+  @discardableResult
+  mutating func respond(_ line: [Int], checking expectations: [Expectation] = []) -> Source {
+    let start = written
     for expectation in expectations {
       let place = expectation.places.lowerBound
       let check = TaskCheck(
-        kind: expectation.kind, item: expectation.item, position: response.count + place, source: 0,
+        kind: expectation.kind, item: expectation.item, position: start + place, source: 0,
         header: line[0], place: place, expected: Array(line[expectation.places]))
       checks.append((check, expectation.source))
     }
-    response += line + [TaskVocabulary.newline]
+    write(line + [TaskVocabulary.newline])
+    return .response(start)
+  }
+
+  /// Ends the turn; what follows is the next one's.
+  mutating func endTurn() {
+    write([TaskVocabulary.stop])
+    turns.append(Turn())
+  }
+
+  private mutating func write(_ tokens: [Int]) {
+    turns[turns.count - 1].response += tokens
+    written += tokens.count
   }
 
   /// What is checked in a line that is being written.
@@ -53,35 +78,67 @@ struct DocumentDraft {
   }
 
   /// The document of exactly `tokens` tokens, which must be enough.
-  func document(tokens count: Int, using random: inout SplitMix64) -> TaskDocument {
-    let response = self.response + [TaskVocabulary.stop]
-    let fixed = (lines + requests).reduce(4 + response.count) { $0 + $1.count + 1 }
-    let (prompt, places) = prompt(fillerTokens: count - fixed, using: &random)
-    let checks = self.checks.map { entry in
-      var check = entry.check
-      check.source = places[entry.source] ?? check.source
-      return check
+  mutating func document(tokens count: Int, using random: inout SplitMix64) -> TaskDocument {
+    write([TaskVocabulary.stop])
+    let requests = turns.flatMap(\.requests)
+    // The line that opens the document, and the line that opens each response.
+    let frame = 2 + 2 * turns.count
+    let fixed = (lines + requests).reduce(frame + written) { $0 + $1.count + 1 }
+    var places = Places()
+    open(fillerTokens: count - fixed, places: &places, using: &random)
+    for (index, turn) in turns.enumerated() {
+      for (number, line) in turn.requests.enumerated() {
+        places.add(line, from: .request(turn: index, number))
+      }
+      places.tokens += [TaskVocabulary.token("answer"), TaskVocabulary.newline]
+      places.respond(turn.response)
     }
-    return TaskDocument(tokens: prompt + response, promptLength: prompt.count, checks: checks)
+    return TaskDocument(
+      tokens: places.tokens, responses: places.responses,
+      checks: checks.map { entry in
+        var check = entry.check
+        check.source = places.index(of: entry.source)
+        return check
+      })
   }
 
-  /// Lines and filler in random order, then the requests; and the index at which each line begins.
-  private func prompt(
-    fillerTokens: Int, using random: inout SplitMix64
-  ) -> (tokens: [Int], places: [Source: Int]) {
+  /// Lines and filler in random order.
+  private func open(
+    fillerTokens: Int, places: inout Places, using random: inout SplitMix64
+  ) {
     let filler = Filler.lines(tokens: fillerTokens, using: &random)
     var order: [(source: Source?, line: [Int])] = filler.map { (nil, $0) }
     order += lines.enumerated().map { (.line($0), $1) }
     random.shuffle(&order)
-    order += requests.enumerated().map { (.request($0), $1) }
+    for (source, line) in order { places.add(line, from: source) }
+  }
+}
 
-    var tokens = [TaskVocabulary.token("start"), TaskVocabulary.newline]
-    var places: [Source: Int] = [:]
-    for (source, line) in order {
-      if let source { places[source] = tokens.count }
-      tokens += line + [TaskVocabulary.newline]
+/// The tokens of a document, and where its lines begin.
+private struct Places {
+  var tokens = [TaskVocabulary.token("start"), TaskVocabulary.newline]
+  /// The tokens of each response.
+  private(set) var responses: [Range<Int>] = []
+  private var starts: [DocumentDraft.Source: Int] = [:]
+
+  mutating func add(_ line: [Int], from source: DocumentDraft.Source?) {
+    if let source { starts[source] = tokens.count }
+    tokens += line + [TaskVocabulary.newline]
+  }
+
+  mutating func respond(_ response: [Int]) {
+    responses.append(tokens.count..<tokens.count + response.count)
+    tokens += response
+  }
+
+  /// The index in the document at which a line begins.
+  func index(of source: DocumentDraft.Source) -> Int {
+    guard case .response(var position) = source else { return starts[source] ?? 0 }
+    for response in responses {
+      if position < response.count { return response.lowerBound + position }
+      position -= response.count
     }
-    return (tokens + [TaskVocabulary.token("answer"), TaskVocabulary.newline], places)
+    return 0
   }
 }
 

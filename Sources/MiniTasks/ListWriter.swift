@@ -8,16 +8,16 @@ struct ListWriter {
   /// Why: what will be checked, by number.
   private var expectations: [Int: [DocumentDraft.Expectation]] = [:]
 
-  /// Writes a list into a draft. `things` are the words left for single items.
+  /// Writes a list into a draft, and returns its items. `things` are the words left for single items.
   static func write(
     _ recipe: TaskRecipe.List, things: [Int], into draft: inout DocumentDraft,
     using random: inout SplitMix64
-  ) {
+  ) -> [WrittenLine] {
     var writer = ListWriter(recipe, using: &random)
     writer.stateOnce(recipe.once, things: things, in: &draft, using: &random)
     writer.stateRanges(recipe.ranges, in: &draft, using: &random)
     writer.statePeriodic(recipe.periodic, in: &draft, using: &random)
-    writer.respond(in: &draft)
+    return writer.respond(in: &draft)
   }
 
   private init(_ recipe: TaskRecipe.List, using random: inout SplitMix64) {
@@ -102,24 +102,33 @@ struct ListWriter {
       .init(kind: kind, item: number, places: place..<place + 1, source: source))
   }
 
-  private func respond(in draft: inout DocumentDraft) {
+  private func respond(in draft: inout DocumentDraft) -> [WrittenLine] {
     let (first, last) = (numbers.lowerBound, numbers.upperBound)
     let done = TaskVocabulary.token("done")
     let source = draft.request([
       TaskVocabulary.token("list"), TaskVocabulary.number(first), TaskVocabulary.token("to"),
       TaskVocabulary.number(last), done,
     ])
-    for number in numbers {
+    return numbers.map { number in
       let item = (0..<TaskLayout.itemLength - 1).map { place in
         words[number]?[place] ?? TaskLayout.rest[place] ?? TaskVocabulary.number(number)
       }
       guard number == last else {
-        draft.respond(item, checking: expectations[number] ?? [])
-        continue
+        return WrittenLine(
+          words: item, source: draft.respond(item, checking: expectations[number] ?? []))
       }
       let end = DocumentDraft.Expectation(
         kind: .completion, item: last, places: item.count..<item.count + 1, source: source)
-      draft.respond(item + [done], checking: (expectations[number] ?? []) + [end])
+      return WrittenLine(
+        words: item,
+        source: draft.respond(item + [done], checking: (expectations[number] ?? []) + [end]))
     }
   }
+}
+
+/// A line of a response that a later turn can ask for again.
+struct WrittenLine {
+  /// Its tokens, of which the first names the line.
+  var words: [Int]
+  var source: DocumentDraft.Source
 }

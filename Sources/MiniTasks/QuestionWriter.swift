@@ -3,16 +3,25 @@ import KVPolicyKit
 /// States facts, asks for some of them in random order, and answers.
 struct QuestionWriter {
   /// The names that no line has used yet, in random order.
-  private var names: [Int]
+  private var names: [Int] = []
   /// Questions in the order of their lines: what an answer holds after its label.
   private var questions: [Question] = []
+  /// Questions asked so far, in all turns.
+  private var asked = 0
+  /// Answers that a later turn can ask for again.
+  private var answers: [WrittenLine] = []
 
   private struct Question {
     var kind: TaskCheck.Kind
     /// What the request names, and what the answer is.
     var words: [Int]
     var source: DocumentDraft.Source
+
+    /// Whether a later turn can ask for the answer again. A copy would be long.
+    var canBeRepeated: Bool { kind == .recall || kind == .variables }
   }
+
+  init() {}
 
   /// Writes the facts, the requests and the answers into a draft. The copied words are taken from
   /// `things`, so that nothing else in the document repeats them.
@@ -20,7 +29,8 @@ struct QuestionWriter {
     _ recipe: TaskRecipe.Questions, things: inout [Int], into draft: inout DocumentDraft,
     using random: inout SplitMix64
   ) -> QuestionWriter {
-    var writer = QuestionWriter(names: TaskVocabulary.names)
+    var writer = QuestionWriter()
+    writer.names = TaskVocabulary.names
     random.shuffle(&writer.names)
     writer.stateCopy(recipe.copiedWords, things: &things, in: &draft, using: &random)
     writer.stateKeys(recipe, things: things, in: &draft, using: &random)
@@ -29,16 +39,55 @@ struct QuestionWriter {
     return writer
   }
 
-  /// Asks, one line each at the end of the prompt, and answers after whatever the response holds already.
-  func ask(in draft: inout DocumentDraft) {
+  /// Asks all questions in one turn: one line each at the end of its prompt. The answers follow whatever the
+  /// response holds already.
+  mutating func askAll(in draft: inout DocumentDraft) {
+    ask(questions, in: &draft)
+  }
+
+  /// Asks over several turns, some of the time for items and answers of earlier turns.
+  mutating func converse(
+    _ dialogue: TaskRecipe.Dialogue, items: [WrittenLine], in draft: inout DocumentDraft,
+    using random: inout SplitMix64
+  ) {
+    var turns = [[Question]](repeating: [], count: dialogue.turns + 1)
+    for question in questions { turns[random.draw(0...dialogue.turns)].append(question) }
+    // Without a list, something must be answered before the first look back.
+    if items.isEmpty {
+      for turn in turns.indices.dropFirst() {
+        turns[0] += turns[turn].filter(\.canBeRepeated)
+        turns[turn].removeAll(where: \.canBeRepeated)
+      }
+    }
+    for turn in turns.indices {
+      if turn > 0 { draft.endTurn() }
+      var asked = turns[turn]
+      // Every later turn has its share of the looks back.
+      let looks = turn == 0 ? 0 : (dialogue.again + turn - 1) / dialogue.turns
+      for _ in 0..<looks {
+        let looksAtAnswer = !answers.isEmpty && random.draw(0...3) == 0
+        let line =
+          items.isEmpty || looksAtAnswer ? random.draw(from: answers) : random.draw(from: items)
+        asked.append(Question(kind: .again, words: line.words, source: line.source))
+      }
+      random.shuffle(&asked)
+      ask(asked, in: &draft)
+    }
+  }
+
+  private mutating func ask(_ questions: [Question], in draft: inout DocumentDraft) {
     for (index, question) in questions.enumerated() {
-      let label = TaskVocabulary.labels[index]
+      let label = TaskVocabulary.labels[asked]
       let isLast = index == questions.count - 1
       draft.request([
         TaskVocabulary.token(isLast ? "last" : "ask"), label, question.words[0],
       ])
-      draft.respond(
-        [label] + question.words, checking: expectations(of: question, number: index + 1))
+      asked += 1
+      let answer = [label] + question.words
+      let source = draft.respond(answer, checking: expectations(of: question, number: asked))
+      if question.canBeRepeated {
+        answers.append(WrittenLine(words: answer, source: source))
+      }
     }
   }
 

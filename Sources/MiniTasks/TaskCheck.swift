@@ -16,6 +16,8 @@ public struct TaskCheck: Equatable, Sendable {
     case copy
     /// A chain of variables, down to its number.
     case variables
+    /// An item or an answer of an earlier turn, written again.
+    case again
   }
 
   /// What is checked.
@@ -24,7 +26,8 @@ public struct TaskCheck: Equatable, Sendable {
   public let item: Int
   /// Index in the true response of the first token that is checked.
   public let position: Int
-  /// Index in the document of the line of the prompt that must be remembered.
+  /// Index in the document of the line that must be remembered: of the prompt, or of an earlier answer
+  /// for `Kind.again`.
   public internal(set) var source: Int
 
   /// The token with which the checked line of the response begins.
@@ -39,7 +42,7 @@ public struct TaskCheck: Equatable, Sendable {
   func holds(in line: ArraySlice<Int>) -> Bool {
     let checked = line.dropFirst(place)
     return switch kind {
-    case .recall, .variables: checked.elementsEqual(expected)
+    case .recall, .variables, .again: checked.elementsEqual(expected)
     case .once, .range, .periodic, .copy, .completion: checked.starts(with: expected)
     }
   }

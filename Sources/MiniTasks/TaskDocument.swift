@@ -1,28 +1,36 @@
-/// A prompt that states things to be remembered, and the one response that is right.
+/// A prompt that states things to be remembered, and the one response that is right. A dialogue has several
+/// of both.
 public struct TaskDocument: Equatable, Sendable {
-  /// Prompt and response.
+  /// Prompts and responses, in turn.
   public let tokens: [Int]
-  /// Tokens of the prompt.
-  public let promptLength: Int
-  /// What a response must get right, in the order of the true one.
+  /// The indices in `tokens` of each turn's response, `TaskVocabulary.stop` included.
+  ///
+  /// Each of these tokens follows from the tokens before it; the tokens between two responses are the prompt
+  /// of the second.
+  public let responses: [Range<Int>]
+  /// What the responses must get right, in the order of the true ones.
   public let checks: [TaskCheck]
 
-  /// The tokens that count for the loss: those of the response, each of which follows from the prompt and
-  /// the response before it.
-  public var determined: Range<Int> { promptLength..<tokens.count }
-  /// What a model reads.
+  /// Tokens of the first prompt.
+  public var promptLength: Int { responses.first?.lowerBound ?? tokens.count }
+  /// The first prompt.
   public var prompt: ArraySlice<Int> { tokens[..<promptLength] }
-  /// What it should write, `TaskVocabulary.stop` included.
-  public var response: ArraySlice<Int> { tokens[promptLength...] }
+  /// The true responses, joined.
+  public var response: [Int] { responses.flatMap { tokens[$0] } }
+  /// What each turn's user says.
+  public var prompts: [ArraySlice<Int>] {
+    zip([0] + responses.map(\.upperBound), responses).map { tokens[$0..<$1.lowerBound] }
+  }
 
   /// Compares a response with the true one.
   ///
   /// Lines are found by the number or label with which they begin, the first if there are several, wherever
   /// they stand: an item left out costs its own checks and `completion`, not those of the items after it.
-  /// - Parameter written: tokens that a model wrote; nothing after the first `TaskVocabulary.stop` counts.
+  /// - Parameter written: tokens that a model wrote, the responses to all turns joined. Each ends with
+  ///   `TaskVocabulary.stop`; nothing after as many of these as there are turns counts.
   public func score<Written: Sequence<Int>>(_ written: Written) -> TaskScore {
-    let response = ResponseLines(written)
-    let truth = ResponseLines(self.response)
+    let response = ResponseLines(written, turns: responses.count)
+    let truth = ResponseLines(self.response, turns: responses.count)
     let outcomes = checks.map { check in
       guard check.kind != .completion else {
         let isHit =
@@ -61,20 +69,22 @@ public struct TaskDocument: Equatable, Sendable {
 private struct ResponseLines {
   /// The numbers with which lines begin.
   private(set) var listHeaders: [Int] = []
-  /// With what the lines begin that end a list.
+  /// The first tokens of the lines that end a list.
   private(set) var endings: [Int] = []
-  private var lines: [Int: ArraySlice<Int>] = [:]
+  private var linesByHeader: [Int: ArraySlice<Int>] = [:]
 
-  init<Tokens: Sequence<Int>>(_ tokens: Tokens) {
-    let text = tokens.prefix { $0 != TaskVocabulary.stop }
-    for line in text.split(separator: TaskVocabulary.newline) {
+  init<Tokens: Sequence<Int>>(_ tokens: Tokens, turns: Int) {
+    let texts = tokens.split(
+      separator: TaskVocabulary.stop, maxSplits: turns, omittingEmptySubsequences: false)
+    let lines = texts.prefix(turns).flatMap { $0.split(separator: TaskVocabulary.newline) }
+    for line in lines {
       guard let header = line.first else { continue }
       if TaskVocabulary.number(of: header) != nil { listHeaders.append(header) }
       if line.contains(TaskVocabulary.token("done")) { endings.append(header) }
-      if lines[header] == nil { lines[header] = line }
+      if linesByHeader[header] == nil { linesByHeader[header] = line }
     }
   }
 
   /// The first line that begins with a token.
-  func line(_ header: Int) -> ArraySlice<Int>? { lines[header] }
+  func line(_ header: Int) -> ArraySlice<Int>? { linesByHeader[header] }
 }

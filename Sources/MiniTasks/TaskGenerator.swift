@@ -38,13 +38,19 @@ public struct TaskGenerator: Sendable {
   ) -> TaskDocument {
     var draft = DocumentDraft()
     var things = TaskVocabulary.things
-    let questions = recipe.questions.map {
-      QuestionWriter.facts($0, things: &things, into: &draft, using: &random)
-    }
+    var questions =
+      recipe.questions.map {
+        QuestionWriter.facts($0, things: &things, into: &draft, using: &random)
+      } ?? QuestionWriter()
+    var items: [WrittenLine] = []
     if let list = recipe.list {
-      ListWriter.write(list, things: things, into: &draft, using: &random)
+      items = ListWriter.write(list, things: things, into: &draft, using: &random)
     }
-    questions?.ask(in: &draft)
+    if let dialogue = recipe.dialogue {
+      questions.converse(dialogue, items: items, in: &draft, using: &random)
+    } else {
+      questions.askAll(in: &draft)
+    }
     return draft.document(tokens: recipe.tokens, using: &random)
   }
 }

@@ -16,9 +16,17 @@ public struct TaskMixture: Equatable, Sendable {
     case questions
     /// A list, then answers.
     case both
+    /// A list, then answers over several turns, some of which repeat what earlier turns wrote.
+    case dialogue
 
     /// The fewest tokens in which the kind has room.
-    public var shortest: Int { self == .copy ? 24 : 96 }
+    public var shortest: Int {
+      switch self {
+      case .copy: 24
+      case .list, .questions, .both: 96
+      case .dialogue: 128
+      }
+    }
   }
 
   /// Lengths to draw from.
@@ -49,7 +57,7 @@ public struct TaskMixture: Equatable, Sendable {
 
   /// Draws a recipe that its tokens can hold.
   func recipe(using random: inout SplitMix64) -> TaskRecipe {
-    var recipe = TaskRecipe(tokens: random.draw(lengths))
+    var recipe = TaskRecipe(tokens: length(using: &random))
     let kind = random.draw(from: kinds)
     if kind == .copy {
       // Beside the words and their copy: both ends of the document, and what surrounds the words.
@@ -57,10 +65,12 @@ public struct TaskMixture: Equatable, Sendable {
       recipe.questions = .init(copiedWords: random.draw(max(1, most - 2)...most))
       return recipe
     }
+    if kind == .dialogue { recipe.dialogue = dialogue(tokens: recipe.tokens / 4, using: &random) }
     if kind != .list {
       // Questions leave most of a document to its list, if there is one.
-      let room = kind == .both ? recipe.tokens / 4 : recipe.tokens * 3 / 5
-      recipe.questions = questions(tokens: room, using: &random)
+      let room = kind == .questions ? recipe.tokens * 3 / 5 : recipe.tokens / 4
+      recipe.questions = questions(
+        tokens: room, lookingBack: recipe.dialogue?.again ?? 0, using: &random)
     }
     if kind != .questions {
       recipe.list = list(tokens: recipe.tokens - recipe.neededTokens, using: &random)
@@ -68,9 +78,32 @@ public struct TaskMixture: Equatable, Sendable {
     return recipe
   }
 
+  /// Draws a length. Every doubling of the shortest is equally likely, so that a mixture of all lengths has
+  /// as many documents of 256 to 512 tokens as of 2048 to 4096.
+  private func length(using random: inout SplitMix64) -> Int {
+    var (doublings, start) = ([ClosedRange<Int>](), lengths.lowerBound)
+    while start <= lengths.upperBound {
+      doublings.append(start...min(2 * start - 1, lengths.upperBound))
+      start *= 2
+    }
+    // The end of the span may be a doubling cut short; it must not be drawn more often than its size says.
+    if doublings.count > 1, let last = doublings.last, 2 * last.count < last.lowerBound {
+      doublings.removeLast()
+      doublings[doublings.count - 1] =
+        doublings[doublings.count - 1].lowerBound...lengths.upperBound
+    }
+    return random.draw(doublings.count == 1 ? lengths : random.draw(from: doublings))
+  }
+
+  /// One to six more turns, and one or more looks back in each, in about `tokens` tokens.
+  private func dialogue(tokens: Int, using random: inout SplitMix64) -> TaskRecipe.Dialogue {
+    let turns = random.draw(1...max(1, min(6, tokens / 32)))
+    return .init(turns: turns, again: random.draw(turns...max(turns, min(12, tokens / 18))))
+  }
+
   /// At least one question, in at most `tokens` tokens, or 24 if that is more.
   private func questions(
-    tokens: Int, using random: inout SplitMix64
+    tokens: Int, lookingBack: Int, using random: inout SplitMix64
   ) -> TaskRecipe.Questions {
     var (questions, room) = (TaskRecipe.Questions(), tokens - 12)
     let longestCopy = min(TaskLayout.mostCopiedWords, (room - 11) / 4)
@@ -80,7 +113,7 @@ public struct TaskMixture: Equatable, Sendable {
     }
     questions.variables = random.draw(0...min(8, max(0, room) / 44))
     room -= 22 * questions.variables
-    let labels = TaskVocabulary.labels.count - questions.count
+    let labels = TaskVocabulary.labels.count - questions.count - lookingBack
     questions.recall = random.draw(1...max(1, min(12, labels, room / 12)))
     room -= 12 * (questions.recall - 1)
     let names = TaskVocabulary.names.count - 3 * questions.variables - questions.recall

@@ -46,16 +46,32 @@ public struct TaskRecipe: Equatable, Sendable {
     public var count: Int { recall + variables + (copiedWords > 0 ? 1 : 0) }
   }
 
-  /// Tokens of the whole document, prompt and response; filler makes up what the rest leaves.
+  /// What the user asks after the first answer.
+  public struct Dialogue: Equatable, Sendable {
+    /// Turns after the first.
+    public var turns: Int
+    /// Items and answers, written in earlier turns, that later turns ask for again; at least `turns`.
+    public var again: Int
+
+    /// A dialogue of `turns` more turns.
+    public init(turns: Int = 1, again: Int = 1) { (self.turns, self.again) = (turns, again) }
+  }
+
+  /// Tokens of the whole document, prompts and responses; filler makes up what the rest leaves.
   public var tokens: Int
   /// The list to write, if any.
   public var list: List?
   /// The questions to answer, if any.
   public var questions: Questions?
+  /// Later turns, if any. Each question is asked in a turn drawn at random.
+  public var dialogue: Dialogue?
 
   /// A document of `tokens` tokens.
-  public init(tokens: Int, list: List? = nil, questions: Questions? = nil) {
-    (self.tokens, self.list, self.questions) = (tokens, list, questions)
+  public init(
+    tokens: Int, list: List? = nil, questions: Questions? = nil, dialogue: Dialogue? = nil
+  ) {
+    (self.tokens, self.list) = (tokens, list)
+    (self.questions, self.dialogue) = (questions, dialogue)
   }
 
   /// Tokens that the document may need before filler: what the longest chains would take.
@@ -71,6 +87,7 @@ public struct TaskRecipe: Equatable, Sendable {
       needed += (5 * questions.longestChain + 7) * questions.variables
       needed += questions.copiedWords > 0 ? 2 * questions.copiedWords + 11 : 0
     }
+    if let dialogue { needed += 3 * dialogue.turns + 15 * dialogue.again }
     return needed
   }
 
@@ -78,7 +95,27 @@ public struct TaskRecipe: Equatable, Sendable {
   func check() throws(TaskError) {
     try list?.check()
     try questions?.check()
+    try checkDialogue()
     guard tokens >= neededTokens else { throw .tooShort(tokens: tokens, needed: neededTokens) }
+  }
+}
+
+extension TaskRecipe {
+  fileprivate func checkDialogue() throws(TaskError) {
+    guard let dialogue else { return }
+    guard dialogue.turns >= 1, dialogue.again >= dialogue.turns else {
+      throw .recipe(
+        "a dialogue has at least 1 more turn, and at least 1 look back in each; not "
+          + "\(dialogue.turns) turns and \(dialogue.again) looks back")
+    }
+    let questions = questions ?? .init()
+    guard list != nil || questions.recall + questions.variables > 0 else {
+      throw .recipe("a dialogue needs a list, a key or a variable to look back at")
+    }
+    let (labels, asked) = (TaskVocabulary.labels.count, questions.count)
+    guard asked + dialogue.again <= labels else {
+      throw .recipe("a document asks at most \(labels) questions, looks back included")
+    }
   }
 }
 

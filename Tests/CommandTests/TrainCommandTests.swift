@@ -6,7 +6,7 @@ import Testing
 struct TrainCommandTests {
   private static let recipe = """
     {
-      "seed": 3,
+      "seed": 3, "listEndWeight": 1,
       "model": {"layers": 1, "hidden": 16, "intermediate": 24, "queryHeads": 2, "keyHeads": 1,
                 "headDimension": 8, "contextLength": 64, "ropeTheta": 10000},
       "optimiser": {"beta1": 0.9, "beta2": 0.98, "weightDecay": 0.1, "clip": 1},

@@ -34,7 +34,7 @@ struct TaskComparisonTests {
 
   private func documents() throws -> [TaskDocument] {
     try (0..<comparison.documents).map {
-      try comparison.document($0, tokens: comparison.documentTokens)
+      try comparison.document($0, .both, tokens: comparison.documentTokens)
     }
   }
 
@@ -74,7 +74,7 @@ struct TaskComparisonTests {
       var places = measurement.places.map { PlaceTally(from: $0.from, to: $0.to, tally: .init()) }
       for document in try documents() {
         let answer = try comparison.answer(
-          document, under: configuration, limit: document.response.count + TaskComparison.margin)
+          document, under: configuration)
         written += answer.written.count
         for outcome in document.score(answer.written).outcomes {
           let tally = TaskTally(hits: outcome.isHit ? 1 : 0, checks: 1)
@@ -153,11 +153,11 @@ struct TaskComparisonTests {
   @Test("true responses hit everything, and one wrong word costs one hit at its place")
   func truth() throws {
     // So many that some checks are the first of their place.
-    let documents = try (0..<24).map { try comparison.document($0, tokens: 160) }
+    let documents = try (0..<24).map { try comparison.document($0, .both, tokens: 160) }
     let run = TaskRun(
       comparison: comparison, entry: .init(Comparison.reference), documents: documents,
       place: (0, 1))
-    let short = try comparison.answer(documents[0], under: Comparison.reference, limit: 1)
+    let short = try comparison.answer(documents[0], under: Comparison.reference)
     var answers = documents.map { document in
       var answer = short
       answer.written = Array(document.response)
@@ -239,7 +239,7 @@ struct TaskComparisonTests {
   func story() throws {
     let report = try comparison.run([], story: [entry(H2O.self, budget: 32)])
     let story = try #require(report.story)
-    let document = try comparison.document(0, tokens: 128)
+    let document = try comparison.document(0, .both, tokens: 128)
     let length = document.response.count
     #expect(story.prompt == document.prompt.map(TaskLanguage.word))
     #expect(story.moments.first == 0 && story.moments.last == length && story.moments.count == 24)

@@ -30,7 +30,8 @@ extension TaskReport {
         })
     }
     return TaskReport(
-      model: "lists-0.8M.gguf", documents: 48, seed: 0, documentTokens: 1536, responseTokens: 840,
+      model: "lists-0.8M.gguf", documents: 48, kind: "both", seed: 0, documentTokens: 1536,
+      responseTokens: 840,
       rowFormat: .f16, pageRows: 16, threads: 2, layers: 4, keyHeads: 4, policies: [full] + others,
       story: TaskStory(prompt: prompt, moments: moments, tellers: tellers))
   }

@@ -9,7 +9,8 @@ struct TaskReportTests {
     var full = measurement("full", budget: nil)
     full.kinds["recall"] = nil
     return TaskReport(
-      model: "bundled", documents: 32, seed: 0, documentTokens: 1024, responseTokens: 608,
+      model: "bundled", documents: 32, kind: "both", seed: 0, documentTokens: 1024,
+      responseTokens: 608,
       rowFormat: .f16,
       pageRows: 16, threads: 2, layers: 4, keyHeads: 2,
       policies: [full, measurement("streamingllm", budget: 256)],

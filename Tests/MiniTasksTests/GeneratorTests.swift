@@ -24,7 +24,8 @@ struct GeneratorTests {
     for seed in 0..<100 {
       let document = mixture.document(.training(UInt32(seed)))
       let asked = Set(document.checks.map { $0.kind })
-      #expect(asked.contains(.completion) == (kind == .list || kind == .both))
+      #expect(asked.contains(.completion) == [.list, .both, .dialogue].contains(kind))
+      #expect(asked.contains(.again) == (kind == .dialogue))
       #expect(asked.isDisjoint(with: [.recall, .copy, .variables]) == (kind == .list))
       #expect(kind != .copy || asked == [.copy])
       #expect(document.score(document.response).isPerfect)
@@ -127,7 +128,7 @@ struct GeneratorTests {
       .once: "at", .range: "from", .periodic: "every", .completion: "list", .recall: "key",
       .copy: "copy", .variables: "set",
     ]
-    #expect(Set(document.checks.map { $0.kind }) == Set(TaskCheck.Kind.allCases))
+    #expect(Set(document.checks.map { $0.kind }) == Set(opening.keys))
     for check in document.checks {
       #expect(document.tokens[check.source] == opening[check.kind].map { TaskVocabulary.token($0) })
       #expect(document.tokens[document.promptLength + check.position] == check.expected[0])

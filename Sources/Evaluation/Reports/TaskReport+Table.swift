@@ -1,18 +1,24 @@
 import KVPolicyKit
+import MiniTasks
 
 /// The report for people.
 extension TaskReport {
   /// A heading with the conditions, a line per policy and budget of at most 120 columns with
   /// ordinary labels, and what the columns mean.
   public var table: String {
-    var table = TextTable([
-      ("policy", .left), ("rows", .right), ("once", .right), ("range", .right),
-      ("periodic", .right), ("completion", .right), ("recall", .right), ("all", .right),
-      ("resident", .right), ("footprint", .right), ("decode/s", .right),
-    ])
-    for policy in policies { table.add(policy.cells) }
+    let kinds =
+      ["once", "range", "periodic", "completion", "recall"] + (isDialogue ? ["again"] : [])
+    var table = TextTable(
+      [("policy", .left), ("rows", .right)] + kinds.map { ($0, .right) } + [
+        ("all", .right), ("resident", .right), ("footprint", .right), ("decode/s", .right),
+      ])
+    for policy in policies { table.add(policy.cells(kinds)) }
+    let again = """
+      again       answers that repeat an item or an answer of an earlier turn
+
+      """
     return """
-      \(model): \(documents) document\(documents == 1 ? "" : "s") of \(documentTokens) tokens, answers \
+      \(model): \(documents) \(isDialogue ? "dialogue" : "document")\(documents == 1 ? "" : "s") of \(documentTokens) tokens, answers \
       of up to \(responseTokens)\(seed == 0 ? "" : ", seed \(seed)")
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")
@@ -25,6 +31,7 @@ extension TaskReport {
                   word, and the end of the range; periodic: items with a word that every few must hold
       completion  lists with all their items in order that end after the last
       recall      answers to questions for a value; all: these checks, and those of copies and variables
+      \(isDialogue ? again : "")\
       resident    bytes of pages, columns and policy state when a document ends, on average
       footprint   rows x time over those of full attention, prompt included
       decode/s    tokens per second of processor time: each document is read by one thread
@@ -33,10 +40,14 @@ extension TaskReport {
   }
 }
 
+extension TaskReport {
+  private var isDialogue: Bool { kind == TaskMixture.Kind.dialogue.rawValue }
+}
+
 extension TaskMeasurement {
-  /// The cells of the table.
-  fileprivate var cells: [String] {
-    let shares = ["once", "range", "periodic", "completion", "recall"].map { kind in
+  /// The cells of the table, with a column for each of some kinds of check.
+  fileprivate func cells(_ columns: [String]) -> [String] {
+    let shares = columns.map { kind in
       kinds[kind].map { Quantities.percent($0.share) } ?? "-"
     }
     return [label, budget.map { "\($0)" } ?? "-"] + shares + [

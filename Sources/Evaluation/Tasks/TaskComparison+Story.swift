@@ -26,7 +26,7 @@ extension TaskComparison {
   ) throws -> TaskStory.Teller {
     var (kept, last) = ([String](), "")
     let answer = try answer(
-      document, under: entry.configuration, limit: document.response.count
+      document, under: entry.configuration, margin: 0
     ) { written, sequence in
       let isShown = moments.contains(written.count)
       guard isShown || written.last == TaskVocabulary.stop else { return }

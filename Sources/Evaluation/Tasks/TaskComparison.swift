@@ -1,5 +1,5 @@
 import KVPolicyKit
-import MiniTasks
+public import MiniTasks
 import ReferenceModel
 
 /// Gives the same documents of the task language to a model under several policies, lets it write
@@ -24,9 +24,11 @@ public struct TaskComparison {
   ///
   /// No two seeds have a document in common, and none has one that models are trained on.
   public var seed = 0
-  /// Tokens of each document: prompt and true response.
+  /// What documents ask for: a list and answers, all in one turn, or another kind.
+  public var kind = TaskMixture.Kind.both
+  /// Tokens of each document: prompts and true responses.
   public var documentTokens = 2048
-  /// Tokens of the document that the story tells.
+  /// Tokens of the document that the story tells. It is of kind `both`, whatever `kind` is.
   public var storyTokens = 448
   /// Prompt tokens that go through a layer together.
   public var chunk = 512
@@ -40,7 +42,7 @@ public struct TaskComparison {
   /// The seeds there are.
   public static let seeds = 0...65_535
   /// Documents of each seed.
-  static let documentsPerSeed = 65_536
+  public static let documentsPerSeed = 65_536
 
   /// Tokens beyond the true response's length after which an answer is cut off. Nothing that is
   /// written there can be right any more, but for an answer with a few words too many before it.
@@ -72,14 +74,19 @@ public struct TaskComparison {
   ) throws -> TaskReport {
     let entries = TaskComparison.withReference(entries)
     try check(entries + story, longest: max(documentTokens, story.isEmpty ? 0 : storyTokens))
-    let documents = try (0..<documents).map { try document($0, tokens: documentTokens) }
-    let told = story.isEmpty ? nil : try document(0, tokens: storyTokens)
+    let documents = try (0..<documents).map { try document($0, kind, tokens: documentTokens) }
+    let told = story.isEmpty ? nil : try document(0, .both, tokens: storyTokens)
     let team = ThreadTeam(threads: max(1, min(threads, documents.count)))
     // The first measured document must not pay for bringing the weights in.
-    _ = try answer(documents[0], under: entries[0].configuration, limit: 1)
+    try model.makeSession(
+      PagedKVStore(shape: model.shape, configuration: store).makeSequence(
+        entries[0].configuration.makePolicies(
+          registry, shape: model.shape, model: model.identity))
+    ).prefill(Array(documents[0].prompt), chunk: chunk)
     let measured = try measure(entries, documents, team, progress: progress)
     return TaskReport(
-      model: modelName, documents: documents.count, seed: seed, documentTokens: documentTokens,
+      model: modelName, documents: documents.count, kind: kind.rawValue, seed: seed,
+      documentTokens: documentTokens,
       responseTokens: TaskRun.longestResponse(documents), rowFormat: store.format,
       pageRows: store.pageRows, threads: team.threads, layers: model.shape.layers,
       keyHeads: model.shape.keyHeads, policies: measured,
@@ -106,11 +113,27 @@ public struct TaskComparison {
     return measured
   }
 
-  /// The document of a number of the seed.
-  func document(_ number: Int, tokens: Int) throws -> TaskDocument {
+  /// A held-out document of the seed.
+  func document(
+    _ number: Int, _ kind: TaskMixture.Kind = .both, tokens: Int
+  ) throws(TaskError) -> TaskDocument {
+    try TaskComparison.document(number, seed: seed, kind, tokens: tokens)
+  }
+
+  /// A held-out document of a seed.
+  ///
+  /// - Parameters:
+  ///   - number: which document, from 0; each seed has `documentsPerSeed`.
+  ///   - seed: one of ``seeds``.
+  ///   - kind: what the document asks for.
+  ///   - tokens: its length.
+  /// - Throws: `TaskError.tooShort` if the kind has no room in so few tokens.
+  public static func document(
+    _ number: Int, seed: Int, _ kind: TaskMixture.Kind, tokens: Int
+  ) throws(TaskError) -> TaskDocument {
     // Each seed has a block of the held-out documents for itself.
-    let held = UInt32(clamping: seed * TaskComparison.documentsPerSeed + number)
-    return try TaskMixture(lengths: tokens...tokens, kinds: [.both]).document(.heldOut(held))
+    let held = UInt32(clamping: seed * documentsPerSeed + number)
+    return try TaskMixture(lengths: tokens...tokens, kinds: [kind]).document(.heldOut(held))
   }
 
   /// Full attention, then the entries but for that one.

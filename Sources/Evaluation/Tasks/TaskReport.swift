@@ -9,6 +9,8 @@ public struct TaskReport: Codable, Equatable, Sendable {
   public var model: String
   /// Documents each policy was given.
   public var documents: Int
+  /// What the documents ask for: `both`, a list and answers in one turn, or another kind of document.
+  public var kind: String
   /// The seed that they were drawn from.
   public var seed: Int
   /// Tokens of each document: prompt and true response.
@@ -42,7 +44,7 @@ public struct TaskMeasurement: Codable, Equatable, Sendable {
   /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
   public var takesBudget: Bool?
   /// Hits by kind of check: `once`, `range`, `periodic`, `completion`, `recall`, `copy`,
-  /// `variables`; a kind that no document asks for is absent.
+  /// `variables`, `again`; a kind that no document asks for is absent.
   public var kinds: [String: TaskTally]
   /// Hits by place in the true response, in order and without gaps.
   public var places: [PlaceTally]

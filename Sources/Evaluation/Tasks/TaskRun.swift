@@ -44,8 +44,7 @@ struct TaskRun {
     let answers = try team.results(documents.count) { thread, index in
       let document = documents[index]
       return try comparison.answer(
-        document, under: entry.configuration,
-        limit: document.response.count + TaskComparison.margin
+        document, under: entry.configuration
       ) { written, _ in
         if written.isEmpty {
           report(document.promptLength, on: thread)

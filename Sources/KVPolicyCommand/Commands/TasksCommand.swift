@@ -17,6 +17,7 @@ struct TasksCommand: Command {
         "rows (512) or shares of a document (1/4), with commas between",
         standard: standardBudgets),
       Option("--config", "FILE", "also run this configuration (JSON)", repeats: true),
+      .documentKind,
       Option("--documents", "COUNT", "documents that each of them answers", standard: "16"),
       Option(
         "--tokens", "COUNT", "tokens of a document, its true answer included", standard: "2048"),
@@ -34,7 +35,10 @@ struct TasksCommand: Command {
       few items, and asks for values of keys. The model reads it, then writes the list and the answers by
       itself, each policy its own, and every word that was asked for is checked. Documents are drawn from
       a seed with which no model was trained; no two seeds have a document in common. Full attention
-      always runs first.
+      always runs first. 'kvpolicy document' prints one.
+
+      A document of kind 'both' asks for a list and for values, all at once; a 'dialogue' asks again in later
+      turns, also for what the model wrote in earlier ones.
 
       Each policy that is named runs once per budget, or just once if it takes none. A share is one of a
       document's tokens, rounded down to rows. A configuration states its own sizes and runs once; a FILE
@@ -99,6 +103,7 @@ extension TasksCommand {
     let budgets: [RowBudget]
     /// The first budget, for the story's document.
     let storyBudget: RowBudget
+    let kind: TaskMixture.Kind
     let documents: Int
     let tokens: Int
     /// Tokens of the story's document: as many as fit a page.
@@ -111,8 +116,9 @@ extension TasksCommand {
     init(_ arguments: Arguments, chunk: Int, threads: Int) throws(CommandError) {
       (self.chunk, self.threads) = (chunk, threads)
       documents = try arguments.integer("--documents", in: 1...1 << 16) ?? 16
-      tokens =
-        try arguments.integer("--tokens", in: TaskMixture.Kind.both.shortest...1 << 20) ?? 2048
+      kind = try arguments.choice("--kind", of: TaskMixture.Kind.self) ?? .both
+      let shortest = max(kind.shortest, TaskMixture.Kind.both.shortest)
+      tokens = try arguments.integer("--tokens", in: shortest...1 << 20) ?? 2048
       storyTokens = min(448, tokens)
       (budgets, storyBudget) = try Sizes.budgets(
         arguments, tokens: tokens, storyTokens: storyTokens)
@@ -137,6 +143,7 @@ extension TasksCommand {
 
     func set(_ comparison: inout TaskComparison) {
       comparison.documents = documents
+      comparison.kind = kind
       comparison.documentTokens = tokens
       comparison.storyTokens = storyTokens
       comparison.seed = seed

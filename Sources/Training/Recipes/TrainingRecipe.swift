@@ -7,6 +7,7 @@ public import ReferenceModel
 /// ```json
 /// {
 ///   "seed": 1,
+///   "listEndWeight": 4,
 ///   "model": {"layers": 4, "hidden": 192, "intermediate": 512, "queryHeads": 6, "keyHeads": 2,
 ///             "headDimension": 32, "contextLength": 4096, "ropeTheta": 10000},
 ///   "optimiser": {"beta1": 0.9, "beta2": 0.98, "weightDecay": 0.1, "clip": 1},
@@ -37,6 +38,8 @@ public struct TrainingRecipe: Sendable, Equatable {
   public let vocabulary: WordVocabulary
   /// What the first weights and the documents follow from.
   public let seed: UInt64
+  /// How much the token that ends a list counts; every other token of a response counts 1.
+  public let listEndWeight: Float
   /// The constants of the steps.
   public let optimiser: AdamW.Configuration
   /// The greatest norm of a step's gradients.
@@ -66,6 +69,7 @@ public struct TrainingRecipe: Sendable, Equatable {
     text = value.text
     var reader = try RecipeReader(value, place: "recipe")
     seed = UInt64(try reader.integer("seed", in: 0...1 << 30))
+    listEndWeight = Float(try reader.number("listEndWeight", in: 1...1000))
     do throws(CheckpointError) {
       vocabulary = try WordVocabulary(TaskVocabulary.words)
     } catch {

@@ -20,7 +20,7 @@ extension TrainingRun {
       let document = mixture.document(.heldOut(UInt32(number)))
       let answers = try trainer.answers(of: parameters, on: TrainingBatch([document]))
       // What answers a token is found where the one before it stands.
-      let written = document.determined.map { answers[$0 - 1] }
+      let written = document.responses.joined().map { answers[$0 - 1] }
       right += zip(written, document.response).count { $0 == $1 }
       asked += written.count
       for outcome in document.score(written).outcomes {

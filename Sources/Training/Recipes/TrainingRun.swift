@@ -130,7 +130,7 @@ public struct TrainingRun {
       drawn.append(document)
       tokens += document.tokens.count
     }
-    return try TrainingBatch(drawn)
+    return try TrainingBatch(drawn, listEndWeight: recipe.listEndWeight)
   }
 
   /// A state's tensors in the order of the layout.
@@ -149,12 +149,21 @@ public struct TrainingRun {
 
 extension TrainingBatch {
   /// Documents, of which the responses' tokens count.
-  init(_ documents: [TaskDocument]) throws(TrainingError) {
+  ///
+  /// The token that ends a list counts `listEndWeight` times: a document has one of them among hundreds of
+  /// others, and a model that never ends its lists gets no answer after them right.
+  init(_ documents: [TaskDocument], listEndWeight: Float = 1) throws(TrainingError) {
     try self.init(
       tokens: documents.flatMap { $0.tokens.dropLast() },
       targets: documents.flatMap { $0.tokens.dropFirst() },
       weights: documents.flatMap { document in
-        document.tokens.indices.dropFirst().map { document.determined.contains($0) ? 1 : 0 }
+        var weights = [Float](repeating: 0, count: document.tokens.count)
+        let written = Array(document.responses.joined())
+        for index in written { weights[index] = 1 }
+        for check in document.checks where check.kind == .completion {
+          weights[written[check.position]] = listEndWeight
+        }
+        return weights.dropFirst()
       }, lengths: documents.map { $0.tokens.count - 1 })
   }
 }

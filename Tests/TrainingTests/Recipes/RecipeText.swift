@@ -8,6 +8,7 @@ enum RecipeText {
   static let tiny = """
     {
       "seed": 3,
+      "listEndWeight": 4,
       "model": {"layers": 2, "hidden": 32, "intermediate": 48, "queryHeads": 4, "keyHeads": 2,
                 "headDimension": 8, "contextLength": 128, "ropeTheta": 10000},
       "optimiser": {"beta1": 0.9, "beta2": 0.98, "weightDecay": 0.1, "clip": 1},
