@@ -55,8 +55,9 @@ let package = Package(
     .target(
       name: "Training", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel"],
       swiftSettings: numeric),
+    .target(name: "Reporting", swiftSettings: strict),
     .target(
-      name: "Evaluation", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel"],
+      name: "Evaluation", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel", "Reporting"],
       swiftSettings: numeric),
     .target(
       name: "BundledModel", dependencies: ["ReferenceModel"], exclude: ["Training"],
@@ -65,7 +66,7 @@ let package = Package(
       name: "KVPolicyCommand",
       dependencies: [
         "BundledModel", "KVPolicyKit", "Policies", "ReferenceModel", "Evaluation", "MiniTasks",
-        "Training",
+        "Reporting", "Training",
       ],
       swiftSettings: command),
     .target(name: "MiniTasks", dependencies: ["KVPolicyKit"], swiftSettings: strict),
@@ -111,6 +112,7 @@ let package = Package(
       name: "EvaluationTests",
       dependencies: [
         "BundledModel", "KVPolicyKit", "MiniTasks", "Policies", "ReferenceModel", "Evaluation",
+        "Reporting",
       ], swiftSettings: strict),
     .testTarget(
       name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),

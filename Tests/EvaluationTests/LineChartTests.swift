@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import Evaluation
+@testable import Reporting
 
 @Suite("Line charts")
 struct LineChartTests {

@@ -4,6 +4,7 @@ import ReferenceModel
 import Testing
 
 @testable import Evaluation
+@testable import Reporting
 
 @Suite("Reports")
 struct ReportTests {

@@ -3,6 +3,7 @@ import KVPolicyKit
 import Testing
 
 @testable import Evaluation
+@testable import Reporting
 
 @Suite("The page on the tasks")
 struct TaskPageTests {

@@ -1,5 +1,6 @@
 import KVPolicyKit
 import ReferenceModel
+import Reporting
 
 /// How many sequences a pool held at once, policy by policy.
 ///

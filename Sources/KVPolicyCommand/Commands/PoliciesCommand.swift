@@ -1,5 +1,6 @@
 import Evaluation
 import KVPolicyKit
+import Reporting
 
 /// `kvpolicy policies`.
 struct PoliciesCommand: Command {

@@ -1,6 +1,7 @@
 import Evaluation
 import KVPolicyKit
 import ReferenceModel
+import Reporting
 
 /// `kvpolicy trace`.
 struct TraceCommand: Command {

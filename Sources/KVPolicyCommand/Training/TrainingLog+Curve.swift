@@ -1,5 +1,6 @@
 import Evaluation
 import Training
+import Reporting
 
 extension TrainingLog {
   /// The loss, and the share of held-out tokens that were not foretold, over the tokens read: an SVG file.

@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import MiniTasks
 import Training
+import Reporting
 
 /// A training run while the program runs.
 struct TrainingSession {

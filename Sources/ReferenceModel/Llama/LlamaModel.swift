@@ -66,3 +66,45 @@ public final class LlamaModel: Sendable {
     }
   }
 }
+
+/// What reading a token takes at least, counted from the sizes of the weights. The gains of the norms, a
+/// thousandth of the rest, are not counted.
+extension LlamaModel {
+  /// Bytes of every matrix that a decode step multiplies by: all layers' and the head's.
+  package var matrixBytes: Int { (layerMatrices + [weights.head]).reduce(0) { $0 + $1.bytes } }
+
+  /// Bytes of a token's row of the embedding.
+  package var embeddingRowBytes: Int { weights.embedding.rowBytes }
+
+  /// Elements of the matrices of all layers: a multiplication and an addition each, for every token.
+  package var layerElements: Int { layerMatrices.reduce(0) { $0 + $1.rows * $1.columns } }
+
+  /// Elements of the head: a multiplication and an addition each, for every token whose logits are wanted.
+  package var headElements: Int { weights.head.rows * weights.head.columns }
+
+  private var layerMatrices: [WeightMatrix] {
+    weights.layers.flatMap {
+      [$0.query, $0.key, $0.value, $0.output, $0.gate, $0.up, $0.down]
+    }
+  }
+}
+
+extension WeightMatrix {
+  /// Bytes of all rows.
+  fileprivate var bytes: Int { rows * rowBytes }
+}
+
+/// How the products of a decode step with quantised weights are computed. Products with weights of 16 or 32
+/// bits are computed in floats in any case, and so are prompts.
+public enum Arithmetic: String, CaseIterable, Codable, Sendable {
+  /// In floats: weights become floats, inputs stay as they are.
+  case exact
+  /// In integers: inputs are rounded to 8 bits, each 32 with a scale of their own, and meet the weights as
+  /// integers. A token takes less time, because reading the weights is all that is left to wait for.
+  ///
+  /// An input is off by up to a 254th of the greatest magnitude among its 32. What that does to a
+  /// model's predictions, `kvpolicy compare --arithmetic integer` measures. It is what llama.cpp does on a
+  /// processor for the same types (its Q8_0 and Q8_1 inputs), except that the scale of an input's block
+  /// keeps 32 bits here.
+  case integer
+}

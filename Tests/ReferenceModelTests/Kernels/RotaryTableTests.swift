@@ -18,7 +18,7 @@ func rotation(headDimension: Int) {
   let x = numbers.floats(3 * headDimension)
   // Inside the table, at its end, and past it.
   for position in [0, 1, 99, table.prepared.upperBound - 1, table.prepared.upperBound, 5000] {
-    for pairing in [RotaryTable.Pairing.halves, .interleaved] {
+    for pairing in [RotaryPairing.halves, .interleaved] {
       let y = rotated(x, table, position: position, pairing: pairing)
       for head in 0..<3 {
         let range = head * headDimension..<(head + 1) * headDimension
@@ -41,7 +41,7 @@ func preparedOrNot() {
   #expect(full.prepared.count > 1 && empty.prepared.isEmpty)
   var numbers = Numbers(seed: 4)
   let x = numbers.floats(64)
-  for pairing in [RotaryTable.Pairing.halves, .interleaved] {
+  for pairing in [RotaryPairing.halves, .interleaved] {
     for position in full.prepared {
       #expect(
         rotated(x, empty, position: position, pairing: pairing)
@@ -90,7 +90,7 @@ func ownPlaces() {
   let places: [Int32] = [3, 0, 19, 7000, 3]
   var numbers = Numbers(seed: 8)
   let x = numbers.floats(16 * places.count)
-  for pairing in [RotaryTable.Pairing.halves, .interleaved] {
+  for pairing in [RotaryPairing.halves, .interleaved] {
     let together = computed(x.count) { y in
       for index in x.indices { unsafe y[index] = x[index] }
       unsafe places.withUnsafeBufferPointer { places in
@@ -126,7 +126,7 @@ func partialAndScaled() {
 }
 
 private func rotated(
-  _ x: [Float], _ table: RotaryTable, position: Int, pairing: RotaryTable.Pairing
+  _ x: [Float], _ table: RotaryTable, position: Int, pairing: RotaryPairing
 ) -> [Float] {
   computed(x.count) { y in
     for index in x.indices { unsafe y[index] = x[index] }

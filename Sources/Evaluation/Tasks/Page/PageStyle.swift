@@ -1,0 +1,93 @@
+import Reporting
+
+/// The rules of a page, without those of its charts.
+enum PageStyle {
+  static let rules = """
+    :root{color-scheme:light dark;\(variables(\.light))}
+    @media (prefers-color-scheme:dark){:root{\(variables(\.dark))}}
+    *{box-sizing:border-box}
+    body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+    main{max-width:76rem;margin:0 auto;padding:2.5rem 1rem 4rem}
+    h1,h2,h3{line-height:1.2;margin:0 0 .5rem;text-wrap:balance}
+    h1{font-size:1.75rem}
+    h2{font-size:1.25rem}
+    h3{font-size:1rem;margin-top:1.25rem}
+    section{margin-top:3rem}
+    p{max-width:44rem;margin:.5rem 0}
+    .lede{font-size:1.0625rem}
+    .note{font-size:.875rem;color:var(--quiet)}
+    figure{margin:1rem 0 0}
+    figcaption{font-size:.875rem;font-weight:600}
+    svg.chart{display:block;width:100%;height:auto}
+    .wide{max-width:48rem}
+    .narrow{display:none}
+    .narrow .key{margin-bottom:.75rem}
+    @media (max-width:44rem){.wide{display:none}.narrow{display:block}}
+    .multiples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:0 2rem}
+    .key{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;margin:.75rem 0 0;padding:0;\
+    font-size:.875rem}
+    .key li{display:flex;align-items:center;gap:.5rem}
+    .key svg.chart{width:28px;height:16px}
+    \(table)
+    \(story)
+    @media (prefers-reduced-motion:reduce){*{transition:none!important}}
+    """
+
+  private static let table = """
+    .scroll{overflow-x:auto;margin-top:1rem}
+    table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums;white-space:nowrap}
+    th,td{padding:.2rem .4rem;text-align:right;font-weight:400}
+    thead th{color:var(--quiet);vertical-align:bottom}
+    thead tr:first-child th+th{text-align:center;border-bottom:1px solid var(--rule)}
+    .lead{padding-left:1.25rem}
+    th[rowspan],tbody th{text-align:left;padding-left:0}
+    th[rowspan],th[scope=row]{position:sticky;left:0;background:var(--paper)}
+    tbody{border-top:1px solid var(--rule)}
+    .group th{color:var(--quiet);padding-top:.5rem}
+    .group span{position:sticky;left:0}
+    details{margin-top:.5rem;font-size:.875rem}
+    summary{cursor:pointer;color:var(--quiet)}
+    .plain{list-style:none;padding:0;overflow-wrap:anywhere}
+    """
+
+  private static let story = """
+    .controls{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;align-items:center;\
+    gap:.5rem 1rem;padding:.6rem 0;background:var(--paper);border-bottom:1px solid var(--rule);\
+    font-size:.875rem}
+    .controls label{display:flex;align-items:center;gap:.5rem}
+    .controls select,.controls button{font:inherit}
+    .controls button{min-width:4.5rem}
+    .time{flex:1 1 16rem}
+    .time input{flex:1;min-width:0;accent-color:var(--accent)}
+    .controls output{flex:1 1 100%;font-variant-numeric:tabular-nums}
+    .text{font:13px/1.55 ui-monospace,"SF Mono",Consolas,"DejaVu Sans Mono",monospace;\
+    columns:22rem;column-gap:2rem}
+    .text div{break-inside:avoid;padding-left:1.5em;text-indent:-1.5em}
+    .text span,.text em{transition:color .25s}
+    .later{visibility:hidden}
+    #story em{font-style:normal;text-decoration:underline wavy var(--wrong) 1.5px;\
+    text-underline-offset:3px;text-decoration-skip-ink:none}
+    .strip div{position:relative;border:1px solid var(--rule)}
+    .strip canvas{display:block;width:100%;height:7rem}
+    @media (prefers-color-scheme:dark){.strip canvas{filter:invert(1)}}
+    .strip i{position:absolute}
+    #now{left:0;right:0;border-top:2px solid var(--accent)}
+    #edge{top:0;bottom:0;border-left:1px dashed var(--quiet)}
+    .strip figcaption{font-weight:400;color:var(--quiet);margin-top:.25rem}
+    \(held)
+    .held0:not([data-end]){background:linear-gradient(currentColor,currentColor) 0 55%/100% 1px no-repeat}
+    """
+
+  /// Text fades towards the paper; what is forgotten stays legible, and is struck too.
+  private static let held = (0...9).map { ninths in
+    ".held\(ninths){color:color-mix(in srgb,var(--ink) \(37 + 7 * ninths)%,var(--paper))}"
+  }.joined(separator: "\n")
+
+  private static func variables(_ theme: KeyPath<ChartStyle.Tint, String>) -> String {
+    let tints = [
+      ("paper", ChartStyle.paper), ("ink", ChartStyle.ink), ("quiet", ChartStyle.quiet),
+      ("rule", ChartStyle.rule), ("accent", ChartStyle.hues[0]), ("wrong", ChartStyle.hues[1]),
+    ]
+    return tints.map { "--\($0.0):\($0.1[keyPath: theme])" }.joined(separator: ";")
+  }
+}

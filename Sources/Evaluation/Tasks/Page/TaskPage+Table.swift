@@ -1,0 +1,117 @@
+import KVPolicyKit
+import MiniTasks
+import Reporting
+
+/// The table of a page: a row per measurement, grouped by budget.
+extension TaskPage {
+  var tableSection: String {
+    """
+    <section aria-labelledby="table-heading">
+    <h2 id="table-heading">Right answers, memory and speed</h2>
+    <div class="scroll" role="region" aria-labelledby="table-heading" tabindex="0">
+    <table aria-labelledby="table-heading">
+    \(tableHead)
+    \(groups.map(body).joined(separator: "\n"))
+    </table>
+    </div>
+    <p class="note">Bold: most right answers of the budget. A lane is one key head of one layer;
+    <i>rows</i> are those it holds at the end, on average: a policy that chooses once spends its budget on the
+    prompt, and keeps all it writes. <i>Resident</i> are the bytes of pages, columns,
+    bookkeeping and policy state at the end of a document, on average, and <i>of full</i> their share of
+    those of full attention; <i>peak</i> is the most at any time, <i>state</i> what the policy itself causes.
+    <i>Footprint</i> is rows × time over those of full attention. Speeds are per second of one
+    processor's time.</p>
+    <details><summary>Configurations</summary><ul class="plain">
+    \(report.policies.map(configuration).joined(separator: "\n"))
+    </ul></details>
+    </section>
+    """
+  }
+
+  /// What stands above policies that take no budget, and configurations.
+  static let unbudgetedTitle = "no budget: sizes of their own"
+
+  /// The kinds of check that some policy was given, in the order of the language; others after
+  /// them.
+  private var kinds: [String] {
+    let asked = Set(report.policies.flatMap(\.kinds.keys))
+    let known = TaskCheck.Kind.allCases.map(\.rawValue)
+    return known.filter(asked.contains) + asked.subtracting(known).sorted()
+  }
+
+  private var tableHead: String {
+    let names = ["all"] + kinds
+    let measures = [
+      "rows", "resident", "of full", "peak", "state", "footprint", "prompt", "decode",
+    ]
+    let cells = (names + measures).enumerated().map { index, name in
+      "<th scope=\"col\"\(lead(index))>\(Markup.escaped(name))</th>"
+    }
+    return """
+      <thead>
+      <tr><th rowspan="2" scope="col">policy</th>\
+      <th colspan="\(names.count)" scope="colgroup">right answers, %</th>\
+      <th colspan="6" scope="colgroup" class="lead">memory</th>\
+      <th colspan="2" scope="colgroup" class="lead">tokens/s</th></tr>
+      <tr>\(cells.joined())</tr>
+      </thead>
+      """
+  }
+
+  /// Measurements under the same heading: full attention, those of each budget, those without one.
+  private var groups: [(title: String, isRace: Bool, policies: [TaskMeasurement])] {
+    let full = ("all rows", false, Array(report.policies.prefix(1)))
+    let budgeted = budgets.map { budget in
+      (
+        "a budget of \(Markup.count(budget, "row")) per lane", true,
+        report.policies.filter { $0.budget == budget }
+      )
+    }
+    return ([full] + budgeted + [(TaskPage.unbudgetedTitle, false, unbudgeted)])
+      .filter { !$0.2.isEmpty }
+  }
+
+  private func body(title: String, isRace: Bool, policies: [TaskMeasurement]) -> String {
+    let best = policies.map(\.all.share).max() ?? 0
+    let rows = policies.map { policy in
+      row(policy, isBest: isRace && policies.count > 1 && policy.all.share == best)
+    }
+    return """
+      <tbody>
+      <tr class="group"><th colspan="\(kinds.count + 10)" scope="rowgroup"><span>\(title)</span></th></tr>
+      \(rows.joined(separator: "\n"))
+      </tbody>
+      """
+  }
+
+  private func row(_ policy: TaskMeasurement, isBest: Bool) -> String {
+    let all = share(policy.all)
+    let full = report.policies.first?.residentBytes ?? 0
+    let ofFull = full > 0 ? Double(policy.residentBytes) / Double(full) : 0
+    let cells =
+      [isBest ? "<b>\(all)</b>" : all] + kinds.map { share(policy.kinds[$0] ?? TaskTally()) } + [
+        Quantities.fixed(policy.rowsPerLaneMean, 0), Quantities.bytes(policy.residentBytes),
+        full > 0 ? Quantities.percent(ofFull) : "–", Quantities.bytes(policy.peakResidentBytes),
+        Quantities.bytes(policy.policyStateBytes), Quantities.percent(policy.footprint),
+        Quantities.speed(policy.promptTokensPerSecond),
+        Quantities.speed(policy.decodeTokensPerSecond),
+      ]
+    return """
+      <tr><th scope="row">\(Markup.escaped(policy.label))</th>\
+      \(cells.enumerated().map { "<td\(lead($0))>\($1)</td>" }.joined())</tr>
+      """
+  }
+
+  /// Sets the first of the columns of memory, and of speed, apart from those before.
+  private func lead(_ column: Int) -> String {
+    [kinds.count + 1, kinds.count + 7].contains(column) ? " class=\"lead\"" : ""
+  }
+
+  private func share(_ tally: TaskTally) -> String {
+    tally.checks == 0 ? "–" : Quantities.fixed(tally.share * 100, 1)
+  }
+
+  private func configuration(_ policy: TaskMeasurement) -> String {
+    "<li><code>\(Markup.escaped(policy.configuration.text))</code></li>"
+  }
+}

@@ -1,0 +1,96 @@
+import KVPolicyKit
+import Reporting
+
+/// A report on the tasks as one HTML page that needs nothing else: no network, no other file.
+///
+/// Tables and charts are there without scripts. The whole report is in the page too, as JSON in the
+/// element
+/// `report`; its story is told from there.
+public struct TaskPage {
+  let report: TaskReport
+
+  /// A page about a report.
+  public init(_ report: TaskReport) { self.report = report }
+
+  /// The page. The same report gives the same bytes.
+  public var html: String {
+    """
+    <!doctype html>
+    <html lang="en">
+    <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>\(Markup.escaped(report.model)): KV-cache eviction policies</title>
+    <style>
+    \(PageStyle.rules)
+    \(ChartStyle.rules)
+    </style>
+    </head>
+    <body>
+    <main>
+    <header>
+    <h1>What eviction policies cost a long answer</h1>
+    <p class="lede">\(lede)</p>
+    </header>
+    \(tableSection)
+    \(memorySection)
+    \(placesSection)
+    \(storySection)
+    </main>
+    \(scripts)
+    </body>
+    </html>
+
+    """
+  }
+
+  /// What was done, in two sentences.
+  private var lede: String {
+    let checks = report.policies.map(\.all.checks).max() ?? 0
+    return """
+      <b>\(Markup.escaped(report.model))</b>, a transformer of \
+      \(Markup.count(report.layers, "layer")) with \(Markup.count(report.keyHeads, "key head")) each, \
+      read \(Markup.count(report.documents, "document")) of \
+      \(Markup.count(report.documentTokens, "token"))\(seed) and wrote their responses, of at most \
+      \(Markup.count(report.responseTokens, "token")), with full attention\(limits). Every token of a \
+      response follows from its prompt, so each of the \(Markup.count(checks, "check")) of a run comes out \
+      right or wrong; rows were stored as \(report.rowFormat.rawValue) in pages of \(report.pageRows), and \
+      \(Markup.count(report.threads, "thread")) worked.
+      """
+  }
+
+  /// What is said of the seed: nothing of the usual one.
+  private var seed: String { report.seed == 0 ? "" : ", drawn from seed \(report.seed)," }
+
+  /// What other caches the model had, as the sentence on full attention goes on.
+  private var limits: String {
+    var limits: [String] = []
+    if !budgets.isEmpty {
+      let policies = Set(report.policies.filter { $0.budget != nil }.map(\.label)).count
+      limits.append(
+        """
+         under \(Markup.count(policies, "policy", "policies")) with budgets of \
+        \(Markup.list(budgets.map(Markup.grouped))) rows per lane
+        """)
+    }
+    if !unbudgeted.isEmpty {
+      limits.append(
+        " without a budget under \(Markup.list(unbudgeted.map { Markup.escaped($0.label) }))")
+    }
+    return limits.map { " and" + $0 }.joined()
+  }
+
+  /// The budgets there are, largest first.
+  var budgets: [Int] { Set(report.policies.compactMap(\.budget)).sorted(by: >) }
+
+  /// What has no budget beside full attention, which is the first of the report.
+  var unbudgeted: [TaskMeasurement] { report.policies.dropFirst().filter { $0.budget == nil } }
+
+  /// All policies but full attention, in the order of the report.
+  var labels: [String] {
+    report.policies.dropFirst().reduce(into: []) { labels, policy in
+      if !labels.contains(policy.label) { labels.append(policy.label) }
+    }
+  }
+}

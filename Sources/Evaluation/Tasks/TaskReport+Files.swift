@@ -1,0 +1,44 @@
+import KVPolicyKit
+import MiniTasks
+import Reporting
+
+/// The report for programs.
+extension TaskReport {
+  /// The report as JSON text, keys sorted; the schema is that of ``TaskReport``.
+  public func json() throws -> String { try ReportText.json(self) }
+
+  /// Reads what ``json()`` wrote.
+  public init(json text: String) throws { self = try ReportText.decode(text) }
+
+  /// The measurements as comma-separated values (RFC 4180): a header, then a line per policy and
+  /// budget.
+  ///
+  /// The columns are the properties of ``TaskMeasurement``, but for its places and documents. A
+  /// kind of check has two, such as `onceHits` and `onceChecks`. What is absent is an empty field.
+  public var csv: String { ReportText.csv(TaskMeasurement.fields, policies) }
+}
+
+extension TaskMeasurement {
+  fileprivate static var fields: [ReportText.Field<TaskMeasurement>] {
+    let tallies = TaskCheck.Kind.allCases.flatMap { kind -> [ReportText.Field<TaskMeasurement>] in
+      let name = kind.rawValue
+      return [
+        (name + "Hits", { "\($0.kinds[name]?.hits ?? 0)" }),
+        (name + "Checks", { "\($0.kinds[name]?.checks ?? 0)" }),
+      ]
+    }
+    return [
+      ("label", { $0.label }), ("configuration", { $0.configuration.text }),
+      ("budget", { $0.budget.map { "\($0)" } ?? "" }),
+    ] + tallies + [
+      ("rowsPerLaneMean", { "\($0.rowsPerLaneMean)" }),
+      ("residentBytes", { "\($0.residentBytes)" }),
+      ("peakResidentBytes", { "\($0.peakResidentBytes)" }),
+      ("policyStateBytes", { "\($0.policyStateBytes)" }), ("footprint", { "\($0.footprint)" }),
+      ("writtenTokens", { "\($0.writtenTokens)" }),
+      ("promptTokensPerSecond", { "\($0.promptTokensPerSecond)" }),
+      ("decodeTokensPerSecond", { "\($0.decodeTokensPerSecond)" }),
+      ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
+    ]
+  }
+}

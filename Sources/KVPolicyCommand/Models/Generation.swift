@@ -1,0 +1,98 @@
+import Evaluation
+import KVPolicyKit
+import ReferenceModel
+import Reporting
+
+/// One generation: reads a prompt, then writes token after token.
+struct Generation {
+  private let session: LlamaSession
+  private let endTokens: Set<Int>
+  private var sampler: Sampler
+  private var stream: TokenStream
+  private var promptTokens = 0
+  private var promptSeconds = 0.0
+  private var decodeSteps = 0
+  private var decodeSeconds = 0.0
+  /// Why it ended before an end token or the number of tokens asked for.
+  private(set) var stopReason: String?
+
+  init(session: LlamaSession, tokenizer: Tokenizer, sampler: Sampler, endTokens: Set<Int>) {
+    self.session = session
+    self.endTokens = endTokens
+    self.sampler = sampler
+    stream = tokenizer.makeStream(skipSpecial: true)
+  }
+
+  /// Reads the prompt.
+  mutating func read(_ tokens: [Int], chunk: Int) throws {
+    let start = ContinuousClock.now
+    try session.prefill(tokens, chunk: chunk)
+    promptSeconds += seconds(since: start)
+    promptTokens += tokens.count
+  }
+
+  /// Writes until an end token, the limit, or the end of the context.
+  mutating func write(
+    atMost limit: Int, _ print: (String) throws(CommandError) -> Void
+  ) throws {
+    // A local name, so that lending the logits does not lend the sampler with them.
+    let session = session
+    for index in 0..<limit {
+      let token = sampler.next(session.logits)
+      if endTokens.contains(token) { break }
+      // A model may have rows beyond its tokenizer's vocabulary, which stand for nothing.
+      try print(stream.push(token))
+      // The last token is not read: nothing follows that would need it.
+      guard index < limit - 1 else { break }
+      if let reason = fullContext {
+        stopReason = reason
+        break
+      }
+      let start = ContinuousClock.now
+      try session.decode(token)
+      decodeSeconds += seconds(since: start)
+      decodeSteps += 1
+    }
+    try print(stream.finish())
+  }
+
+  /// Why the next token has no position the model was made for, or nil. Where keys are rotated at their
+  /// rank in the cache, it is the cache's size that counts and not the text's.
+  private var fullContext: String? {
+    let (sequence, model) = (session.sequence, session.model)
+    let context = model.configuration.contextLength
+    for layer in 0..<model.shape.layers {
+      let rule = sequence.policy(ofLayer: layer).positions
+      let rows = (0..<model.shape.keyHeads).map { sequence.rowCount(layer: layer, head: $0) }
+      let next = rule == .compacted ? rows.max() ?? 0 : sequence.length.tokens
+      guard next >= context else { continue }
+      return "stopped: the model's context of \(context) positions is full; a policy that evicts, "
+        + #"with "positions": "compacted", goes on"#
+    }
+    return nil
+  }
+
+  /// What the cache held, for people.
+  func summary(_ policy: String) -> String {
+    let statistics = session.sequence.statistics
+    let rows = Quantities.range(statistics.shortestLane, statistics.longestLane)
+    return """
+      \(policy): \(rows) of \(statistics.tokens) rows per lane, \
+      \(Quantities.bytes(statistics.residentBytes)) resident \
+      (peak \(Quantities.bytes(statistics.peakResidentBytes))), \
+      footprint \(Quantities.percent(statistics.footprint))
+      prompt: \(promptTokens) tokens, \(speed(promptTokens, promptSeconds)); \
+      decode: \(decodeSteps) steps, \(speed(decodeSteps, decodeSeconds))
+
+      """
+  }
+
+  private func speed(_ count: Int, _ seconds: Double) -> String {
+    seconds > 0 ? Quantities.speed(Double(count) / seconds) + " tokens/s" : "no time at all"
+  }
+
+  private func seconds(since start: ContinuousClock.Instant) -> Double {
+    let (seconds, attoseconds) = (ContinuousClock.now - start).components
+    return Double(seconds) + Double(attoseconds) * 1e-18
+  }
+}

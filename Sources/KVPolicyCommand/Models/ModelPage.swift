@@ -1,0 +1,147 @@
+import Evaluation
+import KVPolicyKit
+import ReferenceModel
+import Reporting
+
+/// What `inspect` tells about a model.
+struct ModelPage {
+  private let name: String
+  private let files: ModelFiles
+  private let tokenizer: Result<Tokenizer, ModelError>
+
+  init(_ files: ModelFiles, name: String) {
+    self.name = name
+    self.files = files
+    tokenizer = Result { () throws(ModelError) in try files.tokenizer() }
+  }
+
+  /// The page for people.
+  var text: String {
+    var facts = TextTable([("model", .left), (name, .left)])
+    for (fact, value) in self.facts { facts.add([fact, value]) }
+    var types = TextTable([
+      ("type", .left), ("tensors", .right), ("elements", .right), ("bytes", .right),
+    ])
+    for total in totals {
+      types.add([
+        total.type.rawValue, "\(total.tensors)", "\(total.elements)",
+        Quantities.bytes(total.bytes),
+      ])
+    }
+    return facts.text + "\n\n" + types.text + "\n"
+  }
+
+  private var facts: [(String, String)] {
+    let model = files.configuration
+    let context = "\(model.contextLength) positions, rope theta \(model.rope.theta)"
+    return [
+      ("format", files.kind.rawValue), ("architecture", model.architecture),
+      ("layers", "\(model.layers)"), ("hidden", "\(model.hidden)"),
+      ("intermediate", "\(model.intermediate)"),
+      ("heads", "\(model.queryHeads) query, \(model.keyHeads) key, of \(model.headDimension)"),
+      ("vocabulary", "\(model.vocabulary)\(model.tiedEmbedding ? ", head tied" : "")"),
+      ("context", context), ("tokenizer", tokenizerFact), ("chat template", chatFact),
+      ("cache", cacheFact),
+    ]
+  }
+
+  private var tokenizerFact: String {
+    switch tokenizer {
+    case .success(let tokenizer):
+      "\(tokenizer.preTokenizer), \(tokenizer.vocabularySize) tokens, "
+        + "\(tokenizer.specialTokens.count) special"
+    case .failure(let error): "none (\(error))"
+    }
+  }
+
+  private var chatFact: String {
+    guard case .success(let tokenizer) = tokenizer, tokenizer.chatTemplateSource != nil else {
+      return "none"
+    }
+    do {
+      switch try tokenizer.chatTemplate() {
+      case .chatML(let system): return "ChatML" + (system == nil ? "" : ", with a system message")
+      }
+    } catch {
+      return "not usable (\(error))"
+    }
+  }
+
+  private var cacheFact: String {
+    bytesPerToken.enumerated().map { index, item in
+      "\(item.bytes)\(index == 0 ? " bytes per token" : "") as \(item.format.rawValue)"
+    }.joined(separator: ", ")
+  }
+
+  /// Bytes of one token's keys and values over all lanes, in every format that the model's heads can have.
+  private var bytesPerToken: [(format: RowFormat, bytes: Int)] {
+    let shape = files.configuration.cacheShape
+    return RowFormat.allCases.compactMap { format in
+      (try? format.rowBytes(headDimension: shape.headDimension)).map {
+        (format, 2 * shape.lanes * $0)
+      }
+    }
+  }
+
+  /// Tensors, elements and bytes of one type.
+  private typealias Total = (type: TensorType, tensors: Int, elements: Int, bytes: Int)
+
+  private var totals: [Total] {
+    TensorType.allCases.compactMap { type in
+      let tensors = files.tensors.filter { $0.type == type }
+      guard !tensors.isEmpty else { return nil }
+      return (
+        type, tensors.count, tensors.reduce(0) { $0 + $1.shape.reduce(1, *) },
+        tensors.reduce(0) { $0 + $1.bytes }
+      )
+    }
+  }
+}
+
+extension ModelPage {
+  /// The page as JSON.
+  var json: JSONValue {
+    let model = files.configuration
+    return [
+      "model": .string(name), "format": .string(files.kind.rawValue),
+      "architecture": .string(model.architecture), "layers": number(model.layers),
+      "hidden": number(model.hidden), "intermediate": number(model.intermediate),
+      "queryHeads": number(model.queryHeads), "keyHeads": number(model.keyHeads),
+      "headDimension": number(model.headDimension), "vocabulary": number(model.vocabulary),
+      "contextLength": number(model.contextLength), "ropeTheta": .number(model.rope.theta),
+      "tiedEmbedding": .bool(model.tiedEmbedding),
+      "bytesPerToken": .object(
+        Dictionary(
+          uniqueKeysWithValues: bytesPerToken.map { ($0.format.rawValue, number($0.bytes)) })),
+      "tokenizer": tokenizerJSON, "chatTemplate": .string(chatFact),
+      "tensorTypes": .array(
+        totals.map { total in
+          [
+            "type": .string(total.type.rawValue), "tensors": number(total.tensors),
+            "elements": number(total.elements), "bytes": number(total.bytes),
+          ]
+        }),
+      "tensors": .array(
+        files.tensors.map { tensor in
+          [
+            "name": .string(tensor.name), "type": .string(tensor.type.rawValue),
+            "shape": .array(tensor.shape.map { number($0) }), "bytes": number(tensor.bytes),
+          ]
+        }),
+    ]
+  }
+
+  private var tokenizerJSON: JSONValue {
+    guard case .success(let tokenizer) = tokenizer else { return .null }
+    return [
+      "preTokenizer": .string(tokenizer.preTokenizer),
+      "vocabulary": number(tokenizer.vocabularySize),
+      "specialTokens": number(tokenizer.specialTokens.count),
+      "bosToken": tokenizer.bosToken.map { number($0) } ?? .null,
+      "eosTokens": .array(tokenizer.eosTokens.map { number($0) }),
+      "addsBOS": .bool(tokenizer.addsBOS),
+    ]
+  }
+
+  private func number(_ value: Int) -> JSONValue { .number(Double(value)) }
+}

@@ -1,0 +1,151 @@
+import KVPolicyKit
+
+extension Kernels {
+  /// The logits of one lane: `logits[g·stride + r] = scale · q_g · k_r` for `r` in `range`.
+  ///
+  /// `queries` holds the `group` query heads that share the lane, `group × headDimension`. Nothing
+  /// is written outside `range`.
+  @unsafe package static func logits(
+    queries: UnsafePointer<Float>, group: Int, rows: LaneRows, range: Range<Int>, scale: Float,
+    into logits: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    precondition(unsafe range.upperBound <= rows.count, "only live rows have logits")
+    switch unsafe rows.format {
+    case .f32:
+      unsafe laneLogits(F32Format.self, queries, group, rows, range, scale, logits, stride)
+    case .f16:
+      unsafe laneLogits(F16Format.self, queries, group, rows, range, scale, logits, stride)
+    case .q8_0:
+      unsafe laneLogits(Q8Rows.self, queries, group, rows, range, scale, logits, stride)
+    }
+  }
+
+  @unsafe @inline(never)
+  private static func laneLogits<Format: LaneFormat>(
+    _: Format.Type, _ queries: UnsafePointer<Float>, _ group: Int, _ rows: LaneRows,
+    _ range: Range<Int>, _ scale: Float, _ logits: UnsafeMutablePointer<Float>, _ stride: Int
+  ) {
+    let depth = unsafe rows.headDimension
+    var row = range.lowerBound
+    while row < range.upperBound {
+      let last = range.upperBound &- 1
+      let (second, third) = (min(row &+ 1, last), min(row &+ 2, last))
+      // Past the last row its key stands in; the products are not stored.
+      let keys = unsafe (rows.key(row), rows.key(second), rows.key(third))
+      // Values are read when the run has its logits; keys by a tile that memory has time to answer before.
+      unsafe rows.askForValues(row, second, third)
+      unsafe rows.askForKeys(row &+ 32)
+      var head = 0
+      while head < group {
+        let q = unsafe queries + head &* depth
+        let target = unsafe logits + (head &* stride &+ row)
+        unsafe storeDots(
+          Format.self, height: group &- head, q: q, qStride: depth, k: keys, depth: depth,
+          scale: scale, into: target, stride: stride, room: range.upperBound &- row)
+        head &+= DotTile.height
+      }
+      row &+= DotTile.width
+    }
+  }
+
+  /// One tile of products: `min(height, 3)` rows of three, or of `room` if that is less.
+  @unsafe @inline(__always)
+  static func storeDots<Format: LaneFormat>(
+    _: Format.Type, height: Int, q: UnsafePointer<Float>, qStride: Int,
+    k: (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer), depth: Int,
+    scale: Float, into c: UnsafeMutablePointer<Float>, stride: Int, room: Int
+  ) {
+    if height >= 3 {
+      let tile = unsafe DotTile(Format.self, height: 3, q: q, stride: qStride, k: k, depth: depth)
+      unsafe store3(tile.r0, scale: scale, c, room: room)
+      unsafe store3(tile.r1, scale: scale, c + stride, room: room)
+      unsafe store3(tile.r2, scale: scale, c + 2 &* stride, room: room)
+    } else if height == 2 {
+      let tile = unsafe DotTile(Format.self, height: 2, q: q, stride: qStride, k: k, depth: depth)
+      unsafe store3(tile.r0, scale: scale, c, room: room)
+      unsafe store3(tile.r1, scale: scale, c + stride, room: room)
+    } else {
+      let tile = unsafe DotTile(Format.self, height: 1, q: q, stride: qStride, k: k, depth: depth)
+      unsafe store3(tile.r0, scale: scale, c, room: room)
+    }
+  }
+}
+
+/// Up to three vectors `q` against three vectors `k`: nine dot products at once, in nine registers.
+///
+/// Each is a sum by lane over the depth, so both sides are read as they lie in memory; what one
+/// gives does not depend on the others. With a fourth `k` all sixteen registers would be taken, and the
+/// compiler then keeps a sum in memory: every step would wait for it to come back.
+struct DotTile {
+  /// Vectors `q` in a full tile.
+  static let height = 3
+  /// Vectors `k`.
+  static let width = 3
+
+  /// `q · k` for `k` 0...2, for each `q`; the last lane has no meaning.
+  private(set) var r0 = SIMD4<Float>.zero
+  private(set) var r1 = SIMD4<Float>.zero
+  private(set) var r2 = SIMD4<Float>.zero
+
+  /// The first `height` vectors at `q`, which are `stride` floats apart, with the three vectors at
+  /// `k`, all of `depth` elements. `height` is a literal at each use.
+  @unsafe @inline(__always)
+  init<Format: LaneFormat>(
+    _: Format.Type, height: Int, q: UnsafePointer<Float>, stride: Int,
+    k: (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer), depth: Int
+  ) {
+    var c0 = Column()
+    var c1 = Column()
+    var c2 = Column()
+    var i = 0
+    while i &+ 8 <= depth {
+      let q0 = unsafe load8(q + i)
+      let q1 = unsafe height > 1 ? load8(q + stride + i) : q0
+      let q2 = unsafe height > 2 ? load8(q + 2 &* stride + i) : q0
+      unsafe c0.add(Format.load8(k.0, at: i), q0, q1, q2, height: height)
+      unsafe c1.add(Format.load8(k.1, at: i), q0, q1, q2, height: height)
+      unsafe c2.add(Format.load8(k.2, at: i), q0, q1, q2, height: height)
+      i &+= 8
+    }
+    r0 = totals(c0.r0, c1.r0, c2.r0, c2.r0)
+    if height > 1 { r1 = totals(c0.r1, c1.r1, c2.r1, c2.r1) }
+    if height > 2 { r2 = totals(c0.r2, c1.r2, c2.r2, c2.r2) }
+    while i < depth {
+      let keys = unsafe SIMD4(
+        Format.load(k.0, at: i), Format.load(k.1, at: i), Format.load(k.2, at: i), 0)
+      unsafe r0 += keys * q[i]
+      if height > 1 { unsafe r1 += keys * q[stride &+ i] }
+      if height > 2 { unsafe r2 += keys * q[2 &* stride &+ i] }
+      i &+= 1
+    }
+  }
+
+  /// One `k` with up to three `q`, by lane.
+  private struct Column {
+    var r0 = Float8.zero
+    var r1 = Float8.zero
+    var r2 = Float8.zero
+
+    @inline(__always)
+    mutating func add(_ k: Float8, _ q0: Float8, _ q1: Float8, _ q2: Float8, height: Int) {
+      r0 = multiplyAdd(k, q0, r0)
+      if height > 1 { r1 = multiplyAdd(k, q1, r1) }
+      if height > 2 { r2 = multiplyAdd(k, q2, r2) }
+    }
+  }
+}
+
+/// Writes `scale · products` to the first three floats at `c`, or to the first `room` if that is less.
+/// What is in a fourth is lost: the next tile writes it.
+@unsafe @inline(__always)
+func store3(
+  _ products: SIMD4<Float>, scale: Float, _ c: UnsafeMutablePointer<Float>, room: Int
+) {
+  let scaled = products * scale
+  if room >= 4 {
+    // Stores of three would make the compiler take `totals` apart, lane by lane.
+    unsafe UnsafeMutableRawPointer(c).storeBytes(of: scaled, as: SIMD4<Float>.self)
+  } else {
+    for lane in 0..<min(room, 3) { unsafe c[lane] = scaled[lane] }
+  }
+}

@@ -1,0 +1,245 @@
+/// Panels that meet inputs rounded to bytes: `d·unit·(Σ q·x + bias·Σ x) + m·unit·Σ x` per block, the sums in
+/// integers, which are exact whatever their order.
+///
+/// Up to four inputs share what is made of a block. `count`, a literal at each use, says how many there are;
+/// what the others would give is not computed.
+protocol IntegerPanel: PanelFormat {
+  /// `Σ q·x` over one block of each of the sixteen rows.
+  ///
+  /// - Parameters:
+  ///   - p: the block's integers, fifth bits included.
+  ///   - x: a block of each input.
+  @unsafe static func sums(_ p: UnsafeRawPointer, _ x: RoundedInputs, count: Int) -> IntegerSums
+}
+
+/// A `RoundedBlock` of each of up to four inputs, and those that follow it.
+@unsafe struct RoundedInputs {
+  var (x0, x1, x2, x3): (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer)
+  /// 0, which the optimiser does not know.
+  let zero: Int32
+
+  /// The same block of every input.
+  @inline(__always)
+  func block(_ number: Int) -> RoundedInputs {
+    let offset = RoundedBlock.stride &* number
+    return unsafe RoundedInputs(
+      x0: x0 + offset, x1: x1 + offset, x2: x2 + offset, x3: x3 + offset, zero: zero)
+  }
+}
+
+/// `Σ q·x` of sixteen rows with up to four inputs.
+struct IntegerSums {
+  var r0 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
+  var r1 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
+  var r2 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
+  var r3 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
+}
+
+/// `W·x` of sixteen rows with up to four inputs.
+struct IntegerPanelProducts {
+  private(set) var r0 = (Float8.zero, Float8.zero)
+  private(set) var r1 = (Float8.zero, Float8.zero)
+  private(set) var r2 = (Float8.zero, Float8.zero)
+  private(set) var r3 = (Float8.zero, Float8.zero)
+
+  /// Adds a block's part.
+  @unsafe @inline(__always)
+  mutating func add<Format: IntegerPanel>(
+    _: Format.Type, _ p: UnsafeRawPointer, _ x: RoundedInputs, count: Int
+  ) {
+    let sums = unsafe Format.sums(p + Format.headBytes, x, count: count)
+    unsafe Format.add(sums.r0, p, x.x0, to: &r0)
+    if count > 1 { unsafe Format.add(sums.r1, p, x.x1, to: &r1) }
+    if count > 2 { unsafe Format.add(sums.r2, p, x.x2, to: &r2) }
+    if count > 3 { unsafe Format.add(sums.r3, p, x.x3, to: &r3) }
+  }
+}
+
+extension IntegerPanel {
+  /// `W·x` of two panels of `blocks` blocks with one input.
+  ///
+  /// Two at once, because a core gets more out of memory if it reads in two places.
+  @unsafe @inline(__always)
+  static func multiply(
+    _ panels: (UnsafeRawPointer, UnsafeRawPointer), blocks: Int, _ x: RoundedInputs
+  ) -> (IntegerPanelProducts, IntegerPanelProducts) {
+    var products = (IntegerPanelProducts(), IntegerPanelProducts())
+    for block in 0..<blocks {
+      let (p, q) = unsafe (panels.0 + bytes &* block, panels.1 + bytes &* block)
+      unsafe products.0.add(Self.self, p, x.block(block), count: 1)
+      unsafe products.1.add(Self.self, q, x.block(block), count: 1)
+    }
+    return products
+  }
+
+  /// `W·x` of a panel of `blocks` blocks with `count` inputs.
+  @unsafe @inline(__always)
+  static func multiply(
+    _ panel: UnsafeRawPointer, blocks: Int, _ x: RoundedInputs, count: Int
+  ) -> IntegerPanelProducts {
+    var products = IntegerPanelProducts()
+    for block in 0..<blocks {
+      unsafe products.add(Self.self, panel + bytes &* block, x.block(block), count: count)
+    }
+    return products
+  }
+
+  /// Adds the part of the block at `p` to the product with one input.
+  @unsafe @inline(__always)
+  fileprivate static func add(
+    _ sums: (SIMD8<Int32>, SIMD8<Int32>), _ p: UnsafeRawPointer, _ x: UnsafeRawPointer,
+    to product: inout (Float8, Float8)
+  ) {
+    var sums = sums
+    if bias != 0 {
+      let all = unsafe SIMD8<Int32>(repeating: Int32(bias) &* RoundedBlock.sum(x))
+      sums = (sums.0 &+ all, sums.1 &+ all)
+    }
+    if type.hasOffset {
+      let m = unsafe scales(p + 2 &* PanelShape.rows)
+      let total = unsafe Float8(repeating: RoundedBlock.total(x))
+      product = (multiplyAdd(m.0, total, product.0), multiplyAdd(m.1, total, product.1))
+    }
+    let d = unsafe scales(p)
+    let unit = unsafe Float8(repeating: RoundedBlock.unit(x))
+    product = (
+      multiplyAdd(floats(sums.0) * unit, d.0, product.0),
+      multiplyAdd(floats(sums.1) * unit, d.1, product.1)
+    )
+  }
+}
+
+extension Q8_0Panel: @unsafe IntegerPanel {
+  @unsafe @inline(__always)
+  static func sums(_ p: UnsafeRawPointer, _ x: RoundedInputs, count: Int) -> IntegerSums {
+    var sums = IntegerSums()
+    var column = 0
+    while column < 32 {
+      let q = unsafe p + PanelShape.rows &* column
+      unsafe add(q, x.x0, column, to: &sums.r0)
+      if count > 1 { unsafe add(q, x.x1, column, to: &sums.r1) }
+      if count > 2 { unsafe add(q, x.x2, column, to: &sums.r2) }
+      if count > 3 { unsafe add(q, x.x3, column, to: &sums.r3) }
+      column &+= 2
+    }
+    return sums
+  }
+
+  /// Adds two columns' products.
+  @unsafe @inline(__always)
+  private static func add(
+    _ p: UnsafeRawPointer, _ x: UnsafeRawPointer, _ column: Int,
+    to sums: inout (SIMD8<Int32>, SIMD8<Int32>)
+  ) {
+    let inputs = unsafe (x + (RoundedBlock.bytes &+ column)).loadUnaligned(as: SIMD2<Int8>.self)
+    let two = unsafe PairSums.columns(p, inputs)
+    sums = (sums.0 &+ two.0, sums.1 &+ two.1)
+  }
+}
+
+extension Q4_0Panel: @unsafe IntegerPanel {}
+extension Q4_1Panel: @unsafe IntegerPanel {}
+extension Q5_0Panel: @unsafe IntegerPanel {}
+extension Q5_1Panel: @unsafe IntegerPanel {}
+
+extension IntegerPanel where Self: NibblePanel {
+  /// Half of a word's nibbles are four neighbouring columns of each row, and the other half four more.
+  @unsafe @inline(__always)
+  static func sums(_ p: UnsafeRawPointer, _ x: RoundedInputs, count: Int) -> IntegerSums {
+    var short = ShortSums()
+    var sums = IntegerSums()
+    // Several inputs' sums just fit in the registers, if a loop is left to be one: in a row, all words'
+    // inputs are fetched first, and spilled.
+    let none = unsafe count == 1 ? 0 : Int(x.zero)
+    var word = 0
+    while word < 2 &+ none {
+      unsafe add(word: word, of: p, x, count: count, to: &short)
+      word &+= 1
+    }
+    if hasFifthBit {
+      short.add(to: &sums, count: count)
+      short = ShortSums()
+    }
+    while word < 4 &+ none {
+      unsafe add(word: word, of: p, x, count: count, to: &short)
+      word &+= 1
+    }
+    short.add(to: &sums, count: count)
+    return sums
+  }
+
+  @unsafe @inline(__always)
+  private static func add(
+    word: Int, of p: UnsafeRawPointer, _ x: RoundedInputs, count: Int, to sums: inout ShortSums
+  ) {
+    let nibbles = unsafe p + (hasFifthBit ? 64 : 0) + 64 &* word
+    let a = unsafe integers(nibbles, fifthBits: p, word: word)
+    let b = unsafe integers(nibbles + 32, fifthBits: p + 32, word: word)
+    let place = RoundedBlock.bytes &+ 4 &* word
+    unsafe ShortSums.add(a, b, x.x0 + place, to: &sums.r0)
+    if count > 1 { unsafe ShortSums.add(a, b, x.x1 + place, to: &sums.r1) }
+    if count > 2 { unsafe ShortSums.add(a, b, x.x2 + place, to: &sums.r2) }
+    if count > 3 { unsafe ShortSums.add(a, b, x.x3 + place, to: &sums.r3) }
+  }
+
+  /// A word of eight rows: four columns in the bytes of `lower`, the four that are sixteen on in `upper`.
+  @unsafe @inline(__always)
+  private static func integers(
+    _ p: UnsafeRawPointer, fifthBits: UnsafeRawPointer, word: Int
+  ) -> WordIntegers {
+    let nibbles = unsafe p.loadUnaligned(as: SIMD8<UInt32>.self)
+    let mask = SIMD8<UInt32>(repeating: 0x0F0F_0F0F)
+    let (lower, upper) = (nibbles & mask, (nibbles &>> 4) & mask)
+    guard hasFifthBit else { return (lower, upper) }
+    let bits = unsafe fifthBits.loadUnaligned(as: SIMD8<UInt32>.self)
+    let shift = UInt32(truncatingIfNeeded: 4 &* word)
+    return (lower | spread(bits &>> shift), upper | spread(bits &>> (shift &+ 16)))
+  }
+
+  /// Bits 0…3 as the fifth bits of four bytes.
+  @inline(__always)
+  private static func spread(_ bits: SIMD8<UInt32>) -> SIMD8<UInt32> {
+    // Times 1 + 2⁷ + 2¹⁴ + 2²¹, four copies of the four bits next to each other: bit k of copy k is at 8k.
+    ((bits & 0xF) &* 0x0020_4081 & 0x0101_0101) &<< 4
+  }
+}
+
+private typealias WordIntegers = (lower: SIMD8<UInt32>, upper: SIMD8<UInt32>)
+
+/// Sums of two products each, in 16 bits, for sixteen rows and up to four inputs.
+///
+/// They hold what is added to them before they are widened: of nibbles and bytes, sixteen products,
+/// 16 · 15 · 127 = 30 480; with a fifth bit half as many, 8 · 31 · 127 = 31 496.
+private struct ShortSums {
+  typealias Row = (SIMD16<Int16>, SIMD16<Int16>)
+  var r0: Row = (.zero, .zero)
+  var r1: Row = (.zero, .zero)
+  var r2: Row = (.zero, .zero)
+  var r3: Row = (.zero, .zero)
+
+  /// Adds a word's products with one input, whose four bytes are at `x` and four more sixteen on.
+  @unsafe @inline(__always)
+  static func add(
+    _ a: WordIntegers, _ b: WordIntegers, _ x: UnsafeRawPointer, to sums: inout Row
+  ) {
+    let lower = unsafe SIMD8<UInt32>(repeating: x.loadUnaligned(as: UInt32.self))
+    let upper = unsafe SIMD8<UInt32>(repeating: (x + 16).loadUnaligned(as: UInt32.self))
+    sums.0 = sums.0 &+ PairSums.products(a.lower, lower) &+ PairSums.products(a.upper, upper)
+    sums.1 = sums.1 &+ PairSums.products(b.lower, lower) &+ PairSums.products(b.upper, upper)
+  }
+
+  /// Adds them to wide ones.
+  @inline(__always)
+  func add(to sums: inout IntegerSums, count: Int) {
+    Self.add(r0, to: &sums.r0)
+    if count > 1 { Self.add(r1, to: &sums.r1) }
+    if count > 2 { Self.add(r2, to: &sums.r2) }
+    if count > 3 { Self.add(r3, to: &sums.r3) }
+  }
+
+  @inline(__always)
+  private static func add(_ short: Row, to sums: inout (SIMD8<Int32>, SIMD8<Int32>)) {
+    sums.0 = sums.0 &+ PairSums.widened(short.0)
+    sums.1 = sums.1 &+ PairSums.widened(short.1)
+  }
+}

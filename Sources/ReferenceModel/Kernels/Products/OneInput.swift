@@ -1,0 +1,92 @@
+extension Kernels {
+  /// `y = W·x`: `w.columns` floats at `x`, `w.rows` floats at `y`.
+  @unsafe package static func multiply(
+    _ w: WeightMatrix, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,
+    scratch: MatrixScratch, team: ThreadTeam
+  ) {
+    unsafe multiply(MatrixGroup((w, y)), x, scratch: scratch, team: team)
+  }
+
+  /// `y = W·x` for each of a group of matrices, in one region of the team.
+  @unsafe package static func multiply(
+    _ group: MatrixGroup, _ x: UnsafePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
+  ) {
+    let input = unsafe VectorInputs(x, count: 1, for: group, scratch)
+    let runs = unsafe group.total { unsafe $0.runs }
+    unsafe team.share(runs, grain: 1, with: (group: group, input: input)) { job, _, runs in
+      unsafe job.group.forEachPart(of: runs, { unsafe $0.runs }) { member, runs in
+        unsafe multiplyRuns(of: member.w, runs, job.input, into: member.y)
+      }
+    }
+  }
+
+  /// `y[r] = W[r]·x` for some runs of sixteen rows, on this thread.
+  @unsafe private static func multiplyRuns(
+    of w: WeightRows, _ runs: Range<Int>, _ input: VectorInputs,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    let x = unsafe input.floats(0)
+    switch unsafe w.type {
+    case .f32: unsafe floatRows(F32Format.self, w, runs, x, into: y)
+    case .f16: unsafe floatRows(F16Format.self, w, runs, x, into: y)
+    case .bf16: unsafe floatRows(BF16Format.self, w, runs, x, into: y)
+    case .q8_0: unsafe panels(Q8_0Panel.self, w, runs, input, into: y)
+    case .q4_0: unsafe panels(Q4_0Panel.self, w, runs, input, into: y)
+    case .q4_1: unsafe panels(Q4_1Panel.self, w, runs, input, into: y)
+    case .q5_0: unsafe panels(Q5_0Panel.self, w, runs, input, into: y)
+    case .q5_1: unsafe panels(Q5_1Panel.self, w, runs, input, into: y)
+    }
+  }
+
+  /// Rows of a quantised matrix, panel by panel.
+  @unsafe @inline(never)
+  private static func panels<Format: PanelFormat>(
+    _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ input: VectorInputs,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    let input = unsafe input.panelInput(0, of: Format.type)
+    let blocks = unsafe w.columns / 32
+    for run in runs {
+      let products = unsafe Format.multiply(w.run(run), blocks: blocks, input)
+      unsafe w.store(products, run: run, to: y)
+    }
+  }
+
+  /// Float rows: four accumulators, then the columns that do not fill a block.
+  @unsafe @inline(never)
+  static func floatRows<Format: FloatFormat>(
+    _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ x: UnsafePointer<Float>,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    let columns = unsafe w.columns
+    var row = runs.lowerBound &* PanelShape.rows
+    let end = unsafe min(runs.upperBound &* PanelShape.rows, w.rows)
+    var p = unsafe w.run(runs.lowerBound)
+    while row < end {
+      var a = (Float8.zero, Float8.zero, Float8.zero, Float8.zero)
+      var column = 0
+      while column &+ 32 <= columns {
+        let block = unsafe Format.unpack(p + column &* Format.elementBytes)
+        a.0 = unsafe multiplyAdd(block.0, load8(x + column), a.0)
+        a.1 = unsafe multiplyAdd(block.1, load8(x + column + 8), a.1)
+        a.2 = unsafe multiplyAdd(block.2, load8(x + column + 16), a.2)
+        a.3 = unsafe multiplyAdd(block.3, load8(x + column + 24), a.3)
+        column &+= 32
+      }
+      while column &+ 8 <= columns {
+        let weights = unsafe Format.load8(p + column &* Format.elementBytes)
+        a.0 = unsafe multiplyAdd(weights, load8(x + column), a.0)
+        column &+= 8
+      }
+      var rest: Float = 0
+      while column < columns {
+        rest = unsafe multiplyAdd(
+          Format.load(p + column &* Format.elementBytes), x[column], rest)
+        column &+= 1
+      }
+      unsafe y[row] = ((a.0 + a.1) + (a.2 + a.3)).total + rest
+      row &+= 1
+      unsafe p += columns &* Format.elementBytes
+    }
+  }
+}

@@ -1,0 +1,128 @@
+public import KVPolicyKit
+
+/// The numbers that make a transformer of the Llama family, checked when they were read.
+public struct LlamaConfiguration: Sendable, Equatable {
+  /// `llama` or `mistral`; both run the same arithmetic.
+  public var architecture: String
+  /// Transformer layers; at least 1.
+  public var layers: Int
+  /// Elements of the residual stream.
+  public var hidden: Int
+  /// Elements between the two halves of the feed-forward block.
+  public var intermediate: Int
+  /// Query heads; a multiple of `keyHeads`.
+  public var queryHeads: Int
+  /// Key/value heads.
+  public var keyHeads: Int
+  /// Elements of one head's query, key and value; even.
+  public var headDimension: Int
+  /// Tokens the model knows: rows of the embedding.
+  public var vocabulary: Int
+  /// Positions the model was made for.
+  public var contextLength: Int
+  /// Added to the mean square in RMSNorm; positive.
+  public var normEpsilon: Float
+  /// How positions turn queries and keys.
+  public var rope: RopeConfiguration
+  /// Whether the embedding is also the output head.
+  public var tiedEmbedding: Bool
+  /// The token a text begins with, if the file names one.
+  public var bosToken: Int?
+  /// The tokens that end a text; may be empty.
+  public var eosTokens: [Int]
+
+  /// The shape of the cache this model fills.
+  public var cacheShape: CacheShape {
+    CacheShape(
+      layers: layers, keyHeads: keyHeads, queryHeads: queryHeads, headDimension: headDimension)
+  }
+
+  /// The architectures that run, for messages.
+  static let architectures = ["llama", "mistral"]
+
+  /// Refuses every architecture but those of `architectures`.
+  static func checkArchitecture(_ name: String) throws(ModelError) {
+    guard architectures.contains(name) else {
+      throw .unsupported(
+        what: "the architecture '\(name)'", supported: architectures.joined(separator: ", "))
+    }
+  }
+
+  /// Checks what no single number shows: heads in whole groups, dimensions in whole pairs.
+  func checkHeads(file: String) throws(ModelError) {
+    guard queryHeads % keyHeads == 0 else {
+      throw .malformed(
+        file: file,
+        reason: "\(queryHeads) query heads do not divide among \(keyHeads) key heads")
+    }
+    guard headDimension % 2 == 0 else {
+      throw .malformed(
+        file: file,
+        reason: "a head has \(headDimension) elements; rotary embedding needs an even number")
+    }
+  }
+}
+
+/// Rotary position embedding: which angles, and which elements they turn together.
+public struct RopeConfiguration: Sendable, Equatable {
+  /// How the angles are stretched for contexts longer than those of the first training.
+  public enum Scaling: Sendable, Equatable {
+    /// Not at all.
+    case none
+    /// Every position is divided by `factor`.
+    case linear(factor: Double)
+    /// Llama 3's rule: frequencies with a wavelength below `originalContext / high` stay, those
+    /// above `originalContext / low` are divided by `factor`, and those between are blended.
+    case llama3(factor: Double, low: Double, high: Double, originalContext: Int)
+  }
+
+  /// The base: pair `i` turns by `position · theta^(−2i / dimensions)` before scaling.
+  public var theta: Double
+  /// How the angles are stretched.
+  public var scaling: Scaling
+  /// `dimensions / 2` divisors of the inverse frequencies, positive, if the file has them.
+  public var frequencyFactors: [Float]?
+  /// Which elements turn together.
+  public var pairing: RotaryPairing
+  /// Elements of a head that turn; all of them in every supported model.
+  public var dimensions: Int
+}
+
+extension LlamaConfiguration {
+  /// A model of these sizes without files: plain rotary embedding in Hugging Face's order, a tied head.
+  ///
+  /// - Throws: `ModelError.request` when a size is not positive, heads do not divide into groups, or a
+  ///   head is odd.
+  public init(
+    layers: Int, hidden: Int, intermediate: Int, queryHeads: Int, keyHeads: Int,
+    headDimension: Int, vocabulary: Int, contextLength: Int, ropeTheta: Double = 10_000,
+    normEpsilon: Float = 1e-5
+  ) throws(ModelError) {
+    let sizes = [
+      "layers": layers, "hidden": hidden, "intermediate": intermediate, "queryHeads": queryHeads,
+      "keyHeads": keyHeads, "headDimension": headDimension, "vocabulary": vocabulary,
+      "contextLength": contextLength,
+    ]
+    for (name, size) in sizes.sorted(by: { $0.key < $1.key }) {
+      guard size >= 1, size <= ModelSettings.sizeLimit else {
+        throw .request("'\(name)' is \(size); use 1 to \(ModelSettings.sizeLimit)")
+      }
+    }
+    guard queryHeads % keyHeads == 0, headDimension % 2 == 0 else {
+      throw .request(
+        "\(queryHeads) query heads, \(keyHeads) key heads of \(headDimension) elements do not fit; "
+          + "give each key head as many query heads, and each head an even number of elements")
+    }
+    guard ropeTheta > 0, normEpsilon > 0 else {
+      throw .request("the base of the rotation and the norm's epsilon are positive numbers")
+    }
+    self.init(
+      architecture: "llama", layers: layers, hidden: hidden, intermediate: intermediate,
+      queryHeads: queryHeads, keyHeads: keyHeads, headDimension: headDimension,
+      vocabulary: vocabulary, contextLength: contextLength, normEpsilon: normEpsilon,
+      rope: RopeConfiguration(
+        theta: ropeTheta, scaling: .none, frequencyFactors: nil, pairing: .halves,
+        dimensions: headDimension),
+      tiedEmbedding: true, bosToken: nil, eosTokens: [])
+  }
+}

@@ -1,0 +1,38 @@
+import Foundation
+
+/// The two formats of every report for programs.
+package enum ReportText {
+  /// A column of a CSV file: its name and what stands in it.
+  package typealias Field<Line> = (name: String, text: (Line) -> String)
+
+  /// JSON with its keys sorted. A number that is not finite is written as `"inf"`, `"-inf"` or `"nan"`.
+  package static func json(
+    _ report: some Encodable, layout: JSONEncoder.OutputFormatting = .prettyPrinted
+  ) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = layout.union([.sortedKeys, .withoutEscapingSlashes])
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+  }
+
+  /// Reads what `json` wrote.
+  package static func decode<Report: Decodable>(_ text: String) throws -> Report {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return try decoder.decode(Report.self, from: Data(text.utf8))
+  }
+
+  /// Comma-separated values (RFC 4180): the fields' names, then a line for each of `lines`.
+  package static func csv<Line>(_ fields: [Field<Line>], _ lines: [Line]) -> String {
+    let texts = [fields.map(\.name)] + lines.map { line in fields.map { $0.text(line) } }
+    return texts.map { $0.map(quoted).joined(separator: ",") + "\n" }.joined()
+  }
+
+  /// A field as RFC 4180 wants it.
+  private static func quoted(_ field: String) -> String {
+    guard field.contains(where: { "\",\n\r".contains($0) }) else { return field }
+    return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+  }
+}
