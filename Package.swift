@@ -57,7 +57,8 @@ let package = Package(
       swiftSettings: numeric),
     .target(name: "Reporting", swiftSettings: strict),
     .target(
-      name: "Evaluation", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel", "Reporting"],
+      name: "Evaluation",
+      dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel", "Reporting"],
       swiftSettings: numeric),
     .target(
       name: "BundledModel", dependencies: ["ReferenceModel"], exclude: ["Training"],

@@ -67,7 +67,7 @@ struct ArithmeticTests {
     }
     let model = try model(tiny)
     let errors = [model, LlamaModel(model, arithmetic: .exact)].map { model in
-      #expect(throws: ModelError.self) {
+      #expect(throws: SessionError.self) {
         try makeSession(model, PolicyConfiguration("full")).decode(1)
       }
     }

@@ -137,7 +137,7 @@ struct SessionTests {
     let text = tokens(40)
     try session.prefill(Array(text[..<12]))
     var read = 12
-    #expect(throws: StoreError.self) {
+    #expect(throws: SessionError.self) {
       while read < text.count {
         try session.decode(text[read])
         read += 1
@@ -146,7 +146,7 @@ struct SessionTests {
     #expect(read == 20)
     #expect(session.sequence.length.tokens == read)
     let before = kept(session)
-    #expect(throws: StoreError.self) { try session.prefill(Array(text[read..<read + 2])) }
+    #expect(throws: SessionError.self) { try session.prefill(Array(text[read..<read + 2])) }
     #expect(kept(session) == before)
 
     var plan = CachePlan()
@@ -216,7 +216,7 @@ struct SessionTests {
         #expect {
           try session.prefill(tokens(prompt))
         } throws: {
-          if case StoreError.columnsFull = $0 { true } else { false }
+          if case SessionError.store(.columnsFull) = $0 { true } else { false }
         }
         #expect(session.sequence.length.tokens == 0)
         #expect(session.sequence.statistics.residentBytes < 1 << 20)
@@ -232,8 +232,8 @@ struct SessionTests {
       try PagedKVStore(shape: model.shape).makeSequence(policies))
     try session.prefill(tokens(10))
     try session.decode(1)
-    let bad = StoreError.badPlan(
-      lane: LaneID(layer: 1, head: 0), reason: "it names row \(Int32.max) of 12")
+    let bad = SessionError.store(
+      .badPlan(lane: LaneID(layer: 1, head: 0), reason: "it names row \(Int32.max) of 12"))
     for _ in 0..<2 { #expect(throws: bad) { try session.decode(1) } }
     #expect(throws: bad) { try session.prefill([1, 2]) }
     #expect(throws: bad) { try session.fork().decode(1) }

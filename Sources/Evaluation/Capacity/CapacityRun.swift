@@ -48,7 +48,7 @@ struct CapacityRun {
       guard peak <= capacity.poolBytes else { return nil }
       row.note(sessions)
       return row
-    } catch let error as StoreError where error.meansFull {
+    } catch SessionError.store(let error) where error.meansFull {
       return nil
     } catch BatchError.store(_, let error) where error.meansFull {
       return nil

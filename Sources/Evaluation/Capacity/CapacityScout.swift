@@ -40,10 +40,11 @@ extension Capacity {
   func send(_ scouts: [CapacityScout], progress: (RunProgress) -> Void) throws {
     for scout in scouts {
       progress(at(0, of: scouts))
-      do {
+      do throws(SessionError) {
         try scout.session.prefill(tokens(0..<promptTokens, ofSequence: 0), chunk: chunk)
         scout.look()
-      } catch let error as StoreError where error.meansFull {
+      } catch {
+        guard case .store(let reason) = error, reason.meansFull else { throw error }
         scout.stop()
       }
     }

@@ -15,7 +15,7 @@ extension KVSequence {
   ///
   /// - Returns: the pages that they and this one may take together.
   package func reserve(tokens: Int, after taken: Int) throws(StoreError) -> Int {
-    if let damage { throw damage }
+    if let failure { throw failure }
     let limit = store.configuration.limitBytes
     let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) }
     guard taken + needed <= store.pool.freePages else {
@@ -28,9 +28,6 @@ extension KVSequence {
     }
     return taken + needed
   }
-
-  /// The error that ended a chunk or step in its middle, if one did.
-  package var failure: StoreError? { damage }
 
   /// Bytes that the columns of every lane need for `tokens` more rows; `Int.max` if no number holds
   /// them.
@@ -48,13 +45,13 @@ extension KVSequence {
   }
 
   /// Runs a part of a chunk or step; an error in it ends the sequence.
-  private func ending<Result>(
+  private func keepingFailure<Result>(
     _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     do {
       return try body()
     } catch {
-      damage = error
+      failure = error
       throw error
     }
   }
@@ -75,7 +72,7 @@ extension KVSequence {
       let first = lane.count
       let offset = head * width
       let stride = shape.keyHeads * width
-      try ending { () throws(StoreError) in
+      try keepingFailure { () throws(StoreError) in
         try unsafe lane.append(length.tokens..<length.tokens + tokens) { row, key, value in
           let source = offset + (row - first) * stride
           unsafe format.encode(keys + source, count: width, to: key)
@@ -207,7 +204,7 @@ extension KVSequence {
       moment: moment, layers: layers, shape: shape, length: after, lanes: lanes, signals: signals)
     policies.policies[owner].evict(view, plan: &plan)
     guard !plan.isEmpty else { return }
-    try ending { () throws(StoreError) in
+    try keepingFailure { () throws(StoreError) in
       try check(
         plan, layers: layers, length: after, phase: declared[owner].phase,
         protection: declared[owner].protection)

@@ -39,7 +39,7 @@ public final class KVSequence {
   /// The plan being written, kept for its memory.
   var plan = CachePlan()
   /// The error that ended a chunk or step in its middle.
-  var damage: StoreError?
+  package internal(set) var failure: StoreError?
   /// Called with every plan that is not empty, before it is carried out.
   public var onPlan: ((CachePlan, Moment) -> Void)?
 
@@ -79,7 +79,7 @@ public final class KVSequence {
     rowsAfterCut = other.rowsAfterCut
     lastEdit = other.lastEdit
     planStamp = other.planStamp
-    damage = other.damage
+    failure = other.failure
     residentLaneBytes = other.residentLaneBytes
     peakResidentBytes = other.peakResidentBytes
   }

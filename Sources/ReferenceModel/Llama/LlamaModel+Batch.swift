@@ -29,11 +29,7 @@ extension LlamaModel {
       if let failure = session.sequence.failure { throw .store(session: number, failure) }
     }
     for (number, session) in sessions.enumerated() {
-      do throws(ModelError) {
-        try session.checkFinite()
-      } catch {
-        throw .model(session: number, error)
-      }
+      if let error = session.nonFiniteLogits { throw .model(session: number, error) }
     }
   }
 

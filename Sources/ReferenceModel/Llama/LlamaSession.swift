@@ -2,8 +2,8 @@ import KVPolicyKit
 
 /// One running sequence: a model, a cache, and the scratch memory of a step.
 ///
-/// The journey of a token is `LlamaSession+Decode.swift`; a prompt goes through
-/// `LlamaSession+Prefill.swift` in chunks. Single owner; not thread-safe.
+/// The journey of a token through the model is `LlamaModel+Forward.swift`; what the session does in a
+/// layer, its policy's say included, is `LlamaSession+Layer.swift`. Single owner; not thread-safe.
 public final class LlamaSession {
   /// The model it runs.
   public let model: LlamaModel
@@ -16,12 +16,12 @@ public final class LlamaSession {
   public internal(set) var signalCounts = SignalCounts()
 
   let scratch: Scratch
-  /// Turns to the positions of the text being read: a window that moves on with it.
+  /// Rotates to the positions of the text being read: a window that moves on with it.
   var rotary: RotaryTable
-  /// Turns to places in the cache, for keys that are stored un-rotated.
+  /// Rotates to places in the cache, for keys that are stored un-rotated.
   var placeRotary: RotaryTable
   /// Per layer: what its policy declared.
-  let wants: [PolicyDeclarations]
+  let declared: [PolicyDeclarations]
   /// Per layer: the queries of the prompt's last tokens, for the signal `promptRows`.
   var recentQueries: [RecentQueries]
 
@@ -34,9 +34,9 @@ public final class LlamaSession {
     scratch = Scratch(configuration, threads: model.threads)
     rotary = RotaryTable(configuration)
     placeRotary = rotary
-    wants = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
+    declared = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
     let width = configuration.queryHeads * configuration.headDimension
-    recentQueries = wants.map {
+    recentQueries = declared.map {
       RecentQueries(
         room: $0.signals.promptRows, width: width, heads: configuration.queryHeads)
     }
@@ -60,29 +60,117 @@ public final class LlamaSession {
     }
   }
 
-  /// Ends a chunk or step in the cache, which asks the policies that decide about the whole
-  /// sequence.
-  func finish(moment: Moment) throws(StoreError) {
-    var watch = Stopwatch()
-    try sequence.finish(moment: moment)
-    policyTime.evict += watch.lap()
+  /// Reads one token and computes the logits of the next.
+  ///
+  /// Asks for no memory once the cache has its constant size, unless the policy does: a plan that drops
+  /// one row of a lane needs none, one with lists of rows does. While the cache grows, its arrays and the
+  /// scratch grow in proportion to their size, so ever more seldom.
+  ///
+  /// - Throws: `SessionError.model` for a token outside the vocabulary, before anything changed, or a model
+  ///   that computes no finite logits. `SessionError.store` if the cache is full, before anything changed,
+  ///   or when a policy's own plan was bad, which ends the sequence.
+  public func decode(_ token: Int) throws(SessionError) {
+    try check(CollectionOfOne(token))
+    try reserve(tokens: 1)
+    unsafe model.step(CollectionOfOne(token), of: CollectionOfOne(self), scratch)
+    try checkFailure()
+    try checkFinite()
   }
 
-  /// Final norm and head for one token's stream: its logits.
-  @unsafe func head(_ stream: UnsafePointer<Float>) {
-    unsafe model.norm(stream, model.weights.outputNorm, into: scratch.normed.base)
+  /// Reads a prompt; afterwards `logits` are those of its last token.
+  ///
+  /// - Parameters:
+  ///   - tokens: the prompt; not empty.
+  ///   - chunk: tokens that go through a layer together; fewer, if a policy declared so.
+  ///   - eachToken: if given, called with every prompt token's index and logits, in order.
+  /// - Throws: `SessionError.model` for a bad request, before anything changed, or a model that computes no
+  ///   finite logits. `SessionError.store` if the cache is full, with the chunks read so far intact, or when
+  ///   a policy's own plan was bad, which ends the sequence.
+  public func prefill(
+    _ tokens: [Int], chunk: Int = 512, eachToken: ((Int, Span<Float>) -> Void)? = nil
+  ) throws(SessionError) {
+    guard !tokens.isEmpty else {
+      throw .model(.request("the prompt is empty; give at least one token"))
+    }
+    guard chunk > 0 else {
+      throw .model(.request("a chunk of \(chunk) tokens is not possible; use 1 or more"))
+    }
+    try check(tokens)
+    // Whatever ends the prompt, its queries are not needed beyond.
+    defer { for queries in recentQueries { queries.removeAll() } }
+    let chunk = min(chunk, sequence.longestChunk ?? chunk)
+    for start in stride(from: 0, to: tokens.count, by: chunk) {
+      let part = start..<min(start + chunk, tokens.count)
+      let isLast = part.upperBound == tokens.count
+      try read(tokens[part], isLast: isLast)
+      if let eachToken {
+        for index in part {
+          unsafe computeLogits(ofToken: index - start)
+          eachToken(index, logits)
+        }
+      } else if isLast {
+        unsafe computeLogits(ofToken: part.count - 1)
+      }
+    }
+    try checkFinite()
+  }
+
+  /// Takes a chunk of a prompt through the layers.
+  private func read(_ tokens: ArraySlice<Int>, isLast: Bool) throws(SessionError) {
+    try reserve(tokens: tokens.count)
+    let first = sequence.length.tokens
+    let moment = Moment.chunk(tokens: first..<first + tokens.count, isLast: isLast)
+    prepareRotation(tokens: tokens.count)
+    let pass = unsafe ForwardPass(model, scratch, count: tokens.count, kind: .chunk)
+    unsafe model.forward(tokens, pass) { layer in
+      unsafe attend(
+        layer: layer, TokenRows(scratch, 0..<tokens.count, model.configuration), moment: moment)
+    }
+    finish(moment)
+    try checkFailure()
+  }
+
+  /// Final norm and head of a chunk's token. Its stream is in the scratch.
+  @unsafe private func computeLogits(ofToken number: Int) {
+    let (hidden, weights) = (model.configuration.hidden, model.weights)
+    unsafe weights.outputNorm.withUnsafeBufferPointer { gains in
+      guard let gains = gains.baseAddress else { return }
+      unsafe Kernels.rmsNorm(
+        scratch.stream.base + number * hidden, weight: gains,
+        epsilon: model.configuration.normEpsilon, count: hidden, into: scratch.normed.base)
+    }
     unsafe Kernels.multiply(
-      model.weights.head, scratch.normed.base, into: scratch.logits.base, scratch: scratch.matrix,
+      weights.head, scratch.normed.base, into: scratch.logits.base, scratch: scratch.matrix,
       team: model.team)
   }
+}
 
-  /// - Throws: `ModelError.request` if any logit is not a finite number.
-  func checkFinite() throws(ModelError) {
-    guard unsafe Kernels.isFinite(scratch.logits.base, count: model.configuration.vocabulary) else {
-      throw .request(
-        "the model computed logits that are not finite numbers after \(sequence.length.tokens) "
-          + "tokens; its weights are damaged (see 'kvpolicy inspect')")
-    }
+/// What can stop a session.
+extension LlamaSession {
+  private func check(_ tokens: some Sequence<Int>) throws(SessionError) {
+    do { try model.check(tokens) } catch { throw .model(error) }
+  }
+
+  private func reserve(tokens: Int) throws(SessionError) {
+    do { try sequence.reserve(tokens: tokens) } catch { throw .store(error) }
+  }
+
+  /// - Throws: what ended the sequence, if something did.
+  private func checkFailure() throws(SessionError) {
+    if let failure = sequence.failure { throw .store(failure) }
+  }
+
+  private func checkFinite() throws(SessionError) {
+    if let error = nonFiniteLogits { throw .model(error) }
+  }
+
+  /// The error to report if a logit is not a finite number.
+  var nonFiniteLogits: ModelError? {
+    let count = model.configuration.vocabulary
+    guard unsafe !Kernels.isFinite(scratch.logits.base, count: count) else { return nil }
+    return .request(
+      "the model computed logits that are not finite numbers after \(sequence.length.tokens) "
+        + "tokens; its weights are damaged (see 'kvpolicy inspect')")
   }
 }
 

@@ -1,7 +1,7 @@
 /// The buffers of one session. Shapes are in floats; those with `rows` grow with the cache.
 ///
-/// Sessions that decode together use those of the first of them, one token each; what concerns the
-/// attention of a single sequence is used by one after the other.
+/// A batch uses the first session's buffers, one token per session. Its attention buffers hold one
+/// sequence at a time.
 final class Scratch {
   let stream: FloatBuffer  // tokens × hidden
   let normed: FloatBuffer  // tokens × hidden
@@ -59,24 +59,27 @@ final class Scratch {
   }
 }
 
-/// What attention reads and writes of one token: of a prompt's, or of those of sessions that decode
-/// together.
-@unsafe struct TokenRow {
-  /// The scratch it is in, whose attention buffers serve one token after the other.
+/// What attention reads and writes of some tokens: of a prompt's chunk, or of a session that decodes beside
+/// others.
+@unsafe struct TokenRows {
+  /// The scratch they are in, whose attention buffers serve one session after the other.
   let scratch: Scratch
-  let queries: UnsafeMutablePointer<Float>  // queryHeads × headDimension
-  let keys: UnsafeMutablePointer<Float>  // keyHeads × headDimension
-  let values: UnsafeMutablePointer<Float>  // keyHeads × headDimension
-  let mixed: UnsafeMutablePointer<Float>  // queryHeads × headDimension
+  /// Tokens.
+  let count: Int
+  let queries: UnsafeMutablePointer<Float>  // count × queryHeads × headDimension
+  let keys: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
+  let values: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
+  let mixed: UnsafeMutablePointer<Float>  // count × queryHeads × headDimension
 
-  /// Token `number`, for which there is room.
-  init(_ scratch: Scratch, _ number: Int, _ configuration: LlamaConfiguration) {
+  /// Some of the tokens that the scratch has room for.
+  init(_ scratch: Scratch, _ tokens: Range<Int>, _ configuration: LlamaConfiguration) {
     let queryWidth = configuration.queryHeads * configuration.headDimension
     let keyWidth = configuration.keyHeads * configuration.headDimension
     unsafe self.scratch = scratch
-    unsafe queries = scratch.queries.base + number * queryWidth
-    unsafe keys = scratch.keys.base + number * keyWidth
-    unsafe values = scratch.values.base + number * keyWidth
-    unsafe mixed = scratch.mixed.base + number * queryWidth
+    unsafe count = tokens.count
+    unsafe queries = scratch.queries.base + tokens.lowerBound * queryWidth
+    unsafe keys = scratch.keys.base + tokens.lowerBound * keyWidth
+    unsafe values = scratch.values.base + tokens.lowerBound * keyWidth
+    unsafe mixed = scratch.mixed.base + tokens.lowerBound * queryWidth
   }
 }

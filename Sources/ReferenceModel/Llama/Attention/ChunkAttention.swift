@@ -5,63 +5,95 @@ import KVPolicyKit
 ///
 /// The chunk's own rows are the last of every lane, in order, so query i of the chunk sees all rows
 /// but the last `count − 1 − i`.
-extension LlamaSession {
+@safe struct ChunkAttention {
   // Lanes have at most `stride` rows; blocks, lanes and threads are below the numbers that their
   // buffers were made for.
+
+  private let session: LlamaSession
+  private let layer: Int
+  /// Queries of the chunk.
+  private let count: Int
+  /// Rows of the longest lane: floats from a query head's column sums to the next one's.
+  private let stride: Int
+  private let wantsSums: Bool
 
   /// Blocks of a wave: their column sums are kept apart and added in order.
   private static let waveBlocks = 16
 
-  /// `mixed` becomes the attention output of the chunk's `count` queries; `columnSums` the sums of their
-  /// probabilities, if the layer's policy wants them.
-  @unsafe func attendChunk(layer: Int, count: Int, stride: Int) {
-    unsafe packLanes(layer: layer, count: count, stride: stride)
-    let heads = model.configuration.queryHeads
-    let wantsSums = wants[layer].signals.promptColumnSums
+  private var scratch: Scratch { session.scratch }
+  private var team: ThreadTeam { session.model.team }
+  private var configuration: LlamaConfiguration { session.model.configuration }
+  private var group: Int { session.sequence.store.shape.group }
+
+  /// The attention of a layer's newest `count` rows.
+  init(_ session: LlamaSession, layer: Int, count: Int) {
+    self.session = session
+    self.layer = layer
+    self.count = count
+    stride = session.longestLane(layer)
+    wantsSums = session.declared[layer].signals.promptColumnSums
+  }
+
+  /// What the policy is shown, after `run`.
+  func signals(_ shown: SignalSet) -> SignalBuffers {
+    var signals = SignalBuffers()
+    signals.stride = stride
+    if shown.promptColumnSums {
+      unsafe signals.columnSums = UnsafePointer(scratch.columnSums.base)
+    }
+    if shown.promptRows > 0 {
+      signals.promptRowCount = session.recentQueries[layer].count
+      signals.promptRows = PromptRows(session, layer: layer, stride: stride)
+    }
+    return signals
+  }
+
+  /// `scratch.mixed` becomes the attention output of the chunk's queries; `scratch.columnSums` the sums of
+  /// their probabilities, if the layer's policy wants them.
+  func run() {
+    packLanes()
+    let heads = configuration.queryHeads
     let sums = unsafe scratch.columnSums.room(wantsSums ? heads * stride : 0)
     if wantsSums { unsafe sums.update(repeating: 0, count: heads * stride) }
 
-    let size = ChunkShape.queries(group: sequence.store.shape.group)
+    let size = ChunkShape.queries(group: group)
     for wave in Swift.stride(from: 0, to: count, by: Self.waveBlocks * size) {
       let queries = wave..<min(wave + Self.waveBlocks * size, count)
       let blocks = (queries.count + size - 1) / size
       let partial = unsafe scratch.partial.room(wantsSums ? blocks * heads * stride : 0)
-      model.team.share(blocks * model.configuration.keyHeads, grain: 1) { thread, items in
+      team.share(blocks * configuration.keyHeads, grain: 1) { thread, items in
         for item in items {
           // The last queries see the most: they go first, so that no thread is left with them.
           let (block, lane) = (blocks - 1 - item % blocks, item / blocks)
           let first = queries.lowerBound + block * size
           unsafe attendBlock(
-            layer: layer, head: lane, queries: first..<min(first + size, queries.upperBound),
-            of: count, stride: stride, thread: thread,
+            head: lane, queries: first..<min(first + size, queries.upperBound), thread: thread,
             sums: wantsSums ? partial + block * heads * stride : nil)
         }
       }
-      if wantsSums { unsafe addSums(partial, blocks: blocks, stride: stride, to: sums) }
+      if wantsSums { unsafe addSums(partial, blocks: blocks, to: sums) }
     }
   }
 
   /// Some queries of the chunk, for the query heads of one lane. Its column sums, if `sums` is
   /// given, go there: `queryHeads` rows of `stride` floats, of which those of the lane are written.
   @unsafe private func attendBlock(
-    layer: Int, head: Int, queries: Range<Int>, of count: Int, stride: Int, thread: Int,
-    sums: UnsafeMutablePointer<Float>?
+    head: Int, queries: Range<Int>, thread: Int, sums: UnsafeMutablePointer<Float>?
   ) {
-    let configuration = model.configuration
-    let (width, group) = (configuration.headDimension, sequence.store.shape.group)
+    let width = configuration.headDimension
     let shape = ChunkShape(
       queries: queries.count, group: group, depth: width,
-      past: sequence.rowCount(layer: layer, head: head) - count + queries.lowerBound,
+      past: session.sequence.rowCount(layer: layer, head: head) - count + queries.lowerBound,
       keepsWeights: unsafe sums != nil)
     let block = unsafe ChunkBlock(
-      shape, lane: packedLane(head, stride: stride),
+      shape, lane: session.packedLane(head, stride: stride),
       scratch: scratch.blocks[thread].room(shape.scratchFloats))
     let tokenWidth = configuration.queryHeads * width
     let start = queries.lowerBound * tokenWidth + head * group * width
     unsafe block.attend(
       scratch.queries.base + start, stride: tokenWidth, scale: 1 / Float(width).squareRoot(),
       into: scratch.mixed.base + start)
-    let recent = recentQueries[layer]
+    let recent = session.recentQueries[layer]
     // The chunk's last queries are the last of those that are remembered.
     let offset = recent.count - count
     if queries.upperBound + offset > 0 {
@@ -78,11 +110,10 @@ extension LlamaSession {
 
   /// Adds the sums of a wave's blocks, in order.
   @unsafe private func addSums(
-    _ partial: UnsafePointer<Float>, blocks: Int, stride: Int,
-    to sums: UnsafeMutablePointer<Float>
+    _ partial: UnsafePointer<Float>, blocks: Int, to sums: UnsafeMutablePointer<Float>
   ) {
-    let heads = model.configuration.queryHeads
-    model.team.share(heads, grain: 1) { _, range in
+    let heads = configuration.queryHeads
+    team.share(heads, grain: 1) { _, range in
       for head in range {
         for block in 0..<blocks {
           unsafe Kernels.add(
@@ -92,60 +123,48 @@ extension LlamaSession {
     }
   }
 
-  /// The place of a lane in the scratch `packedLanes`, which `packLanes` has made.
-  @unsafe func packedLane(_ head: Int, stride: Int) -> PackedLane {
-    let width = model.configuration.headDimension
-    let floats = unsafe PackedLane.floats(rows: stride, depth: width)
-    return unsafe PackedLane(scratch.packedLanes.base + head * floats, rows: stride, depth: width)
-  }
-
   /// The layer's keys and values as floats, laid out for products with many queries. Under another
   /// position rule than `original` the keys, and the chunk's queries, are rotated at their places.
-  @unsafe private func packLanes(layer: Int, count: Int, stride: Int) {
-    let configuration = model.configuration
+  private func packLanes() {
     let width = configuration.headDimension
     _ = unsafe scratch.packedLanes.room(
       configuration.keyHeads * PackedLane.floats(rows: stride, depth: width))
-    let isPlaced = wants[layer].rule != .original
-    if isPlaced {
-      for head in 0..<configuration.keyHeads {
-        unsafe preparePlaces(layer: layer, head: head)
-        unsafe placeQueries(layer: layer, head: head, count: count)
-      }
-    }
+    let isPlaced = session.declared[layer].rule != .original
+    if isPlaced { unsafe session.placeQueries(scratch.queries.base, count: count, layer: layer) }
     let runs = (stride + ChunkShape.run - 1) / ChunkShape.run
-    model.team.share(runs * configuration.keyHeads, grain: 1) { thread, items in
+    team.share(runs * configuration.keyHeads, grain: 1) { thread, items in
       let floats = unsafe scratch.blocks[thread].room(ChunkShape.run * width)
       for item in items {
         let (head, first) = (item / runs, item % runs * ChunkShape.run)
-        let lane = unsafe packedLane(head, stride: stride)
-        let rows = sequence.rowCount(layer: layer, head: head)
+        let lane = unsafe session.packedLane(head, stride: stride)
+        let rows = session.sequence.rowCount(layer: layer, head: head)
         let range = (first..<first + ChunkShape.run).clamped(to: 0..<rows)
-        unsafe sequence.withRows(layer: layer, head: head) { rows in
+        unsafe session.sequence.withRows(layer: layer, head: head) { rows in
           unsafe Kernels.gatherValues(rows, range: range, into: floats)
           unsafe lane.packValues(floats, range: range)
           unsafe Kernels.gatherKeys(rows, range: range, into: floats)
         }
         if isPlaced {
-          unsafe rotateKeys(floats, layer: layer, head: head, range: range)
+          unsafe session.rotateKeys(floats, layer: layer, head: head, range: range)
         }
         unsafe lane.packKeys(floats, range: range)
       }
     }
   }
+}
 
-  /// Rotates the chunk's queries of a lane at its last `count` places.
-  @unsafe private func placeQueries(layer: Int, head: Int, count: Int) {
-    let configuration = model.configuration
-    let (width, group) = (configuration.headDimension, sequence.store.shape.group)
-    unsafe sequence.withPlaces(layer: layer, head: head) { places in
-      let past = places.count - count
-      for query in 0..<count {
-        let start = (query * configuration.queryHeads + head * group) * width
-        unsafe placeRotary.rotate(
-          scratch.queries.base + start, heads: group, position: Int(places[past + query]),
-          pairing: configuration.rope.pairing)
-      }
+extension LlamaSession {
+  /// Rows of the longest lane of a layer.
+  func longestLane(_ layer: Int) -> Int {
+    (0..<model.configuration.keyHeads).reduce(0) {
+      max($0, sequence.rowCount(layer: layer, head: $1))
     }
+  }
+
+  /// The place of a lane in the scratch `packedLanes`, which `packLanes` has made.
+  @unsafe func packedLane(_ head: Int, stride: Int) -> PackedLane {
+    let width = model.configuration.headDimension
+    let floats = unsafe PackedLane.floats(rows: stride, depth: width)
+    return unsafe PackedLane(scratch.packedLanes.base + head * floats, rows: stride, depth: width)
   }
 }

@@ -1,7 +1,7 @@
 import KVPolicyKit
 
 /// The signal `promptRows` of one layer: the logits of the prompt's last queries over the rows
-/// present now, from the keys that `attendChunk` packed.
+/// present now, from the keys that `ChunkAttention` packed.
 ///
 /// A few queries of a lane are computed at a time, so that many queries over a long prompt need no
 /// more memory than a few do. While one thread shows them to the policy, the others compute the
@@ -167,7 +167,7 @@ final class PromptRows: PromptRowSource {
       let copy = unsafe target + (query - queries.lowerBound) * group * width
       unsafe copy.update(
         from: recent.base + query * tokenWidth + lane * group * width, count: group * width)
-      guard session.wants[layer].rule != .original else { continue }
+      guard session.declared[layer].rule != .original else { continue }
       let place = session.sequence.place(
         layer: layer, head: lane, ofQueryAt: recent.positions[query])
       // One after the furthest row, if the query's own row is forgotten.
