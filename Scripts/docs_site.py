@@ -50,8 +50,9 @@ def copy_catalog(output, module, modules):
 def write_index(site, modules):
     start = modules[0]
     items = "\n".join(
-        f'<li><a href="{first_page(module)}">{module}</a>: {html.escape(summary(module), quote=False)}</li>'
-        for module in modules).replace("``", "")
+        f'<li><a href="{first_page(module)}">{module}</a>: '
+        + re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(summary(module), quote=False)) + "</li>"
+        for module in modules)
     (site / "index.html").write_text(f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

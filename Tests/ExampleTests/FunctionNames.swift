@@ -17,8 +17,10 @@ enum FunctionNames {
   /// The functions that an article names: in prose between back-ticks, and wherever labels are written, as in
   /// a diagram. Links to symbols are left to docc, which knows more than functions.
   static func mentioned(in text: String) -> Set<String> {
-    let spoken = text.codeVoice.compactMap { $0.wholeMatch(of: /(?:\w+\.)?([a-z]\w*\([\w:]*\))/) }
-    let labelled = text.replacing(/``[^`]+``/, with: "").matches(of: /\b([a-z]\w*\((?:\w+:)+\))/)
+    let spoken = text.codeVoice.compactMap {
+      $0.wholeMatch(of: /(?:\w+\.)?([a-z]\w*\((?:\w+:)*\))/)
+    }
+    let labelled = text.replacing(/``[^`\n]+``/, with: "").matches(of: /\b([a-z]\w*\((?:\w+:)+\))/)
     return Set(spoken.map { String($0.1) } + labelled.map { String($0.1) })
   }
 
