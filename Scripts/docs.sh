@@ -37,7 +37,8 @@ for module in "${modules[@]}"; do
   Scripts/docs_site.py catalog "$catalog" "$module" "${all[@]}"
   if "$tools/docc" convert "$catalog" --additional-symbol-graph-dir "$graphs" \
     --fallback-display-name "$module" --fallback-bundle-identifier "$module" \
-    --transform-for-static-hosting --hosting-base-path "$module" --warnings-as-errors --output-path "$output/$module" >"$graphs/log"
+    --transform-for-static-hosting --hosting-base-path "$module" --warnings-as-errors \
+    --output-path "$output/$module" >"$graphs/log"
   then
     echo "$output/$module/documentation/$(echo "$module" | tr '[:upper:]' '[:lower:]')/index.html"
   else
