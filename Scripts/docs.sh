@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Builds the documentation of every library into .build/docs, with warnings as errors.
+# Builds the documentation of every library into .build/docs, with warnings and dead links as errors.
 #
 #     Scripts/docs.sh [MODULE...] [-- FLAGS FOR swift build]
 #
-# Open it with any web server: python3 -m http.server --directory .build/docs/KVPolicyKit
+# Open it with any web server: python3 -m http.server --directory .build/docs
+# With modules named, only those are built anew, and links between modules are not followed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,12 @@ while [ $# -gt 0 ]; do
   if [ "$1" = -- ]; then shift; flags=("$@"); break; fi
   modules+=("$1"); shift
 done
-[ ${#modules[@]} -gt 0 ] || modules=(KVPolicyKit Policies ReferenceModel BundledModel Training MiniTasks Evaluation KVPolicyCommand KVPolicyTesting)
+all=(
+  KVPolicyKit Policies ReferenceModel BundledModel Training MiniTasks Evaluation KVPolicyCommand
+  KVPolicyTesting
+)
+named=${#modules[@]}
+[ "$named" -gt 0 ] || modules=("${all[@]}")
 
 tools=$(dirname "$(readlink -f "$(command -v swift)")")
 build=$(swift build --show-bin-path)
@@ -27,11 +33,12 @@ for module in "${modules[@]}"; do
   mkdir -p "$graphs" "$output"
   "$tools/swift-symbolgraph-extract" -module-name "$module" -target "$target" -I "$build/Modules" \
     -minimum-access-level public -skip-inherited-docs -skip-synthesized-members -output-dir "$graphs"
-  catalog=Sources/$module/$module.docc
-  [ -d "$catalog" ] || catalog=
-  if "$tools/docc" convert ${catalog:+"$catalog"} --additional-symbol-graph-dir "$graphs" \
+  catalog=$graphs/$module.docc
+  Scripts/docs_site.py catalog "$catalog" "$module" "${all[@]}"
+  if "$tools/docc" convert "$catalog" --additional-symbol-graph-dir "$graphs" \
     --fallback-display-name "$module" --fallback-bundle-identifier "$module" \
-    --transform-for-static-hosting --warnings-as-errors --output-path "$output/$module" >"$graphs/log"
+    --transform-for-static-hosting --hosting-base-path "$module" --warnings-as-errors \
+    --output-path "$output/$module" >"$graphs/log"
   then
     echo "$output/$module/documentation/$(echo "$module" | tr '[:upper:]' '[:lower:]')/index.html"
   else
@@ -41,4 +48,9 @@ done
 if [ ${#failed[@]} -gt 0 ]; then
   echo "docs: error: warnings in ${failed[*]}" >&2
   exit 1
+fi
+if [ "$named" -eq 0 ]; then
+  Scripts/docs_site.py index "$output" "${all[@]}"
+  Scripts/docs_site.py check "$output" "${all[@]}"
+  echo "$output/index.html"
 fi

@@ -19,7 +19,9 @@ struct DocumentationTests {
     #expect(Repository.markdown.contains("docs/performance.md"))
   }
 
-  @Test("Swift in the text is part of a file that is compiled", arguments: CodeBlock.all("swift"))
+  @Test(
+    "Swift in the text is part of a file that is compiled",
+    arguments: CodeBlock.all("swift").filter { !$0.isManifest })
   func swift(_ block: CodeBlock) {
     let wanted = Self.lines(block.lines.joined(separator: "\n")).filter {
       !$0.hasPrefix("import ")
@@ -27,6 +29,17 @@ struct DocumentationTests {
     #expect(
       Self.sources.contains { Self.contains($0, wanted) },
       "write it in a file of Examples or Tests/ExampleTests/Snippets and copy it from there")
+  }
+
+  @Test(
+    "a manifest in the text names products that there are",
+    arguments: CodeBlock.all("swift").filter(\.isManifest))
+  func manifest(_ block: CodeBlock) throws {
+    let package = try Repository.text("Package.swift")
+    let products = block.lines.joined().matches(of: /\.product\(name: "(\w+)"/).map(\.1)
+    #expect(!products.isEmpty)
+    for product in products { #expect(package.contains(".library(name: \"\(product)\"")) }
+    #expect(package.contains("swift-tools-version: 6.3"))
   }
 
   /// The lines of every Swift file.
@@ -61,16 +74,23 @@ struct DocumentationTests {
     _ = try configuration.makePolicies(Self.registry, shape: shape)
   }
 
-  @Test("every method and file named in an article exists", arguments: Repository.markdown)
-  func names(_ path: String) throws {
-    let functions = Self.sources.joined().filter { $0.contains("func ") }
+  /// The functions of every Swift file, with their argument labels.
+  private static let functions = Repository.swift.reduce(into: Set<String>()) { names, path in
+    names.formUnion(FunctionNames.declared(in: (try? Repository.text(path)) ?? ""))
+  }
+
+  @Test("every function named in an article exists", arguments: Repository.markdown)
+  func functions(_ path: String) throws {
+    for name in FunctionNames.mentioned(in: try Repository.text(path)) {
+      let exists = Self.functions.contains(name)
+      #expect(exists, "no function \(name)")
+    }
+  }
+
+  @Test("every file named in an article exists", arguments: Repository.markdown)
+  func files(_ path: String) throws {
     for name in try Repository.text(path).codeVoice {
-      if let method = name.firstMatch(of: /^(?:[A-Za-z]+\.)?([a-z][A-Za-z]*)\(([a-zA-Z_:]*)\)$/) {
-        let isDeclared = functions.contains {
-          $0.contains("func \(method.1)(") || $0.contains("func \(method.1)<")
-        }
-        #expect(isDeclared, "no function \(method.1)")
-      } else if name.hasSuffix(".swift"), name != "Package.swift" {
+      if name.hasSuffix(".swift"), name != "Package.swift" {
         #expect(Repository.swift.contains { ("/" + $0).hasSuffix("/" + name) }, "no file \(name)")
       } else if ["Sources/", "Tests/", "Examples/", "Scripts/", "docs/", ".ci/"].contains(
         where: name.hasPrefix), !name.contains(where: { " *<{".contains($0) })

@@ -29,12 +29,12 @@ enum Repository {
     try String(contentsOf: root.appending(path: path), encoding: .utf8)
   }
 
-  /// All prose: the files at the top, the notes, the examples' and the catalogs'.
+  /// All prose: the files at the top, the notes, the examples', the catalogs' and the fixtures'.
   static let markdown: [String] = {
     let top = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].filter {
       FileManager.default.fileExists(atPath: root.appending(path: $0).path())
     }
-    return top + files(".md", in: ["Examples", "Sources", "docs"])
+    return top + files(".md", in: ["Examples", "Sources", "Tests", "docs"])
   }()
 
   /// All Swift files.
@@ -56,6 +56,9 @@ struct CodeBlock: CustomTestStringConvertible, Sendable {
 
   /// Whether it is a sketch in a comment, with something left out.
   var isAbbreviated: Bool { file.hasSuffix(".swift") && lines.contains { $0.contains("…") } }
+
+  /// Whether it is a part of a manifest; `Scripts/check_package.sh` builds the README's.
+  var isManifest: Bool { lines.contains { $0.contains(".package(") } }
 
   /// The fenced blocks of a text.
   static func blocks(of text: String, file: String) -> [CodeBlock] {

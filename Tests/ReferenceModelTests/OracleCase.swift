@@ -5,15 +5,25 @@ import Testing
 
 @testable import ReferenceModel
 
-/// A trace of another implementation: what it kept, step by step, and its logits.
+/// A recorded run: what was kept, step by step, and the logits.
 struct OracleCase: CustomTestStringConvertible {
+  /// Whose run it is.
+  enum Origin: String {
+    /// The published implementation was executed.
+    case published
+    /// Our own reference in double precision was, for settings that no published code offers.
+    case reference
+  }
+
   /// The folder with the committed traces.
   static let root = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../Fixtures/oracle").standardizedFileURL.path()
 
   let name: String
   let file: String
-  let isLater: Bool
+  let origin: Origin
+  /// The policy as a configuration, if the trace itself has none.
+  let configurationBeside: JSONValue?
   var testDescription: String { name }
 
   /// All committed cases.
@@ -23,9 +33,11 @@ struct OracleCase: CustomTestStringConvertible {
     else { return [] }
     return list.compactMap { value in
       guard case .object(let entry) = value, case .string(let name)? = entry["case"],
-        case .string(let file)? = entry["file"]
+        case .string(let file)? = entry["file"], case .string(let word)? = entry["origin"],
+        let origin = Origin(rawValue: word)
       else { return nil }
-      return OracleCase(name: name, file: file, isLater: entry["later"] == true)
+      return OracleCase(
+        name: name, file: file, origin: origin, configurationBeside: entry["configuration"])
     }
   }()
 
@@ -41,17 +53,27 @@ struct OracleCase: CustomTestStringConvertible {
     return object
   }
 
+  /// The policy under which the trace is to be met.
+  func configuration(_ contents: [String: JSONValue]) throws -> PolicyConfiguration {
+    try PolicyConfiguration(try #require(configurationBeside ?? contents["config"]))
+  }
+
   /// The tensor `logits` beside the case: rows of floats.
   func logits(_ contents: [String: JSONValue]) throws -> [[Float]] {
+    try tensor("logits", contents)
+  }
+
+  /// A tensor beside the case, cut into rows along its last dimension.
+  func tensor(_ name: String, _ contents: [String: JSONValue]) throws -> [[Float]] {
     let folder = (file as NSString).deletingLastPathComponent
-    guard case .string(let name)? = contents["logits_file"] else { return [] }
-    let data = try Data(contentsOf: URL(filePath: "\(Self.root)/\(folder)/\(name)"))
+    guard case .string(let path)? = contents["logits_file"] else { return [] }
+    let data = try Data(contentsOf: URL(filePath: "\(Self.root)/\(folder)/\(path)"))
     let length = Int(
       data.prefix(8).enumerated().reduce(UInt64(0)) { $0 | UInt64($1.1) << (8 * $1.0) })
     guard
       case .object(let header) = try JSONValue.parse(
         String(decoding: data.dropFirst(8).prefix(length), as: UTF8.self)),
-      case .object(let tensor)? = header["logits"], let shape = tensor["shape"]?.integers,
+      case .object(let tensor)? = header[name], let width = tensor["shape"]?.integers?.last,
       let offsets = tensor["data_offsets"]?.integers
     else { return [] }
     let bytes = Array(data.dropFirst(8 + length + offsets[0]).prefix(offsets[1] - offsets[0]))
@@ -60,7 +82,7 @@ struct OracleCase: CustomTestStringConvertible {
         bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[index + $1]) << (8 * UInt32($1)) }
       )
     }
-    return (0..<shape[0]).map { Array(values[$0 * shape[1]..<($0 + 1) * shape[1]]) }
+    return stride(from: 0, to: values.count, by: width).map { Array(values[$0..<$0 + width]) }
   }
 }
 

@@ -5,8 +5,16 @@ import Testing
 
 @testable import ReferenceModel
 
-@Suite("Traces of the published implementations")
-struct OracleTests {
+@Suite("Recorded runs of the published implementations")
+struct PublishedTraceTests {
+  /// Cases of the policies that ship; `GeneralityTests` has the others.
+  static let policies = OracleCase.all.filter { one in
+    guard one.origin == .published, !one.name.hasPrefix("arch-") else { return false }
+    guard case .object(let settings)? = one.configurationBeside else { return true }
+    guard case .string(let name)? = settings["policy"] else { return false }
+    return PolicyRegistry.all.names.contains(name)
+  }
+
   @Test("our logits are those of Hugging Face's", arguments: OracleCase.named("arch-"))
   func architecture(_ one: OracleCase) throws {
     let contents = try one.contents()
@@ -20,22 +28,70 @@ struct OracleTests {
     #expect(worst <= 2e-4)
   }
 
-  @Test(
-    "the same rows are kept at every step, and the logits agree",
-    arguments: OracleCase.all.filter { !$0.name.hasPrefix("arch-") && !$0.isLater })
+  @Test("the same rows are kept at every recorded step, and the logits agree", arguments: policies)
   func policy(_ one: OracleCase) throws {
     let contents = try one.contents()
-    let configuration = try PolicyConfiguration(try #require(contents["config"]))
-    try replay(one, contents, configuration, registry: .all)
+    try replay(one, contents, one.configuration(contents), registry: .all)
   }
 
   @Test(
-    "heavy hitters chosen once, with the group reduced in three ways",
-    arguments: OracleCase.named("factory-h2o"))
-  func factoryH2O(_ one: OracleCase) throws {
+    "where scores tie, other rows may be kept, of the same scores",
+    arguments: OracleCase.named("snapkv-official-llama-mha-w4-c16-k7-max"))
+  func ties(_ one: OracleCase) throws {
     let contents = try one.contents()
-    let configuration = try PolicyConfiguration(try #require(contents["later_config"]))
-    try replay(one, contents, configuration, registry: .all)
+    let scores = try one.tensor("pooled_scores", contents)
+    let model = try OracleModels.load(contents)
+    let session = try makeSession(model, one.configuration(contents))
+    let length = try #require(contents["prompt_length"]?.integer)
+    try session.prefill(Array(try #require(contents["tokens"]?.integers?.prefix(length))))
+    let heads = model.shape.keyHeads
+    for (lane, scores) in scores.enumerated() {
+      let kept = session.sequence.keptPositions(layer: lane / heads, head: lane % heads)
+      let ours = kept.filter { $0 < scores.count }.map { scores[$0] }.sorted(by: >)
+      #expect(ours.count == 12 && kept.count == 16)
+      for (score, best) in zip(ours, scores.sorted(by: >)) { #expect(abs(score - best) < 1e-5) }
+    }
+  }
+}
+
+@Suite("Recorded runs of our own reference in double precision")
+struct ReferenceTraceTests {
+  @Test(
+    "the same rows are kept at every step, and the logits agree",
+    arguments: OracleCase.all.filter { $0.origin == .reference })
+  func policy(_ one: OracleCase) throws {
+    let contents = try one.contents()
+    try replay(one, contents, one.configuration(contents), registry: .all)
+  }
+}
+
+@Suite("What is said of the recorded runs")
+struct TraceNoteTests {
+  @Test("every case has its line, with the repository and the commit that were executed")
+  func lines() throws {
+    let notes = try String(contentsOfFile: OracleCase.root + "/README.md", encoding: .utf8)
+    let rows = notes.matches(of: /\| `([A-Za-z0-9-]+)-…` \| ([0-9]+) \| ([^|]+) \|/)
+    var noted = 0
+    for row in rows {
+      let cases = OracleCase.named(String(row.1))
+      #expect(cases.count == Int(row.2), "\(row.1)")
+      for one in cases {
+        guard case .string(let source)? = try one.contents()["source"] else {
+          Issue.record("\(one.name) has no source")
+          continue
+        }
+        #expect(source.hasPrefix(row.3), "\(one.name)")
+      }
+      noted += cases.count
+    }
+    #expect(noted == OracleCase.all.count)
+  }
+
+  @Test("only the derived ones are ours") func origins() {
+    for one in OracleCase.all {
+      #expect((one.origin == .reference) == one.name.hasPrefix("derived-"), "\(one.name)")
+    }
+    #expect(OracleCase.all.count == 92)
   }
 }
 

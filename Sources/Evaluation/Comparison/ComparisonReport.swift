@@ -28,7 +28,7 @@ public struct ComparisonReport: Codable, Equatable, Sendable {
   public var decodeTokens: Int
   /// Prompt tokens that went through a layer together.
   public var chunk: Int
-  /// How rows are stored: `f32` or `f16`.
+  /// How rows are stored: `f32`, `f16` or `q8_0`.
   public var rowFormat: RowFormat
   /// Rows per page.
   public var pageRows: Int

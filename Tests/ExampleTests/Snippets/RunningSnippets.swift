@@ -28,4 +28,14 @@ enum RunningSnippets {
     let h2o = PolicyConfiguration("h2o", try H2O.settings(budget: .rows(256)) ?? [:])
     print(try comparison.run([.init(h2o, budget: 256)]).table)
   }
+
+  /// What the README's program does.
+  static func readme() throws {
+    let model = LlamaModel(try BundledModel.open())
+    let morphkv = try PolicyConfiguration(parsing: #"{"policy": "morphkv", "capacity": 16}"#)
+    let policies = try morphkv.makePolicies(.all, shape: model.shape, model: model.identity)
+    let session = model.makeSession(try PagedKVStore(shape: model.shape).makeSequence(policies))
+    try session.prefill(Array(1...64))
+    print(session.sequence.picture(layers: 0..<2))
+  }
 }
