@@ -39,7 +39,8 @@ extension TaskPage {
   }
 
   private var tableHead: String {
-    let names = ["all"] + kinds
+    let hasMargins = report.policies.contains { $0.margin != nil }
+    let names = [hasMargins ? "all ± 95%" : "all"] + kinds
     let measures = [
       "rows", "resident", "of full", "peak", "state", "footprint", "prompt", "decode",
     ]
@@ -84,11 +85,12 @@ extension TaskPage {
   }
 
   private func row(_ policy: TaskMeasurement, isBest: Bool) -> String {
+    let margin = policy.margin.map { " ±\(Quantities.fixed($0 * 100, 1))" } ?? ""
     let all = share(policy.all)
     let full = report.policies.first?.residentBytes ?? 0
     let ofFull = full > 0 ? Double(policy.residentBytes) / Double(full) : 0
     let cells =
-      [isBest ? "<b>\(all)</b>" : all] + kinds.map { share(policy.kinds[$0] ?? TaskTally()) } + [
+      [(isBest ? "<b>\(all)</b>" : all) + margin] + kinds.map { share(policy.kinds[$0] ?? TaskTally()) } + [
         Quantities.fixed(policy.rowsPerLaneMean, 0), Quantities.bytes(policy.residentBytes),
         full > 0 ? Quantities.percent(ofFull) : "–", Quantities.bytes(policy.peakResidentBytes),
         Quantities.bytes(policy.policyStateBytes), Quantities.percent(policy.footprint),

@@ -3,8 +3,7 @@ import KVPolicyKit
 /// A report on the tasks as one HTML page that needs nothing else: no network, no other file.
 ///
 /// Tables and charts are there without scripts. The whole report is in the page too, as JSON in the
-/// element
-/// `report`; its story is told from there.
+/// element `report`; its story is told from there, and a link saves it as a file.
 public struct TaskPage {
   let report: TaskReport
 
@@ -30,12 +29,17 @@ public struct TaskPage {
     <main>
     <header>
     <h1>What eviction policies cost a long answer</h1>
-    <p class="lede">\(lede)</p>
+    <p class="lede">A language model remembers what it has read in its KV cache: keys and values of every token, in
+    every layer. An eviction policy keeps the cache small by forgetting tokens. This page shows what that
+    costs: how many answers are still right, from how much memory.</p>
+    <p class="conditions">\(conditions)</p>
+    \(download)
     </header>
-    \(tableSection)
     \(memorySection)
-    \(placesSection)
+    \(taskSection)
     \(storySection)
+    \(placesSection)
+    \(tableSection)
     </main>
     \(scripts)
     </body>
@@ -45,7 +49,7 @@ public struct TaskPage {
   }
 
   /// What was done, in two sentences.
-  private var lede: String {
+  private var conditions: String {
     let checks = report.policies.map(\.all.checks).max() ?? 0
     return """
       <b>\(Markup.escaped(report.model))</b>, a transformer of \
