@@ -50,13 +50,13 @@ enum PageStyle {
 
   private static let table = """
     .scroll{overflow-x:auto;margin-top:1rem}
-    table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums;white-space:nowrap}
-    th,td{padding:.2rem .4rem;text-align:right;font-weight:400}
+    table{border-collapse:collapse;font-size:.8125rem;font-variant-numeric:tabular-nums;white-space:nowrap}
+    th,td{padding:.2rem .28rem;text-align:right;font-weight:400}
     thead th{color:var(--quiet);vertical-align:bottom}
     thead tr:first-child th+th{text-align:center;border-bottom:1px solid var(--rule)}
-    .lead{padding-left:1.25rem}
+    .lead{padding-left:1rem}
     th[rowspan],tbody th{text-align:left;padding-left:0}
-    th[rowspan],th[scope=row]{position:sticky;left:0;background:var(--paper)}
+    th[rowspan],th[scope=row]{position:sticky;left:0;background:var(--paper);background-clip:padding-box}
     tbody{border-top:1px solid var(--rule)}
     .group th{color:var(--quiet);padding-top:.5rem}
     .group span{position:sticky;left:0}
@@ -76,7 +76,7 @@ enum PageStyle {
     .time input{flex:1;min-width:0;accent-color:var(--accent)}
     .controls output{flex:1 1 100%;font-variant-numeric:tabular-nums}
     #result{font-weight:600}
-    .legend{display:flex;flex-wrap:wrap;gap:.25rem 1rem}
+    .legend{display:flex;flex-wrap:wrap;gap:.25rem 1rem;color:var(--ink)}
     .text{font:13px/1.55 ui-monospace,"SF Mono",Consolas,"DejaVu Sans Mono",monospace;\
     columns:22rem;column-gap:2rem}
     .text div{break-inside:avoid;padding-left:1.5em;text-indent:-1.5em}

@@ -4,7 +4,8 @@ extension TaskPage {
     var chart = LineChart(
       title: "Share of right answers by resident bytes",
       x: .init(
-        "resident bytes at the end of a document", scale: .binary, unit: .bytes, measure: "resident"),
+        "resident bytes at the end of a document", scale: .binary, unit: .bytes, measure: "resident"
+      ),
       y: .init("right answers", unit: .percent, range: 0...1, measure: TaskPage.measure))
     chart.series = memoryLines
     var narrow = chart
@@ -32,8 +33,8 @@ extension TaskPage {
       <p class="note">The bars, and ± in the table, are 95% intervals: other documents of the same kind would move
       a share about so far. A share is a ratio of two sums over documents, checks passed and checks asked; its
       standard error is taken from the documents' residuals, times Student's t for
-      \(Markup.count(report.documents - 1, "degree")) of freedom. All policies answered the same documents, so
-      two can differ for sure although their bars overlap.</p>
+      \(Markup.count(report.documents - 1, "degree")) of freedom. All policies answered the same
+      documents, so one can be surely ahead of another although their bars overlap.</p>
       """
   }
 

@@ -35,7 +35,7 @@ extension TaskPage {
       <div><canvas id="strip" role="img" aria-label="What the policy holds at every moment"></canvas>\
       <i id="now"></i><i id="edge"></i></div>
       <figcaption>From left to right every token, prompt and answer parted by a line; from top to bottom
-      every moment.</figcaption>
+      every moment. A token is the stronger the more lanes hold it.</figcaption>
       </figure>
       <h3>Prompt</h3>
       <div id="prompt" class="text"></div>

@@ -7,7 +7,7 @@ extension TaskPage {
     """
     <section aria-labelledby="table-heading">
     <h2 id="table-heading">Right answers, memory and speed</h2>
-    <div class="scroll" role="region" aria-labelledby="table-heading" tabindex="0">
+    <div class="scroll" role="group" aria-labelledby="table-heading" tabindex="0">
     <table aria-labelledby="table-heading">
     \(tableHead)
     \(groups.map(body).joined(separator: "\n"))
@@ -90,7 +90,8 @@ extension TaskPage {
     let full = report.policies.first?.residentBytes ?? 0
     let ofFull = full > 0 ? Double(policy.residentBytes) / Double(full) : 0
     let cells =
-      [(isBest ? "<b>\(all)</b>" : all) + margin] + kinds.map { share(policy.kinds[$0] ?? TaskTally()) } + [
+      [(isBest ? "<b>\(all)</b>" : all) + margin]
+      + kinds.map { share(policy.kinds[$0] ?? TaskTally()) } + [
         Quantities.fixed(policy.rowsPerLaneMean, 0), Quantities.bytes(policy.residentBytes),
         full > 0 ? Quantities.percent(ofFull) : "–", Quantities.bytes(policy.peakResidentBytes),
         Quantities.bytes(policy.policyStateBytes), Quantities.percent(policy.footprint),
