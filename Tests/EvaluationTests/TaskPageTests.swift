@@ -208,7 +208,10 @@ struct TaskPageTests {
   func again() {
     var report = TaskReport.sample()
     report.policies[0].kinds["again"] = TaskTally(hits: 1, checks: 2)
-    #expect(TaskPage(report).html.contains("<dt>again</dt>"))
+    report.kind = "dialogue"
+    let html = TaskPage(report).html
+    #expect(html.contains("<dt>again</dt>") && html.contains("read 48 dialogues of 1,536 tokens"))
+    #expect(html.contains("are of another kind, <code>dialogue</code>"))
   }
 
   @Test("text contrasts with its ground by 4.5 to 1, in both schemes")

@@ -51,7 +51,7 @@ enum PageStyle {
   private static let table = """
     .scroll{overflow-x:auto;margin-top:1rem}
     table{border-collapse:collapse;font-size:.8125rem;font-variant-numeric:tabular-nums;white-space:nowrap}
-    th,td{padding:.2rem .28rem;text-align:right;font-weight:400}
+    th,td{padding:.2rem .27rem;text-align:right;font-weight:400}
     thead th{color:var(--quiet);vertical-align:bottom}
     thead tr:first-child th+th{text-align:center;border-bottom:1px solid var(--rule)}
     .lead{padding-left:1rem}

@@ -10,7 +10,7 @@ extension TaskPage {
       <p>A prompt, in a made-up language of \(TaskVocabulary.count) words, states rules for the items of a list, and
       facts, between sentences that mean nothing. The model then writes the whole list and answers the
       questions, one word after the other. This is a small document; those of the charts have
-      \(Markup.count(report.documentTokens, "token")) each, and more of everything.</p>
+      \(Markup.count(report.documentTokens, "token")) each, and \(difference).</p>
       <p>The <mark>marked words</mark> are checked. Each follows from the line of the prompt with the same letter: a
       policy that has forgotten the line gets the word wrong, unless it is lucky.</p>
       <div class="example">
@@ -29,6 +29,12 @@ extension TaskPage {
       </dl>
       </section>
       """
+  }
+
+  /// How the measured documents differ from the example, but for their length.
+  private var difference: String {
+    report.kind == TaskMixture.Kind.both.rawValue
+      ? "more of everything" : "are of another kind, <code>\(Markup.escaped(report.kind))</code>"
   }
 
   private func promptLine(letter: String?, words: [String]) -> String {

@@ -1,4 +1,5 @@
 import KVPolicyKit
+import MiniTasks
 
 /// A report on the tasks as one HTML page that needs nothing else: no network, no other file.
 ///
@@ -54,7 +55,7 @@ public struct TaskPage {
     return """
       <b>\(Markup.escaped(report.model))</b>, a transformer of \
       \(Markup.count(report.layers, "layer")) with \(Markup.count(report.keyHeads, "key head")) each, \
-      read \(Markup.count(report.documents, "document")) of \
+      read \(Markup.count(report.documents, isDialogue ? "dialogue" : "document")) of \
       \(Markup.count(report.documentTokens, "token"))\(seed) and wrote their responses, of at most \
       \(Markup.count(report.responseTokens, "token")), with full attention\(limits). Every token of a \
       response follows from its prompt, so each of the \(Markup.count(checks, "check")) of a run comes out \
@@ -62,6 +63,9 @@ public struct TaskPage {
       \(Markup.count(report.threads, "thread")) worked.
       """
   }
+
+  /// Whether documents have several turns.
+  private var isDialogue: Bool { report.kind == TaskMixture.Kind.dialogue.rawValue }
 
   /// What is said of the seed: nothing of the usual one.
   private var seed: String { report.seed == 0 ? "" : ", drawn from seed \(report.seed)," }
