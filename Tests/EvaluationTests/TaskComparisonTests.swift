@@ -269,8 +269,8 @@ struct TaskComparisonTests {
     }
   }
 
-  /// What full attention makes of the documents among which the story's is looked for: shares of checks passed,
-  /// and wrong words.
+  /// What full attention makes of the documents among which the story's is looked for: shares of
+  /// checks passed, and wrong words.
   private func answered(
     _ comparison: TaskComparison
   ) throws -> [(share: Double, mistakes: Int)] {

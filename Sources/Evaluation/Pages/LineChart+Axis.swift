@@ -33,7 +33,8 @@ extension LineChart {
     package var unit: Unit
     /// Values that are shown in any case. A linear axis ends with them, unless points lie beyond.
     package var range: ClosedRange<Double>?
-    /// What follows a value in a tooltip, as `of checks right` follows `66.7%`; the title unless set.
+    /// What follows a value in a tooltip, as `of checks right` follows `66.7%`; the title unless
+    /// set.
     package var measure: String
 
     /// An axis that shows all its points.

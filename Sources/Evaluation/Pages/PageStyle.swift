@@ -95,8 +95,8 @@ enum PageStyle {
     .held0:not([data-end]){background:linear-gradient(currentColor,currentColor) 0 55%/100% 1px no-repeat}
     """
 
-  /// The ground fades towards the paper under text that stays legible; what is forgotten is quiet, and struck
-  /// too.
+  /// The ground fades towards the paper under text that stays legible; what is forgotten is quiet,
+  /// and struck too.
   private static let held =
     ".held0{color:var(--quiet)}\n"
     + (1...9).map { ninths in

@@ -1,7 +1,8 @@
 import KVPolicyKit
 import MiniTasks
 
-/// A small document of the tasks, and which words of its answer follow from which lines of its prompt.
+/// A small document of the tasks, and which words of its answer follow from which lines of its
+/// prompt.
 struct TaskExample {
   /// A word of the answer; it is checked if it has the letter of a line.
   struct Word: Equatable {
@@ -58,8 +59,8 @@ struct TaskExample {
     }
   }
 
-  /// A letter for each line that is needed, by its first index, in their order. The lines of a chain of variables
-  /// share one.
+  /// A letter for each line that is needed, by its first index, in their order. The lines of a
+  /// chain of variables share one.
   private static func letters(_ document: TaskDocument, _ words: [String]) -> [Int: String] {
     let needed = Set(document.checks.map(\.source)).sorted()
     var letters: [Int: String] = [:]
@@ -78,8 +79,8 @@ struct TaskExample {
     return letters
   }
 
-  /// The indices of the words that a check looks at: one, or the rest of the line for an answer that is
-  /// checked as a whole.
+  /// The indices of the words that a check looks at: one, or the rest of the line for an answer
+  /// that is checked as a whole.
   private static func place(
     of check: TaskCheck, in document: TaskDocument, _ words: [String]
   ) -> Range<Int> {

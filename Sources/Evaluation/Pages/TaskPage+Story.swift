@@ -46,8 +46,8 @@ extension TaskPage {
       """
   }
 
-  /// The teller that the story opens with, by its index: of those that lose most, and rather than full attention or
-  /// random choice, which teach little.
+  /// The teller that the story opens with, by its index: of those that lose most, and rather than
+  /// full attention or random choice, which teach little.
   static func firstTeller(of story: TaskStory) -> Int {
     let others = Array(story.tellers.indices.dropFirst())
     let telling = others.filter { story.tellers[$0].label != "random" }

@@ -17,8 +17,8 @@ extension TaskComparison {
     return documents
   }
 
-  /// Lets every entry answer the candidate that full attention answers best, and notes what its cache holds
-  /// meanwhile.
+  /// Lets every entry answer the candidate that full attention answers best, and notes what its
+  /// cache holds meanwhile.
   func tell(
     _ candidates: [TaskDocument], _ entries: [PolicyEntry], _ team: ThreadTeam
   ) throws -> TaskStory {
@@ -36,8 +36,8 @@ extension TaskComparison {
       tellers: tellers)
   }
 
-  /// The index of the first document that full attention answers without a fault; if there is none, of the
-  /// first with the most checks passed in proportion, and the fewest wrong words.
+  /// The index of the first document that full attention answers without a fault; if there is none,
+  /// of the first with the most checks passed in proportion, and the fewest wrong words.
   private func bestAnswered(_ documents: [TaskDocument], _ team: ThreadTeam) throws -> Int {
     var best = (index: 0, share: -1.0, mistakes: 0)
     for start in stride(from: 0, to: documents.count, by: team.threads) {

@@ -28,8 +28,8 @@ public struct TaskComparison {
   public var kind = TaskMixture.Kind.both
   /// Tokens of each document: prompts and true responses.
   public var documentTokens = 2048
-  /// Tokens of the document that the story tells. It is of kind `both`, whatever `kind` is, and chosen as
-  /// ``TaskStory`` says.
+  /// Tokens of the document that the story tells. It is of kind `both`, whatever `kind` is, and
+  /// chosen as ``TaskStory`` says.
   public var storyTokens = 448
   /// Prompt tokens that go through a layer together.
   public var chunk = 512

@@ -2,12 +2,12 @@ import Foundation
 
 /// How far the share of right answers may lie from that of other documents.
 extension TaskMeasurement {
-  /// Half the width of the 95% interval of `all.share`; nil for fewer than two documents, which do not show how
-  /// much documents differ.
+  /// Half the width of the 95% interval of `all.share`; nil for fewer than two documents, which do
+  /// not show how much documents differ.
   ///
-  /// The share is a ratio of two sums over documents, hits and checks. Its standard error is that of the
-  /// documents' residuals, `hits - share * checks`; Student's t for one degree of freedom less than documents
-  /// makes it an interval.
+  /// The share is a ratio of two sums over documents, hits and checks. Its standard error is that
+  /// of the documents' residuals, `hits - share * checks`; Student's t for one degree of freedom
+  /// less than documents makes it an interval.
   package var margin: Double? {
     let tallies = documents.map(\.all)
     let sum = tallies.reduce(into: TaskTally()) { $0 += $1 }
