@@ -35,7 +35,9 @@ struct TasksCommandTests {
       struct Teller: Decodable {
         let label: String
         let budget: Int?
+        let tally: Tally
       }
+      let document: Int
       let tellers: [Teller]
     }
     let model: String
@@ -67,6 +69,8 @@ struct TasksCommandTests {
     #expect(report.policies.dropFirst().map(\.rowsPerLaneMean) == [32, 33, 16, 17])
     #expect(report.story.tellers.map(\.label) == ["full", "h2o", "morphkv"])
     #expect(report.story.tellers.map(\.budget) == [nil, 32, 32])
+    #expect((0..<32).contains(report.story.document))
+    #expect(Set(report.story.tellers.map(\.tally.checks)).count == 1)
     #expect(try workshop.read("out.csv").split(separator: "\n").count == 6)
     #expect(
       outcome.output.contains("\nbundled: 2 documents of 128 tokens")

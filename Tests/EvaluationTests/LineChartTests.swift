@@ -55,6 +55,22 @@ struct LineChartTests {
       abs((numbers[1] - numbers[3]) * 10 - (numbers[1] - numbers[5])) < 1.2, "1 is a tenth of 10")
   }
 
+  @Test("an interval is a bar from its lower to its upper limit, and widens the axis")
+  func bars() {
+    var chart = chart([(0, 1), (10, 1)])
+    chart.series[0].points[1].interval = 0...10
+    let svg = chart.svg()
+    #expect(svg.matches(of: /class="bar hue0"/).count == 1)
+    let grid = svg.matches(of: /class="grid" d="M[0-9.]+ ([0-9.]+)L/).compactMap { Double($0.1) }
+    let ends = svg.firstMatch(of: /class="bar hue0" d="M[0-9.]+ ([0-9.]+)H.*?V([0-9.]+)M/)
+    #expect(ends.flatMap { Double($0.1) } == grid.max(), "0 is the lowest mark")
+    #expect(ends.flatMap { Double($0.2) } == grid.min(), "10 is the highest mark")
+    #expect(svg.contains("<title>a line: 1.0000 up (0 to 10.00), 10.00 across</title>"))
+    #expect(svg.contains("<title>a line: 1.0000 up, 0 across</title>"))
+    chart.x.measure = "steps"
+    #expect(chart.svg().contains("10.00 steps</title>"))
+  }
+
   @Test("a chart without points says so")
   func empty() {
     #expect(chart([]).svg().contains("no points"))

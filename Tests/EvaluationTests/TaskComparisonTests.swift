@@ -239,15 +239,21 @@ struct TaskComparisonTests {
   func story() throws {
     let report = try comparison.run([], story: [entry(H2O.self, budget: 32)])
     let story = try #require(report.story)
-    let document = try comparison.document(0, .both, tokens: 128)
-    let length = document.response.count
+    let document = try comparison.document(story.document, .both, tokens: 128)
+    let length = try #require(story.tellers.map(\.answer.count).max())
     #expect(story.prompt == document.prompt.map(TaskLanguage.word))
     #expect(story.moments.first == 0 && story.moments.last == length && story.moments.count == 24)
     #expect(zip(story.moments, story.moments.dropFirst()).allSatisfy { $0 < $1 })
     #expect(story.tellers.map(\.label) == ["full", "h2o"])
     #expect(story.tellers.map(\.budget) == [nil, 32])
     for teller in story.tellers {
-      #expect((1...length).contains(teller.answer.count))
+      let configuration =
+        try teller.budget.map { try entry(H2O.self, budget: $0).configuration }
+        ?? Comparison.reference
+      let written = try comparison.answer(document, under: configuration).written
+      #expect(teller.answer == written.map(TaskLanguage.word), "as when it is measured")
+      let hits = document.score(written).outcomes.count { $0.isHit }
+      #expect(teller.tally == TaskTally(hits: hits, checks: document.checks.count))
       #expect(teller.mistakes.allSatisfy(teller.answer.indices.contains))
       for (moment, kept) in zip(story.moments, teller.kept) {
         #expect(kept.count == story.prompt.count + min(moment, teller.answer.count))
@@ -261,6 +267,51 @@ struct TaskComparisonTests {
       let ninths = digits.reduce(0, +) - 32 * 9
       #expect(2 * abs(ninths) <= digits.count { (1...8).contains($0) }, "\(kept)")
     }
+  }
+
+  /// What full attention makes of the documents among which the story's is looked for: shares of
+  /// checks passed, and wrong words.
+  private func answered(
+    _ comparison: TaskComparison
+  ) throws -> [(share: Double, mistakes: Int)] {
+    try comparison.storyCandidates().map { document in
+      let written = try comparison.answer(document, under: Comparison.reference).written
+      let outcomes = document.score(written).outcomes
+      return (
+        Double(outcomes.count { $0.isHit }) / Double(outcomes.count),
+        document.mistakes(in: written).count
+      )
+    }
+  }
+
+  @Test("the story is of the first document that full attention answers without a fault")
+  func flawless() throws {
+    let answered = try answered(comparison)
+    let first = try #require(answered.firstIndex { $0.share == 1 && $0.mistakes == 0 })
+    for threads in [1, 3] {
+      var other = comparison
+      (other.documents, other.threads) = (1, threads)
+      let story = try #require(try other.run([], story: [entry(H2O.self, budget: 32)]).story)
+      #expect(story.document == first)
+      #expect(story.tellers[0].mistakes.isEmpty)
+      #expect(story.tellers[0].tally.hits == story.tellers[0].tally.checks)
+    }
+    #expect(try comparison.storyCandidates().count == 32)
+  }
+
+  @Test("without such a document the story is of the one of which most checks are passed")
+  func flawed() throws {
+    // A model without its last weights writes nonsense.
+    var bytes = try BundledModel.bytes()
+    for index in bytes.indices.dropFirst(bytes.count / 2) { bytes[index] = 0 }
+    var other = try TaskComparison(
+      ModelFiles.open(gguf: bytes, name: "nonsense"), registry: .all)
+    (other.documents, other.documentTokens, other.storyTokens) = (1, 160, 128)
+    let answered = try answered(other)
+    #expect(answered.allSatisfy { $0.share < 1 })
+    let best = try #require(answered.max { ($0.share, -$0.mistakes) < ($1.share, -$1.mistakes) })
+    let story = try #require(try other.run([], story: [entry(H2O.self, budget: 32)]).story)
+    #expect(story.document == answered.firstIndex { $0 == best })
   }
 
   @Test("what cannot run is refused before anything does")

@@ -20,10 +20,15 @@ extension TaskReport {
       }
     }
     let moments = Array(stride(from: 0, through: answer.count, by: max(1, answer.count / 24)))
-    let tellers = labels.map { label in
+    let all = TaskStory.Teller(
+      label: "full", budget: nil, tally: TaskTally(hits: 9, checks: 9), answer: answer,
+      mistakes: [],
+      kept: moments.map { String(repeating: "9", count: prompt.count + $0) })
+    let tellers = labels.enumerated().map { index, label in
       let mistakes = answer.indices.filter { _ in random.next() % 30 == 0 }
       return TaskStory.Teller(
-        label: label, budget: 128, answer: answer, mistakes: mistakes,
+        label: label, budget: 128, tally: TaskTally(hits: 8 - index, checks: 9), answer: answer,
+        mistakes: mistakes,
         kept: moments.map { written in
           held(
             of: prompt.count + written, recent: label == "streamingllm" ? 124 : 40, using: &random)
@@ -33,7 +38,8 @@ extension TaskReport {
       model: "lists-0.8M.gguf", documents: 48, kind: "both", seed: 0, documentTokens: 1536,
       responseTokens: 840,
       rowFormat: .f16, pageRows: 16, threads: 2, layers: 4, keyHeads: 4, policies: [full] + others,
-      story: TaskStory(prompt: prompt, moments: moments, tellers: tellers))
+      story: TaskStory(
+        document: 3, prompt: prompt, moments: moments, tellers: [all] + tellers))
   }
 
   /// What is left of some tokens: the first, the last, and a few between.
@@ -71,7 +77,18 @@ extension TaskMeasurement {
     return TaskMeasurement(
       label: label, configuration: ["policy": .string(label), "budget": .number(Double(rows))],
       budget: budget, kinds: Dictionary(uniqueKeysWithValues: tallies), places: places,
-      documents: [],
+      documents: (0..<2).map { number in
+        // Two documents that differ by a tenth of the checks.
+        let parts = tallies.map { kind, tally in
+          (
+            kind,
+            TaskTally(hits: tally.hits * (number == 0 ? 9 : 11) / 20, checks: tally.checks / 2)
+          )
+        }
+        return DocumentMeasurement(
+          number: number, kinds: Dictionary(uniqueKeysWithValues: parts),
+          rowsPerLaneMean: Double(rows), residentBytes: bytes, writtenTokens: 24 * 840)
+      },
       rowsPerLaneMean: Double(rows), residentBytes: bytes, peakResidentBytes: bytes * 2,
       policyStateBytes: budget == nil ? 0 : state, footprint: Double(rows) / 1536,
       writtenTokens: 48 * 840, promptTokensPerSecond: 21_345, decodeTokensPerSecond: 3_127.4)

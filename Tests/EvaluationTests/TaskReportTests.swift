@@ -1,3 +1,4 @@
+import Foundation
 import KVPolicyKit
 import Testing
 
@@ -15,9 +16,11 @@ struct TaskReportTests {
       pageRows: 16, threads: 2, layers: 4, keyHeads: 2,
       policies: [full, measurement("streamingllm", budget: 256)],
       story: TaskStory(
-        prompt: ["start", "\n"], moments: [0, 1],
+        document: 5, prompt: ["start", "\n"], moments: [0, 1],
         tellers: [
-          .init(label: "full", budget: nil, answer: ["7"], mistakes: [0], kept: ["99", "999"])
+          .init(
+            label: "full", budget: nil, tally: TaskTally(hits: 2, checks: 3), answer: ["7"],
+            mistakes: [0], kept: ["99", "999"])
         ]))
   }
 
@@ -66,6 +69,60 @@ struct TaskReportTests {
   @Test("JSON gives back what went in")
   func json() throws {
     #expect(try TaskReport(json: report().json()) == report())
+  }
+
+  @Test("a story's keys are the names of its properties")
+  func storyKeys() throws {
+    let json = try JSONValue.parse(report().json())
+    guard case .object(let report) = json, case .object(let story)? = report["story"],
+      case .array(let tellers)? = story["tellers"], case .object(let teller)? = tellers.first
+    else { throw CocoaError(.coderReadCorrupt) }
+    #expect(Set(story.keys) == ["document", "moments", "prompt", "tellers"])
+    #expect(story["document"] == 5)
+    #expect(Set(teller.keys) == ["answer", "kept", "label", "mistakes", "tally"])
+    #expect(teller["tally"] == ["hits": 2, "checks": 3])
+  }
+
+  @Test(
+    "the margin is Student's t times the standard error of a ratio of sums",
+    arguments: [
+      // A share of 3 in 5: residuals of 0.8 and -0.8.
+      ([(2, 2), (1, 3)], 12.706 * (1.28 * 2).squareRoot() / 5),
+      ([(1, 2), (2, 4), (4, 8)], 0), ([(0, 2), (0, 2)], 0), ([(3, 4)], nil), ([], nil),
+      ([(0, 0), (0, 0)], nil),
+      ([(4, 4), (2, 4), (3, 4)], 4.303 * (2 * 1.5).squareRoot() / 12),
+    ] as [([(Int, Int)], Double?)])
+  func margin(tallies: [(Int, Int)], margin: Double?) {
+    var measurement = measurement("h2o", budget: 64)
+    measurement.documents = tallies.map { hits, checks in
+      DocumentMeasurement(
+        number: 0, kinds: ["once": TaskTally(hits: hits, checks: checks)], rowsPerLaneMean: 1,
+        residentBytes: 1, writtenTokens: 1)
+    }
+    #expect(measurement.margin.map { ($0 * 1e9).rounded() } == margin.map { ($0 * 1e9).rounded() })
+  }
+
+  @Test("an interval stays within 0 and 1, around the share")
+  func interval() throws {
+    var measurement = measurement("h2o", budget: 64)
+    measurement.kinds = ["once": TaskTally(hits: 7, checks: 8)]
+    measurement.documents = [3, 4].map { hits in
+      DocumentMeasurement(
+        number: 0, kinds: ["once": TaskTally(hits: hits, checks: 4)], rowsPerLaneMean: 1,
+        residentBytes: 1, writtenTokens: 1)
+    }
+    let margin = try #require(measurement.margin)
+    #expect(margin > 1 && measurement.interval == 0...1)
+  }
+
+  @Test(
+    "Student's t is that of tables",
+    arguments: [
+      (1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (5, 2.571), (7, 2.365), (15, 2.131),
+      (31, 2.040), (127, 1.979), (1_000_000, 1.960),
+    ])
+  func studentT(degrees: Int, quantile: Double) {
+    #expect(abs(StudentT.quantile(degrees: degrees) / quantile - 1) < 0.003)
   }
 
   @Test("CSV has a line per policy and budget, and two columns for each kind of check")

@@ -28,7 +28,8 @@ public struct TaskComparison {
   public var kind = TaskMixture.Kind.both
   /// Tokens of each document: prompts and true responses.
   public var documentTokens = 2048
-  /// Tokens of the document that the story tells. It is of kind `both`, whatever `kind` is.
+  /// Tokens of the document that the story tells. It is of kind `both`, whatever `kind` is, and
+  /// chosen as ``TaskStory`` says.
   public var storyTokens = 448
   /// Prompt tokens that go through a layer together.
   public var chunk = 512
@@ -75,7 +76,7 @@ public struct TaskComparison {
     let entries = TaskComparison.withReference(entries)
     try check(entries + story, longest: max(documentTokens, story.isEmpty ? 0 : storyTokens))
     let documents = try (0..<documents).map { try document($0, kind, tokens: documentTokens) }
-    let told = story.isEmpty ? nil : try document(0, .both, tokens: storyTokens)
+    let candidates = try story.isEmpty ? [] : storyCandidates()
     let team = ThreadTeam(threads: max(1, min(threads, documents.count)))
     // The first measured document must not pay for bringing the weights in.
     try model.makeSession(
@@ -90,7 +91,8 @@ public struct TaskComparison {
       responseTokens: TaskRun.longestResponse(documents), rowFormat: store.format,
       pageRows: store.pageRows, threads: team.threads, layers: model.shape.layers,
       keyHeads: model.shape.keyHeads, policies: measured,
-      story: try told.map { try tell($0, TaskComparison.withReference(story), team) })
+      story: try candidates.isEmpty
+        ? nil : tell(candidates, TaskComparison.withReference(story), team))
   }
 
   /// Measures the entries, the first of which is full attention.

@@ -123,12 +123,18 @@ public struct PlaceTally: Codable, Equatable, Sendable {
 }
 
 /// One document, and what each policy still held of it while it wrote its answer.
+///
+/// It is the first document of the seed that full attention answers without a fault, so that what a
+/// policy gets wrong is what it forgot. If there is none among the first 32, it is the one of which
+/// full attention passes the largest share of checks.
 public struct TaskStory: Codable, Equatable, Sendable {
+  /// The document's number among those of the seed and of kind `both`, from 0.
+  public var document: Int
   /// The words of the prompt, one per token; the end of a line is `"\n"`.
   public var prompt: [String]
   /// Moments shown, ascending: so many tokens of the answer were written. The first is 0.
   public var moments: [Int]
-  /// One per policy.
+  /// One per policy; the first is full attention.
   public var tellers: [Teller]
 
   /// What one policy wrote and held.
@@ -137,6 +143,9 @@ public struct TaskStory: Codable, Equatable, Sendable {
     public var label: String
     /// Rows per lane that it was given; nil if it takes no budget or states its own sizes.
     public var budget: Int?
+    /// The document's checks, and how many the answer passed; a check of words that were never
+    /// written failed.
+    public var tally: TaskTally
     /// The words of its answer.
     public var answer: [String]
     /// Indices in `answer` of words that are not those of the true answer's line.

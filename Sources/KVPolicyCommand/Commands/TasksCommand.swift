@@ -43,7 +43,8 @@ struct TasksCommand: Command {
       Each policy that is named runs once per budget, or just once if it takes none. A share is one of a
       document's tokens, rounded down to rows. A configuration states its own sizes and runs once; a FILE
       of '-' is standard input. The page shows the table, where in the answers words are lost, and what
-      each policy keeps of one shorter document, for which the first budget is smaller in proportion.
+      each policy keeps of one shorter document, the first that full attention answers without a fault; for it
+      the first budget is smaller in proportion.
       """)
   static let standardPolicies = "random,streamingllm,h2o,tova,snapkv,morphkv"
   static let standardBudgets = "1/4,1/8"

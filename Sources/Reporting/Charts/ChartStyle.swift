@@ -20,6 +20,7 @@ package enum ChartStyle {
   package static let paper = Tint(light: "#fdfdfb", dark: "#161719")
   package static let ink = Tint(light: "#1c1c1a", dark: "#e8e6e1")
   package static let quiet = Tint(light: "#62625d", dark: "#a3a19b")
+  package static let link = Tint(light: "#005a8d", dark: "#8cc5f2")
   package static let rule = Tint(light: "#dcdcd6", dark: "#34363a")
 
   /// Rules for all that charts hold, in both themes. A page that shows charts carries them once.
@@ -29,6 +30,7 @@ package enum ChartStyle {
     .chart .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
     .chart .dashed{stroke-dasharray:6 5;stroke-linecap:butt}
     .chart .mark{stroke-width:1.6;stroke-linejoin:round}
+    .chart .bar{stroke-width:1.4;opacity:.7}
     .chart .grid,.chart .axis{fill:none;stroke-width:1}
     \(colors(\.light))
     @media (prefers-color-scheme:dark){
@@ -48,7 +50,7 @@ package enum ChartStyle {
       .chart .grid{stroke:\(rule[keyPath: theme])}
       .chart .axis,.chart .neutral{stroke:\(quiet[keyPath: theme])}
       \(lines.joined(separator: "\n"))
-      .chart .line{fill:none}
+      .chart .line,.chart .bar{fill:none}
       """
   }
 }

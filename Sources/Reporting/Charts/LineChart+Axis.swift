@@ -15,6 +15,8 @@ extension LineChart {
     package enum Unit: Sendable {
       /// As they are.
       case number
+      /// As whole numbers.
+      case whole
       /// Shares, as percentages.
       case percent
       /// Counts, in thousands, millions or billions.
@@ -31,13 +33,17 @@ extension LineChart {
     package var unit: Unit
     /// Values that are shown in any case. A linear axis ends with them, unless points lie beyond.
     package var range: ClosedRange<Double>?
+    /// What follows a value in a tooltip, as `of checks right` follows `66.7%`; the title unless
+    /// set.
+    package var measure: String
 
     /// An axis that shows all its points.
     package init(
       _ title: String, scale: Scale = .linear, unit: Unit = .number,
-      range: ClosedRange<Double>? = nil
+      range: ClosedRange<Double>? = nil, measure: String? = nil
     ) {
       (self.title, self.scale, self.unit, self.range) = (title, scale, unit, range)
+      self.measure = measure ?? title
     }
 
     /// Whether a value has a place on such an axis. Those beyond 10^30 have none: their differences overflow.
@@ -48,12 +54,12 @@ extension LineChart {
       }
     }
 
-    /// A value as its tooltip writes it.
+    /// A value as its tooltip writes it, without what it measures.
     func text(of value: Double) -> String {
       switch unit {
       case .number: Quantities.significant(value)
       case .percent: Quantities.percent(value)
-      case .count: Quantities.fixed(value, 0)
+      case .count, .whole: Quantities.fixed(value, 0)
       case .bytes: bytes(value)
       }
     }
@@ -62,7 +68,7 @@ extension LineChart {
     /// before it, if negative), and the largest is `most`.
     func label(of value: Double, digits: Int, most: Double) -> String {
       switch unit {
-      case .number: return Quantities.fixed(value, max(0, digits))
+      case .number, .whole: return Quantities.fixed(value, max(0, digits))
       case .percent: return Quantities.fixed(value * 100, max(0, digits - 2)) + "%"
       case .bytes:
         return bytes(value).replacing(".0 ", with: " ")

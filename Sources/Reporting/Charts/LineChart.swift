@@ -9,9 +9,13 @@ package struct LineChart: Sendable {
     package var x: Double
     /// Upwards.
     package var y: Double
+    /// An interval around `y` that is drawn as a bar; nil draws none.
+    package var interval: ClosedRange<Double>?
 
     /// A point at these values.
-    package init(x: Double, y: Double) { (self.x, self.y) = (x, y) }
+    package init(x: Double, y: Double, interval: ClosedRange<Double>? = nil) {
+      (self.x, self.y, self.interval) = (x, y, interval)
+    }
   }
 
   /// What sets one line apart from others: a colour, and a shape of marks for those who do not see it.

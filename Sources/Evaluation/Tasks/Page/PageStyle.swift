@@ -28,20 +28,37 @@ enum PageStyle {
     font-size:.875rem}
     .key li{display:flex;align-items:center;gap:.5rem}
     .key svg.chart{width:28px;height:16px}
+    code{font:.9em ui-monospace,"SF Mono",Consolas,"DejaVu Sans Mono",monospace}
+    a{color:var(--link)}
+    .quiet{color:var(--quiet)}
+    \(task)
     \(table)
     \(story)
     @media (prefers-reduced-motion:reduce){*{transition:none!important}}
     """
 
+  private static let task = """
+    mark{background:color-mix(in srgb,var(--accent) 16%,var(--paper));color:var(--ink);border-radius:2px;padding:0 .15em}
+    mark sup,code sup{font-size:.75em;line-height:1;margin-left:.15em}
+    .example{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:0 2rem;\
+    max-width:60rem}
+    .example .text{columns:auto}
+    .rules{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:.75rem 2rem;\
+    margin:.5rem 0;max-width:60rem;font-size:.875rem}
+    .rules dt{font-weight:600}
+    .rules dt code{font-weight:400;margin-left:.35em}
+    .rules dd{margin:0}
+    """
+
   private static let table = """
     .scroll{overflow-x:auto;margin-top:1rem}
-    table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums;white-space:nowrap}
-    th,td{padding:.2rem .4rem;text-align:right;font-weight:400}
+    table{border-collapse:collapse;font-size:.8125rem;font-variant-numeric:tabular-nums;white-space:nowrap}
+    th,td{padding:.2rem .27rem;text-align:right;font-weight:400}
     thead th{color:var(--quiet);vertical-align:bottom}
     thead tr:first-child th+th{text-align:center;border-bottom:1px solid var(--rule)}
-    .lead{padding-left:1.25rem}
+    .lead{padding-left:1rem}
     th[rowspan],tbody th{text-align:left;padding-left:0}
-    th[rowspan],th[scope=row]{position:sticky;left:0;background:var(--paper)}
+    th[rowspan],th[scope=row]{position:sticky;left:0;background:var(--paper);background-clip:padding-box}
     tbody{border-top:1px solid var(--rule)}
     .group th{color:var(--quiet);padding-top:.5rem}
     .group span{position:sticky;left:0}
@@ -60,10 +77,12 @@ enum PageStyle {
     .time{flex:1 1 16rem}
     .time input{flex:1;min-width:0;accent-color:var(--accent)}
     .controls output{flex:1 1 100%;font-variant-numeric:tabular-nums}
+    #result{font-weight:600}
+    .legend{display:flex;flex-wrap:wrap;gap:.25rem 1rem;color:var(--ink)}
     .text{font:13px/1.55 ui-monospace,"SF Mono",Consolas,"DejaVu Sans Mono",monospace;\
     columns:22rem;column-gap:2rem}
     .text div{break-inside:avoid;padding-left:1.5em;text-indent:-1.5em}
-    .text span,.text em{transition:color .25s}
+    .text span,.text em{transition:color .25s,background-color .25s}
     .later{visibility:hidden}
     #story em{font-style:normal;text-decoration:underline wavy var(--wrong) 1.5px;\
     text-underline-offset:3px;text-decoration-skip-ink:none}
@@ -78,15 +97,19 @@ enum PageStyle {
     .held0:not([data-end]){background:linear-gradient(currentColor,currentColor) 0 55%/100% 1px no-repeat}
     """
 
-  /// Text fades towards the paper; what is forgotten stays legible, and is struck too.
-  private static let held = (0...9).map { ninths in
-    ".held\(ninths){color:color-mix(in srgb,var(--ink) \(37 + 7 * ninths)%,var(--paper))}"
-  }.joined(separator: "\n")
+  /// The ground fades towards the paper under text that stays legible; what is forgotten is quiet,
+  /// and struck too.
+  private static let held =
+    ".held0{color:var(--quiet)}\n"
+    + (1...9).map { ninths in
+      ".held\(ninths){background:color-mix(in srgb,var(--accent) \(6 + 4 * ninths)%,var(--paper))}"
+    }.joined(separator: "\n")
 
   private static func variables(_ theme: KeyPath<ChartStyle.Tint, String>) -> String {
     let tints = [
       ("paper", ChartStyle.paper), ("ink", ChartStyle.ink), ("quiet", ChartStyle.quiet),
       ("rule", ChartStyle.rule), ("accent", ChartStyle.hues[0]), ("wrong", ChartStyle.hues[1]),
+      ("link", ChartStyle.link),
     ]
     return tints.map { "--\($0.0):\($0.1[keyPath: theme])" }.joined(separator: ";")
   }

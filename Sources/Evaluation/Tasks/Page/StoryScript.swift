@@ -5,7 +5,8 @@ enum StoryScript {
     (() => {
       const find = (id) => document.getElementById(id);
       const story = JSON.parse(find("report").textContent).story;
-      const [teller, play, moment, status] = ["teller", "play", "moment", "status"].map(find);
+      const [teller, play, moment, status, result] =
+        ["teller", "play", "moment", "status", "result"].map(find);
       const calm = matchMedia("(prefers-reduced-motion: reduce)");
       const prompt = write(find("prompt"), story.prompt, []);
       let answer = [];
@@ -43,8 +44,7 @@ enum StoryScript {
           token.className = share === "" ? "later" : "held" + share;
         });
         const written = Math.min(story.moments[time], told.answer.length);
-        const mistakes = told.mistakes.filter((index) => index < written).length;
-        status.textContent = describe(held, written, told.answer.length, mistakes);
+        status.textContent = describe(held, written, told.answer.length);
         find("now").style.top = `${(100 * (time + 0.5)) / story.moments.length}%`;
         moment.setAttribute("aria-valuetext", `${written} tokens of the answer`);
       }
@@ -65,19 +65,28 @@ enum StoryScript {
         find("edge").style.left = `${(100 * prompt.length) / strip.width}%`;
       }
 
-      function describe(held, written, length, mistakes) {
+      /** Says how the whole answer came out, beside that of full attention. */
+      function judge(told) {
+        const full = story.tellers[0];
+        const own = `${told.label} passes ${told.tally.hits} of ${told.tally.checks} checks`;
+        return told === full
+          ? `${own}.`
+          : `${own}; ${full.label} attention, ${full.tally.hits} of ${full.tally.checks}.`;
+      }
+
+      function describe(held, written, length) {
         const shares = Array.from(held, Number);
         const forgotten = shares.filter((share) => share === 0).length;
         const sum = shares.reduce((total, share) => total + share, 0);
         const mean = shares.length === 0 ? 0 : (100 * sum) / (9 * shares.length);
-        const errors = mistakes === 1 ? "1 mistake" : `${mistakes} mistakes`;
-        return `${written} of ${length} tokens written, ${errors}. ` +
-          `Of ${held.length} tokens, ${forgotten} forgotten; a lane holds ${mean.toFixed(0)}%.`;
+        return `${written} of ${length} tokens written. Of the ${held.length} tokens so far, ` +
+          `${forgotten} are forgotten by all lanes; a lane holds ${mean.toFixed(0)}% on average.`;
       }
 
       function choose() {
         const told = story.tellers[Number(teller.value)];
         answer = write(find("answer"), told.answer, told.mistakes);
+        result.textContent = judge(told);
         draw(told);
         show();
       }

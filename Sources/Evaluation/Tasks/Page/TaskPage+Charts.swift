@@ -5,19 +5,38 @@ extension TaskPage {
   var memorySection: String {
     var chart = LineChart(
       title: "Share of right answers by resident bytes",
-      x: .init("resident bytes at the end of a document", scale: .binary, unit: .bytes),
-      y: .init("right answers", unit: .percent, range: 0...1))
+      x: .init(
+        "resident bytes at the end of a document", scale: .binary, unit: .bytes, measure: "resident"
+      ),
+      y: .init("right answers", unit: .percent, range: 0...1, measure: TaskPage.measure))
     chart.series = memoryLines
     var narrow = chart
     (narrow.width, narrow.height, narrow.hasKey) = (380, 320, false)
     return """
       <section aria-labelledby="memory-heading">
       <h2 id="memory-heading">Right answers by memory</h2>
-      <p>One mark per budget; what a policy stores for itself counts. The dashed line is full attention, up to
-      the memory it takes.</p>
+      <p>Higher is better, and so is further left: more right answers, less memory. Each policy has one mark per
+      budget; what it stores for itself counts. The dashed line is full attention, up to the memory it
+      takes.</p>
       <figure class="wide">\(chart.svg(for: .page))</figure>
       <figure class="narrow">\(ChartKey.html(chart.series))\(narrow.svg(for: .page))</figure>
+      \(intervalNote)
       </section>
+      """
+  }
+
+  /// What a share is of, in tooltips.
+  private static let measure = "of checks right"
+
+  /// How the intervals come about; nothing where there are none.
+  private var intervalNote: String {
+    guard report.policies.contains(where: { $0.margin != nil }) else { return "" }
+    return """
+      <p class="note">The bars, and ± in the table, are 95% intervals: other documents of the same kind would move
+      a share about so far. A share is a ratio of two sums over documents, checks passed and checks asked; its
+      standard error is taken from the documents' residuals, times Student's t for
+      \(Markup.count(report.documents - 1, "degree")) of freedom. All policies answered the same
+      documents, so one can be surely ahead of another although their bars overlap.</p>
       """
   }
 
@@ -27,14 +46,17 @@ extension TaskPage {
     let full = report.policies.prefix(1).map { full in
       LineChart.Series(
         full.label,
-        points: [least, full.residentBytes].map { .init(x: Double($0), y: full.all.share) },
+        points: [least, full.residentBytes].map {
+          .init(x: Double($0), y: full.all.share, interval: full.interval)
+        },
         color: .neutral, isDashed: true)
     }
     return full
       + labels.enumerated().map { index, label in
         let policies = report.policies.dropFirst().filter { $0.label == label }
         let points = policies.map {
-          LineChart.Point(x: Double($0.residentBytes), y: $0.all.share)
+          LineChart.Point(
+            x: Double($0.residentBytes), y: $0.all.share, interval: $0.interval)
         }
         return .init(label, points: points.sorted { $0.x < $1.x }, color: .hue(index))
       }
@@ -58,7 +80,8 @@ extension TaskPage {
     return """
       <section aria-labelledby="places-heading">
       <h2 id="places-heading">Right answers by place in the response</h2>
-      <p>The further on, the longer ago the prompt was read.</p>
+      <p>The further on in its answer, the longer ago the model read the prompt, and the more a policy has had to
+      forget since.</p>
       \(ChartKey.html(lines))
       <div class="multiples">
       \(figures.joined(separator: "\n"))
@@ -72,8 +95,9 @@ extension TaskPage {
   ) -> String {
     var chart = LineChart(
       title: "Share of right answers by place in the response, \(title)",
-      x: .init("tokens into the response", range: 0...Double(max(1, report.responseTokens))),
-      y: .init("right answers", unit: .percent, range: 0...1))
+      x: .init(
+        "tokens into the response", unit: .whole, range: 0...Double(max(1, report.responseTokens))),
+      y: .init("right answers", unit: .percent, range: 0...1, measure: TaskPage.measure))
     (chart.width, chart.height, chart.hasKey) = (380, 270, false)
     chart.series =
       referencePlaces

@@ -8,7 +8,7 @@ extension TaskPage {
     """
     <section aria-labelledby="table-heading">
     <h2 id="table-heading">Right answers, memory and speed</h2>
-    <div class="scroll" role="region" aria-labelledby="table-heading" tabindex="0">
+    <div class="scroll" role="group" aria-labelledby="table-heading" tabindex="0">
     <table aria-labelledby="table-heading">
     \(tableHead)
     \(groups.map(body).joined(separator: "\n"))
@@ -40,7 +40,8 @@ extension TaskPage {
   }
 
   private var tableHead: String {
-    let names = ["all"] + kinds
+    let hasMargins = report.policies.contains { $0.margin != nil }
+    let names = [hasMargins ? "all ± 95%" : "all"] + kinds
     let measures = [
       "rows", "resident", "of full", "peak", "state", "footprint", "prompt", "decode",
     ]
@@ -85,11 +86,13 @@ extension TaskPage {
   }
 
   private func row(_ policy: TaskMeasurement, isBest: Bool) -> String {
+    let margin = policy.margin.map { " ±\(Quantities.fixed($0 * 100, 1))" } ?? ""
     let all = share(policy.all)
     let full = report.policies.first?.residentBytes ?? 0
     let ofFull = full > 0 ? Double(policy.residentBytes) / Double(full) : 0
     let cells =
-      [isBest ? "<b>\(all)</b>" : all] + kinds.map { share(policy.kinds[$0] ?? TaskTally()) } + [
+      [(isBest ? "<b>\(all)</b>" : all) + margin]
+      + kinds.map { share(policy.kinds[$0] ?? TaskTally()) } + [
         Quantities.fixed(policy.rowsPerLaneMean, 0), Quantities.bytes(policy.residentBytes),
         full > 0 ? Quantities.percent(ofFull) : "–", Quantities.bytes(policy.peakResidentBytes),
         Quantities.bytes(policy.policyStateBytes), Quantities.percent(policy.footprint),

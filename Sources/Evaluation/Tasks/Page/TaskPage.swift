@@ -1,11 +1,11 @@
 import KVPolicyKit
+import MiniTasks
 import Reporting
 
 /// A report on the tasks as one HTML page that needs nothing else: no network, no other file.
 ///
 /// Tables and charts are there without scripts. The whole report is in the page too, as JSON in the
-/// element
-/// `report`; its story is told from there.
+/// element `report`; its story is told from there, and a link saves it as a file.
 public struct TaskPage {
   let report: TaskReport
 
@@ -31,12 +31,17 @@ public struct TaskPage {
     <main>
     <header>
     <h1>What eviction policies cost a long answer</h1>
-    <p class="lede">\(lede)</p>
+    <p class="lede">A language model remembers what it has read in its KV cache: keys and values of every token, in
+    every layer. An eviction policy keeps the cache small by forgetting tokens. This page shows what that
+    costs: how many answers are still right, from how much memory.</p>
+    <p class="conditions">\(conditions)</p>
+    \(download)
     </header>
-    \(tableSection)
     \(memorySection)
-    \(placesSection)
+    \(taskSection)
     \(storySection)
+    \(placesSection)
+    \(tableSection)
     </main>
     \(scripts)
     </body>
@@ -46,12 +51,12 @@ public struct TaskPage {
   }
 
   /// What was done, in two sentences.
-  private var lede: String {
+  private var conditions: String {
     let checks = report.policies.map(\.all.checks).max() ?? 0
     return """
       <b>\(Markup.escaped(report.model))</b>, a transformer of \
       \(Markup.count(report.layers, "layer")) with \(Markup.count(report.keyHeads, "key head")) each, \
-      read \(Markup.count(report.documents, "document")) of \
+      read \(Markup.count(report.documents, isDialogue ? "dialogue" : "document")) of \
       \(Markup.count(report.documentTokens, "token"))\(seed) and wrote their responses, of at most \
       \(Markup.count(report.responseTokens, "token")), with full attention\(limits). Every token of a \
       response follows from its prompt, so each of the \(Markup.count(checks, "check")) of a run comes out \
@@ -59,6 +64,9 @@ public struct TaskPage {
       \(Markup.count(report.threads, "thread")) worked.
       """
   }
+
+  /// Whether documents have several turns.
+  private var isDialogue: Bool { report.kind == TaskMixture.Kind.dialogue.rawValue }
 
   /// What is said of the seed: nothing of the usual one.
   private var seed: String { report.seed == 0 ? "" : ", drawn from seed \(report.seed)," }
