@@ -2,6 +2,9 @@ import KVPolicyKit
 
 /// A prompt, chunk by chunk.
 extension LlamaSession {
+  /// Tokens of a prompt that go through a layer together where nothing else is said.
+  public static let defaultChunk = 512
+
   /// Reads a prompt; afterwards `logits` are those of its last token.
   ///
   /// - Parameters:
@@ -10,7 +13,8 @@ extension LlamaSession {
   ///   - eachToken: if given, called with every prompt token's index and logits, in order.
   /// - Throws: `ModelError.request`, or `StoreError.poolFull` with what was read so far intact.
   public func prefill(
-    _ tokens: [Int], chunk: Int = 512, eachToken: ((Int, Span<Float>) -> Void)? = nil
+    _ tokens: [Int], chunk: Int = LlamaSession.defaultChunk,
+    eachToken: ((Int, Span<Float>) -> Void)? = nil
   ) throws {
     guard !tokens.isEmpty else {
       throw ModelError.request("the prompt is empty; give at least one token")
