@@ -1,7 +1,7 @@
 import Foundation
 
 /// Text and numbers as HTML and SVG want them.
-enum Markup {
+package enum Markup {
   /// Text that means itself in an element and in a quoted attribute; what XML cannot say becomes
   /// U+FFFD.
   static func escaped(_ text: String) -> String {
@@ -44,7 +44,7 @@ enum Markup {
   }
 
   /// Words as a sentence lists them: `64, 128 or 256`.
-  static func list(_ words: [String], joinedBy last: String = "and") -> String {
+  package static func list(_ words: [String], joinedBy last: String = "and") -> String {
     guard let final = words.last, words.count > 1 else { return words.first ?? "" }
     return words.dropLast().joined(separator: ", ") + " \(last) \(final)"
   }
