@@ -29,10 +29,6 @@ struct BudgetNote {
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
-  /// The text as a line of notes whose words begin in a column; nothing where there is no text.
-  func line(column: Int) -> String {
-    guard let text else { return "" }
-    let name = "budget"
-    return name + String(repeating: " ", count: column - name.count) + text + "\n"
-  }
+  /// The text as the notes of a legend; none where there is no text.
+  var notes: [(term: String, meaning: String)] { text.map { [("budget", $0)] } ?? [] }
 }

@@ -1,5 +1,7 @@
+import Evaluation
 import KVPolicyKit
 import Policies
+import Reporting
 
 /// The `kvpolicy` command line, as a library: run it with policies of your own.
 ///
@@ -103,6 +105,11 @@ extension KVPolicyTool {
     PoliciesCommand.self, InspectCommand.self,
   ]
 
+  /// How `help` is called, which is no command of its own.
+  static let helpSyntax = Syntax(
+    name: "help", summary: "print this, or the help of a command", usage: "[COMMAND]", operands: 1,
+    operand: .command, options: [])
+
   /// What runs where no command is named: the tasks of the bundled model, or the comparison of a model that is
   /// named, which need not speak the tasks' language.
   private static func unnamedCommand(_ words: [String]) -> String {
@@ -121,25 +128,22 @@ extension KVPolicyTool {
 
   /// What `kvpolicy help` prints.
   static var overview: String {
-    let lines = commands.map { command in
-      let name = command.syntax.name
-      return "  \(name)\(String(repeating: " ", count: 10 - name.count))\(command.syntax.summary)"
-    }
-    return """
+    let lines = commands.map { ($0.syntax.name, $0.syntax.summary) }
+    return TerminalText.wrapped(
+      """
       kvpolicy: key-value cache policies, compared on a real model
 
       usage: kvpolicy COMMAND [options]
-             kvpolicy                 run the policies on the tasks of the bundled model
+             kvpolicy                 run the policies on the bundled model's tasks
              kvpolicy --model PATH    compare them on another model
 
       commands:
-      \(lines.joined(separator: "\n"))
-        help      print this, or the help of a command
+      \(TerminalText.list(lines + [(helpSyntax.name, helpSyntax.summary)], indent: 2))
 
-      The model at hand is $KVPOLICY_MODEL, or else the first .gguf file in the folder Models, or else the
-      small one that comes with the program, which '--model bundled' names.
+      The model at hand is $KVPOLICY_MODEL, or else the first .gguf file in the folder \
+      Models, or else the small one that comes with the program, which '--model bundled' names.
       'kvpolicy COMMAND --help' explains a command; 'kvpolicy --version' prints the version.
 
-      """
+      """)
   }
 }

@@ -32,27 +32,42 @@ public enum PolicyError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// `" (did you mean 'x'?)"` where a known name is near enough, else nothing.
+/// `" (did you mean 'x'?)"` where a known name is near, else nothing.
+///
+/// Near is a name that few typing mistakes turn into the other: at most one for every three letters of
+/// the longer one. Near is also a name that begins with three or more letters of the other, and ends
+/// there. Dashes before an option do not count.
 package func suggestion(for name: String, among known: [String]) -> String {
-  let near = known.map { (editDistance(name.lowercased(), $0.lowercased()), $0) }.min {
-    $0.0 < $1.0
+  let typed = letters(of: name)
+  let ranked = known.compactMap { known -> (mistakes: Int, name: String)? in
+    let letters = letters(of: known)
+    let longer = max(typed.count, letters.count)
+    let mistakes = editDistance(typed, letters)
+    if mistakes <= max(1, longer / 3), mistakes < longer { return (mistakes, known) }
+    let isPrefix = letters.starts(with: typed) || typed.starts(with: letters)
+    return isPrefix && min(typed.count, letters.count) >= 3 ? (mistakes, known) : nil
   }
-  guard let near, near.0 <= max(2, name.count / 3) else { return "" }
-  return " (did you mean '\(near.1)'?)"
+  guard let nearest = ranked.min(by: { $0.mistakes < $1.mistakes }) else { return "" }
+  return " (did you mean '\(nearest.name)'?)"
 }
 
-/// Insertions, deletions and replacements that turn `a` into `b`. O(|a|·|b|).
-func editDistance(_ a: String, _ b: String) -> Int {
-  let (a, b) = (Array(a.unicodeScalars.prefix(64)), Array(b.unicodeScalars.prefix(64)))
-  var row = Array(0...b.count)
-  for (i, x) in a.enumerated() {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for (j, y) in b.enumerated() {
-      let replaced = diagonal + (x == y ? 0 : 1)
-      diagonal = row[j + 1]
-      row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
+/// The letters of a name that are compared: lower case, without the dashes of an option, 64 at most.
+private func letters(of name: String) -> [Unicode.Scalar] {
+  Array(name.lowercased().drop { $0 == "-" }.unicodeScalars.prefix(64))
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. O(|a|·|b|).
+func editDistance(_ a: [Unicode.Scalar], _ b: [Unicode.Scalar]) -> Int {
+  var (before, row) = ([Int](), Array(0...b.count))
+  for i in a.indices {
+    var next = [i + 1]
+    for j in b.indices {
+      let replaced = row[j] + (a[i] == b[j] ? 0 : 1)
+      var least = min(replaced, row[j + 1] + 1, next[j] + 1)
+      if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, before[j - 1] + 1) }
+      next.append(least)
     }
+    (before, row) = (row, next)
   }
   return row[b.count]
 }

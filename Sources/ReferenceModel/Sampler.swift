@@ -16,14 +16,28 @@ public struct Sampler: Sendable {
   public let minP: Float
   private var random: SplitMix64
 
+  /// What holds where nothing else is set.
+  public enum Default {
+    /// Among how many tokens to choose: all of them.
+    public static let topK = 0
+    /// Which probability they must reach together: that of all tokens.
+    public static let topP: Float = 1
+    /// How likely each must be, relative to the most likely: at all.
+    public static let minP: Float = 0
+    /// Where chance begins.
+    public static let seed: UInt64 = 0
+  }
+
   /// Always the most likely token.
-  public static let greedy = Sampler(valid: 0, 0, 1, 0, seed: 0)
+  public static let greedy = Sampler(
+    valid: 0, Default.topK, Default.topP, Default.minP, seed: Default.seed)
 
   /// Makes a sampler.
   ///
   /// - Throws: `ModelError.request` for a value out of range.
   public init(
-    temperature: Float, topK: Int = 0, topP: Float = 1, minP: Float = 0, seed: UInt64
+    temperature: Float, topK: Int = Default.topK, topP: Float = Default.topP,
+    minP: Float = Default.minP, seed: UInt64
   ) throws(ModelError) {
     guard temperature >= 0, temperature.isFinite else {
       throw .request("a temperature of \(temperature) is not possible; use 0 (greedy) or more")

@@ -8,30 +8,88 @@ package struct TextTable {
     case right
   }
 
-  private var rows: [[String]]
-  private let alignments: [Alignment]
+  /// A column.
+  package struct Column {
+    /// Its first cell.
+    let title: String
+    /// Where its cells line up.
+    let alignment: Alignment
+    /// What stands in it, for the legend; empty if that is plain.
+    let meaning: String
+    /// How soon it is left out of a table that is too wide: the greatest first, 0 never.
+    let leaves: Int
 
-  /// A table with this header.
-  package init(_ columns: [(title: String, alignment: Alignment)]) {
+    /// A column of numbers, unless another alignment is given.
+    package init(
+      _ title: String, _ alignment: Alignment = .right, _ meaning: String = "", leaves: Int = 0
+    ) {
+      (self.title, self.alignment) = (title, alignment)
+      (self.meaning, self.leaves) = (meaning, leaves)
+    }
+  }
+
+  private let columns: [Column]
+  private var rows: [[String]]
+
+  /// A table with these columns.
+  package init(_ columns: [Column]) {
+    self.columns = columns
     rows = [columns.map(\.title)]
-    alignments = columns.map(\.alignment)
   }
 
   /// Adds a row: one cell per column.
   package mutating func add(_ cells: [String]) {
-    precondition(cells.count == alignments.count, "a table row needs one cell per column")
+    precondition(cells.count == columns.count, "a table row needs one cell per column")
     rows.append(cells)
   }
 
   /// The lines: two spaces between columns, none at a line's end.
-  package var text: String {
-    let widths = alignments.indices.map { column in
+  package var text: String { text(of: Array(columns.indices)) }
+
+  /// The lines, and a legend with the meaning of every column.
+  ///
+  /// - Parameters:
+  ///   - isWide: whether every column is shown. If not, columns that do not fit the terminal are left
+  ///     out, and the legend's end says which, and that `--wide` shows them.
+  ///   - notes: what else the legend says, before the columns.
+  package func page(
+    isWide: Bool, notes: [(term: String, meaning: String)] = []
+  ) -> String {
+    let shown = isWide ? Array(columns.indices) : fitting
+    var legend = notes
+    for column in shown where !columns[column].meaning.isEmpty {
+      legend.append((columns[column].title, columns[column].meaning))
+    }
+    var left: [String] = []
+    for column in columns.indices where !shown.contains(column) {
+      if !left.contains(columns[column].title) { left.append(columns[column].title) }
+    }
+    if !left.isEmpty { legend.append(("left out", "\(Markup.list(left)); --wide shows them")) }
+    return legend.isEmpty ? text(of: shown) : text(of: shown) + "\n\n" + TerminalText.list(legend)
+  }
+
+  /// The columns that fit the terminal.
+  private var fitting: [Int] {
+    var shown = Array(columns.indices)
+    while text(of: shown).split(separator: "\n").contains(where: { $0.count > TerminalText.columns }
+    ) {
+      let candidates = shown.filter { columns[$0].leaves > 0 }
+      guard let first = candidates.max(by: { columns[$0].leaves < columns[$1].leaves }) else {
+        break
+      }
+      shown.removeAll { columns[$0].leaves == columns[first].leaves }
+    }
+    return shown
+  }
+
+  private func text(of shown: [Int]) -> String {
+    let widths = columns.indices.map { column in
       rows.reduce(0) { max($0, $1[column].count) }
     }
     return rows.map { row in
-      let cells = row.indices.map { column in
+      let cells = shown.map { column in
         let padding = String(repeating: " ", count: widths[column] - row[column].count)
-        return alignments[column] == .left ? row[column] + padding : padding + row[column]
+        return columns[column].alignment == .left ? row[column] + padding : padding + row[column]
       }
       let line = cells.joined(separator: "  ")
       return String(line.reversed().drop { $0 == " " }.reversed())

@@ -11,7 +11,7 @@ struct BudgetTests {
   private func rows(_ text: String?, tokens: Int = 2048) throws(CommandError) -> [RowBudget] {
     let words = text.map { ["--budget=\($0)"] } ?? []
     return try Arguments(words, syntax: BudgetTests.syntax)
-      .budgets("--budget", standard: "1/4,1/8", tokens: tokens).map(\.rows)
+      .budgets("--budget", default: "1/4,1/8", tokens: tokens).map(\.rows)
   }
 
   @Test(

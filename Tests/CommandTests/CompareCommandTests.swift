@@ -49,7 +49,44 @@ struct CompareCommandTests {
       #expect(outcome.output.contains("\n\(policy.label) "))
     }
     #expect(try workshop.read("out.csv").split(separator: "\n").count == 6)
-    #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 120 })
+    #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    #expect(outcome.output.contains("--wide shows them"))
+  }
+
+  @Test("every column is shown where that is asked for")
+  func wide() throws {
+    let outcome = try Workshop().run(
+      ["compare", "--model", "@/bytes", "--policies", "full", "--wide"] + CompareCommandTests.small)
+    #expect(outcome.status == 0 && outcome.output.contains("  prompt/s  decode/s\n"))
+    #expect(!outcome.output.contains("left out"))
+  }
+
+  @Test("a model that speaks the tasks' language reads a document of the tasks")
+  func tasks() throws {
+    let workshop = try Workshop()
+    let words = ["compare", "--model", "bundled", "--policies", "full"] + CompareCommandTests.small
+    let outcome = workshop.run(words)
+    #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+    #expect(outcome.output.hasPrefix("bundled, task text: 40 prompt tokens "))
+    let byWord = workshop.run(words + ["--text", "-"], input: Array("at 7 lamp \n".utf8))
+    #expect(byWord.status == 1 && byWord.errors.contains("tokens"), "a text of 4 tokens is short")
+  }
+
+  @Test("a text that such a model does not understand is read with a note")
+  func foreign() throws {
+    let workshop = try Workshop()
+    let english = Array(String(repeating: "The lighthouse had two keepers. ", count: 4).utf8)
+    let words = ["compare", "--policies", "full", "--text", "-"] + CompareCommandTests.small
+    let outcome = workshop.run(words, input: english)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.hasPrefix("kvpolicy: the model speaks the language of the tasks and "))
+    #expect(outcome.errors.count { $0 == "\n" } == 1)
+    #expect(outcome.output.hasPrefix("bundled, standard input text: 40 prompt tokens "))
+    let other = workshop.run(words + ["--model", "@/bytes"], input: english)
+    #expect(other.status == 0 && other.errors.isEmpty, "\(other.errors)")
+    let document = workshop.run(["document", "--tokens", "96"])
+    let task = workshop.run(words, input: Array(document.output.utf8))
+    #expect(task.status == 0 && task.errors.isEmpty, "\(task.errors)")
   }
 
   @Test("without a model's name the one at hand is compared")
@@ -120,7 +157,7 @@ struct CompareCommandTests {
       ] + CompareCommandTests.small,
       registry: PolicyRegistry([Everything.self, Whole.self, Last.self]))
     #expect(outcome.status == 0, "\(outcome.errors)")
-    #expect(outcome.output.contains("\nbudget    16 rows per lane; whole and full take none\n"))
+    #expect(outcome.output.contains("\nbudget      16 rows per lane; whole and full take none\n"))
     let policies = try report(workshop.read("out.json")).policies
     #expect(policies.map(\.label) == ["whole", "last", "full", "last-2"])
     #expect(policies.map(\.takesBudget) == [false, true, false, nil])

@@ -29,6 +29,32 @@ struct GenerateCommandTests {
     #expect(piped.errors.contains("prompt: 5 tokens"))
   }
 
+  @Test("the bundled model answers a prompt of the tasks that comes from 'document'")
+  func tasks() throws {
+    let workshop = try Workshop()
+    let prompt = workshop.run(["document", "--tokens", "96", "--prompt"]).output
+    let outcome = workshop.run(
+      ["generate", "--prompt", "-", "--max-tokens", "64"], input: Array(prompt.utf8))
+    #expect(outcome.status == 0 && !outcome.errors.contains("kvpolicy:"), "\(outcome.errors)")
+    // The line end after 'answer' is a word of the prompt.
+    let count = prompt.count { $0 == " " || $0 == "\n" }
+    #expect(outcome.errors.contains("prompt: \(count) tokens, "), "\(outcome.errors)")
+    let direct = workshop.run(["generate", "--prompt", prompt, "--max-tokens", "64"])
+    #expect(direct.output == outcome.output)
+  }
+
+  @Test("a prompt that the bundled model does not understand is continued with a note")
+  func foreign() throws {
+    let workshop = try Workshop()
+    let words = ["generate", "--prompt", "Once upon a time", "--max-tokens", "2", "--quiet"]
+    let outcome = workshop.run(words)
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.contains("'kvpolicy document --prompt' prints a prompt"))
+    #expect(outcome.errors.count { $0 == "\n" } == 1)
+    let other = workshop.run(words + ["--model", "@/bytes"])
+    #expect(other.status == 0 && other.errors.isEmpty, "\(other.errors)")
+  }
+
   @Test("a policy keeps what its budget says, or its configuration")
   func policies() throws {
     let workshop = try Workshop()

@@ -42,10 +42,10 @@ struct HelpTests {
     }
   }
 
-  @Test("no line of help is wider than 110 columns")
+  @Test("no line of help is wider than 80 columns")
   func width() {
     let pages = KVPolicyTool.commands.map { $0.syntax.help } + [KVPolicyTool.overview]
-    for line in pages.joined().split(separator: "\n") { #expect(line.count <= 110, "\(line)") }
+    for line in pages.joined().split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
   }
 
   @Test("the version is printed")

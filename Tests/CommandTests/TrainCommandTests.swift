@@ -34,7 +34,10 @@ struct TrainCommandTests {
     let outcome = train(workshop, "run")
     #expect(outcome.status == 0, "\(outcome.errors)")
     let lines = outcome.output.split(separator: "\n")
-    #expect(lines.count == 5, "a header, three checks, and the speed of products")
+    #expect(lines.count == 6, "a note, a header, three checks, and the speed of products")
+    #expect(
+      lines.first == "log.csv in the run's folder also has completion, copy, variables and again")
+    #expect(lines.allSatisfy { $0.count <= 80 })
     #expect(lines.last?.hasPrefix("matrix products: ") == true)
     let names = try FileManager.default.contentsOfDirectory(atPath: workshop.folder + "/run")
     #expect(

@@ -21,7 +21,10 @@ struct BudgetNoteTests {
   @Test("says nothing where no budget was offered")
   func silence() {
     #expect(note().text == nil)
-    #expect(note(("mine", nil, nil)).line(column: 10).isEmpty)
-    #expect(note(("full", nil, false)).line(column: 10) == "budget    full takes none\n")
+    #expect(note(("mine", nil, nil)).notes.isEmpty)
+    #expect(
+      note(("full", nil, false)).notes.map { [$0.term, $0.meaning] } == [
+        ["budget", "full takes none"]
+      ])
   }
 }

@@ -13,23 +13,37 @@ public struct Benchmark {
   /// The policies that entries can name.
   public let registry: PolicyRegistry
   /// The lengths of the prompts to be timed; each at least 1.
-  public var prefillLengths = [512]
+  public var prefillLengths = Default.prefillLengths
   /// How many tokens were read, as a prompt, before decoding is timed; each at least 0.
-  public var decodeDepths = [0, 512, 2048]
+  public var decodeDepths = Default.decodeDepths
   /// How many sequences decode together, at each of the depths; each at least 1. With none,
   /// sequences are decoded alone only.
-  public var batchSizes: [Int] = []
+  public var batchSizes = Default.batchSizes
   /// Tokens decoded in one repeat. They follow one another: the r-th repeat begins that much
   /// deeper.
-  public var steps = 16
+  public var steps = Default.steps
   /// How often each thing is timed.
-  public var repeats = 3
+  public var repeats = Default.repeats
   /// Prompt tokens that go through a layer together.
-  public var chunk = 512
+  public var chunk = LlamaSession.defaultChunk
   /// How rows are stored.
   public var store = StoreConfiguration()
   /// What the report calls the model.
   public var modelName = ""
+
+  /// What holds where nothing else is set.
+  public enum Default {
+    /// The lengths of the prompts.
+    public static let prefillLengths = [512]
+    /// How many tokens were read before decoding is timed.
+    public static let decodeDepths = [0, 512, 2048]
+    /// How many sequences decode together: no more than one.
+    public static let batchSizes: [Int] = []
+    /// Tokens decoded in one repeat.
+    public static let steps = 16
+    /// How often each thing is timed.
+    public static let repeats = 3
+  }
 
   /// The most sequences that are measured together.
   public static let largestBatch = 1024
@@ -39,7 +53,7 @@ public struct Benchmark {
   /// more goes between any two.
   private static let floorRounds = 3
 
-  /// A benchmark with the standard sizes.
+  /// A benchmark with the default sizes.
   public init(model: LlamaModel, registry: PolicyRegistry) {
     self.model = model
     self.registry = registry

@@ -45,8 +45,8 @@ public struct BenchmarkChange: Equatable, Sendable {
   /// A line per pair, and what one report lacks.
   public var table: String {
     var table = TextTable([
-      ("change", .left), ("policy", .left), ("tokens/s", .right), ("before", .right),
-      ("ratio", .right), ("of floor", .right), ("before", .right),
+      .init("change", .left), .init("policy", .left), .init("tokens/s"), .init("before"),
+      .init("ratio"), .init("of floor"), .init("before"),
     ])
     for pair in pairs {
       table.add([
@@ -59,7 +59,7 @@ public struct BenchmarkChange: Equatable, Sendable {
     if !differences.isEmpty { lines.append("differs: " + differences.joined(separator: "; ")) }
     if !onlyNow.isEmpty { lines.append("only now: " + names(onlyNow)) }
     if !onlyBefore.isEmpty { lines.append("only before: " + names(onlyBefore)) }
-    return lines.joined(separator: "\n") + "\n"
+    return lines[0] + lines.dropFirst().map { "\n" + TerminalText.wrapped($0) }.joined() + "\n"
   }
 
   private func names(_ rows: [BenchmarkRow]) -> String {

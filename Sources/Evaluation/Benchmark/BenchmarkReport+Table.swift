@@ -4,52 +4,33 @@ import Reporting
 
 /// The benchmark for people.
 extension BenchmarkReport {
-  /// The machine, and, if a model ran, how fast each piece of work was and what the hooks took; at
-  /// most 120 columns with ordinary labels.
-  public var table: String {
-    guard let conditions else { return floor.table + "\n" }
-    return """
+  /// The machine, and, if a model ran, how fast each piece of work was and what the hooks took. Tables
+  /// fit a terminal of 80 columns; the end of each says which columns were left out.
+  public var table: String { text(isWide: false) }
+
+  /// The same with every column, however wide.
+  public var wideTable: String { text(isWide: true) }
+
+  private func text(isWide: Bool) -> String {
+    guard let conditions else { return floor.table(isWide: isWide) + "\n" }
+    let heading = """
       \(conditions.model): \(conditions.layers) layers x \(conditions.keyHeads) key heads, \
       \(conditions.rowFormat.rawValue) rows, \(conditions.pageRows) rows a page
       \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")\
       \((conditions.arithmetic ?? .exact).note), chunks of \
       \(conditions.chunk); \(conditions.repeats) repeats, of \(conditions.steps) steps where tokens are decoded
-
-      \(floor.table)
-
-      \(speeds)
-      \(batches)
-      \(BudgetNote(rows.map { ($0.label, $0.budget, $0.takesBudget) }).line(column: 10))\
-      ms        for a prompt, or for one decode step after so many tokens: median of the repeats
-      floor     the least time, in ms: what must be moved at the speed of memory, or what must be computed
-                at the speed of the processor, whichever takes longer; of floor: floor / ms
-      moved     bytes of weights and rows that a prompt or a step needs at least; policy: bytes that the
-                policy keeps beside them; resident: bytes of pages, columns and policy state at the end
-      \(rowNote(conditions.rowFormat))
-      \(hooks)
-
-      Milliseconds per prompt or step: in the policy's prefill, step and evict, and in the store, carrying
-      plans out (apply); hooks: the share of the time that all of these took.
-
       """
+    let hasBatches = rows.contains { $0.work == .batch }
+    let parts = [
+      TerminalText.wrapped(heading), floor.table(isWide: isWide),
+      speeds(conditions.rowFormat, isWide: isWide),
+    ]
+    return (parts + (hasBatches ? [batches(isWide: isWide)] : []) + [hooks(isWide: isWide)])
+      .joined(separator: "\n\n") + "\n"
   }
 
-  /// What rows in blocks cost, which the floor, a matter of bytes, does not show.
-  private func rowNote(_ format: RowFormat) -> String {
-    guard format == .q8_0 else { return "" }
-    return """
-      q8_0      rows take 53% of the bytes of f16, and attention takes longer: each element is made a float
-                before it is multiplied, which costs more than the bytes save (docs/performance.md)
-
-      """
-  }
-
-  private var speeds: String {
-    var table = TextTable([
-      ("work", .left), ("policy", .left), ("tokens/s", .right), ("least-most", .right),
-      ("ms", .right), ("floor", .right), ("of floor", .right), ("moved", .right),
-      ("policy", .right), ("rows/lane", .right), ("resident", .right),
-    ])
+  private func speeds(_ format: RowFormat, isWide: Bool) -> String {
+    var table = TextTable(BenchmarkReport.speedColumns)
     for row in rows {
       table.add([
         row.name, row.label, Quantities.speed(row.tokensPerSecond.median),
@@ -61,17 +42,54 @@ extension BenchmarkReport {
         Quantities.bytes(row.residentBytes),
       ])
     }
-    return table.text
+    // What rows in blocks cost, which the floor, a matter of bytes, does not show.
+    let blocks =
+      format == .q8_0
+      ? [
+        (
+          "q8_0",
+          "rows take 53% of the bytes of f16, and attention takes longer: each element is made a "
+            + "float before it is multiplied, which costs more than the bytes save "
+            + "(docs/performance.md)"
+        )
+      ] : []
+    let budget = BudgetNote(rows.map { ($0.label, $0.budget, $0.takesBudget) }).notes
+    return table.page(isWide: isWide, notes: budget + blocks)
   }
 
-  /// What several sequences gain by decoding together; nothing if none did.
-  private var batches: String {
+  private static var speedColumns: [TextTable.Column] {
+    [
+      .init("work", .left), .init("policy", .left), .init("tokens/s"),
+      .init("least-most", .right, "tokens/s of the slowest and the fastest repeat", leaves: 4),
+      .init(
+        "ms", .right,
+        "for a prompt, or for one decode step after so many tokens: median of the repeats"),
+      .init(
+        "floor", .right,
+        "the least time, in ms: what must be moved at the speed of memory, or what must be computed "
+          + "at the speed of the processor, whichever takes longer", leaves: 3),
+      .init("of floor", .right, "floor / ms"),
+      .init(
+        "moved", .right, "bytes of weights and rows that a prompt or a step needs at least",
+        leaves: 5),
+      .init("state", .right, "bytes that the policy keeps beside them", leaves: 6),
+      .init("rows/lane", .right, "rows that a lane holds at the end, on average", leaves: 1),
+      .init(
+        "resident", .right, "bytes of pages, columns and policy state at the end", leaves: 2),
+    ]
+  }
+
+  /// What several sequences gain by decoding together.
+  private func batches(isWide: Bool) -> String {
     var table = TextTable([
-      ("together", .left), ("policy", .left), ("tokens/s", .right), ("each", .right),
-      ("x alone", .right), ("floor x alone", .right),
+      .init("together", .left), .init("policy", .left),
+      .init("tokens/s", .right, "of all sequences that decode together"),
+      .init("each", .right, "tokens/s of one of them"),
+      .init("x alone", .right, "tokens/s over those of one sequence that decodes alone"),
+      .init(
+        "floor x alone", .right, "the same if the step took no longer than its floor", leaves: 1),
     ])
-    let together = rows.filter { $0.work == .batch }
-    for row in together {
+    for row in rows where row.work == .batch {
       let alone = rows.first { $0.isTheOne(of: row) }
       let cells = [
         alone.map { row.tokensPerSecond.median / $0.tokensPerSecond.median },
@@ -83,23 +101,17 @@ extension BenchmarkReport {
           row.name, row.label, Quantities.speed(row.tokensPerSecond.median), Quantities.speed(each),
         ] + cells)
     }
-    return together.isEmpty
-      ? ""
-      : """
-
-      \(table.text)
-
-      tokens/s  of all sequences that decode together; each: of one of them
-      x alone   tokens/s over those of one sequence that decodes alone; floor x alone: the same if the step
-                took no longer than its floor
-
-      """
+    return table.page(isWide: isWide)
   }
 
-  private var hooks: String {
+  private func hooks(isWide: Bool) -> String {
     var table = TextTable([
-      ("hooks", .left), ("policy", .left), ("prefill", .right), ("step", .right),
-      ("evict", .right), ("apply", .right), ("all", .right), ("hooks", .right),
+      .init("hooks", .left, "milliseconds per prompt or step, by the hook they were spent in"),
+      .init("policy", .left),
+      .init("prefill", leaves: 3), .init("step", leaves: 3), .init("evict", leaves: 3),
+      .init("apply", .right, "in the store, carrying plans out", leaves: 3),
+      .init("all", .right, "of these together"),
+      .init("of time", .right, "share of the time that all of these took"),
     ])
     for row in rows {
       let time = row.hookSeconds
@@ -108,7 +120,7 @@ extension BenchmarkReport {
       }
       table.add([row.name, row.label] + cells + [Quantities.percent(row.hookShare)])
     }
-    return table.text
+    return table.page(isWide: isWide)
   }
 }
 
@@ -130,10 +142,10 @@ extension BenchmarkRow {
 
 extension MachineFloor {
   /// A line per number of threads.
-  var table: String {
+  func table(isWide: Bool) -> String {
     var table = TextTable([
-      ("threads", .right), ("memory GB/s", .right), ("least-most", .right), ("cache GB/s", .right),
-      ("least-most", .right), ("GFLOP/s", .right), ("least-most", .right),
+      .init("threads"), .init("memory GB/s"), .init("least-most", leaves: 1), .init("cache GB/s"),
+      .init("least-most", leaves: 1), .init("GFLOP/s"), .init("least-most", leaves: 1),
     ])
     for team in teams {
       let cells = [team.readBandwidth, team.cacheBandwidth, team.operationRate].flatMap {
@@ -144,7 +156,7 @@ extension MachineFloor {
       }
       table.add(["\(team.threads)"] + cells)
     }
-    return table.text
+    return table.page(isWide: isWide)
   }
 }
 

@@ -19,26 +19,40 @@ public struct Capacity {
   /// The policies that entries can name.
   public let registry: PolicyRegistry
   /// What all sequences together may take.
-  public var poolBytes = 64 << 20
+  public var poolBytes = Default.poolBytes
   /// Tokens of each prompt; at least 1.
-  public var promptTokens = 128
+  public var promptTokens = Default.promptTokens
   /// Tokens that each sequence generates; at least 1.
-  public var generatedTokens = 4096
+  public var generatedTokens = Default.generatedTokens
   /// Steps that are timed where the cache does not change any more; at least 1.
-  public var measuredSteps = 256
+  public var measuredSteps = Default.measuredSteps
   /// The most sequences that are run together; at least 1.
-  public var mostSequences = 256
+  public var mostSequences = Default.mostSequences
   /// Prompt tokens that go through a layer together; at least 1.
-  public var chunk = 512
+  public var chunk = LlamaSession.defaultChunk
   /// How rows are stored; the limit is that of the pool.
   public var store = StoreConfiguration()
   /// What the report calls the model.
   public var modelName = ""
 
+  /// What holds where nothing else is set.
+  public enum Default {
+    /// What all sequences together may take: 64 MiB.
+    public static let poolBytes = 64 << 20
+    /// Tokens of each prompt.
+    public static let promptTokens = 128
+    /// Tokens that each sequence generates.
+    public static let generatedTokens = 4096
+    /// Steps that are timed where the cache does not change any more.
+    public static let measuredSteps = 256
+    /// The most sequences that are run together.
+    public static let mostSequences = 256
+  }
+
   /// Where the tokens come from, and how many different ones there are.
   private static let (seed, tokenCount): (UInt64, Int) = (1, 8191)
 
-  /// With the standard sizes.
+  /// With the default sizes.
   public init(model: LlamaModel, registry: PolicyRegistry) {
     self.model = model
     self.registry = registry

@@ -3,37 +3,49 @@ import Reporting
 
 /// The capacity for people.
 extension CapacityReport {
-  /// A line per policy; at most 120 columns with ordinary labels.
-  public var table: String {
-    """
-    \(conditions.model): a pool of \(Quantities.bytes(conditions.poolBytes)); each sequence reads \
-    \(conditions.promptTokens) tokens and generates \(conditions.generatedTokens)
-    \(conditions.layers) layers x \(conditions.keyHeads) key heads, \(conditions.rowFormat.rawValue) rows, \
-    \(conditions.pageRows) rows a page, \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")\
-    \(conditions.arithmetic.note)
+  /// A heading with the conditions, a line per policy that fits a terminal of 80 columns, and what the
+  /// columns mean. The end says which columns were left out.
+  public var table: String { text(isWide: false) }
 
-    \(lines)
+  /// The same with every column, however wide.
+  public var wideTable: String { text(isWide: true) }
 
-    \(BudgetNote(rows.map { ($0.label, $0.budget, $0.takesBudget) }).line(column: 11))\
-    sequences  that the pool holds at once, each until its end, without ever refusing one a page
-    tokens/s   of all of them together; each: of one of them
-    largest    the most bytes one takes on its way: pages, columns, bookkeeping and policy state
-    in use     the same of all sequences at the end; policy: of these, columns and policy state
-    steps      made together; fewer than are generated where later ones change neither rows nor bytes, and
-               then only the last of them are timed
-    full at    tokens that one sequence alone had read when the pool was full
-
-    """
+  private func text(isWide: Bool) -> String {
+    var table = TextTable(CapacityReport.columns)
+    for row in rows { table.add(cells(row)) }
+    let heading = """
+      \(conditions.model): a pool of \(Quantities.bytes(conditions.poolBytes)); each sequence reads \
+      \(conditions.promptTokens) tokens and generates \(conditions.generatedTokens)
+      \(conditions.layers) layers x \(conditions.keyHeads) key heads, \(conditions.rowFormat.rawValue) rows, \
+      \(conditions.pageRows) rows a page, \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")\
+      \(conditions.arithmetic.note)
+      """
+    let notes = BudgetNote(rows.map { ($0.label, $0.budget, $0.takesBudget) }).notes
+    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide, notes: notes) + "\n"
   }
 
-  private var lines: String {
-    var table = TextTable([
-      ("policy", .left), ("sequences", .right), ("tokens/s", .right), ("each", .right),
-      ("largest", .right), ("in use", .right), ("of pool", .right), ("policy", .right),
-      ("rows/lane", .right), ("steps", .right), ("full at", .right),
-    ])
-    for row in rows { table.add(cells(row)) }
-    return table.text
+  private static var columns: [TextTable.Column] {
+    [
+      .init("policy", .left),
+      .init(
+        "sequences", .right,
+        "that the pool holds at once, each until its end, without ever refusing one a page; '+': "
+          + "more would fit"),
+      .init("tokens/s", .right, "of all of them together"),
+      .init("each", .right, "tokens/s of one of them", leaves: 3),
+      .init(
+        "largest", .right,
+        "the most bytes one takes on its way: pages, columns, bookkeeping and policy state"),
+      .init("in use", .right, "the same of all sequences at the end", leaves: 1),
+      .init("of pool", .right, "in use / the pool", leaves: 4),
+      .init("state", .right, "columns and policy state of the bytes in use", leaves: 5),
+      .init("rows/lane", .right, "rows that a lane holds at the end, on average", leaves: 2),
+      .init(
+        "steps", .right,
+        "made together; fewer than are generated where later ones change neither rows nor bytes, "
+          + "and then only the last of them are timed"),
+      .init("full at", .right, "tokens that one sequence alone had read when the pool was full"),
+    ]
   }
 
   private func cells(_ row: CapacityRow) -> [String] {

@@ -23,11 +23,11 @@ public struct Comparison {
   /// The policies that entries can name; `full` must be one of them.
   public let registry: PolicyRegistry
   /// Tokens of the prompt: the first of the text.
-  public var promptTokens = 768
+  public var promptTokens = Default.promptTokens
   /// Tokens of the forced continuation: those that follow.
-  public var decodeTokens = 256
+  public var decodeTokens = Default.decodeTokens
   /// Prompt tokens that go through a layer together.
-  public var chunk = 512
+  public var chunk = LlamaSession.defaultChunk
   /// How rows are stored.
   public var store = StoreConfiguration()
   /// What the result calls the model.
@@ -35,7 +35,15 @@ public struct Comparison {
   /// What the result calls the text.
   public var textName = ""
 
-  /// A comparison with the standard sizes.
+  /// What holds where nothing else is set.
+  public enum Default {
+    /// Tokens of the prompt.
+    public static let promptTokens = 768
+    /// Tokens of the forced continuation.
+    public static let decodeTokens = 256
+  }
+
+  /// A comparison with the default sizes.
   public init(model: LlamaModel, registry: PolicyRegistry) {
     self.model = model
     self.registry = registry

@@ -3,32 +3,44 @@ import Reporting
 
 /// The comparison for people.
 extension ComparisonReport {
-  /// A heading with the conditions, a table of at most 120 columns with ordinary labels, and what
-  /// its columns mean.
-  public var table: String {
-    var table = TextTable([
-      ("policy", .left), ("rows/lane", .right), ("resident", .right), ("peak", .right),
-      ("saved", .right), ("footprint", .right), ("perplexity", .right), ("KL", .right),
-      ("top-1", .right), ("hooks", .right), ("prompt/s", .right), ("decode/s", .right),
-    ])
+  /// A heading with the conditions, a table that fits a terminal of 80 columns, and what its columns
+  /// mean. The end says which columns were left out.
+  public var table: String { text(isWide: false) }
+
+  /// The same with every column, however wide.
+  public var wideTable: String { text(isWide: true) }
+
+  private func text(isWide: Bool) -> String {
+    var table = TextTable(ComparisonReport.columns)
     for policy in policies { table.add(policy.cells) }
-    return """
+    let heading = """
       \(model), \(text) text: \(promptTokens) prompt tokens in chunks of \(chunk), \
       \(decodeTokens) forced tokens
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")\(arithmetic.note)
-
-      \(table.text)
-
-      \(BudgetNote(policies.map { ($0.label, $0.budget, $0.takesBudget) }).line(column: 10))\
-      resident  bytes of pages, columns and policy state at the end; peak: the most at any time
-      saved     of the resident bytes of full attention, at the end
-      footprint rows x time over those of full attention, prompt included
-      KL        of the policy's predictions from those of full attention, mean per step, in nats
-      top-1     steps whose most likely token is that of full attention
-      hooks     share of the decode time spent in the policy; prompt/s, decode/s: tokens per second
-
       """
+    let notes = BudgetNote(policies.map { ($0.label, $0.budget, $0.takesBudget) }).notes
+    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide, notes: notes) + "\n"
+  }
+
+  private static var columns: [TextTable.Column] {
+    [
+      .init("policy", .left), .init("rows/lane", .right, "rows that a lane holds at the end"),
+      .init("resident", .right, "bytes of pages, columns and policy state at the end"),
+      .init("peak", .right, "the most of these bytes at any time", leaves: 5),
+      .init("saved", .right, "of the resident bytes of full attention, at the end", leaves: 4),
+      .init(
+        "footprint", .right, "rows x time over those of full attention, prompt included",
+        leaves: 1),
+      .init("perplexity", .right, "of the forced tokens", leaves: 3),
+      .init(
+        "KL", .right,
+        "of the policy's predictions from those of full attention, mean per step, in nats"),
+      .init("top-1", .right, "steps whose most likely token is that of full attention"),
+      .init("hooks", .right, "share of the decode time spent in the policy", leaves: 7),
+      .init("prompt/s", .right, "prompt tokens per second", leaves: 6),
+      .init("decode/s", .right, "forced tokens per second", leaves: 2),
+    ]
   }
 }
 

@@ -19,26 +19,40 @@ public struct TaskComparison {
   /// The policies that entries can name; `full` must be one of them.
   public let registry: PolicyRegistry
   /// Documents that each entry answers: the first ones of the seed.
-  public var documents = 32
+  public var documents = Default.documents
   /// Which held-out documents are drawn: one of ``seeds``.
   ///
   /// No two seeds have a document in common, and none has one that models are trained on.
-  public var seed = 0
+  public var seed = Default.seed
   /// What documents ask for: a list and answers, all in one turn, or another kind.
-  public var kind = TaskMixture.Kind.both
+  public var kind = Default.kind
   /// Tokens of each document: prompts and true responses.
-  public var documentTokens = 2048
+  public var documentTokens = Default.documentTokens
   /// Tokens of the document that the story tells. It is of kind `both`, whatever `kind` is, and
   /// chosen as ``TaskStory`` says.
-  public var storyTokens = 448
+  public var storyTokens = Default.storyTokens
   /// Prompt tokens that go through a layer together.
-  public var chunk = 512
+  public var chunk = LlamaSession.defaultChunk
   /// How rows are stored.
   public var store = StoreConfiguration()
   /// Documents that are read at the same time, each by a thread of its own.
   public var threads = LlamaModel.defaultThreads
   /// What the report calls the model.
   public var modelName = ""
+
+  /// What holds where nothing else is set.
+  public enum Default {
+    /// Documents that each entry answers.
+    public static let documents = 16
+    /// Which held-out documents are drawn.
+    public static let seed = 0
+    /// What documents ask for.
+    public static let kind = TaskMixture.Kind.both
+    /// Tokens of each document.
+    public static let documentTokens = 2048
+    /// Tokens of the document that the story tells: as many as fit a page.
+    public static let storyTokens = 448
+  }
 
   /// The seeds there are.
   public static let seeds = 0...65_535
@@ -49,7 +63,7 @@ public struct TaskComparison {
   /// written there can be right any more, but for an answer with a few words too many before it.
   static let margin = 16
 
-  /// A comparison with the standard sizes.
+  /// A comparison with the default sizes.
   ///
   /// - Throws: `ModelError.request` for a model that does not know the language, `ModelError.tokenizer` for
   ///   one whose tokenizer cannot be read.

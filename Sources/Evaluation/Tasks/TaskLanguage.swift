@@ -2,7 +2,16 @@ import MiniTasks
 import ReferenceModel
 
 /// Whether a model knows the words of the task language, and what they look like.
-enum TaskLanguage {
+package enum TaskLanguage {
+  /// Whether a model's first tokens are the words of the language, in order.
+  package static func isSpoken(by files: ModelFiles) -> Bool { (try? check(files)) != nil }
+
+  /// Whether tokens of such a model are no text of the language: more than a quarter of them are none of
+  /// its words.
+  package static func isForeign(_ tokens: [Int]) -> Bool {
+    4 * tokens.count { $0 >= TaskVocabulary.count } > tokens.count
+  }
+
   /// Refuses a model for which the words of the language are not its first tokens, in order.
   static func check(_ files: ModelFiles) throws(ModelError) {
     let count = TaskVocabulary.count

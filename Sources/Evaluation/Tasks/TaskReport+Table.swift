@@ -4,52 +4,80 @@ import Reporting
 
 /// The report for people.
 extension TaskReport {
-  /// A heading with the conditions, a line per policy and budget of at most 120 columns with
-  /// ordinary labels, and what the columns mean.
-  public var table: String {
-    let kinds =
-      ["once", "range", "periodic", "completion", "recall"] + (isDialogue ? ["again"] : [])
-    var table = TextTable(
-      [("policy", .left), ("rows", .right)] + kinds.map { ($0, .right) } + [
-        ("all", .right), ("resident", .right), ("footprint", .right), ("decode/s", .right),
-      ])
-    for policy in policies { table.add(policy.cells(kinds)) }
-    let again = """
-      again       answers that repeat an item or an answer of an earlier turn
+  /// A heading with the conditions, a line per policy and budget that fits a terminal of 80 columns,
+  /// and what the columns mean. The end says which columns were left out.
+  public var table: String { text(isWide: false) }
 
-      """
-    return """
-      \(model): \(documents) \(isDialogue ? "dialogue" : "document")\(documents == 1 ? "" : "s") of \(documentTokens) tokens, answers \
-      of up to \(responseTokens)\(seed == 0 ? "" : ", seed \(seed)")
+  /// The same with every column, however wide.
+  public var wideTable: String { text(isWide: true) }
+
+  private func text(isWide: Bool) -> String {
+    let columns = TaskReport.columns.filter { $0.kind != .again || isDialogue }
+    var table = TextTable(columns.map(\.column))
+    for policy in policies { table.add(policy.cells(columns.compactMap(\.kind))) }
+    let heading = """
+      \(model): \(documents) \(isDialogue ? "dialogue" : "document")\(documents == 1 ? "" : "s") of \
+      \(documentTokens) tokens, answers of up to \(responseTokens)\(seed == 0 ? "" : ", seed \(seed)")
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")
-
-      \(table.text)
-
-      rows        budget per lane; '-': the policy takes none, or its configuration states its own sizes; one
-                  that chooses once spends the budget on the prompt, and keeps all it writes
-      once        items of the list that hold the word given for them alone; range: items of a range with its
-                  word, and the end of the range; periodic: items with a word that every few must hold
-      completion  lists with all their items in order that end after the last
-      recall      answers to questions for a value; all: these checks, and those of copies and variables
-      \(isDialogue ? again : "")\
-      resident    bytes of pages, columns and policy state when a document ends, on average
-      footprint   rows x time over those of full attention, prompt included
-      decode/s    tokens per second of processor time: each document is read by one thread
-
       """
+    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n"
   }
-}
 
-extension TaskReport {
   private var isDialogue: Bool { kind == TaskMixture.Kind.dialogue.rawValue }
+
+  /// The columns, with the kind of check that stands in each.
+  private static var columns: [(kind: TaskCheck.Kind?, column: TextTable.Column)] {
+    func column(
+      _ kind: TaskCheck.Kind, title: String? = nil, _ meaning: String
+    ) -> (TaskCheck.Kind?, TextTable.Column) {
+      (kind, .init(title ?? kind.rawValue, .right, meaning))
+    }
+    return [
+      (nil, .init("policy", .left)),
+      (
+        nil,
+        .init(
+          "rows", .right,
+          "budget per lane; '-': the policy takes none, or its configuration states its own sizes; "
+            + "one that chooses once spends the budget on the prompt, and keeps all it writes")
+      ),
+      column(.once, "items of the list that hold the word given for them alone"),
+      column(.range, "items of a range with its word, and the end of the range"),
+      column(.periodic, "items with a word that every few must hold"),
+      column(
+        .completion, title: "complete",
+        "lists with all their items in order that end after the last"),
+      column(.recall, "answers to questions for a value"),
+      column(.again, "answers that repeat an item or an answer of an earlier turn"),
+      (nil, .init("all", .right, "these checks, and those of copies and variables")),
+      (
+        nil,
+        .init(
+          "resident", .right,
+          "bytes of pages, columns and policy state when a document ends, on average", leaves: 1)
+      ),
+      (
+        nil,
+        .init(
+          "footprint", .right, "rows x time over those of full attention, prompt included",
+          leaves: 2)
+      ),
+      (
+        nil,
+        .init(
+          "decode/s", .right,
+          "tokens per second of processor time: each document is read by one thread", leaves: 3)
+      ),
+    ]
+  }
 }
 
 extension TaskMeasurement {
   /// The cells of the table, with a column for each of some kinds of check.
-  fileprivate func cells(_ columns: [String]) -> [String] {
+  fileprivate func cells(_ columns: [TaskCheck.Kind]) -> [String] {
     let shares = columns.map { kind in
-      kinds[kind].map { Quantities.percent($0.share) } ?? "-"
+      kinds[kind.rawValue].map { Quantities.percent($0.share) } ?? "-"
     }
     return [label, budget.map { "\($0)" } ?? "-"] + shares + [
       Quantities.percent(all.share), Quantities.bytes(residentBytes),

@@ -27,7 +27,8 @@ public struct Trace: Sendable {
   /// - Throws: `ModelError.request` for lengths that do not fit or a token outside the vocabulary, before
   ///   anything runs; `StoreError` if the cache outgrows its limit.
   public init(
-    _ session: LlamaSession, tokens: [Int], promptLength: Int, chunk: Int = 512,
+    _ session: LlamaSession, tokens: [Int], promptLength: Int,
+    chunk: Int = LlamaSession.defaultChunk,
     keepsLogits: Bool = true
   ) throws {
     guard !tokens.isEmpty else {

@@ -119,13 +119,13 @@ struct Arguments {
     return numbers
   }
 
-  /// Values with commas between, if given, or else the standard ones; none twice, none empty.
+  /// Values with commas between, if given, or else the default ones; none twice, none empty.
   ///
   /// - Parameter noun: what one of them is, for errors.
   func list(
-    _ name: String, standard: String, of noun: String = "name"
+    _ name: String, default other: String, of noun: String = "name"
   ) throws(CommandError) -> [String] {
-    let text = text(name) ?? standard
+    let text = text(name) ?? other
     var values: [String] = []
     for value in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
       let value = value.trimmingCharacters(in: .whitespaces)

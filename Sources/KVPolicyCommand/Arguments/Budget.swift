@@ -7,6 +7,8 @@ enum Budget: Equatable {
 
   /// The largest number that a budget is written with.
   private static let largest = 1 << 30
+  /// The rows that a budget can be.
+  static let legal = 1...largest
 
   /// Reads a budget.
   ///
@@ -62,17 +64,17 @@ extension Arguments {
   /// Budgets with commas between, in rows of a document of so many tokens; no two the same.
   ///
   /// - Parameters:
-  ///   - standard: what holds if the option is not given.
+  ///   - other: what holds if the option is not given.
   ///   - tokens: the tokens that shares are shares of; at most 2³².
   func budgets(
-    _ name: String, standard: String, tokens: Int
+    _ name: String, default other: String, tokens: Int
   ) throws(CommandError) -> [(budget: Budget, rows: RowBudget)] {
     func origin(_ budget: Budget) -> String {
       guard case .share = budget else { return "" }
       return " (\(name) \(budget.text) of a document of \(tokens) tokens)"
     }
     var budgets: [(budget: Budget, rows: RowBudget)] = []
-    for text in try list(name, standard: standard, of: "budget") {
+    for text in try list(name, default: other, of: "budget") {
       let budget = try Budget(text, option: name)
       let rows = budget.rows(tokens: tokens)
       guard rows > 0 else {

@@ -1,3 +1,6 @@
+import Evaluation
+import Reporting
+
 /// One option of a command.
 struct Option: Sendable {
   /// Its name with the dashes: `--model`.
@@ -7,27 +10,33 @@ struct Option: Sendable {
   /// What it does, in a few words.
   let meaning: String
   /// What holds without it, for help.
-  var standard: String?
+  let `default`: String?
+  /// What a shell offers for its value.
+  let completion: Completion
   /// Whether it can be given more than once.
-  var repeats = false
+  let repeats: Bool
   /// Whether its value may be empty.
-  var allowsEmpty = false
+  let allowsEmpty: Bool
 
-  /// An option with a value.
+  /// An option with a value. What a shell offers is told by `value`, unless `offers` says something else.
   init(
-    _ name: String, _ value: String?, _ meaning: String, standard: String? = nil,
-    repeats: Bool = false, allowsEmpty: Bool = false
+    _ name: String, _ value: String?, _ meaning: String, default: String? = nil,
+    offers completion: Completion? = nil, repeats: Bool = false, allowsEmpty: Bool = false
   ) {
     self.name = name
     self.value = value
     self.meaning = meaning
-    self.standard = standard
+    self.default = `default`
+    self.completion = completion ?? value.map { Completion(placeholder: $0) } ?? .nothing
     self.repeats = repeats
     self.allowsEmpty = allowsEmpty
   }
 
   /// An option without a value.
   init(flag name: String, _ meaning: String) { self.init(name, nil, meaning) }
+
+  /// The option that every command has.
+  static let help = Option(flag: "--help", "print this")
 }
 
 /// How a command is called.
@@ -36,28 +45,38 @@ struct Syntax: Sendable {
   let name: String
   /// One line for people.
   let summary: String
-  /// What follows the name, for help: `--model PATH [options]`.
+  /// What follows the name, for help: `--model PATH [options]`. A second line is a second way.
   let usage: String
   /// The most words it takes that are no options.
   var operands = 0
+  /// What a shell offers for such a word.
+  var operand = Completion.nothing
   /// Its options, `--help` left out.
   let options: [Option]
-  /// What else people must know, in help after the options.
+  /// What else people must know, in help after the options: paragraphs with empty lines between. Where
+  /// their lines are broken does not matter.
   var notes = ""
 
-  /// The help page.
+  /// The help page. No line is wider than a terminal.
   var help: String {
-    var text = "kvpolicy \(name): \(summary)\n\nusage: kvpolicy \(name) \(usage)\n"
-    let all = options + [Option(flag: "--help", "print this")]
-    let names = all.map { $0.name + ($0.value.map { " \($0)" } ?? "") }
-    let width = names.reduce(0) { max($0, $1.count) }
-    text += "\noptions:\n"
-    for (option, name) in zip(all, names) {
-      let padding = String(repeating: " ", count: width - name.count)
-      let standard = option.standard.map { " (default: \($0))" } ?? ""
-      let repeats = option.repeats ? "; can be repeated" : ""
-      text += "  \(name)\(padding)  \(option.meaning)\(repeats)\(standard)\n"
+    let ways = usage.split(separator: "\n").map { "kvpolicy \(name) \($0)" }
+    let entries = (options + [.help]).map { option in
+      let fallback = option.default.map {
+        " " + "(default: \($0))".replacing(" ", with: TerminalText.bond)
+      }
+      return (
+        option.name + (option.value.map { " \($0)" } ?? ""),
+        option.meaning + (option.repeats ? "; can be repeated" : "") + (fallback ?? "")
+      )
     }
-    return notes.isEmpty ? text : text + "\n" + notes + "\n"
+    let parts = [
+      TerminalText.wrapped("kvpolicy \(name): \(summary)"),
+      ways.enumerated().map { index, way in
+        TerminalText.list([(index == 0 ? "usage:" : "      ", way)], gap: 1)
+      }.joined(separator: "\n"),
+      "options:\n" + TerminalText.list(entries, indent: 2),
+    ]
+    return (parts + (notes.isEmpty ? [] : [TerminalText.reflowed(notes)]))
+      .joined(separator: "\n\n") + "\n"
   }
 }

@@ -9,20 +9,25 @@ struct BenchCommand: Command {
     usage: "[--model PATH] [options]",
     options: [
       .model,
-      Option("--policies", "NAMES", "names with commas between", standard: standardPolicies),
-      Option("--budget", "ROWS", "rows per lane that each of them may keep", standard: "512"),
+      Option("--policies", "NAMES", "names with commas between", default: defaultPolicies),
+      Option(
+        "--budget", "ROWS", "rows per lane that each of them may keep", default: "\(defaultBudget)"),
       Option("--config", "FILE", "also measure this configuration (JSON)", repeats: true),
       Option(
         "--prefill", "LENGTHS", "tokens of the prompts, with commas between, or 'none'",
-        standard: "512"),
+        default: list(Benchmark.Default.prefillLengths)),
       Option(
-        "--decode", "DEPTHS", "tokens read before decoding, likewise", standard: "0,512,2048"),
+        "--decode", "DEPTHS", "tokens read before decoding, with commas between, or 'none'",
+        default: list(Benchmark.Default.decodeDepths)),
       Option(
-        "--batch", "SIZES", "sequences that decode together at each depth, likewise",
-        standard: "none"),
-      Option("--steps", "COUNT", "tokens decoded per repeat", standard: "16"),
-      Option("--repeats", "COUNT", "how often each thing is timed", standard: "3"),
-      .threads, .arithmetic, .rows(.f16), .json, .csv,
+        "--batch", "SIZES", "sequences that decode together at each depth, or 'none'",
+        default: list(Benchmark.Default.batchSizes)),
+      Option(
+        "--steps", "COUNT", "tokens decoded per repeat", default: "\(Benchmark.Default.steps)"),
+      Option(
+        "--repeats", "COUNT", "how often each thing is timed",
+        default: "\(Benchmark.Default.repeats)"),
+      .threads, .arithmetic, .rows(), .json, .csv, .wide,
       Option("--compare", "FILE", "also compare with an earlier --json file of this command"),
       Option(flag: "--floor", "only measure the machine"),
     ],
@@ -33,7 +38,13 @@ struct BenchCommand: Command {
       there. Tokens are random, from a fixed seed. Sequences that decode together share each pass over
       the weights; each has a prompt of its own. A FILE of '-' is standard input.
       """)
-  static let standardPolicies = "full,streamingllm,h2o,snapkv,morphkv,tova"
+  static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv,tova"
+  static let defaultBudget = 512
+
+  /// Numbers as an option takes them.
+  private static func list(_ numbers: [Int]) -> String {
+    numbers.isEmpty ? "none" : numbers.map { "\($0)" }.joined(separator: ",")
+  }
 
   let registry: PolicyRegistry
   let terminal: Terminal
@@ -48,9 +59,10 @@ struct BenchCommand: Command {
       throw CommandError.usage(
         "--compare has no effect if a file is printed instead of the table; name a file")
     }
-    let sizes = try Sizes(arguments)
+    let sizes = try Sizes(arguments, rows: rows(arguments))
     let arithmetic = try arithmetic(arguments)
-    let named = try namedEntries(arguments, standard: BenchCommand.standardPolicies, budget: 512)
+    let named = try namedEntries(
+      arguments, default: BenchCommand.defaultPolicies, budget: BenchCommand.defaultBudget)
     let model = model(arguments)
     let output = try ReportOutput(
       arguments, of: self, inputs: [model.path, earlierPath] + configurations)
@@ -65,20 +77,22 @@ struct BenchCommand: Command {
     benchmark.modelName = model.name
     let report = try measure(benchmark, entries)
     let change = earlier.map { "\n" + BenchmarkChange(now: report, before: $0).table } ?? ""
+    let table = arguments.has("--wide") ? report.wideTable : report.table
     try output.write(
-      json: try report.json(), csv: report.csv, table: report.table + change, to: terminal)
+      json: try report.json(), csv: report.csv, table: table + change, to: terminal)
   }
 
   private func measureFloor(_ arguments: Arguments, threads: Int) throws {
     for option in BenchCommand.syntax.options {
-      if !["--floor", "--threads", "--json", "--csv"].contains(option.name) {
+      if !["--floor", "--threads", "--json", "--csv", "--wide"].contains(option.name) {
         try arguments.refuse("--floor", with: option.name)
       }
     }
     let output = try ReportOutput(arguments, of: self, inputs: [])
     let report = Benchmark.floor(threads: threads)
     try output.write(
-      json: try report.json(), csv: report.csv, table: report.table, to: terminal)
+      json: try report.json(), csv: report.csv,
+      table: arguments.has("--wide") ? report.wideTable : report.table, to: terminal)
   }
 
   private func measure(
@@ -110,22 +124,25 @@ extension BenchCommand {
     let repeats: Int
     let store: StoreConfiguration
 
-    init(_ arguments: Arguments) throws(CommandError) {
-      prefill = try arguments.integers("--prefill", in: 1...1 << 24, allowsNone: true) ?? [512]
+    init(_ arguments: Arguments, rows: RowFormat) throws(CommandError) {
+      prefill =
+        try arguments.integers("--prefill", in: 1...1 << 24, allowsNone: true)
+        ?? Benchmark.Default.prefillLengths
       decode =
-        try arguments.integers("--decode", in: 0...1 << 24, allowsNone: true) ?? [0, 512, 2048]
+        try arguments.integers("--decode", in: 0...1 << 24, allowsNone: true)
+        ?? Benchmark.Default.decodeDepths
       guard !(prefill + decode).isEmpty else {
         throw .usage("--prefill and --decode are both 'none'; name something to measure")
       }
       batch =
-        try arguments.integers("--batch", in: 1...Benchmark.largestBatch, allowsNone: true) ?? []
+        try arguments.integers("--batch", in: 1...Benchmark.largestBatch, allowsNone: true)
+        ?? Benchmark.Default.batchSizes
       guard batch.isEmpty || !decode.isEmpty else {
         throw .usage("--batch has no effect with --decode 'none'; name a depth")
       }
-      steps = try arguments.integer("--steps", in: 1...1 << 24) ?? 16
-      repeats = try arguments.integer("--repeats", in: 1...1 << 16) ?? 3
-      store = StoreConfiguration(
-        format: try arguments.choice("--rows", of: RowFormat.self) ?? .f16)
+      steps = try arguments.integer("--steps", in: 1...1 << 24) ?? Benchmark.Default.steps
+      repeats = try arguments.integer("--repeats", in: 1...1 << 16) ?? Benchmark.Default.repeats
+      store = StoreConfiguration(format: rows)
     }
 
     func set(_ benchmark: inout Benchmark) {

@@ -5,20 +5,30 @@ import ReferenceModel
 /// `kvpolicy capacity`.
 struct CapacityCommand: Command {
   static let syntax = Syntax(
-    name: "capacity", summary: "count the sequences that fit in a pool of memory, policy by policy",
+    name: "capacity", summary: "count the sequences that fit in memory, policy by policy",
     usage: "[--model PATH] [options]",
     options: [
       .model,
-      Option("--policies", "NAMES", "names with commas between", standard: standardPolicies),
-      Option("--budget", "ROWS", "rows per lane that each of them may keep", standard: "256"),
+      Option("--policies", "NAMES", "names with commas between", default: defaultPolicies),
+      Option(
+        "--budget", "ROWS", "rows per lane that each of them may keep", default: "\(defaultBudget)"),
       Option("--config", "FILE", "also count under this configuration (JSON)", repeats: true),
       Option(
-        "--pool-bytes", "BYTES", "what all sequences together may take", standard: "67108864"),
-      Option("--prompt-tokens", "COUNT", "tokens of each prompt", standard: "128"),
-      Option("--generate", "COUNT", "tokens that each sequence generates", standard: "4096"),
-      Option("--measure", "STEPS", "steps to time where a cache keeps its size", standard: "256"),
-      Option("--most", "COUNT", "sequences that are run together at most", standard: "256"),
-      .chunk, .threads, .arithmetic, .rows(.f16), .json, .csv,
+        "--pool-bytes", "BYTES", "what all sequences together may take",
+        default: "\(Capacity.Default.poolBytes)"),
+      Option(
+        "--prompt-tokens", "COUNT", "tokens of each prompt",
+        default: "\(Capacity.Default.promptTokens)"),
+      Option(
+        "--generate", "COUNT", "tokens that each sequence generates",
+        default: "\(Capacity.Default.generatedTokens)"),
+      Option(
+        "--measure", "STEPS", "steps to time where a cache keeps its size",
+        default: "\(Capacity.Default.measuredSteps)"),
+      Option(
+        "--most", "COUNT", "sequences that are run together at most",
+        default: "\(Capacity.Default.mostSequences)"),
+      .chunk, .threads, .arithmetic, .rows(), .json, .csv, .wide,
     ],
     notes: """
       One sequence of each policy runs to its end first, and its bytes are looked at after every step:
@@ -27,7 +37,8 @@ struct CapacityCommand: Command {
       far as that and the steps that are timed; else they all run to the end. Tokens are random, from
       a fixed seed. A FILE of '-' is standard input.
       """)
-  static let standardPolicies = "full,streamingllm,h2o,snapkv,morphkv"
+  static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv"
+  static let defaultBudget = 256
 
   let registry: PolicyRegistry
   let terminal: Terminal
@@ -36,9 +47,9 @@ struct CapacityCommand: Command {
     let configurations = arguments.all("--config")
     try refuseTwoInputs(configurations)
     let (threads, arithmetic) = (try threads(arguments), try arithmetic(arguments))
-    let sizes = try Sizes(arguments, chunk: chunk(arguments))
+    let sizes = try Sizes(arguments, chunk: chunk(arguments), rows: rows(arguments))
     let named = try namedEntries(
-      arguments, standard: CapacityCommand.standardPolicies, budget: 256)
+      arguments, default: CapacityCommand.defaultPolicies, budget: CapacityCommand.defaultBudget)
     let model = model(arguments)
     let output = try ReportOutput(arguments, of: self, inputs: [model.path] + configurations)
     let entries =
@@ -51,7 +62,8 @@ struct CapacityCommand: Command {
     capacity.modelName = model.name
     let report = try measure(capacity, entries)
     try output.write(
-      json: try report.json(), csv: report.csv, table: report.table, to: terminal)
+      json: try report.json(), csv: report.csv,
+      table: arguments.has("--wide") ? report.wideTable : report.table, to: terminal)
   }
 
   private func measure(
@@ -74,15 +86,17 @@ extension CapacityCommand {
     let chunk: Int
     let store: StoreConfiguration
 
-    init(_ arguments: Arguments, chunk: Int) throws(CommandError) {
+    init(_ arguments: Arguments, chunk: Int, rows: RowFormat) throws(CommandError) {
       self.chunk = chunk
-      pool = try arguments.integer("--pool-bytes", in: 1...1 << 44) ?? 64 << 20
-      prompt = try arguments.integer("--prompt-tokens", in: 1...1 << 24) ?? 128
-      generate = try arguments.integer("--generate", in: 1...1 << 24) ?? 4096
-      measure = try arguments.integer("--measure", in: 1...1 << 24) ?? 256
-      most = try arguments.integer("--most", in: 1...1 << 16) ?? 256
-      store = StoreConfiguration(
-        format: try arguments.choice("--rows", of: RowFormat.self) ?? .f16)
+      pool = try arguments.integer("--pool-bytes", in: 1...1 << 44) ?? Capacity.Default.poolBytes
+      prompt =
+        try arguments.integer("--prompt-tokens", in: 1...1 << 24) ?? Capacity.Default.promptTokens
+      generate =
+        try arguments.integer("--generate", in: 1...1 << 24) ?? Capacity.Default.generatedTokens
+      measure =
+        try arguments.integer("--measure", in: 1...1 << 24) ?? Capacity.Default.measuredSteps
+      most = try arguments.integer("--most", in: 1...1 << 16) ?? Capacity.Default.mostSequences
+      store = StoreConfiguration(format: rows)
     }
 
     func set(_ capacity: inout Capacity) {

@@ -6,16 +6,17 @@ import KVPolicyKit
 extension Option {
   static let json = Option("--json", "FILE", "write the results as JSON; '-' prints them instead")
   static let csv = Option("--csv", "FILE", "write the results as CSV; '-' prints them instead")
+  static let wide = Option(flag: "--wide", "show every column, however wide")
 }
 
 extension Command {
   /// The policies named on the command line, each with the settings that spend `--budget`.
   func namedEntries(
-    _ arguments: Arguments, standard: String, budget: Int
+    _ arguments: Arguments, default names: String, budget: Int
   ) throws(CommandError) -> [PolicyEntry] {
-    let rows = try arguments.integer("--budget", in: 1...1 << 30) ?? budget
+    let rows = try arguments.integer("--budget", in: Budget.legal) ?? budget
     return try namedEntries(
-      arguments.list("--policies", standard: standard), budgets: [RowBudget(rows: rows)])
+      arguments.list("--policies", default: names), budgets: [RowBudget(rows: rows)])
   }
 
   /// Named policies with the settings that spend each budget.

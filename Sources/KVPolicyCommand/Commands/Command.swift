@@ -23,18 +23,19 @@ protocol Command: SendableMetatype {
 extension Option {
   static let model = Option(
     "--model", "PATH", "a GGUF file, a Hugging Face folder or 'bundled'",
-    standard: "the model at hand")
+    default: "the model at hand")
   static let threads = Option(
-    "--threads", "COUNT", "threads that work on a matrix", standard: "one per core")
+    "--threads", "COUNT", "threads that work on a matrix", default: "one per core")
   static let arithmetic = Option(
     "--arithmetic", Arithmetic.allCases.map(\.rawValue).joined(separator: "|"),
-    "how decode steps multiply quantised weights", standard: Arithmetic.exact.rawValue)
+    "how decode steps multiply quantised weights", default: LlamaModel.defaultArithmetic.rawValue)
   static let chunk = Option(
-    "--chunk", "TOKENS", "prompt tokens that go through a layer together", standard: "512")
-  static func rows(_ standard: RowFormat) -> Option {
+    "--chunk", "TOKENS", "prompt tokens that go through a layer together",
+    default: "\(LlamaSession.defaultChunk)")
+  static func rows(_ format: RowFormat = StoreConfiguration.Default.format) -> Option {
     let formats = RowFormat.allCases.map(\.rawValue).joined(separator: "|")
     return Option(
-      "--rows", formats, "how keys and values are stored", standard: standard.rawValue)
+      "--rows", formats, "how keys and values are stored", default: format.rawValue)
   }
 }
 
@@ -63,12 +64,19 @@ extension Command {
 
   /// The arithmetic asked for.
   func arithmetic(_ arguments: Arguments) throws(CommandError) -> Arithmetic {
-    try arguments.choice("--arithmetic", of: Arithmetic.self) ?? .exact
+    try arguments.choice("--arithmetic", of: Arithmetic.self) ?? LlamaModel.defaultArithmetic
+  }
+
+  /// How rows are to be stored.
+  func rows(
+    _ arguments: Arguments, default format: RowFormat = StoreConfiguration.Default.format
+  ) throws(CommandError) -> RowFormat {
+    try arguments.choice("--rows", of: RowFormat.self) ?? format
   }
 
   /// The chunk asked for.
   func chunk(_ arguments: Arguments) throws(CommandError) -> Int {
-    try arguments.integer("--chunk", in: 1...65_536) ?? 512
+    try arguments.integer("--chunk", in: 1...65_536) ?? LlamaSession.defaultChunk
   }
 
   /// - Throws: `CommandError.usage` if two of several files are read from standard input.

@@ -10,24 +10,34 @@ struct CompareCommand: Command {
     options: [
       .model,
       Option(
-        "--policies", "NAMES", "names with commas between", standard: standardPolicies),
-      Option("--budget", "ROWS", "rows per lane that each of them may keep", standard: "256"),
-      Option("--config", "FILE", "also compare this configuration (JSON)", repeats: true),
-      Option("--text", "FILE", "the text to read", standard: "a built-in story"),
-      Option("--prompt-tokens", "COUNT", "tokens of the prompt", standard: "768"),
+        "--policies", "NAMES", "names with commas between", default: defaultPolicies),
       Option(
-        "--decode-tokens", "COUNT", "tokens of the forced continuation", standard: "256"),
-      .chunk, .rows(.f16),
-      Option("--page-rows", "COUNT", "rows per page: 4, 8, 16, 32 or 64", standard: "16"),
-      .threads, .arithmetic, .json, .csv,
+        "--budget", "ROWS", "rows per lane that each of them may keep", default: "\(defaultBudget)"),
+      Option("--config", "FILE", "also compare this configuration (JSON)", repeats: true),
+      Option("--text", "FILE", "the text to read", default: "one that the model understands"),
+      Option(
+        "--prompt-tokens", "COUNT", "tokens of the prompt",
+        default: "\(Comparison.Default.promptTokens)"),
+      Option(
+        "--decode-tokens", "COUNT", "tokens of the forced continuation",
+        default: "\(Comparison.Default.decodeTokens)"),
+      .chunk, .rows(),
+      Option(
+        "--page-rows", "4|8|16|32|64", "rows per page",
+        default: "\(StoreConfiguration.Default.pageRows)"),
+      .threads, .arithmetic, .json, .csv, .wide,
     ],
     notes: """
       Every policy reads the first tokens of the text as its prompt and is then given the tokens that
       follow, one by one, whatever it would have said itself. Full attention always runs first: it is
       what the others are compared with, in exact arithmetic whatever theirs is. A FILE of '-' is
       standard input.
+
+      Without --text the bundled model reads a document of the tasks, such as 'kvpolicy document' prints: it
+      knows their language and no other. Other models read a built-in story.
       """)
-  static let standardPolicies = "full,streamingllm,h2o,snapkv,morphkv"
+  static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv"
+  static let defaultBudget = 256
 
   let registry: PolicyRegistry
   let terminal: Terminal
@@ -36,28 +46,32 @@ struct CompareCommand: Command {
     let text = arguments.text("--text")
     let configurations = arguments.all("--config")
     try refuseTwoInputs([text] + configurations)
-    let sizes = try Sizes(arguments, chunk: chunk(arguments))
+    let sizes = try Sizes(arguments, chunk: chunk(arguments), rows: rows(arguments))
     let (threads, arithmetic) = (try threads(arguments), try arithmetic(arguments))
     let named = try namedEntries(
-      arguments, standard: CompareCommand.standardPolicies, budget: 256)
+      arguments, default: CompareCommand.defaultPolicies, budget: CompareCommand.defaultBudget)
     let model = model(arguments)
     let output = try ReportOutput(arguments, of: self, inputs: [model.path, text] + configurations)
     let entries =
       named + (try configuredEntries(configurations, taken: named.map(\.label)))
-    let story = try text.map { try input($0).text() } ?? BuiltInText.story
+    let given = try text.map { (try input($0).text(), name: input($0).name) }
 
     let files = try model.open()
-    let tokenizer = try files.tokenizer()
-    let bos = tokenizer.addsBOS ? tokenizer.bosToken.map { [$0] } ?? [] : []
+    let reading = try Reading(given, for: files, tokens: sizes.tokens)
+    if reading.isForeign {
+      terminal.writeError(
+        "kvpolicy: the model speaks the language of the tasks and the text does not, so the figures "
+          + "mean little; without --text it reads a document of the tasks\n")
+    }
     var comparison = Comparison(
       model: LlamaModel(files, threads: threads, arithmetic: arithmetic), registry: registry)
     sizes.set(&comparison)
     comparison.modelName = model.name
-    comparison.textName = text.map { $0 == "-" ? "standard input" : $0 } ?? BuiltInText.name
-    let report = try measure(
-      comparison, entries, tokens: bos + tokenizer.encode(story, parseSpecial: false))
+    comparison.textName = reading.name
+    let report = try measure(comparison, entries, tokens: reading.tokens)
     try output.write(
-      json: try report.json(), csv: report.csv, table: report.table, to: terminal)
+      json: try report.json(), csv: report.csv,
+      table: arguments.has("--wide") ? report.wideTable : report.table, to: terminal)
   }
 
   private func measure(
@@ -76,18 +90,21 @@ extension CompareCommand {
     let decode: Int
     let chunk: Int
     let store: StoreConfiguration
+    /// Tokens that are read in all.
+    var tokens: Int { prompt + decode }
 
-    init(_ arguments: Arguments, chunk: Int) throws(CommandError) {
+    init(_ arguments: Arguments, chunk: Int, rows: RowFormat) throws(CommandError) {
       self.chunk = chunk
-      prompt = try arguments.integer("--prompt-tokens", in: 1...1 << 24) ?? 768
-      decode = try arguments.integer("--decode-tokens", in: 1...1 << 24) ?? 256
-      let pageRows = try arguments.integer("--page-rows", in: 4...64) ?? 16
+      prompt =
+        try arguments.integer("--prompt-tokens", in: 1...1 << 24) ?? Comparison.Default.promptTokens
+      decode =
+        try arguments.integer("--decode-tokens", in: 1...1 << 24) ?? Comparison.Default.decodeTokens
+      let pageRows =
+        try arguments.integer("--page-rows", in: 4...64) ?? StoreConfiguration.Default.pageRows
       guard pageRows.nonzeroBitCount == 1 else {
         throw .usage("--page-rows cannot be '\(pageRows)'; it must be 4, 8, 16, 32 or 64")
       }
-      store = StoreConfiguration(
-        pageRows: pageRows,
-        format: try arguments.choice("--rows", of: RowFormat.self) ?? .f16)
+      store = StoreConfiguration(pageRows: pageRows, format: rows)
     }
 
     func set(_ comparison: inout Comparison) {

@@ -14,44 +14,56 @@ struct GenerateCommand: Command {
         "--prompt", "TEXT", "the prompt; '-' reads it from standard input", allowsEmpty: true),
       Option(flag: "--chat", "write the prompt as a turn of a conversation"),
       Option("--system", "TEXT", "what the conversation begins with", allowsEmpty: true),
-      Option("--policy", "NAME", "the policy", standard: "full"),
-      Option("--budget", "ROWS", "rows per lane that --policy may keep", standard: "its own"),
+      Option("--policy", "NAME", "the policy", default: Comparison.reference.main.policy),
+      Option("--budget", "ROWS", "rows per lane that --policy may keep", default: "its own"),
       Option("--config", "FILE", "the policy's configuration instead (JSON)"),
-      Option("--max-tokens", "COUNT", "the most tokens to generate", standard: "128"),
-      Option("--temperature", "NUMBER", "how freely to choose; 0 for greedy", standard: "0"),
-      Option("--top-k", "COUNT", "choose among the k most likely", standard: "all"),
       Option(
-        "--top-p", "SHARE", "among those that together reach this probability", standard: "1"),
+        "--max-tokens", "COUNT", "the most tokens to generate", default: "\(defaultTokens)"),
       Option(
-        "--min-p", "SHARE", "among those this likely, relative to the likeliest", standard: "0"),
-      Option("--seed", "NUMBER", "of the choices", standard: "0"),
-      .chunk, .rows(.f16), .threads, .arithmetic,
+        "--temperature", "NUMBER", "how freely to choose; 0 for greedy",
+        default: Sampler.greedy.temperature.formatted()),
+      Option("--top-k", "COUNT", "choose among the k most likely", default: "all"),
+      Option(
+        "--top-p", "SHARE", "among those that together reach this probability",
+        default: Sampler.Default.topP.formatted()),
+      Option(
+        "--min-p", "SHARE", "among those this likely, relative to the likeliest",
+        default: Sampler.Default.minP.formatted()),
+      Option("--seed", "NUMBER", "of the choices", default: "\(Sampler.Default.seed)"),
+      .chunk, .rows(), .threads, .arithmetic,
       Option(flag: "--quiet", "print the text only"),
     ],
     notes: """
       The text is printed as it comes; what the cache held is printed to standard error at the end.
-      One line end at the end of a prompt from standard input is left out.
+      One line end at the end of a prompt from standard input is left out, except in the language of the
+      tasks, where it is a word.
+
+      The bundled model knows that language and no other. To see it answer:
+
+          kvpolicy document --prompt | kvpolicy generate --model bundled --prompt -
       """)
+  private static let defaultTokens = 128
 
   let registry: PolicyRegistry
   let terminal: Terminal
 
   func run(_ arguments: Arguments) throws {
     try refuseTwoInputs([arguments.text("--prompt"), arguments.text("--config")])
-    let limit = try arguments.integer("--max-tokens", in: 1...1 << 24) ?? 128
+    let limit =
+      try arguments.integer("--max-tokens", in: 1...1 << 24) ?? GenerateCommand.defaultTokens
     let (chunk, threads) = (try chunk(arguments), try threads(arguments))
     let arithmetic = try arithmetic(arguments)
-    let format = try arguments.choice("--rows", of: RowFormat.self) ?? .f16
+    let format = try rows(arguments)
     let sampler = try sampler(arguments)
     try arguments.demand("--chat", for: "--system")
     let named = model(arguments)
     let configuration = try chosenConfiguration(arguments)
-    let prompt = try prompt(arguments.required("--prompt"))
+    let typed = try typed(arguments.required("--prompt"))
 
     let files = try named.open()
     let tokenizer = try files.tokenizer()
-    let tokens = try GenerateCommand.tokens(
-      prompt, arguments, tokenizer: tokenizer, context: files.configuration.contextLength)
+    let prompt = try Prompt(typed, arguments, for: files, tokenizer: tokenizer)
+    if prompt.isForeign { terminal.writeError(GenerateCommand.foreign) }
     let model = LlamaModel(files, threads: threads, arithmetic: arithmetic)
     let policies = try configuration.makePolicies(
       registry, shape: model.shape, model: model.identity)
@@ -61,7 +73,7 @@ struct GenerateCommand: Command {
     var generation = Generation(
       session: session, tokenizer: tokenizer, sampler: sampler,
       endTokens: Set(tokenizer.eosTokens + files.configuration.eosTokens))
-    try generation.read(tokens, chunk: chunk)
+    try generation.read(prompt.tokens, chunk: chunk)
     try generation.write(atMost: limit) { text throws(CommandError) in try terminal.print(text) }
     try terminal.print("\n")
     if let reason = generation.stopReason { terminal.writeError("kvpolicy: \(reason)\n") }
@@ -70,12 +82,16 @@ struct GenerateCommand: Command {
     }
   }
 
+  private static let foreign =
+    "kvpolicy: the model speaks the language of the tasks and the prompt does not, so the answer means "
+    + "little; 'kvpolicy document --prompt' prints a prompt, which '--prompt -' reads\n"
+
   private func chosenConfiguration(_ arguments: Arguments) throws -> PolicyConfiguration {
     try arguments.refuse("--config", with: "--policy", "--budget")
     try arguments.demand("--policy", for: "--budget")
     if let path = arguments.text("--config") { return try configuration(path) }
     let name = arguments.text("--policy") ?? Comparison.reference.main.policy
-    let budget = try arguments.integer("--budget", in: 1...1 << 30)
+    let budget = try arguments.integer("--budget", in: Budget.legal)
     return try CommandError.fromArguments { () throws(PolicyError) in
       let type = try registry.type(named: name)
       guard let budget else { return PolicyConfiguration(name) }
@@ -88,20 +104,23 @@ struct GenerateCommand: Command {
 
   private func sampler(_ arguments: Arguments) throws -> Sampler {
     let temperature =
-      try arguments.number("--temperature", "of 0 or more", where: { $0 >= 0 && $0 <= 1e6 }) ?? 0
+      try arguments.number("--temperature", "of 0 or more", where: { $0 >= 0 && $0 <= 1e6 })
+      .map { Float($0) } ?? Sampler.greedy.temperature
     for name in ["--top-k", "--top-p", "--min-p"] where temperature == 0 && arguments.has(name) {
       terminal.writeError("kvpolicy: \(name) has no effect at a temperature of 0\n")
     }
     return try Sampler(
-      temperature: Float(temperature),
-      topK: arguments.integer("--top-k", in: 1...1 << 30) ?? 0,
-      topP: Float(
-        arguments.number("--top-p", "above 0 and at most 1", where: { $0 > 0 && $0 <= 1 }) ?? 1),
-      minP: Float(arguments.number("--min-p", "from 0 to 1", where: { $0 >= 0 && $0 <= 1 }) ?? 0),
-      seed: UInt64(arguments.integer("--seed", in: 0...(.max)) ?? 0))
+      temperature: temperature,
+      topK: arguments.integer("--top-k", in: 1...1 << 30) ?? Sampler.Default.topK,
+      topP: arguments.number("--top-p", "above 0 and at most 1", where: { $0 > 0 && $0 <= 1 })
+        .map { Float($0) } ?? Sampler.Default.topP,
+      minP: arguments.number("--min-p", "from 0 to 1", where: { $0 >= 0 && $0 <= 1 })
+        .map { Float($0) } ?? Sampler.Default.minP,
+      seed: arguments.integer("--seed", in: 0...(.max)).map { UInt64($0) } ?? Sampler.Default.seed)
   }
 
-  private func prompt(_ word: String) throws(CommandError) -> String {
+  /// The text of the prompt, as it was typed or read.
+  private func typed(_ word: String) throws(CommandError) -> String {
     guard word == "-" else {
       // The system hands over bytes; what is not UTF-8 was replaced before we could see it.
       guard !word.unicodeScalars.contains("\u{FFFD}") else {
@@ -109,33 +128,6 @@ struct GenerateCommand: Command {
       }
       return word
     }
-    let text = try input(word).text()
-    return text.hasSuffix("\n") ? String(text.dropLast()) : text
-  }
-
-  /// The prompt's tokens, as a conversation if asked for.
-  private static func tokens(
-    _ prompt: String, _ arguments: Arguments, tokenizer: Tokenizer, context: Int
-  ) throws(ModelError) -> [Int] {
-    guard !prompt.isEmpty else {
-      throw .request("the prompt is empty; give at least one character")
-    }
-    var tokens: [Int]
-    if arguments.has("--chat") {
-      let system = arguments.text("--system").map { [ChatMessage.system($0)] } ?? []
-      let text = try tokenizer.chatTemplate()
-        .render(system + [.user(prompt)], addGenerationPrompt: true)
-      tokens = tokenizer.encode(text)
-    } else {
-      tokens = tokenizer.encode(prompt, parseSpecial: false)
-    }
-    if tokenizer.addsBOS, let bos = tokenizer.bosToken, tokens.first != bos {
-      tokens.insert(bos, at: 0)
-    }
-    guard tokens.count <= context else {
-      throw .request(
-        "the prompt has \(tokens.count) tokens, and the model's context is \(context); shorten it")
-    }
-    return tokens
+    return try input(word).text()
   }
 }

@@ -6,7 +6,7 @@ import Reporting
 struct PoliciesCommand: Command {
   static let syntax = Syntax(
     name: "policies", summary: "list the policies, or explain one and its settings",
-    usage: "[NAME] [options]", operands: 1,
+    usage: "[NAME] [options]", operands: 1, operand: .policy,
     options: [Option(flag: "--json", "print JSON")],
     notes: """
       With a NAME the configuration of its defaults is printed, ready for a file. Settings that are
@@ -33,9 +33,9 @@ struct PoliciesCommand: Command {
   }
 
   private func list(_ pages: [PolicyPage]) -> String {
-    var table = TextTable([("policy", .left), ("what it keeps", .left)])
-    for page in pages { table.add([page.type.name, page.type.summary]) }
-    return table.text + "\n\n'kvpolicy policies NAME' explains one and its settings.\n"
+    let lines = pages.map { ($0.type.name, $0.type.summary) }
+    return TerminalText.list([("policy", "what it keeps")] + lines)
+      + "\n\n'kvpolicy policies NAME' explains one and its settings.\n"
   }
 }
 
@@ -74,11 +74,14 @@ private struct PolicyPage {
       text += "  \(setting.name) (default \(setting.standard.text))\n"
       text += "      \(setting.meaning)\n      \(setting.legal)\n"
     }
+    text = TerminalText.wrapped(text)
     // The policy's name first, then the settings in their order: JSON text by hand, for its order.
     let members =
       ["\"policy\": \"\(type.name)\""]
       + settings.map { "\"\($0.name)\": \($0.standard.text)" }
-    return text + (settings.isEmpty ? "" : "\n") + "configuration with the defaults:\n{"
-      + members.joined(separator: ", ") + "}\n"
+    // Broken between members it is still JSON, and ready for a file.
+    let bound = members.map { $0.replacing(" ", with: TerminalText.bond) }
+    return text + (settings.isEmpty ? "" : "\n") + "configuration with the defaults:\n"
+      + TerminalText.wrapped("{" + bound.joined(separator: ", ") + "}") + "\n"
   }
 }

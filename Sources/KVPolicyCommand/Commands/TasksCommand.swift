@@ -10,25 +10,27 @@ struct TasksCommand: Command {
     usage: "[options]",
     options: [
       Option(
-        "--model", "PATH", "a model that speaks the tasks' language", standard: BundledModel.name),
-      Option("--policies", "NAMES", "names with commas between", standard: standardPolicies),
+        "--model", "PATH", "a model that speaks the tasks' language", default: BundledModel.name),
+      Option("--policies", "NAMES", "names with commas between", default: defaultPolicies),
       Option(
         "--budget", "BUDGETS",
         "rows (512) or shares of a document (1/4), with commas between",
-        standard: standardBudgets),
+        default: defaultBudgets),
       Option("--config", "FILE", "also run this configuration (JSON)", repeats: true),
       .documentKind,
-      Option("--documents", "COUNT", "documents that each of them answers", standard: "16"),
       Option(
-        "--tokens", "COUNT", "tokens of a document, its true answer included", standard: "2048"),
-      Option("--seed", "NUMBER", "which documents are drawn", standard: "0"),
-      .rows(.f16), .chunk,
+        "--documents", "COUNT", "documents that each of them answers",
+        default: "\(TaskComparison.Default.documents)"),
       Option(
-        "--threads", "COUNT", "documents that are read at the same time", standard: "one per core"),
+        "--tokens", "COUNT", "tokens of a document, its true answer included",
+        default: "\(TaskComparison.Default.documentTokens)"),
+      .documentSeed, .rows(), .chunk,
       Option(
-        "--html", "FILE", "write a page to look at; '-' prints it instead", standard: standardPage),
+        "--threads", "COUNT", "documents that are read at the same time", default: "one per core"),
+      Option(
+        "--html", "FILE", "write a page to look at; '-' prints it instead", default: defaultPage),
       Option(flag: "--no-html", "write no page; nor is one written beside what '-' prints"),
-      .json, .csv,
+      .json, .csv, .wide,
     ],
     notes: """
       A document names words that the items of a long list must hold, some once, some in a range, some every
@@ -46,9 +48,9 @@ struct TasksCommand: Command {
       each policy keeps of one shorter document, the first that full attention answers without a fault; for it
       the first budget is smaller in proportion.
       """)
-  static let standardPolicies = "random,streamingllm,h2o,tova,snapkv,morphkv"
-  static let standardBudgets = "1/4,1/8"
-  static let standardPage = "kvpolicy.html"
+  static let defaultPolicies = "random,streamingllm,h2o,tova,snapkv,morphkv"
+  static let defaultBudgets = "1/4,1/8"
+  static let defaultPage = "kvpolicy.html"
 
   let registry: PolicyRegistry
   let terminal: Terminal
@@ -57,8 +59,9 @@ struct TasksCommand: Command {
     try arguments.refuse("--html", with: "--no-html")
     let configurations = arguments.all("--config")
     try refuseTwoInputs(configurations)
-    let sizes = try Sizes(arguments, chunk: chunk(arguments), threads: threads(arguments))
-    let names = try arguments.list("--policies", standard: TasksCommand.standardPolicies)
+    let sizes = try Sizes(
+      arguments, chunk: chunk(arguments), threads: threads(arguments), rows: rows(arguments))
+    let names = try arguments.list("--policies", default: TasksCommand.defaultPolicies)
     let named = try namedEntries(names, budgets: sizes.budgets)
     // What is too little to run on the story's shorter document only stays out of the story.
     let told = names.compactMap { try? namedEntry($0, budget: sizes.storyBudget) }
@@ -75,8 +78,8 @@ struct TasksCommand: Command {
     let seeAlso = output.page.map { "\nThe page is \($0.path).\n" } ?? ""
     try output.write(
       json: try report.json(), csv: report.csv,
-      page: output.page == nil ? "" : TaskPage(report).html, table: report.table + seeAlso,
-      to: terminal)
+      page: output.page == nil ? "" : TaskPage(report).html,
+      table: (arguments.has("--wide") ? report.wideTable : report.table) + seeAlso, to: terminal)
   }
 
   /// Where the page is written, if one is: not beside results that are printed for another program,
@@ -86,7 +89,7 @@ struct TasksCommand: Command {
     if let path = arguments.text("--html") { return path }
     if ["--json", "--csv"].contains(where: { arguments.text($0) == "-" }) { return nil }
     let folder = terminal.workingFolder
-    return folder == "." ? TasksCommand.standardPage : folder + "/" + TasksCommand.standardPage
+    return folder == "." ? TasksCommand.defaultPage : folder + "/" + TasksCommand.defaultPage
   }
 
   private func measure(
@@ -114,18 +117,24 @@ extension TasksCommand {
     let threads: Int
     let store: StoreConfiguration
 
-    init(_ arguments: Arguments, chunk: Int, threads: Int) throws(CommandError) {
+    init(
+      _ arguments: Arguments, chunk: Int, threads: Int, rows: RowFormat
+    ) throws(CommandError) {
       (self.chunk, self.threads) = (chunk, threads)
-      documents = try arguments.integer("--documents", in: 1...1 << 16) ?? 16
-      kind = try arguments.choice("--kind", of: TaskMixture.Kind.self) ?? .both
+      documents =
+        try arguments.integer("--documents", in: 1...1 << 16) ?? TaskComparison.Default.documents
+      kind =
+        try arguments.choice("--kind", of: TaskMixture.Kind.self) ?? TaskComparison.Default.kind
       let shortest = max(kind.shortest, TaskMixture.Kind.both.shortest)
-      tokens = try arguments.integer("--tokens", in: shortest...1 << 20) ?? 2048
-      storyTokens = min(448, tokens)
+      tokens =
+        try arguments.integer("--tokens", in: shortest...1 << 20)
+        ?? TaskComparison.Default.documentTokens
+      storyTokens = min(TaskComparison.Default.storyTokens, tokens)
       (budgets, storyBudget) = try Sizes.budgets(
         arguments, tokens: tokens, storyTokens: storyTokens)
-      seed = try arguments.integer("--seed", in: TaskComparison.seeds) ?? 0
-      store = StoreConfiguration(
-        format: try arguments.choice("--rows", of: RowFormat.self) ?? .f16)
+      seed =
+        try arguments.integer("--seed", in: TaskComparison.seeds) ?? TaskComparison.Default.seed
+      store = StoreConfiguration(format: rows)
     }
 
     /// The budgets, and what the first of them is in proportion for the story's document.
@@ -133,7 +142,7 @@ extension TasksCommand {
       _ arguments: Arguments, tokens: Int, storyTokens: Int
     ) throws(CommandError) -> ([RowBudget], story: RowBudget) {
       let budgets = try arguments.budgets(
-        "--budget", standard: TasksCommand.standardBudgets, tokens: tokens)
+        "--budget", default: TasksCommand.defaultBudgets, tokens: tokens)
       let rows =
         switch budgets[0].budget {
         case .rows(let rows): rows * storyTokens / tokens

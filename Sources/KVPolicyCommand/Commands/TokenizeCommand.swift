@@ -17,19 +17,21 @@ struct TokenizeCommand: Command {
       Option(flag: "--decode", "read tokens and print text"),
       Option(
         "--special", "yes|no", "whether special tokens are found in text, or shown in it",
-        standard: "yes"),
+        default: defaultSpecial.rawValue),
     ],
     notes: """
       Every line of standard input is a JSON string; every line of output is the array of its tokens.
       With --decode it is the other way round. A beginning-of-text token is not added.
       """)
+  private static let defaultSpecial = Special.yes
 
   let registry: PolicyRegistry
   let terminal: Terminal
 
   func run(_ arguments: Arguments) throws {
     let decodes = arguments.has("--decode")
-    let special = try arguments.choice("--special", of: Special.self) ?? .yes
+    let special =
+      try arguments.choice("--special", of: Special.self) ?? TokenizeCommand.defaultSpecial
     let tokenizer = try model(arguments).open().tokenizer()
     var lines = LineReader(terminal: terminal)
     var number = 0

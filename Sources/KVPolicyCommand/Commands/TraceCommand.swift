@@ -9,15 +9,15 @@ struct TraceCommand: Command {
     name: "trace", summary: "record what a policy keeps at every step of forced tokens",
     usage:
       "[--model PATH] --tokens FILE --prompt-length COUNT --config FILE --json FILE [options]\n"
-      + "       kvpolicy trace --case FILE [--root FOLDER] --json FILE [options]",
+      + "--case FILE [--root FOLDER] --json FILE [options]",
     options: [
       .model,
       Option("--tokens", "FILE", #"a JSON array of tokens, or an object with "tokens""#),
       Option("--prompt-length", "COUNT", "how many of them are the prompt"),
       Option("--config", "FILE", "the policy's configuration (JSON)"),
       Option("--case", "FILE", "all of these from one JSON object"),
-      Option("--root", "FOLDER", "where a case's model is looked for", standard: "."),
-      .chunk, .rows(.f32), .threads,
+      Option("--root", "FOLDER", "where a case's model is looked for", default: defaultRoot),
+      .chunk, .rows(defaultRows), .threads,
       Option("--json", "FILE", "write what was kept; '-' prints it"),
       Option("--logits", "FILE", "write the logits as safetensors"),
     ],
@@ -30,6 +30,8 @@ struct TraceCommand: Command {
       "tokens" reads them all at once without a policy, and records the logits of every token.
       A FILE of '-' is standard input.
       """)
+  private static let defaultRoot = "."
+  private static let defaultRows = RowFormat.f32
 
   let registry: PolicyRegistry
   let terminal: Terminal
@@ -38,7 +40,7 @@ struct TraceCommand: Command {
     let inputs = ["--tokens", "--config", "--case"].map { arguments.text($0) }
     try refuseTwoInputs(inputs)
     let (chunk, threads) = (try chunk(arguments), try threads(arguments))
-    let rows = try arguments.choice("--rows", of: RowFormat.self) ?? .f32
+    let rows = try rows(arguments, default: TraceCommand.defaultRows)
     let request = try request(arguments)
     guard arguments.has("--json") || arguments.has("--logits") else {
       throw CommandError.usage("--json is missing; the command needs it, or --logits")
@@ -75,16 +77,17 @@ struct TraceCommand: Command {
   private func summary(_ trace: Trace, _ request: TraceRequest) -> String {
     let statistics = trace.statistics
     let rows = Quantities.range(statistics.shortestLane, statistics.longestLane)
-    return "\(request.configuration.main.policy): \(trace.promptLength) prompt tokens, "
-      + "\(trace.steps) steps; \(rows) rows per lane, "
-      + "footprint \(Quantities.percent(statistics.footprint))\n"
+    return TerminalText.wrapped(
+      "\(request.configuration.main.policy): \(trace.promptLength) prompt tokens, "
+        + "\(trace.steps) steps; \(rows) rows per lane, "
+        + "footprint\(TerminalText.bond)\(Quantities.percent(statistics.footprint))") + "\n"
   }
 
   private func request(_ arguments: Arguments) throws -> TraceRequest {
     if let path = arguments.text("--case") {
       try arguments.refuse("--case", with: "--model", "--tokens", "--prompt-length", "--config")
       return try TraceRequest(
-        case: input(path), root: arguments.text("--root") ?? ".")
+        case: input(path), root: arguments.text("--root") ?? TraceCommand.defaultRoot)
     }
     try arguments.demand("--case", for: "--root")
     let tokens = try arguments.required("--tokens")

@@ -7,7 +7,7 @@ import Training
 struct TrainCommand: Command {
   static let syntax = Syntax(
     name: "train", summary: "train a small model on the mini tasks by a recipe",
-    usage: "RECIPE --out FOLDER [options]", operands: 1,
+    usage: "RECIPE --out FOLDER [options]", operands: 1, operand: .file,
     options: [
       Option("--out", "FOLDER", "where the run keeps its state, log, curve and model"),
       Option(flag: "--resume", "go on with the run that is in FOLDER, to the same bits"),

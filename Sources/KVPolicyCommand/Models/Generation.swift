@@ -76,15 +76,15 @@ struct Generation {
   func summary(_ policy: String) -> String {
     let statistics = session.sequence.statistics
     let rows = Quantities.range(statistics.shortestLane, statistics.longestLane)
-    return """
+    let text = """
       \(policy): \(rows) of \(statistics.tokens) rows per lane, \
       \(Quantities.bytes(statistics.residentBytes)) resident \
       (peak \(Quantities.bytes(statistics.peakResidentBytes))), \
-      footprint \(Quantities.percent(statistics.footprint))
+      footprint\(TerminalText.bond)\(Quantities.percent(statistics.footprint))
       prompt: \(promptTokens) tokens, \(speed(promptTokens, promptSeconds)); \
       decode: \(decodeSteps) steps, \(speed(decodeSteps, decodeSeconds))
-
       """
+    return TerminalText.wrapped(text) + "\n"
   }
 
   private func speed(_ count: Int, _ seconds: Double) -> String {

@@ -17,10 +17,9 @@ struct ModelPage {
 
   /// The page for people.
   var text: String {
-    var facts = TextTable([("model", .left), (name, .left)])
-    for (fact, value) in self.facts { facts.add([fact, value]) }
+    let facts = TerminalText.list([("model", name)] + facts)
     var types = TextTable([
-      ("type", .left), ("tensors", .right), ("elements", .right), ("bytes", .right),
+      .init("type", .left), .init("tensors"), .init("elements"), .init("bytes"),
     ])
     for total in totals {
       types.add([
@@ -28,7 +27,7 @@ struct ModelPage {
         Quantities.bytes(total.bytes),
       ])
     }
-    return facts.text + "\n\n" + types.text + "\n"
+    return facts + "\n\n" + types.text + "\n"
   }
 
   private var facts: [(String, String)] {

@@ -23,7 +23,7 @@ struct TrainingSession {
     let start = ContinuousClock.now
     while run.steps < last {
       let step = try run.step()
-      bar.show(progress(of: step))
+      bar.show(progress(of: step, until: last))
       let isChecked = step.number % run.recipe.checkSteps == 0 || step.number == last
       let check = isChecked ? try run.check() : nil
       log.add(step, seconds: before + (ContinuousClock.now - start) / .seconds(1), check: check)
@@ -38,30 +38,37 @@ struct TrainingSession {
     try terminal.print(productSpeed(peak: max(peak, later), threads: threads))
   }
 
-  private func progress(of step: TrainingRun.Step) -> RunProgress {
+  private func progress(of step: TrainingRun.Step, until last: Int) -> RunProgress {
     RunProgress(
-      label: "stage \(step.stage + 1), loss \(Quantities.significant(step.loss)), step",
-      run: step.stage, runs: run.recipe.stages.count, tokens: step.number,
-      totalTokens: run.recipe.steps)
+      label:
+        "stage \(step.stage + 1) of \(run.recipe.stages.count), loss \(Quantities.significant(step.loss)), step",
+      run: 0, runs: 1, tokens: step.number, totalTokens: last)
   }
 
   /// How fast the products of matrices were, beside what the machine can do.
   private func productSpeed(peak: Double, threads: Int) -> String {
     let work = run.trainer.productWork
     let speed = work.operations / max(work.seconds, 1e-9)
-    return "matrix products: \(Quantities.fixed(speed / 1e9, 0)) GFLOP/s, "
-      + "\(Quantities.percent(speed / peak)) of the \(Quantities.fixed(peak / 1e9, 0)) that "
-      + "\(threads) thread\(threads == 1 ? "" : "s") can do here\n"
+    return TerminalText.wrapped(
+      "matrix products: \(Quantities.fixed(speed / 1e9, 0)) GFLOP/s, "
+        + "\(Quantities.percent(speed / peak)) of the \(Quantities.fixed(peak / 1e9, 0)) that "
+        + "\(threads) thread\(threads == 1 ? "" : "s") can do here") + "\n"
   }
 }
 
 /// Lines for people, one per check.
 extension TrainingSession {
-  private static let columns =
-    ["step", "stage", "tokens", "seconds", "loss", "accuracy"]
-    + TaskCheck.Kind.allCases.map(\.rawValue)
+  /// The kinds of check that have a column, as many as fit a terminal.
+  private static let kinds: [TaskCheck.Kind] = [.once, .range, .periodic, .recall]
 
-  private static var header: String { line(columns) }
+  private static let columns =
+    ["step", "stage", "tokens", "seconds", "loss", "accuracy"] + kinds.map(\.rawValue)
+
+  private static var header: String {
+    let left = TaskCheck.Kind.allCases.filter { !kinds.contains($0) }.map(\.rawValue)
+    let note = "log.csv in the run's folder also has \(Markup.list(left))"
+    return TerminalText.wrapped(note) + "\n" + line(columns)
+  }
 
   private static func line(_ row: TrainingLog.Row) -> String {
     let check = row.check
@@ -70,15 +77,13 @@ extension TrainingSession {
         "\(row.step)", "\(row.stage + 1)", Quantities.fixed(Double(row.tokens) / 1e6, 2) + "M",
         Quantities.fixed(row.seconds, 0), Quantities.fixed(row.loss, 4),
         check.map { Quantities.percent($0.accuracy) } ?? "",
-      ]
-        + TaskCheck.Kind.allCases.map { kind in
-          check?.kinds[kind].map { Quantities.percent($0) } ?? "-"
-        })
+      ] + kinds.map { kind in check?.kinds[kind].map { Quantities.percent($0) } ?? "-" })
   }
 
   private static func line(_ cells: [String]) -> String {
     let padded = zip(cells, columns).map { cell, column in
-      String(repeating: " ", count: max(0, max(7, column.count) - cell.count)) + cell
+      let width = column == "stage" ? column.count : max(6, column.count)
+      return String(repeating: " ", count: max(0, width - cell.count)) + cell
     }
     return padded.joined(separator: " ") + "\n"
   }

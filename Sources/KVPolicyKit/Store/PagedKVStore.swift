@@ -1,17 +1,30 @@
 /// How a store holds rows.
 public struct StoreConfiguration: Hashable, Sendable {
   /// Rows per page: 4, 8, 16, 32 or 64.
-  public var pageRows = 16
+  public var pageRows = Default.pageRows
   /// How keys and values are stored.
-  public var format = RowFormat.f16
+  public var format = Default.format
   /// The most bytes that pages may take, and the most that the columns of one sequence may.
-  public var limitBytes = 16 << 30
+  public var limitBytes = Default.limitBytes
+
+  /// What holds where nothing else is set.
+  public enum Default {
+    /// Rows per page.
+    public static let pageRows = 16
+    /// How keys and values are stored.
+    public static let format = RowFormat.f16
+    /// The most bytes that pages may take: 16 GiB.
+    public static let limitBytes = 16 << 30
+  }
 
   /// Sixteen rows a page, 16-bit rows, 16 GiB.
   public init() {}
 
   /// Sets what differs.
-  public init(pageRows: Int = 16, format: RowFormat = .f16, limitBytes: Int = 16 << 30) {
+  public init(
+    pageRows: Int = Default.pageRows, format: RowFormat = Default.format,
+    limitBytes: Int = Default.limitBytes
+  ) {
     self.pageRows = pageRows
     self.format = format
     self.limitBytes = limitBytes

@@ -24,7 +24,8 @@ public final class LlamaModel: Sendable {
   ///   - threads: how many work on a matrix; by default one per core.
   ///   - arithmetic: how a decode step multiplies quantised weights.
   public init(
-    _ files: ModelFiles, threads: Int = LlamaModel.defaultThreads, arithmetic: Arithmetic = .exact
+    _ files: ModelFiles, threads: Int = LlamaModel.defaultThreads,
+    arithmetic: Arithmetic = LlamaModel.defaultArithmetic
   ) {
     configuration = files.configuration
     self.arithmetic = arithmetic
@@ -46,6 +47,9 @@ public final class LlamaModel: Sendable {
 
   /// One thread per core.
   public static let defaultThreads = max(1, ProcessInfo.processInfo.activeProcessorCount)
+
+  /// Exact arithmetic.
+  public static let defaultArithmetic = Arithmetic.exact
 
   /// Threads that work on a matrix.
   public var threads: Int { team.threads }

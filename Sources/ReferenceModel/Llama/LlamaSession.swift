@@ -77,6 +77,9 @@ public final class LlamaSession {
     try checkFinite()
   }
 
+  /// Tokens of a prompt that go through a layer together where nothing else is said.
+  public static let defaultChunk = 512
+
   /// Reads a prompt; afterwards `logits` are those of its last token.
   ///
   /// - Parameters:
@@ -87,7 +90,8 @@ public final class LlamaSession {
   ///   finite logits. `SessionError.store` if the cache is full, with the chunks read so far intact, or when
   ///   a policy's own plan was bad, which ends the sequence.
   public func prefill(
-    _ tokens: [Int], chunk: Int = 512, eachToken: ((Int, Span<Float>) -> Void)? = nil
+    _ tokens: [Int], chunk: Int = LlamaSession.defaultChunk,
+    eachToken: ((Int, Span<Float>) -> Void)? = nil
   ) throws(SessionError) {
     guard !tokens.isEmpty else {
       throw .model(.request("the prompt is empty; give at least one token"))

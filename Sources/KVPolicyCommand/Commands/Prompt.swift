@@ -1,0 +1,54 @@
+import Evaluation
+import MiniTasks
+import ReferenceModel
+
+/// The prompt of `generate`, in the tokens of a model.
+struct Prompt {
+  /// Its tokens.
+  let tokens: [Int]
+  /// Whether the model speaks the language of the tasks and the prompt does not.
+  let isForeign: Bool
+
+  /// - Throws: `ModelError.request` for a prompt that is empty or longer than the model's context,
+  ///   `ModelError` for a chat template that the model lacks.
+  init(
+    _ typed: String, _ arguments: Arguments, for files: ModelFiles, tokenizer: Tokenizer
+  ) throws(ModelError) {
+    let speaksTasks = TaskLanguage.isSpoken(by: files)
+    let text = Prompt.withoutLineEnd(typed, arguments, speaksTasks: speaksTasks)
+    guard !text.isEmpty else {
+      throw .request("the prompt is empty; give at least one character")
+    }
+    var tokens = try Prompt.encode(text, arguments, tokenizer: tokenizer)
+    if tokenizer.addsBOS, let bos = tokenizer.bosToken, tokens.first != bos {
+      tokens.insert(bos, at: 0)
+    }
+    let context = files.configuration.contextLength
+    guard tokens.count <= context else {
+      throw .request(
+        "the prompt has \(tokens.count) tokens, and the model's context is \(context); shorten it")
+    }
+    self.tokens = tokens
+    isForeign = speaksTasks && TaskLanguage.isForeign(tokens)
+  }
+
+  /// A text from standard input without the line end that an editor or `echo` adds. In the language of the
+  /// tasks a line end is a word, and a prompt ends with it.
+  private static func withoutLineEnd(
+    _ typed: String, _ arguments: Arguments, speaksTasks: Bool
+  ) -> String {
+    guard arguments.text("--prompt") == "-", typed.hasSuffix("\n") else { return typed }
+    let isTask = speaksTasks && (try? TaskVocabulary.encode(typed)) != nil
+    return isTask ? typed : String(typed.dropLast())
+  }
+
+  /// The tokens of a text, as a conversation if asked for.
+  private static func encode(
+    _ text: String, _ arguments: Arguments, tokenizer: Tokenizer
+  ) throws(ModelError) -> [Int] {
+    guard arguments.has("--chat") else { return tokenizer.encode(text, parseSpecial: false) }
+    let system = arguments.text("--system").map { [ChatMessage.system($0)] } ?? []
+    return tokenizer.encode(
+      try tokenizer.chatTemplate().render(system + [.user(text)], addGenerationPrompt: true))
+  }
+}

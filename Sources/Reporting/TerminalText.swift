@@ -1,0 +1,66 @@
+/// Text set for a terminal.
+package enum TerminalText {
+  /// The columns that lines keep to, so that they fit a window of the usual size.
+  package static let columns = 80
+  /// A space at which no line is broken.
+  package static let bond = "\u{A0}"
+
+  /// Paragraphs broken into lines between words. A word that is longer than a line has one for itself.
+  ///
+  /// Lines of the text stay apart, and keep their indents. One that fits is left as it is. A `bond`
+  /// between words keeps them on one line if that is possible, and is shown as a space.
+  package static func wrapped(_ text: String, columns: Int = columns) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+      .flatMap { lines(of: $0, columns: columns) }.joined(separator: "\n")
+      .replacing(bond, with: " ")
+  }
+
+  /// Paragraphs whose lines were broken elsewhere, broken anew; an empty line ends a paragraph.
+  package static func reflowed(_ text: String) -> String {
+    wrapped(
+      text.split(separator: "\n\n").map { $0.replacing("\n", with: " ") }
+        .joined(separator: "\n\n"))
+  }
+
+  /// A line for each term, with its meaning in a column beside them all.
+  ///
+  /// - Parameters:
+  ///   - entries: terms and their meanings.
+  ///   - indent: spaces before a term.
+  ///   - gap: spaces between the longest term and the column.
+  package static func list(
+    _ entries: [(term: String, meaning: String)], indent: Int = 0, gap: Int = 2
+  ) -> String {
+    let column = entries.reduce(0) { max($0, $1.term.count) } + indent + gap
+    let blank = String(repeating: " ", count: column)
+    return entries.map { entry in
+      let start = String(repeating: " ", count: indent) + entry.term
+      let meaning = wrapped(entry.meaning, columns: max(20, columns - column))
+        .replacing("\n", with: "\n" + blank)
+      let padding = String(repeating: " ", count: column - start.count)
+      return meaning.isEmpty ? start : start + padding + meaning
+    }.joined(separator: "\n")
+  }
+
+  private static func lines(of paragraph: Substring, columns: Int) -> [String] {
+    guard paragraph.count > columns else { return [String(paragraph)] }
+    let indent = String(paragraph.prefix { $0 == " " })
+    var lines: [String] = []
+    var line = indent
+    let words = paragraph.split(separator: " ").flatMap { word in
+      word.count > columns - indent.count ? word.split(separator: bond) : [word]
+    }
+    for word in words {
+      if line.count > indent.count {
+        if line.count + 1 + word.count <= columns {
+          line += " "
+        } else {
+          lines.append(line)
+          line = indent
+        }
+      }
+      line += word
+    }
+    return lines + [line.count > indent.count ? line : ""]
+  }
+}
