@@ -92,6 +92,14 @@ struct CompletionsTests {
     #expect(try offered("kvpolicy compare --config tov") == ["tova.json"])
   }
 
+  @Test("zsh offers models by a function: words in quotes would be taken apart")
+  func zshModels() throws {
+    let script = try workshop.read("kvpolicy.zsh")
+    #expect(script.contains(":PATH:_kvpolicy_models'") && script.contains("\n_kvpolicy_models() {"))
+    let specifications = script.split(separator: "\n").filter { $0.hasPrefix("        '") }
+    #expect(!specifications.isEmpty && specifications.allSatisfy { !$0.contains(":_alternative") })
+  }
+
   @Test("zsh understands its script, where it is installed")
   func zsh() throws {
     guard let output = try output(of: "zsh", ["-f", "-n", "kvpolicy.zsh"]) else { return }

@@ -11,6 +11,10 @@ struct ZshScript {
     #compdef kvpolicy
     # Completes command lines of kvpolicy in zsh. 'kvpolicy completions --help' says how to install it.
 
+    _kvpolicy_models() {
+      _alternative 'models:model:(bundled)' 'files:file:_files'
+    }
+
     _kvpolicy() {
       local -a commands
       local command=$words[2]
@@ -34,6 +38,7 @@ struct ZshScript {
       esac
     }
 
+    # Loaded by compinit it is the function that completes; read by 'source' it is not.
     if [[ $funcstack[1] == _kvpolicy ]]; then
       _kvpolicy "$@"
     else
@@ -66,7 +71,7 @@ struct ZshScript {
     case .command: "(\(commands.map(\.name).joined(separator: " ")))"
     case .file: "_files"
     case .folder: "_files -/"
-    case .model: #"_alternative "models:model:(bundled)" "files:file:_files""#
+    case .model: "_kvpolicy_models"
     }
   }
 
