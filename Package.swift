@@ -76,14 +76,17 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "KVPolicyTesting", dependencies: ["KVPolicyKit"], swiftSettings: numeric),
     .executableTarget(
-      name: "FirstRun", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
+      name: "FirstRun",
+      dependencies: ["BundledModel", "KVPolicyKit", "MiniTasks", "Policies", "ReferenceModel"],
       path: "Examples/01-FirstRun", exclude: ["README.md"], swiftSettings: strict),
     .executableTarget(
       name: "WriteAPolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
       path: "Examples/02-WriteAPolicy", exclude: ["README.md"], swiftSettings: strict),
     .executableTarget(
       name: "WatchACache",
-      dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies", "ReferenceModel"],
+      dependencies: [
+        "BundledModel", "KVPolicyKit", "KVPolicyTesting", "MiniTasks", "Policies", "ReferenceModel",
+      ],
       path: "Examples/03-WatchACache", exclude: ["README.md"], swiftSettings: strict),
     .executableTarget(
       name: "AllocationProbe", dependencies: ["KVPolicyKit", "Policies", "ReferenceModel"],
@@ -118,7 +121,8 @@ let package = Package(
     .testTarget(
       name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["KVPolicyKit", "KVPolicyCommand", "ReferenceModel"],
+      name: "CommandTests",
+      dependencies: ["Evaluation", "KVPolicyKit", "KVPolicyCommand", "ReferenceModel"],
       exclude: ["Snapshots"], swiftSettings: strict),
     .testTarget(
       name: "ExampleTests",

@@ -1,17 +1,43 @@
+import BundledModel
 import KVPolicyKit
 import KVPolicyTesting
+import MiniTasks
 import Policies
 import ReferenceModel
 
 /// What is to be drawn.
 struct WatchOptions {
   var policy = "h2o"
-  var budget = 24
-  var prompt = 32
-  var steps = 32
+  var budget = 16
+  var prompt = 24
+  var steps = 24
   var framesPerSecond = 12.0
-  /// A model's path; without one, attention comes from random vectors.
+  /// A model's path, or `bundled`; without one, attention comes from random vectors.
   var model: String?
+  /// Whether `--help` was asked for.
+  var wantsHelp = false
+
+  /// What `--help` prints.
+  static var help: String {
+    let usual = try? WatchOptions([])
+    func number(_ value: Int?) -> String { value.map { "\($0)" } ?? "" }
+    return """
+      WatchACache: draw a cache after every token
+
+      options:
+        --policy NAME               the policy (default: \(usual?.policy ?? ""))
+        --budget ROWS               rows a lane that it may keep (default: \(number(usual?.budget)))
+        --prompt TOKENS             tokens of the prompt (default: \(number(usual?.prompt)))
+        --steps COUNT               tokens after it (default: \(number(usual?.steps)))
+        --frames-per-second NUMBER  how fast the picture moves on a terminal
+        --model PATH                a GGUF file, a Hugging Face folder or 'bundled';
+                                    without one, attention comes from random vectors
+        --help                      print this
+
+      policies: \(PolicyRegistry.all.names.joined(separator: ", "))
+
+      """
+  }
 
   /// Something on the command line that is not understood.
   struct Mistake: Error, CustomStringConvertible {
@@ -20,6 +46,10 @@ struct WatchOptions {
 
   /// Reads the command line.
   init(_ arguments: [String]) throws {
+    if arguments.contains(where: { $0 == "--help" || $0 == "-h" }) {
+      wantsHelp = true
+      return
+    }
     var rest = arguments[...]
     while let name = rest.popFirst() {
       guard let value = rest.popFirst() else {
@@ -34,8 +64,7 @@ struct WatchOptions {
       case "--frames-per-second": framesPerSecond = Double(try number(name, value, in: 1...1000))
       default:
         throw Mistake(
-          description: "unknown option \(name); there are --policy, --budget, --prompt, --steps, "
-            + "--model and --frames-per-second")
+          description: "there is no option \(name); see 'WatchACache --help'")
       }
     }
   }
@@ -66,25 +95,33 @@ struct WatchOptions {
     return (engine.sequence, { try engine.step() })
   }
 
-  /// The model counts upwards: a text in which every token has a use for some of those before.
+  /// A model counts upwards: a text in which every token has a use for some of those before. The bundled
+  /// one, which cannot count in words, begins a document of the tasks.
   private func modelRun(_ path: String, _ configuration: PolicyConfiguration) throws -> Run {
-    let files = try ModelFiles.open(path)
+    let isBundled = path == BundledModel.name
+    let files = isBundled ? try BundledModel.open() : try ModelFiles.open(path)
     let model = LlamaModel(files)
     let store = try PagedKVStore(shape: model.shape)
     let policies = try configuration.makePolicies(
       .all, shape: model.shape, model: model.identity)
     let session = model.makeSession(store.makeSequence(policies))
-    let text = (1...prompt).map { "\($0)" }.joined(separator: ", ")
+    let text =
+      isBundled
+      ? try TaskVocabulary.text(
+        of: TaskMixture(lengths: 1024...1024, kinds: [.list]).document(.heldOut(0)).tokens)
+      : (1...prompt).map { "\($0)" }.joined(separator: ", ")
     try session.prefill(Array(try files.tokenizer().encode(text).prefix(prompt)))
     return (session.sequence, { try session.decode(Sampler.largest(session.logits)) })
   }
 
   private func frame(of sequence: KVSequence) -> String {
     let cache = sequence.statistics
+    // As wide as a line of 80 columns can hold beside the names of lanes and the numbers of rows.
+    let width = min(prompt + steps, 52)
     return """
-      \(policy), \(budget) rows a lane; \(cache.tokens) tokens read, \(cache.rowsDropped) rows \
-      forgotten, \(cache.pagesHeld) pages held
-      \(sequence.picture(width: prompt + steps, layers: 0..<2))
+      \(policy), \(budget) rows a lane; \(cache.tokens) tokens read
+      \(cache.rowsDropped) rows forgotten, \(cache.pagesHeld) pages held
+      \(sequence.picture(width: width, layers: 0..<2))
 
       """
   }

@@ -1,7 +1,7 @@
 // Draws a cache after every token.
 //
 //     swift run WatchACache [--policy NAME] [--budget ROWS] [--prompt TOKENS] [--steps COUNT]
-//                           [--frames-per-second NUMBER] [--model PATH]
+//                           [--frames-per-second NUMBER] [--model PATH | --model bundled]
 import Foundation
 import KVPolicyKit
 import KVPolicyTesting
@@ -9,6 +9,10 @@ import Policies
 
 do {
   let options = try WatchOptions(Array(CommandLine.arguments.dropFirst()))
+  if options.wantsHelp {
+    print(WatchOptions.help, terminator: "")
+    exit(0)
+  }
   try options.watch { frame, isFirst in
     // On a terminal every frame is drawn over the one before.
     let isTerminal = isatty(STDOUT_FILENO) != 0

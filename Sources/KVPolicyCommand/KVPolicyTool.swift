@@ -102,7 +102,7 @@ extension KVPolicyTool {
     TasksCommand.self, DocumentCommand.self, CompareCommand.self, BenchCommand.self,
     CapacityCommand.self,
     GenerateCommand.self, TraceCommand.self, TrainCommand.self, TokenizeCommand.self,
-    PoliciesCommand.self, InspectCommand.self,
+    PoliciesCommand.self, InspectCommand.self, CompletionsCommand.self,
   ]
 
   /// How `help` is called, which is no command of its own.

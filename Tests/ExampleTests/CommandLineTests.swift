@@ -72,7 +72,7 @@ struct CommandLineTests {
     switch words[start] {
     case "kvpolicy", "WriteAPolicy": try check(tool: arguments)
     case "WatchACache": _ = try WatchOptions(arguments)
-    default: #expect(arguments.allSatisfy { !$0.hasPrefix("--") || $0 == "--allow-missing" })
+    default: #expect(arguments.allSatisfy { !$0.hasPrefix("--") })
     }
   }
 
@@ -101,9 +101,34 @@ struct WatchTests {
     for (step, frame) in frames.enumerated() {
       let lanes = frame.components(separatedBy: "\n").filter { $0.hasPrefix("layer") }
       #expect(lanes.count == 4)
-      #expect(lanes.allSatisfy { $0.hasSuffix("6/\(32 + step)") })
+      #expect(lanes.allSatisfy { $0.hasSuffix("6/\(24 + step)") })
       #expect(lanes.allSatisfy { $0.count(where: { $0 == "#" }) == 6 })
     }
+  }
+
+  @Test(
+    "fits a terminal, whatever is drawn",
+    arguments: [
+      [], ["--policy", "streamingllm", "--budget", "500", "--prompt", "512", "--steps", "3"],
+      ["--model", "bundled", "--prompt", "100", "--steps", "2"],
+    ])
+  func width(_ arguments: [String]) throws {
+    var frames: [String] = []
+    try WatchOptions(arguments).watch { frame, _ in frames.append(frame) }
+    for line in frames.joined().components(separatedBy: "\n") {
+      #expect(line.count <= 80, "\(line)")
+    }
+  }
+
+  @Test("explains itself", arguments: [["--help"], ["-h"], ["--policy", "h2o", "--help"]])
+  func help(_ arguments: [String]) throws {
+    #expect(try WatchOptions(arguments).wantsHelp && !WatchOptions([]).wantsHelp)
+    let help = WatchOptions.help
+    for name in ["policy", "budget", "prompt", "steps", "frames-per-second", "model", "help"] {
+      #expect(help.contains("\n  --\(name) "))
+    }
+    #expect(help.contains("(default: 16)") && help.contains("morphkv"))
+    #expect(help.components(separatedBy: "\n").allSatisfy { $0.count <= 80 })
   }
 
   @Test("refuses what it does not understand", arguments: [["--polcy", "h2o"], ["--steps", "x"]])

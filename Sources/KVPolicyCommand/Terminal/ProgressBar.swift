@@ -1,28 +1,40 @@
 import Evaluation
+import Reporting
 
-/// One line on standard error that says how far a long run is; nothing where nobody watches.
+/// How far a long run is, and how long it will take: a line on standard error that changes where a person
+/// watches, a line now and then where standard error is kept, in the log of a long run.
 struct ProgressBar {
   private static let width = 24
-  let terminal: Terminal
-  private var shown = ""
+  /// How long a run goes on before it says how much time is left.
+  private static let patience = Duration.seconds(5)
+  /// The time from one line to the next where nobody watches.
+  private static let silence = Duration.seconds(30)
 
-  init(terminal: Terminal) { self.terminal = terminal }
+  private let terminal: Terminal
+  private let now: () -> ContinuousClock.Instant
+  private var shown = ""
+  private var start: (time: ContinuousClock.Instant, share: Double)?
+  private var spoke: ContinuousClock.Instant
+
+  /// A bar; `now` is the time, for tests.
+  init(terminal: Terminal, now: @escaping () -> ContinuousClock.Instant = { .now }) {
+    (self.terminal, self.now) = (terminal, now)
+    spoke = now()
+  }
 
   /// Shows how far the run is.
   mutating func show(_ progress: RunProgress) {
-    guard terminal.isInteractive else { return }
-    let total = max(1, progress.totalTokens)
-    let filled = min(ProgressBar.width, progress.tokens * ProgressBar.width / total)
-    let bar =
-      String(repeating: "#", count: filled)
-      + String(repeating: ".", count: ProgressBar.width - filled)
-    let line =
-      "[\(bar)] \(progress.run + 1)/\(progress.runs) \(progress.label) "
-      + "\(progress.tokens)/\(progress.totalTokens)"
-    guard line != shown else { return }
-    let padding = String(repeating: " ", count: max(0, shown.count - line.count))
-    terminal.writeError("\r\(line)\(padding)")
-    shown = line
+    let time = now()
+    let share = ProgressBar.share(progress)
+    let start = self.start ?? (time, share)
+    self.start = start
+    let left = ProgressBar.timeLeft(after: time - start.time, from: start.share, to: share)
+    guard terminal.isInteractive else {
+      guard time - spoke >= ProgressBar.silence else { return }
+      spoke = time
+      return terminal.writeError("kvpolicy: \(ProgressBar.text(progress, left))\n")
+    }
+    draw(progress, left)
   }
 
   /// Takes the line away.
@@ -30,5 +42,46 @@ struct ProgressBar {
     guard !shown.isEmpty else { return }
     terminal.writeError("\r" + String(repeating: " ", count: shown.count) + "\r")
     shown = ""
+  }
+
+  private mutating func draw(_ progress: RunProgress, _ left: String) {
+    let total = max(1, progress.totalTokens)
+    let filled = max(0, min(ProgressBar.width, progress.tokens * ProgressBar.width / total))
+    let bar =
+      String(repeating: "#", count: filled)
+      + String(repeating: ".", count: ProgressBar.width - filled)
+    // A line that reaches the last column would go on in the next, and stay there.
+    let line = String(
+      "[\(bar)] \(ProgressBar.text(progress, left))".prefix(TerminalText.columns - 1))
+    guard line != shown else { return }
+    let padding = String(repeating: " ", count: max(0, shown.count - line.count))
+    terminal.writeError("\r\(line)\(padding)")
+    shown = line
+  }
+
+  private static func text(_ progress: RunProgress, _ left: String) -> String {
+    let place = progress.runs > 1 ? "\(progress.run + 1)/\(progress.runs) " : ""
+    return "\(place)\(progress.label) \(progress.tokens)/\(progress.totalTokens)\(left)"
+  }
+
+  /// The share of all runs that is done, as if they took equally long.
+  private static func share(_ progress: RunProgress) -> Double {
+    let ofRun = Double(progress.tokens) / Double(max(1, progress.totalTokens))
+    return (Double(progress.run) + min(1, max(0, ofRun))) / Double(max(1, progress.runs))
+  }
+
+  /// `", 4 min left"` at the speed so far; nothing while that says little, and at the end.
+  private static func timeLeft(
+    after elapsed: Duration, from first: Double, to share: Double
+  ) -> String {
+    guard elapsed >= patience, share > first, share < 1 else { return "" }
+    let seconds = (elapsed / .seconds(1)) * (1 - share) / (share - first)
+    // The speed changes: more digits would be false.
+    return switch seconds.rounded(.up) {
+    case ..<90: ", \(Int(seconds.rounded(.up))) s left"
+    case ..<5400: ", \(Int((seconds / 60).rounded())) min left"
+    case ..<1e9: ", \(Quantities.fixed(seconds / 3600, 1)) h left"
+    default: ""
+    }
   }
 }
