@@ -21,9 +21,7 @@ do {
   ] {
     let configuration = try PolicyConfiguration(parsing: json)
     let store = try PagedKVStore(shape: model.shape)
-    let policies = try configuration.makePolicies(
-      .all, shape: model.shape, model: model.identity)
-    let session = model.makeSession(store.makeSequence(policies))
+    let session = try model.makeSession(configuration, registry: .all, in: store)
     print("\n\(json)\n…", terminator: "")
     try session.prefill(tokenizer.encode(prompt))
     var text = tokenizer.makeStream(skipSpecial: true)

@@ -102,9 +102,7 @@ struct WatchOptions {
     let files = isBundled ? try BundledModel.open() : try ModelFiles.open(path)
     let model = LlamaModel(files)
     let store = try PagedKVStore(shape: model.shape)
-    let policies = try configuration.makePolicies(
-      .all, shape: model.shape, model: model.identity)
-    let session = model.makeSession(store.makeSequence(policies))
+    let session = try model.makeSession(configuration, registry: .all, in: store)
     let text =
       isBundled
       ? try TaskVocabulary.text(

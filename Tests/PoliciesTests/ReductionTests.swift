@@ -3,8 +3,6 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
-
 @Suite("Where two policies are one") struct ReductionTests {
   private let trials = (1...8).map { Trial(seed: UInt64($0) + 200, prompt: 20...50, steps: 25) }
 

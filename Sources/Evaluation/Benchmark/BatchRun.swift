@@ -37,13 +37,12 @@ struct BatchRun {
 
   /// Sessions that have read their prompts.
   private func makeSessions(progress: (RunProgress) -> Void) throws -> [LlamaSession] {
-    let shape = benchmark.model.shape
-    let store = try PagedKVStore(shape: shape, configuration: benchmark.store)
+    let model = benchmark.model
+    let store = try PagedKVStore(shape: model.shape, configuration: benchmark.store)
     return try (0..<size).map { number in
       progress(at(number * depth))
-      let policies = try entry.configuration.makePolicies(
-        benchmark.registry, shape: shape, model: benchmark.model.identity)
-      let session = benchmark.model.makeSession(store.makeSequence(policies))
+      let session = try model.makeSession(
+        entry.configuration, registry: benchmark.registry, in: store)
       if depth > 0 {
         let prompt = (0..<depth).map { token($0, of: number) }
         try session.prefill(prompt, chunk: benchmark.chunk)

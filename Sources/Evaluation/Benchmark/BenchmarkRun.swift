@@ -66,11 +66,10 @@ struct BenchmarkRun {
 
   /// A session over an empty cache in a store of its own.
   private func makeSession() throws -> LlamaSession {
-    let shape = benchmark.model.shape
-    let policies = try entry.configuration.makePolicies(
-      benchmark.registry, shape: shape, model: benchmark.model.identity)
-    let store = try PagedKVStore(shape: shape, configuration: benchmark.store)
-    return benchmark.model.makeSession(store.makeSequence(policies))
+    let model = benchmark.model
+    return try model.makeSession(
+      entry.configuration, registry: benchmark.registry,
+      in: PagedKVStore(shape: model.shape, configuration: benchmark.store))
   }
 
   private func row(

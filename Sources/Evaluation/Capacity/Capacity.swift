@@ -107,10 +107,7 @@ public struct Capacity {
   func makeSession(
     _ entry: PolicyEntry, in store: PagedKVStore
   ) throws(PolicyError) -> LlamaSession {
-    model.makeSession(
-      store.makeSequence(
-        try entry.configuration.makePolicies(
-          registry, shape: model.shape, model: model.identity)))
+    try model.makeSession(entry.configuration, registry: registry, in: store)
   }
 
   /// Every sequence reads the same tokens, each from another place on.

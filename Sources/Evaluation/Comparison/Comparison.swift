@@ -122,10 +122,9 @@ public struct Comparison {
 
   /// Reads a few tokens so that the first measured run does not pay for bringing the weights in.
   private func warmUp(_ text: [Int]) throws {
-    let policies = try Comparison.reference.makePolicies(
-      registry, shape: model.shape, model: model.identity)
-    let session = model.makeSession(
-      try PagedKVStore(shape: model.shape, configuration: store).makeSequence(policies))
+    let session = try model.makeSession(
+      Comparison.reference, registry: registry,
+      in: PagedKVStore(shape: model.shape, configuration: store))
     try session.prefill(Array(text.prefix(2)), chunk: chunk)
     try session.decode(text[0])
   }

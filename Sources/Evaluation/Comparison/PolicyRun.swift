@@ -36,10 +36,9 @@ struct PolicyRun {
   mutating func measure(
     _ role: Role, _ recorded: inout RecordedLogits, progress: (RunProgress) -> Void
   ) throws -> PolicyMeasurement {
-    let policies = try entry.configuration.makePolicies(
-      comparison.registry, shape: model.shape, model: model.identity)
-    let store = try PagedKVStore(shape: model.shape, configuration: comparison.store)
-    let session = model.makeSession(store.makeSequence(policies))
+    let session = try model.makeSession(
+      entry.configuration, registry: comparison.registry,
+      in: PagedKVStore(shape: model.shape, configuration: comparison.store))
     let clock = ContinuousClock()
 
     progress(at(0))

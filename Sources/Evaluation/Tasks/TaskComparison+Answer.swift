@@ -40,10 +40,9 @@ extension TaskComparison {
     margin: Int = TaskComparison.margin,
     watch: ([Int], KVSequence) -> Void = { _, _ in }
   ) throws -> TaskAnswer {
-    let policies = try configuration.makePolicies(
-      registry, shape: model.shape, model: model.identity)
-    let store = try PagedKVStore(shape: model.shape, configuration: self.store)
-    let session = model.makeSession(store.makeSequence(policies))
+    let session = try model.makeSession(
+      configuration, registry: registry,
+      in: PagedKVStore(shape: model.shape, configuration: store))
     var answer = TaskAnswer(statistics: session.sequence.statistics)
     for (prompt, response) in zip(document.prompts, document.responses) {
       if let last = answer.written.last, last != TaskVocabulary.stop {

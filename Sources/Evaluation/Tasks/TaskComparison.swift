@@ -94,9 +94,8 @@ public struct TaskComparison {
     let team = ThreadTeam(threads: max(1, min(threads, documents.count)))
     // The first measured document must not pay for bringing the weights in.
     try model.makeSession(
-      PagedKVStore(shape: model.shape, configuration: store).makeSequence(
-        entries[0].configuration.makePolicies(
-          registry, shape: model.shape, model: model.identity))
+      entries[0].configuration, registry: registry,
+      in: PagedKVStore(shape: model.shape, configuration: store)
     ).prefill(Array(documents[0].prompt), chunk: chunk)
     let measured = try measure(entries, documents, team, progress: progress)
     return TaskReport(

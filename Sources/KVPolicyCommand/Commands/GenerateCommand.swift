@@ -65,11 +65,9 @@ struct GenerateCommand: Command {
     let prompt = try Prompt(typed, arguments, for: files, tokenizer: tokenizer)
     if prompt.isForeign { terminal.writeError(GenerateCommand.foreign) }
     let model = LlamaModel(files, threads: threads, arithmetic: arithmetic)
-    let policies = try configuration.makePolicies(
-      registry, shape: model.shape, model: model.identity)
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: format))
-    let session = model.makeSession(store.makeSequence(policies))
+    let session = try model.makeSession(configuration, registry: registry, in: store)
     var generation = Generation(
       session: session, tokenizer: tokenizer, sampler: sampler,
       endTokens: Set(tokenizer.eosTokens + files.configuration.eosTokens))

@@ -29,9 +29,7 @@ struct InspectCommand: Command {
   private func runOneToken(_ files: ModelFiles, threads: Int) throws {
     let model = LlamaModel(files, threads: threads)
     let store = try PagedKVStore(shape: model.shape)
-    let policies = try Comparison.reference.makePolicies(
-      registry, shape: model.shape, model: model.identity)
-    let session = model.makeSession(store.makeSequence(policies))
+    let session = try model.makeSession(Comparison.reference, registry: registry, in: store)
     try session.prefill([files.configuration.bosToken ?? 0])
   }
 }

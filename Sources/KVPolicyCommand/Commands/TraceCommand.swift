@@ -56,11 +56,9 @@ struct TraceCommand: Command {
     }
 
     let model = LlamaModel(try request.model.open(), threads: threads)
-    let policies = try request.configuration.makePolicies(
-      registry, shape: model.shape, model: model.identity)
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: rows))
-    let session = model.makeSession(store.makeSequence(policies))
+    let session = try model.makeSession(request.configuration, registry: registry, in: store)
     let trace =
       if let length = request.promptLength {
         try Trace(

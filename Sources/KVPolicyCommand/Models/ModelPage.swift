@@ -103,28 +103,28 @@ extension ModelPage {
     let model = files.configuration
     return [
       "model": .string(name), "format": .string(files.kind.rawValue),
-      "architecture": .string(model.architecture), "layers": number(model.layers),
-      "hidden": number(model.hidden), "intermediate": number(model.intermediate),
-      "queryHeads": number(model.queryHeads), "keyHeads": number(model.keyHeads),
-      "headDimension": number(model.headDimension), "vocabulary": number(model.vocabulary),
-      "contextLength": number(model.contextLength), "ropeTheta": .number(model.rope.theta),
+      "architecture": .string(model.architecture), "layers": JSONValue(model.layers),
+      "hidden": JSONValue(model.hidden), "intermediate": JSONValue(model.intermediate),
+      "queryHeads": JSONValue(model.queryHeads), "keyHeads": JSONValue(model.keyHeads),
+      "headDimension": JSONValue(model.headDimension), "vocabulary": JSONValue(model.vocabulary),
+      "contextLength": JSONValue(model.contextLength), "ropeTheta": .number(model.rope.theta),
       "tiedEmbedding": .bool(model.tiedEmbedding),
       "bytesPerToken": .object(
         Dictionary(
-          uniqueKeysWithValues: bytesPerToken.map { ($0.format.rawValue, number($0.bytes)) })),
+          uniqueKeysWithValues: bytesPerToken.map { ($0.format.rawValue, JSONValue($0.bytes)) })),
       "tokenizer": tokenizerJSON, "chatTemplate": .string(chatFact),
       "tensorTypes": .array(
         totals.map { total in
           [
-            "type": .string(total.type.rawValue), "tensors": number(total.tensors),
-            "elements": number(total.elements), "bytes": number(total.bytes),
+            "type": .string(total.type.rawValue), "tensors": JSONValue(total.tensors),
+            "elements": JSONValue(total.elements), "bytes": JSONValue(total.bytes),
           ]
         }),
       "tensors": .array(
         files.tensors.map { tensor in
           [
             "name": .string(tensor.name), "type": .string(tensor.type.rawValue),
-            "shape": .array(tensor.shape.map { number($0) }), "bytes": number(tensor.bytes),
+            "shape": .array(tensor.shape.map { JSONValue($0) }), "bytes": JSONValue(tensor.bytes),
           ]
         }),
     ]
@@ -134,13 +134,11 @@ extension ModelPage {
     guard case .success(let tokenizer) = tokenizer else { return .null }
     return [
       "preTokenizer": .string(tokenizer.preTokenizer),
-      "vocabulary": number(tokenizer.vocabularySize),
-      "specialTokens": number(tokenizer.specialTokens.count),
-      "bosToken": tokenizer.bosToken.map { number($0) } ?? .null,
-      "eosTokens": .array(tokenizer.eosTokens.map { number($0) }),
+      "vocabulary": JSONValue(tokenizer.vocabularySize),
+      "specialTokens": JSONValue(tokenizer.specialTokens.count),
+      "bosToken": tokenizer.bosToken.map { JSONValue($0) } ?? .null,
+      "eosTokens": .array(tokenizer.eosTokens.map { JSONValue($0) }),
       "addsBOS": .bool(tokenizer.addsBOS),
     ]
   }
-
-  private func number(_ value: Int) -> JSONValue { .number(Double(value)) }
 }

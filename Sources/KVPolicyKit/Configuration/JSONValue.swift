@@ -65,6 +65,9 @@ public enum JSONValue: Hashable, Sendable, Codable {
     }
   }
 
+  /// An integer. Beyond 2^53 the nearest double stands for it.
+  public init(_ integer: Int) { self = .number(Double(integer)) }
+
   /// The value as JSON text on one line, keys sorted.
   public var text: String {
     let encoder = JSONEncoder()

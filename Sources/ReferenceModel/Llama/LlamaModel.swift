@@ -62,6 +62,21 @@ public final class LlamaModel: Sendable {
     LlamaSession(model: self, sequence: sequence)
   }
 
+  /// Starts a session over an empty cache, under the policies of a configuration.
+  ///
+  /// ```swift
+  /// let store = try PagedKVStore(shape: model.shape)
+  /// let session = try model.makeSession(configuration, registry: .all, in: store)
+  /// ```
+  ///
+  /// - Throws: `PolicyError` for a configuration that the registry or this model cannot serve.
+  public func makeSession(
+    _ configuration: PolicyConfiguration, registry: PolicyRegistry, in store: PagedKVStore
+  ) throws(PolicyError) -> LlamaSession {
+    let policies = try configuration.makePolicies(registry, shape: shape, model: identity)
+    return makeSession(store.makeSequence(policies))
+  }
+
   /// Checks that every token is in the vocabulary.
   func check(_ tokens: some Sequence<Int>) throws(ModelError) {
     for token in tokens where token < 0 || token >= configuration.vocabulary {

@@ -21,23 +21,24 @@ extension Checkpoint {
     let model = configuration
     return [
       "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
-      "hidden_size": .whole(model.hidden), "intermediate_size": .whole(model.intermediate),
-      "num_hidden_layers": .whole(model.layers), "num_attention_heads": .whole(model.queryHeads),
-      "num_key_value_heads": .whole(model.keyHeads), "head_dim": .whole(model.headDimension),
-      "vocab_size": .whole(model.vocabulary),
-      "max_position_embeddings": .whole(model.contextLength),
+      "hidden_size": JSONValue(model.hidden), "intermediate_size": JSONValue(model.intermediate),
+      "num_hidden_layers": JSONValue(model.layers),
+      "num_attention_heads": JSONValue(model.queryHeads),
+      "num_key_value_heads": JSONValue(model.keyHeads), "head_dim": JSONValue(model.headDimension),
+      "vocab_size": JSONValue(model.vocabulary),
+      "max_position_embeddings": JSONValue(model.contextLength),
       // Through its shortest decimals, which are read as the same 32-bit number.
       "rms_norm_eps": .number(Double("\(model.normEpsilon)") ?? Double(model.normEpsilon)),
       "rope_theta": .number(model.rope.theta), "rope_scaling": .null,
       "tie_word_embeddings": .bool(model.tiedEmbedding), "attention_bias": false,
       "mlp_bias": false, "torch_dtype": "float32",
       // Absent, they would be 1 and 2.
-      "bos_token_id": model.bosToken.map(JSONValue.whole) ?? .null, "eos_token_id": eosTokens,
+      "bos_token_id": model.bosToken.map { JSONValue($0) } ?? .null, "eos_token_id": eosTokens,
     ]
   }
 
   private var eosTokens: JSONValue {
-    let tokens = configuration.eosTokens.map(JSONValue.whole)
+    let tokens = configuration.eosTokens.map { JSONValue($0) }
     guard let first = tokens.first else { return .null }
     return tokens.count == 1 ? first : .array(tokens)
   }
@@ -45,7 +46,7 @@ extension Checkpoint {
   private var tokenizerConfig: JSONValue {
     var members: [String: JSONValue] = [
       "tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false,
-      "add_bos_token": false, "model_max_length": .whole(configuration.contextLength),
+      "add_bos_token": false, "model_max_length": JSONValue(configuration.contextLength),
     ]
     let texts = vocabulary.tokens
     if let bos = configuration.bosToken { members["bos_token"] = .string(texts[bos]) }

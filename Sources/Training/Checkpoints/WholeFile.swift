@@ -46,9 +46,6 @@ enum WholeFile {
 }
 
 extension JSONValue {
-  /// A whole number.
-  static func whole(_ value: Int) -> JSONValue { .number(Double(value)) }
-
   /// The value as a file for people too: indented, keys sorted.
   var fileBytes: [UInt8] {
     let encoder = JSONEncoder()

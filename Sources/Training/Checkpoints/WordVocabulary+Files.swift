@@ -10,7 +10,7 @@ extension WordVocabulary {
 
   /// The content of `tokenizer.json`.
   var tokenizer: JSONValue {
-    let ids = tokens.enumerated().map { ($0.element, JSONValue.whole($0.offset)) }
+    let ids = tokens.enumerated().map { ($0.element, JSONValue($0.offset)) }
     return [
       "version": "1.0", "truncation": .null, "padding": .null, "normalizer": .null,
       "added_tokens": .array(words.enumerated().map { added($0.element, id: $0.offset) }),
@@ -39,7 +39,7 @@ extension WordVocabulary {
 
   private func added(_ word: String, id: Int) -> JSONValue {
     [
-      "id": .whole(id), "content": .string(word), "single_word": false, "lstrip": false,
+      "id": JSONValue(id), "content": .string(word), "single_word": false, "lstrip": false,
       "rstrip": false, "normalized": false, "special": false,
     ]
   }

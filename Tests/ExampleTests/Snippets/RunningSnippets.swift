@@ -33,8 +33,8 @@ enum RunningSnippets {
   static func readme() throws {
     let model = LlamaModel(try BundledModel.open())
     let morphkv = try PolicyConfiguration(parsing: #"{"policy": "morphkv", "capacity": 16}"#)
-    let policies = try morphkv.makePolicies(.all, shape: model.shape, model: model.identity)
-    let session = model.makeSession(try PagedKVStore(shape: model.shape).makeSequence(policies))
+    let store = try PagedKVStore(shape: model.shape)
+    let session = try model.makeSession(morphkv, registry: .all, in: store)
     try session.prefill(Array(1...64))
     print(session.sequence.picture(layers: 0..<2))
   }

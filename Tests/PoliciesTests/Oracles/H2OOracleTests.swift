@@ -3,8 +3,6 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
-
 @Suite("H2O against plain sums") struct H2OOracleTests {
   @Test(
     "keeps the heaviest by summed or averaged attention, and the recent ones",
@@ -16,7 +14,7 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
       let (heavy, recent) = (Int(seed) % 5 + 1, Int(seed) % 3 * 3)
       let run = try trial.run(
         H2O([
-          "heavy": json(heavy), "recent": json(recent), "score": .string(score),
+          "heavy": JSONValue(heavy), "recent": JSONValue(recent), "score": .string(score),
           "gqa": .string(gqa),
         ]))
       let numbers = Numbers(trial)

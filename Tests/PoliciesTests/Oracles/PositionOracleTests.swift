@@ -3,8 +3,6 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
-
 @Suite("StreamingLLM") struct StreamingLLMTests {
   @Test("keeps the first and the last tokens, whatever the prompt", arguments: [0, 1, 4])
   func keeps(sinks: Int) throws {
@@ -13,7 +11,9 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
       let recent = Int(seed) + 2
       for positions in ["original", "compacted"] as [JSONValue] {
         let run = try trial.run(
-          StreamingLLM(["sinks": json(sinks), "recent": json(recent), "positions": positions]))
+          StreamingLLM([
+            "sinks": JSONValue(sinks), "recent": JSONValue(recent), "positions": positions,
+          ]))
         for (step, lanes) in run.kept.enumerated() {
           let tokens = trial.prompt + step
           let expected = (0..<tokens).filter { $0 < sinks || $0 >= tokens - recent }
@@ -47,9 +47,9 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
       let once = try PlainEngine(
         .random(
           shape: CacheShape(layers: 2, keyHeads: 2, queryHeads: 2, headDimension: 2), seed: 1),
-        policy: RandomEviction(["capacity": 9, "seed": json(seed), "when": "afterPrompt"]))
+        policy: RandomEviction(["capacity": 9, "seed": JSONValue(seed), "when": "afterPrompt"]))
       let often = try PlainEngine(
-        once.source, policy: RandomEviction(["capacity": 9, "seed": json(seed)]))
+        once.source, policy: RandomEviction(["capacity": 9, "seed": JSONValue(seed)]))
       try once.read(40)
       try often.read(3)
       try often.step(37)
@@ -65,7 +65,7 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
     for seed in 0..<draws {
       let engine = try PlainEngine(
         .weights { _, _ in 1 },
-        policy: RandomEviction(["capacity": 8, "recent": 3, "seed": json(seed)]))
+        policy: RandomEviction(["capacity": 8, "recent": 3, "seed": JSONValue(seed)]))
       try engine.read(20)
       for position in engine.keptNow[0] { counts[position] += 1 }
     }

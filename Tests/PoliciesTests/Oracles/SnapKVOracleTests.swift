@@ -3,8 +3,6 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
-
 @Suite("SnapKV against plain votes") struct SnapKVOracleTests {
   @Test(
     "keeps what the window attends to, pooled and reduced as set",
@@ -19,7 +17,7 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
       let poolFirst = seed % 2 == 0
       let run = try trial.run(
         SnapKV([
-          "capacity": json(capacity), "window": json(window), "kernel": json(kernel),
+          "capacity": JSONValue(capacity), "window": JSONValue(window), "kernel": JSONValue(kernel),
           "pool": .string(pool), "gqa": .string(gqa),
           "poolOrder": poolFirst ? "poolThenGroup" : "groupThenPool",
         ]))

@@ -3,8 +3,6 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
-
 @Suite("TOVA against plain means") struct TOVAOracleTests {
   @Test("keeps what the newest query attends to most, the same in all heads of a layer")
   func keeps() throws {
@@ -14,7 +12,7 @@ private func json(_ number: Int) -> JSONValue { .number(Double(number)) }
       let capacity = Int(seed) + 3
       let protects = seed % 2 == 0
       let run = try trial.run(
-        TOVA(["capacity": json(capacity), "protectNewest": .bool(protects)]))
+        TOVA(["capacity": JSONValue(capacity), "protectNewest": .bool(protects)]))
       let numbers = Numbers(trial)
       for step in 0...trial.steps {
         for layer in 0..<trial.shape.layers {
