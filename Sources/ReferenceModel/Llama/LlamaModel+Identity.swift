@@ -60,7 +60,7 @@ enum SHA256 {
         words[index - 16] &+ (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) &+ words[index - 7]
           &+ (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10))
     }
-    // a, b, c, d and e, f, g, h of the standard.
+    // Variables a, b, c, d and e, f, g, h of the standard.
     var (low, high) = (
       SIMD4(state[0], state[1], state[2], state[3]), SIMD4(state[4], state[5], state[6], state[7])
     )

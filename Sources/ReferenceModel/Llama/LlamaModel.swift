@@ -48,10 +48,10 @@ public final class LlamaModel: Sendable {
     weights = other.weights
   }
 
-  /// One thread per core.
+  /// The default number of threads: one per core.
   public static let defaultThreads = max(1, ProcessInfo.processInfo.activeProcessorCount)
 
-  /// Exact arithmetic.
+  /// The default arithmetic: exact.
   public static let defaultArithmetic = Arithmetic.exact
 
   /// Number of threads that work on a matrix.

@@ -125,7 +125,7 @@ extension LlamaSession {
 
 /// Calls of the policy through the sequence, timed.
 extension LlamaSession {
-  /// Shows the policy the signals and counts the time.
+  /// Shows the policy the signals and adds the time to `policyTime`.
   ///
   /// - Parameter threads: number of threads that are busy meanwhile, this one included. The hook's
   ///   time is divided by it.

@@ -19,10 +19,10 @@ final class Scratch {
   let stepLogits = FloatBuffer()  // queryHeads × rows: attention logits
   let weights = FloatBuffer()  // queryHeads × rows: attention weights
   let probabilities = FloatBuffer()  // queryHeads × rows, where `weights` is still needed
-  let partial = FloatBuffer()  // a step's splits: see `StepAttention`; or blocks × queryHeads × rows
+  let partial = FloatBuffer()  // see `StepAttention`; or blocks × queryHeads × rows
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let columnSums = FloatBuffer()  // queryHeads × rows
-  let promptRows = [FloatBuffer(), FloatBuffer()]  // a lane's query heads × a slice's queries × rows
+  let promptRows = [FloatBuffer(), FloatBuffer()]  // a lane's heads × queries × rows
   let promptQueries = [FloatBuffer(), FloatBuffer()]  // queries × a lane's heads × headDimension
   let blocks: [FloatBuffer]  // per thread: 128 keys, or the scratch of a `ChunkBlock`
   let matrix: MatrixScratch

@@ -23,8 +23,8 @@ extension Kernels {
   }
 }
 
-/// The work that threads divide: pairs of sixteen matrix rows each, one from the first half of a
-/// matrix and one from the second half.
+/// The work that threads divide: pairs of parts of sixteen matrix rows, one part from the first
+/// half of a matrix and one from the second half.
 @unsafe private struct IntegerProducts {
   // Why no access is out of bounds: matrix rows are below a matrix's `rows` and inputs below
   // `count`, so every read is inside `x` and every write inside `y`.

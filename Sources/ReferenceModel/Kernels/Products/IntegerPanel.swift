@@ -213,8 +213,8 @@ private typealias WordIntegers = (lower: SIMD8<UInt32>, upper: SIMD8<UInt32>)
 
 /// Sums of pairs of products in 16 bits, for sixteen matrix rows and up to four inputs.
 ///
-/// No sum overflows before it is widened. Nibbles times bytes: sixteen products, at most 16 · 15 ·
-/// 127 = 30 480. With a fifth bit: eight products, at most 8 · 31 · 127 = 31 496.
+/// No sum overflows before it is widened. Nibbles times bytes: sixteen products, at most
+/// `16 · 15 · 127 = 30 480`. With a fifth bit: eight products, at most `8 · 31 · 127 = 31 496`.
 private struct ShortSums {
   typealias Row = (SIMD16<Int16>, SIMD16<Int16>)
   var r0: Row = (.zero, .zero)

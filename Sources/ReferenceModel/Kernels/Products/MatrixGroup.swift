@@ -11,6 +11,8 @@
   private let first: Member
   private let (second, third): (Member?, Member?)
 
+  /// Makes a set of up to three matrices.
+  ///
   /// - Precondition: all matrices have the same number of columns.
   package init(_ first: Product, _ second: Product? = nil, _ third: Product? = nil) {
     unsafe precondition(

@@ -1,5 +1,6 @@
 #if arch(x86_64) && KVPOLICY_FMA
-  // The compiler's module of intrinsics: no other way leads to two of the instructions.
+  // The compiler's module of intrinsics: two of these instructions are not available in any other
+  // way.
   private import _Builtin_intrinsics.intel
 #endif
 

@@ -53,7 +53,7 @@
     }
   }
 
-  /// Multiplies every element.
+  /// Multiplies every element by `factor`.
   @inlinable @inline(__always)
   package mutating func multiply(by factor: Float) {
     (r0.0, r0.1) = (r0.0 * factor, r0.1 * factor)
