@@ -1,18 +1,19 @@
-/// What can be wrong with a model, its files, or what it is asked to do.
+/// An error in a model, in its files, or in a request to it.
 ///
-/// Each message says what is wrong, what is legal, and what to do.
+/// Each message says what is wrong, what is allowed, and what to do.
 public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A file cannot be read or mapped.
   case unreadable(path: String, reason: String)
-  /// A file contradicts its own format: truncated, lying about sizes, offsets past the end.
+  /// A file contradicts its format: it is truncated, or a size or offset points past its end.
   case malformed(file: String, reason: String)
-  /// The file is sound, but describes something this engine does not run.
+  /// The file is valid, but describes a model that this engine does not run.
   case unsupported(what: String, supported: String)
-  /// A tensor the architecture needs is absent, or has another shape or unusable contents.
+  /// A tensor that the architecture needs is missing, or its shape or contents are unusable.
   case tensor(name: String, reason: String)
-  /// The tokenizer is absent or unusable.
+  /// The tokenizer is missing or unusable.
   case tokenizer(reason: String)
-  /// The request cannot be carried out: an empty prompt, a token outside the vocabulary, a bad setting.
+  /// The request cannot be carried out: an empty prompt, a token outside the vocabulary, a bad
+  /// setting.
   case request(String)
 
   /// The message shown to a person.

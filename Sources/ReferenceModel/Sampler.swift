@@ -1,34 +1,35 @@
 import Foundation
 import KVPolicyKit
 
-/// Chooses a token from logits.
+/// Chooses a token from vocabulary logits.
 ///
-/// Order: temperature, then `topK`, `topP`, `minP` each drop what is unlikely, then a draw. A temperature
-/// of 0 takes the largest logit; equal ones go to the lower token.
+/// The temperature divides the logits. Then `topK`, `topP` and `minP` each remove unlikely tokens,
+/// and one of the remaining tokens is drawn. A temperature of 0 takes the token with the largest
+/// logit; in a tie, the lowest token wins.
 public struct Sampler: Sendable {
   /// Divides the logits; 0 for greedy.
   public let temperature: Float
-  /// Only the k most likely; 0 for all.
+  /// Keeps only the k most likely tokens; 0 keeps all.
   public let topK: Int
-  /// Only the most likely that together reach this probability; 1 for all.
+  /// Keeps only the most likely tokens that together reach this probability; 1 keeps all.
   public let topP: Float
-  /// Only those at least this fraction as likely as the most likely; 0 for all.
+  /// Keeps only tokens at least this fraction as likely as the most likely token; 0 keeps all.
   public let minP: Float
   private var random: SplitMix64
 
-  /// What holds where nothing else is set.
+  /// The default settings.
   public enum Default {
-    /// Among how many tokens to choose: all of them.
+    /// Keeps all tokens.
     public static let topK = 0
-    /// Which probability they must reach together: that of all tokens.
+    /// Keeps the tokens of the whole probability.
     public static let topP: Float = 1
-    /// How likely each must be, relative to the most likely: at all.
+    /// Keeps every token, however unlikely.
     public static let minP: Float = 0
-    /// Where chance begins.
+    /// The seed of the random draws.
     public static let seed: UInt64 = 0
   }
 
-  /// Always the most likely token.
+  /// A sampler that always takes the most likely token.
   public static let greedy = Sampler(
     valid: 0, Default.topK, Default.topP, Default.minP, seed: Default.seed)
 
@@ -62,7 +63,7 @@ public struct Sampler: Sendable {
     random = SplitMix64(seed: seed)
   }
 
-  /// The next token.
+  /// Chooses the next token.
   public mutating func next(_ logits: Span<Float>) -> Int {
     guard temperature > 0 else { return Sampler.largest(logits) }
     var candidates = (0..<logits.count).map { (token: $0, logit: logits[$0]) }
@@ -88,7 +89,7 @@ public struct Sampler: Sendable {
     return candidates[kept - 1].token
   }
 
-  /// The token with the largest logit; of equals the lower one.
+  /// The token with the largest logit; in a tie, the lowest token.
   public static func largest(_ logits: Span<Float>) -> Int {
     var best = 0
     for token in 1..<max(1, logits.count) where logits[token] > logits[best] { best = token }

@@ -1,6 +1,7 @@
-/// The numeric kernels of the reference model, in rooms: vectors, attention, products, threads, memory.
+/// The numeric kernels of the reference model, by folder: vectors, attention, products, threads,
+/// memory.
 ///
-/// Every kernel has a plain loop of the same name in `PlainKernels`, which is its meaning. Results
-/// are bit-identical for every number of threads: each output is computed by one thread, in an
-/// order that does not depend on how the work was shared out.
+/// Every kernel has a plain loop of the same name in `PlainKernels`, which defines its meaning.
+/// Results are bit-identical for every number of threads: one thread computes each output, in an
+/// order that does not depend on how the work was divided.
 package enum Kernels {}

@@ -1,8 +1,8 @@
 import Foundation
 
-/// What every kernel means: simple loops in double precision, one element at a time.
+/// The definition of every kernel: simple loops in double precision, one element at a time.
 ///
-/// Slow on purpose, and the oracle the tests hold the kernels against.
+/// Slow on purpose: the tests compare the kernels with these loops.
 package enum PlainKernels {
   /// Element (`row`, `column`) of a stored matrix, straight from the definition of its type.
   package static func element(_ w: WeightMatrix, row: Int, column: Int) -> Double {
@@ -10,7 +10,8 @@ package enum PlainKernels {
     return scale * integer + offset
   }
 
-  /// What an element is made of: `scale · integer + offset`. A float is the integer itself, times 1.
+  /// The parts of an element: `scale · integer + offset`. For float types the integer is the float
+  /// itself and the scale is 1.
   static func parts(
     _ w: WeightMatrix, row: Int, column: Int
   ) -> (scale: Double, integer: Double, offset: Double) {
@@ -18,7 +19,7 @@ package enum PlainKernels {
       row >= 0 && row < w.rows && column >= 0 && column < w.columns, "the element exists")
     let block = column / w.type.blockSize
     let j = column % w.type.blockSize
-    // Inside the matrix, whose bytes were checked when it was made.
+    // The address is inside the matrix: its bytes were checked when it was made.
     let p = unsafe w.base + row * w.rowBytes + block * w.type.blockBytes
     switch w.type {
     case .f32: return unsafe (1, Double(p.loadUnaligned(as: Float.self)), 0)
@@ -75,7 +76,7 @@ package enum PlainKernels {
     }
   }
 
-  /// The rotation of one head to a position; `pairs` names the two elements of each frequency.
+  /// Rotates one head to a position; `pairs` names the two elements of each frequency.
   package static func rotate(
     _ x: [Float], position: Int, inverseFrequencies: [Float], pairs: (Int) -> (Int, Int)
   ) -> [Double] {
@@ -105,9 +106,10 @@ package enum PlainKernels {
   }
 }
 
-/// What `Arithmetic.integer` means.
+/// The definition of `Arithmetic.integer`.
 ///
-/// In single precision, each sum in the order of the kernels: they are expected to give the same bits.
+/// Computed in single precision, with each sum in the order of the kernels, so the kernels are
+/// expected to give the same bits.
 extension PlainKernels {
   /// A block of an input, rounded to bytes.
   struct Rounded: Equatable {

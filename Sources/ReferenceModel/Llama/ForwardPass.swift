@@ -1,12 +1,12 @@
-/// How the work of a layer on some tokens is divided, and the memory for it.
+/// How a layer's work on a batch of tokens is divided, and its scratch memory.
 ///
-/// A chunk of a prompt has many tokens: each run of weights is unpacked once for all of them, and what is
-/// done token by token is shared out among the threads. A step has one token of each session: threads
-/// share out the rows of the weights, and the rest is too little to be shared out.
+/// A chunk of a prompt has many tokens: every sixteen matrix rows are unpacked once for all of
+/// them, and threads divide the tokens of elementwise work. A step has one token per session:
+/// threads divide the matrix rows, and the elementwise work is too little to divide.
 @unsafe struct ForwardPass {
-  // Each buffer of `scratch` has room for `count` tokens, one after the other.
+  // Each buffer of `scratch` has room for `count` tokens, one after another.
 
-  /// What passes through the layers.
+  /// The tokens that pass through the layers.
   enum Kind {
     /// Consecutive tokens of one session's prompt.
     case chunk
@@ -14,16 +14,16 @@
     case step
   }
 
-  /// A matrix, and where its products with every token go.
+  /// A matrix, and the buffer for its products with every token.
   typealias Product = (weights: WeightMatrix, target: FloatBuffer)
 
   let model: LlamaModel
   let scratch: Scratch
-  /// Tokens.
+  /// Number of tokens.
   let count: Int
   let kind: Kind
 
-  /// Tokens that a thread takes at a time.
+  /// Tokens that a thread takes at once.
   private static let grain = 16
 
   init(_ model: LlamaModel, _ scratch: Scratch, count: Int, kind: Kind) {
@@ -33,7 +33,7 @@
     unsafe self.kind = kind
   }
 
-  /// The products of up to three matrices with every token.
+  /// Multiplies every token by up to three matrices.
   func multiply(
     _ x: FloatBuffer, by first: Product, _ second: Product? = nil, _ third: Product? = nil
   ) {
@@ -77,7 +77,7 @@
     }
   }
 
-  /// Adds a layer's output to the stream.
+  /// Adds the output of attention or of the feed-forward block to the residual stream.
   func add(_ x: FloatBuffer, to target: FloatBuffer) {
     let width = unsafe model.configuration.hidden
     unsafe forEachRange { tokens in
@@ -86,7 +86,7 @@
     }
   }
 
-  /// The gated activation of the feed-forward block, in the place of `gate`.
+  /// The gated activation of the feed-forward block, in place: it overwrites `gate`.
   func swiGLU(gate: FloatBuffer, up: FloatBuffer) {
     let width = unsafe model.configuration.intermediate
     unsafe forEachRange { tokens in
@@ -97,7 +97,7 @@
     }
   }
 
-  /// Calls `body` with parts of the tokens that together are all of them: of a chunk on several threads.
+  /// Calls `body` with ranges that together cover all tokens; for a chunk, on several threads.
   @inline(__always)
   func forEachRange(_ body: (Range<Int>) -> Void) {
     guard unsafe kind == .chunk else { return body(unsafe 0..<count) }

@@ -1,24 +1,29 @@
 public import KVPolicyKit
 
-/// Sequences that decode together.
+/// Batched decoding of several sequences.
 extension LlamaModel {
-  /// Reads one token of each session and computes the logits of its next one. Every matrix of weights is
-  /// read and unpacked once for all of them; attention and policies are each session's own.
+  /// Reads one token of each session and computes the logits of its next token.
   ///
-  /// Sessions may differ in everything but the model: in length, policies and stores. They may come and go
-  /// from one call to the next. What a session computes depends neither on which others are with it, nor
-  /// on their order, nor on the number of threads, as long as there are two or more; with quantised weights the
-  /// last bits of its logits differ from those of `LlamaSession.decode(_:)`, whose sums have another order.
+  /// Every weight matrix is read and unpacked once for the whole batch. Attention and policies run
+  /// for each session separately.
   ///
-  /// The first session lends its scratch memory, which grows to `sessions.count` times that of a token.
+  /// Sessions may differ in everything but the model: in length, policies and stores. They may join
+  /// and leave between calls. In a batch of two or more, a session's results depend neither on the
+  /// other sessions, nor on their order, nor on the number of threads. With quantised weights the
+  /// last bits of its logits differ from those of `LlamaSession.decode(_:)`, which sums in another
+  /// order.
+  ///
+  /// The batch uses the first session's scratch memory, which grows to `sessions.count` times the
+  /// size for one token.
   ///
   /// - Parameters:
-  ///   - tokens: one per session.
-  ///   - sessions: of this model; at least one, and no two of the same sequence.
-  /// - Throws: `BatchError`, which names the session. Before anything has changed in any of them: for
-  ///   tokens outside the vocabulary, for sessions that do not belong together, and if the tokens of all do
-  ///   not fit in their stores. After the step, which the others have then made: if a policy's own plan was
-  ///   bad, which ends its sequence, or a session's logits are not finite.
+  ///   - tokens: one token per session.
+  ///   - sessions: sessions of this model; at least one, and no two on the same sequence.
+  /// - Throws: `BatchError`, which names the session. Before anything has changed in any session:
+  ///   for a token outside the vocabulary, for sessions that do not belong together, and if the
+  ///   stores have no room for all tokens. After the step, which the other sessions have then
+  ///   completed: if a policy's plan was bad, which ends its sequence, or if a session's logits are
+  ///   not finite.
   /// - Complexity: O(sessions · (elements of the matrices + rows read)).
   public func decode(_ tokens: [Int], of sessions: [LlamaSession]) throws(BatchError) {
     try check(tokens, sessions)
@@ -51,7 +56,8 @@ extension LlamaModel {
     }
   }
 
-  /// Makes sure that a token of each fits beside those of the sessions before it.
+  /// Reserves a token for each session, counting what earlier sessions of the batch take from the
+  /// same store.
   private func reserve(_ sessions: [LlamaSession]) throws(BatchError) {
     var taken: [ObjectIdentifier: Int] = [:]
     for (number, session) in sessions.enumerated() {
@@ -65,17 +71,19 @@ extension LlamaModel {
   }
 }
 
-/// Why sessions could not decode together. Sessions are numbered by their places in the list, from 0.
+/// Why a batch of sessions could not decode. Sessions are numbered from 0, by their index in the
+/// list.
 public enum BatchError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// There is no session, or not one token for each.
+  /// There is no session, or the numbers of tokens and sessions differ.
   case counts(tokens: Int, sessions: Int)
-  /// Two sessions are the same, or run on one sequence.
+  /// Two sessions are identical, or run on the same sequence.
   case sameSequence(session: Int, as: Int)
-  /// A session was made of another model.
+  /// A session belongs to another model.
   case otherModel(session: Int)
   /// A session's token is not in the vocabulary, or its logits are not finite.
   case model(session: Int, ModelError)
-  /// A session's cache has no room beside those of the sessions before it, or was ended by a bad plan.
+  /// A session's cache has no room left beside the earlier sessions of the batch, or a bad plan
+  /// ended its sequence.
   case store(session: Int, StoreError)
 
   /// The message shown to a person.

@@ -1,7 +1,7 @@
 import KVPolicyKit
 
-/// The journey of tokens through the model: a chunk of a prompt, one token of a session, or one token each of
-/// several sessions, which pass through the layers together.
+/// The path of tokens through the model: a chunk of a prompt, one token of a session, or a batch
+/// with one token from each of several sessions.
 ///
 /// ```text
 /// token → embedding → stream ┬→ norm → queries, keys, values → attention → output ┐
@@ -10,15 +10,15 @@ import KVPolicyKit
 /// … → norm → head → logits
 /// ```
 extension LlamaModel {
-  /// Takes tokens through all layers; what they become is in `pass.scratch.stream`.
+  /// Takes tokens through all layers; `pass.scratch.stream` then holds their residual streams.
   ///
-  /// Attention is the sessions' own part: their keys and values join their caches, and their queries read
-  /// what the caches hold. It finds the tokens' queries, keys and values in `pass.scratch` and leaves its
-  /// output in `pass.scratch.mixed`.
+  /// Attention belongs to the sessions: `attend` appends the tokens' keys and values to the caches
+  /// and reads the caches with the tokens' queries. It finds queries, keys and values in
+  /// `pass.scratch` and leaves the attention output in `pass.scratch.mixed`.
   ///
   /// - Parameters:
-  ///   - tokens: as many as `pass` has, all in the vocabulary.
-  ///   - pass: how the work is divided, and the memory for it.
+  ///   - tokens: `pass.count` tokens, all in the vocabulary.
+  ///   - pass: how the work is divided, and its scratch memory.
   ///   - attend: computes the attention output of a layer.
   @unsafe func forward(
     _ tokens: some Collection<Int>, _ pass: ForwardPass, attend: (_ layer: Int) -> Void
@@ -47,13 +47,14 @@ extension LlamaModel {
     }
   }
 
-  /// One decode step of some sessions: each reads a token, and has the logits of its next one afterwards,
-  /// unless its sequence has failed.
+  /// Runs one decode step of a batch of sessions. Each session reads a token and then holds the
+  /// vocabulary logits of its next token, unless its sequence has failed.
   ///
   /// - Parameters:
-  ///   - tokens: one per session, all in the vocabulary.
-  ///   - sessions: of this model, no two of one sequence; room for a token each is reserved.
-  ///   - scratch: that of one of the sessions.
+  ///   - tokens: one token per session, all in the vocabulary.
+  ///   - sessions: sessions of this model, no two on the same sequence, each with room for a token
+  ///     reserved.
+  ///   - scratch: the scratch memory of one of the sessions.
   @unsafe func step(
     _ tokens: some Collection<Int>, of sessions: some RandomAccessCollection<LlamaSession>,
     _ scratch: Scratch
@@ -71,14 +72,14 @@ extension LlamaModel {
     unsafe computeVocabularyLogits(of: sessions, pass)
   }
 
-  /// Final norm and head: the logits of every session whose step came to its end.
+  /// Final norm and head: the vocabulary logits of every session whose step was completed.
   @unsafe private func computeVocabularyLogits(
     of sessions: some RandomAccessCollection<LlamaSession>, _ pass: ForwardPass
   ) {
     guard sessions.contains(where: { $0.sequence.failure == nil }) else { return }
     let scratch = unsafe pass.scratch
     unsafe pass.norm(scratch.stream, weights.outputNorm, into: scratch.normed)
-    // One session's go where they belong at once.
+    // A single session's logits go straight to their buffer, without a copy.
     if sessions.count == 1, let session = sessions.first {
       unsafe pass.multiply(scratch.normed, by: (weights.head, session.scratch.logits))
       return

@@ -1,9 +1,11 @@
 import KVPolicyKit
 
 extension LlamaWeights {
-  /// Which model these weights are: a digest of its sizes, its rotation and the gains of all norms.
+  /// The identity of the model with these weights: a digest of its sizes, rotation and norm gains.
+  ///
   /// Files store gains as floats even where matrices are quantised, so every quantisation of a
-  /// model has the same identity, and a fine-tuned model another one, unless its norms were frozen.
+  /// model has the same identity. A fine-tuned model has a different identity, unless its norms
+  /// were frozen.
   func identity(of model: LlamaConfiguration) -> ModelIdentity {
     let sizes =
       "\(model.layers) \(model.hidden) \(model.intermediate) \(model.queryHeads) \(model.keyHeads) "
@@ -58,7 +60,7 @@ enum SHA256 {
         words[index - 16] &+ (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) &+ words[index - 7]
           &+ (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10))
     }
-    // a, b, c, d and e, f, g, h of the standard.
+    // Variables a, b, c, d and e, f, g, h of the standard.
     var (low, high) = (
       SIMD4(state[0], state[1], state[2], state[3]), SIMD4(state[4], state[5], state[6], state[7])
     )
@@ -86,9 +88,9 @@ enum SHA256 {
     fraction(Double($0).squareRoot())
   }
 
-  /// The same of the cube roots of the first 64 primes.
+  /// The first 32 bits of the fractions of the cube roots of the first 64 primes.
   private static let constants: [UInt32] = primes.map { prime in
-    // Newton's rule, to the last bit of a double.
+    // Newton's method, to the last bit of a double.
     var root = Double(prime).squareRoot()
     for _ in 0..<40 { root -= (root * root * root - Double(prime)) / (3 * root * root) }
     return fraction(root)

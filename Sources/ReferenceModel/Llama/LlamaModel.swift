@@ -1,27 +1,30 @@
 import Foundation
 public import KVPolicyKit
 
-/// A model ready to run: its weights and its threads. Float matrices stay where the file is mapped;
-/// quantised ones, of which products read sixteen rows at once, are brought into that order, in as
-/// many bytes.
+/// A model ready to run: its weights and its threads.
 ///
-/// Shared by any number of sessions, one of which runs at a time; with one thread, each may run on
-/// a thread of its own, for they share nothing but weights that never change.
+/// Float matrices stay in the mapped file. Quantised matrices are rearranged into panels of sixteen
+/// rows, the order in which products read them. The panels take as many bytes as the file's rows,
+/// apart from padding in the last panel.
+///
+/// Any number of sessions may share a model, but only one may run at a time. A model with one
+/// thread is the exception: its sessions share only constant weights, so each may run on a separate
+/// thread.
 public final class LlamaModel: Sendable {
   /// The sizes and constants of the architecture.
   public let configuration: LlamaConfiguration
   /// How a decode step multiplies quantised weights.
   public let arithmetic: Arithmetic
-  /// Which model it is, however its matrices are stored.
+  /// Which model this is, however its matrices are stored.
   public let identity: ModelIdentity
   let weights: LlamaWeights
   let team: ThreadTeam
 
-  /// Makes a model of opened files.
+  /// Makes a model from opened files.
   ///
   /// - Parameters:
-  ///   - files: what was opened; its mappings stay as long as the model.
-  ///   - threads: how many work on a matrix; by default one per core.
+  ///   - files: the opened files; they stay mapped as long as the model lives.
+  ///   - threads: number of threads that work on a matrix; by default one per core.
   ///   - arithmetic: how a decode step multiplies quantised weights.
   public init(
     _ files: ModelFiles, threads: Int = LlamaModel.defaultThreads,
@@ -34,9 +37,9 @@ public final class LlamaModel: Sendable {
     weights = files.weights.inPanels(team: team)
   }
 
-  /// The same model, weights and threads shared, in another arithmetic.
+  /// Makes a model that shares the weights and threads of `other` but uses another arithmetic.
   ///
-  /// Sessions of either run one at a time.
+  /// The sessions of both models must run one at a time.
   public init(_ other: LlamaModel, arithmetic: Arithmetic) {
     configuration = other.configuration
     self.arithmetic = arithmetic
@@ -45,16 +48,16 @@ public final class LlamaModel: Sendable {
     weights = other.weights
   }
 
-  /// One thread per core.
+  /// The default number of threads: one per core.
   public static let defaultThreads = max(1, ProcessInfo.processInfo.activeProcessorCount)
 
-  /// Exact arithmetic.
+  /// The default arithmetic: exact.
   public static let defaultArithmetic = Arithmetic.exact
 
-  /// Threads that work on a matrix.
+  /// Number of threads that work on a matrix.
   public var threads: Int { team.threads }
 
-  /// The shape of its key-value cache.
+  /// The shape of the model's key-value cache.
   public var shape: CacheShape { configuration.cacheShape }
 
   /// Starts a session over an empty cache sequence of this model's shape.
@@ -86,19 +89,22 @@ public final class LlamaModel: Sendable {
   }
 }
 
-/// What reading a token takes at least, counted from the sizes of the weights. The gains of the norms, a
-/// thousandth of the rest, are not counted.
+/// The least work of reading a token, counted from the sizes of the weight matrices. The gains of
+/// the norms, a thousandth of the weights, are not counted.
 extension LlamaModel {
-  /// Bytes of every matrix that a decode step multiplies by: all layers' and the head's.
+  /// Bytes of all matrices that a decode step multiplies by: the matrices of all layers and the
+  /// head.
   package var matrixBytes: Int { (layerMatrices + [weights.head]).reduce(0) { $0 + $1.bytes } }
 
-  /// Bytes of a token's row of the embedding.
+  /// Bytes of one token's row of the embedding matrix.
   package var embeddingRowBytes: Int { weights.embedding.rowBytes }
 
-  /// Elements of the matrices of all layers: a multiplication and an addition each, for every token.
+  /// Elements of the matrices of all layers: each costs one multiplication and one addition per
+  /// token.
   package var layerElements: Int { layerMatrices.reduce(0) { $0 + $1.rows * $1.columns } }
 
-  /// Elements of the head: a multiplication and an addition each, for every token whose logits are wanted.
+  /// Elements of the head: each costs one multiplication and one addition for every token whose
+  /// vocabulary logits are wanted.
   package var headElements: Int { weights.head.rows * weights.head.columns }
 
   private var layerMatrices: [WeightMatrix] {
@@ -113,17 +119,21 @@ extension WeightMatrix {
   fileprivate var bytes: Int { rows * rowBytes }
 }
 
-/// How the products of a decode step with quantised weights are computed. Products with weights of 16 or 32
-/// bits are computed in floats in any case, and so are prompts.
+/// How a decode step multiplies by quantised weights.
+///
+/// Products with weights of 16 or 32 bits, and all products of a prompt, are computed in floats in
+/// any case.
 public enum Arithmetic: String, CaseIterable, Codable, Sendable {
-  /// In floats: weights become floats, inputs stay as they are.
+  /// In floats: weights are converted to floats, inputs stay as they are.
   case exact
-  /// In integers: inputs are rounded to 8 bits, each 32 with a scale of their own, and meet the weights as
-  /// integers. A token takes less time, because reading the weights is all that is left to wait for.
+  /// In integers: inputs are rounded to 8 bits, with one scale per 32 elements, and multiplied with
+  /// the integers of the weights.
   ///
-  /// An input is off by up to a 254th of the greatest magnitude among its 32. What that does to a
-  /// model's predictions, `kvpolicy compare --arithmetic integer` measures. It is what llama.cpp does on a
-  /// processor for the same types (its Q8_0 and Q8_1 inputs), except that the scale of an input's block
-  /// keeps 32 bits here.
+  /// A token takes less time, because only reading the weights from memory remains to wait for.
+  ///
+  /// Rounding changes an input by at most 1/254 of the greatest magnitude among its 32 elements.
+  /// `kvpolicy compare --arithmetic integer` measures the effect on a model's predictions.
+  /// llama.cpp rounds inputs of the same types in this way on a CPU (its Q8_0 and Q8_1 inputs),
+  /// except that here the scale of an input's block keeps 32 bits.
   case integer
 }

@@ -1,9 +1,9 @@
 import KVPolicyKit
 
-/// A session's own part of a layer: the rows of its tokens join the cache, their queries read what the
-/// cache holds, and the layer's policy has its say.
+/// A session's part of a layer: it appends its tokens' rows to the cache, computes attention over
+/// the cache, and asks the layer's policy.
 extension LlamaSession {
-  /// The moment of the decode step that comes next.
+  /// The moment of the next decode step.
   var nextStep: Moment { .step(index: sequence.steps + 1) }
 
   /// Prepares the rotation of the next `tokens` tokens, for all layers.
@@ -12,10 +12,10 @@ extension LlamaSession {
     rotary.prepare(first..<first + tokens)
   }
 
-  /// From the queries, keys and values of some tokens to their attention output.
+  /// Computes the attention output of some tokens from their queries, keys and values.
   ///
-  /// An error here is a policy's own bad plan, or a system without memory: the sequence keeps it as its
-  /// `failure` and takes no further part in the chunk or step.
+  /// An error here means that a policy's plan was bad or that the system has no memory left. The
+  /// sequence keeps the error as its `failure` and takes no further part in the chunk or step.
   @unsafe func attend(layer: Int, _ rows: TokenRows, moment: Moment) {
     guard sequence.failure == nil else { return }
     if declared[layer].rule == .original { unsafe rotate(rows, isShared: moment.isChunk) }
@@ -32,7 +32,8 @@ extension LlamaSession {
     }
   }
 
-  /// Ends a chunk or step in the cache, which asks the policies that decide about the whole sequence.
+  /// Ends a chunk or step in the cache, which then asks the policies that decide about the whole
+  /// sequence.
   func finish(_ moment: Moment) {
     guard sequence.failure == nil else { return }
     var watch = Stopwatch()
@@ -41,12 +42,12 @@ extension LlamaSession {
     policyTime.evict += watch.lap()
   }
 
-  /// The attention output of a chunk, then the policy's say.
+  /// Computes the attention output of a chunk, then asks the policy.
   @unsafe private func attendChunk(
     layer: Int, _ rows: TokenRows, moment: Moment
   ) throws(StoreError) {
     let attention = unsafe ChunkAttention(self, layer: layer, count: rows.count)
-    // Before attention, which rotates queries where it has to.
+    // Before attention, which rotates the queries in place where keys are stored un-rotated.
     if declared[layer].signals.promptRows > 0 {
       unsafe recentQueries[layer].append(
         rows.queries, count: rows.count, firstPosition: sequence.length.tokens)
@@ -61,7 +62,8 @@ extension LlamaSession {
     apply(try decide(layer: layer, moment: moment, signals: signals), layer: layer)
   }
 
-  /// The attention output of a step, with the policy's say where its phase has it.
+  /// Computes the attention output of a step, and asks the policy at the point that its phase
+  /// names.
   @unsafe private func attendStep(
     layer: Int, _ rows: TokenRows, moment: Moment
   ) throws(StoreError) {
@@ -97,7 +99,8 @@ extension LlamaSession {
     }
   }
 
-  /// Rotates the queries and keys of some tokens at their positions: a chunk's on several threads.
+  /// Rotates the queries and keys of some tokens at their positions; for a chunk, on several
+  /// threads.
   @unsafe private func rotate(_ rows: TokenRows, isShared: Bool) {
     let first = sequence.length.tokens
     guard isShared else { return unsafe rotate(rows, 0..<rows.count, from: first) }
@@ -120,10 +123,12 @@ extension LlamaSession {
   }
 }
 
-/// What the sequence does with the policy, timed.
+/// Calls of the policy through the sequence, timed.
 extension LlamaSession {
-  /// - Parameter threads: threads of the team that other work keeps busy meanwhile, this one included;
-  ///   the hook counts as that part of its time.
+  /// Shows the policy the signals and adds the time to `policyTime`.
+  ///
+  /// - Parameter threads: number of threads that are busy meanwhile, this one included. The hook's
+  ///   time is divided by it.
   func observe(layer: Int, moment: Moment, signals: SignalBuffers, beside threads: Int = 1) {
     var watch = Stopwatch()
     sequence.observe(layer: layer, moment: moment, signals: signals)

@@ -2,25 +2,24 @@ import KVPolicyKit
 
 /// One running sequence: a model, a cache, and the scratch memory of a step.
 ///
-/// The journey of a token through the model is `LlamaModel+Forward.swift`; what the session does in a
-/// layer, its policy's say included, is `LlamaSession+Layer.swift`. Single owner; not thread-safe.
+/// `LlamaModel+Forward.swift` takes a token through the model. `LlamaSession+Layer.swift` does the
+/// session's part of a layer, including the calls of its policy. Single owner; not thread-safe.
 public final class LlamaSession {
-  /// The model it runs.
+  /// The model that the session runs.
   public let model: LlamaModel
-  /// The cache it reads and writes.
+  /// The cache that the session reads and writes.
   public let sequence: KVSequence
   /// Time spent in policy hooks and plans so far.
   public internal(set) var policyTime = PolicyTime()
-  /// Signals computed so far: calls of each kind. For tests, and for reports of what a policy
-  /// costs.
+  /// How often each signal was computed so far. For tests, and for reports of a policy's cost.
   public internal(set) var signalCounts = SignalCounts()
 
   let scratch: Scratch
-  /// Rotates to the positions of the text being read: a window that moves on with it.
+  /// Rotates to positions in the text: a window that moves on with the text.
   var rotary: RotaryTable
   /// Rotates to places in the cache, for keys that are stored un-rotated.
   var placeRotary: RotaryTable
-  /// Per layer: what its policy declared.
+  /// Per layer: its policy's declarations.
   let declared: [PolicyDeclarations]
   /// Per layer: the queries of the prompt's last tokens, for the signal `promptRows`.
   var recentQueries: [RecentQueries]
@@ -42,7 +41,8 @@ public final class LlamaSession {
     }
   }
 
-  /// A session that goes its own way from here: the same logits, and the cache's pages shared.
+  /// Makes an independent session that continues from here: it copies the logits and shares the
+  /// cache's pages.
   public func fork() -> LlamaSession {
     let copy = LlamaSession(model: model, sequence: sequence.fork())
     unsafe copy.scratch.logits.base.update(
@@ -50,7 +50,7 @@ public final class LlamaSession {
     return copy
   }
 
-  /// Logits of the last token read. `vocabulary` values.
+  /// The vocabulary logits after the last token read: `vocabulary` values.
   public var logits: Span<Float> {
     @_lifetime(borrow self)
     get {
@@ -60,15 +60,16 @@ public final class LlamaSession {
     }
   }
 
-  /// Reads one token and computes the logits of the next.
+  /// Reads one token and computes the logits of the next token.
   ///
-  /// Asks for no memory once the cache has its constant size, unless the policy does: a plan that drops
-  /// one row of a lane needs none, one with lists of rows does. While the cache grows, its arrays and the
-  /// scratch grow in proportion to their size, so ever more seldom.
+  /// Allocates nothing once the cache has its constant size, unless the policy does: a plan that
+  /// drops a single row of a lane needs no memory, a plan with lists of rows does. While the cache
+  /// grows, its arrays and the scratch memory grow in proportion to their size, so allocations
+  /// become ever rarer.
   ///
-  /// - Throws: `SessionError.model` for a token outside the vocabulary, before anything changed, or a model
-  ///   that computes no finite logits. `SessionError.store` if the cache is full, before anything changed,
-  ///   or when a policy's own plan was bad, which ends the sequence.
+  /// - Throws: `SessionError.model` for a token outside the vocabulary, before anything changed, or
+  ///   if the logits are not finite. `SessionError.store` if the cache is full, before anything
+  ///   changed, or if a policy's plan was bad, which ends the sequence.
   public func decode(_ token: Int) throws(SessionError) {
     try check(CollectionOfOne(token))
     try reserve(tokens: 1)
@@ -77,18 +78,19 @@ public final class LlamaSession {
     try checkFinite()
   }
 
-  /// Tokens of a prompt that go through a layer together where nothing else is said.
+  /// The default number of prompt tokens that pass through a layer together.
   public static let defaultChunk = 512
 
-  /// Reads a prompt; afterwards `logits` are those of its last token.
+  /// Reads a prompt; afterwards `logits` belong to its last token.
   ///
   /// - Parameters:
   ///   - tokens: the prompt; not empty.
-  ///   - chunk: tokens that go through a layer together; fewer, if a policy declared so.
+  ///   - chunk: number of tokens that pass through a layer together; fewer if a policy declared a
+  ///     smaller maximum.
   ///   - eachToken: if given, called with every prompt token's index and logits, in order.
-  /// - Throws: `SessionError.model` for a bad request, before anything changed, or a model that computes no
-  ///   finite logits. `SessionError.store` if the cache is full, with the chunks read so far intact, or when
-  ///   a policy's own plan was bad, which ends the sequence.
+  /// - Throws: `SessionError.model` for a bad request, before anything changed, or if the logits
+  ///   are not finite. `SessionError.store` if the cache is full, with the chunks read so far
+  ///   intact, or if a policy's plan was bad, which ends the sequence.
   public func prefill(
     _ tokens: [Int], chunk: Int = LlamaSession.defaultChunk,
     eachToken: ((Int, Span<Float>) -> Void)? = nil
@@ -100,7 +102,7 @@ public final class LlamaSession {
       throw .model(.request("a chunk of \(chunk) tokens is not possible; use 1 or more"))
     }
     try check(tokens)
-    // Whatever ends the prompt, its queries are not needed beyond.
+    // However the prompt ends, its queries are not needed afterwards.
     defer { for queries in recentQueries { queries.removeAll() } }
     let chunk = min(chunk, sequence.longestChunk ?? chunk)
     for start in stride(from: 0, to: tokens.count, by: chunk) {
@@ -134,7 +136,8 @@ public final class LlamaSession {
     try checkFailure()
   }
 
-  /// Final norm and head of a chunk's token. Its stream is in the scratch.
+  /// Applies the final norm and the head to one token of a chunk, whose residual stream is in the
+  /// scratch memory.
   @unsafe private func computeLogits(ofToken number: Int) {
     let (hidden, weights) = (model.configuration.hidden, model.weights)
     unsafe weights.outputNorm.withUnsafeBufferPointer { gains in
@@ -149,7 +152,7 @@ public final class LlamaSession {
   }
 }
 
-/// What can stop a session.
+/// Checks that can stop a session.
 extension LlamaSession {
   private func check(_ tokens: some Sequence<Int>) throws(SessionError) {
     do { try model.check(tokens) } catch { throw .model(error) }
@@ -159,7 +162,7 @@ extension LlamaSession {
     do { try sequence.reserve(tokens: tokens) } catch { throw .store(error) }
   }
 
-  /// - Throws: what ended the sequence, if something did.
+  /// - Throws: the error that ended the sequence, if any.
   private func checkFailure() throws(SessionError) {
     if let failure = sequence.failure { throw .store(failure) }
   }
@@ -168,7 +171,7 @@ extension LlamaSession {
     if let error = nonFiniteLogits { throw .model(error) }
   }
 
-  /// The error to report if a logit is not a finite number.
+  /// The error to report if a vocabulary logit is not a finite number.
   var nonFiniteLogits: ModelError? {
     let count = model.configuration.vocabulary
     guard unsafe !Kernels.isFinite(scratch.logits.base, count: count) else { return nil }
@@ -180,7 +183,7 @@ extension LlamaSession {
 
 /// How often each signal was computed: once per layer and call.
 public struct SignalCounts: Hashable, Sendable {
-  /// Logits copied for a policy during decode.
+  /// Attention logits copied for a policy during decode.
   public var stepLogits = 0
   /// Probabilities shown during decode.
   public var stepProbabilities = 0

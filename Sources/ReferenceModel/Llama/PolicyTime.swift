@@ -1,34 +1,36 @@
 /// Seconds that a session spent on its policies, by hook.
 ///
-/// Signals are the engine's work and not in it. The clock is read four or five times per layer and step.
+/// Computing signals is the engine's work and not included. The clock is read four or five times
+/// per layer and step.
 public struct PolicyTime: Hashable, Sendable, Codable {
   /// In `KVCachePolicy.prefill`.
   public var prefill = 0.0
-  /// In `KVCachePolicy.step`. Where it ran on one thread beside the other work of `n`, an n-th counts.
+  /// In `KVCachePolicy.step`. If the hook ran on one of `n` threads while the others did other
+  /// work, 1/n of its time counts.
   public var step = 0.0
-  /// In `KVCachePolicy.evict`, the check of its plan included. Plans about a whole sequence are
-  /// carried out in it too.
+  /// In `KVCachePolicy.evict`, including the check of its plan. A plan about a whole sequence is
+  /// also carried out within this time.
   public var evict = 0.0
-  /// In the store, carrying plans out.
+  /// In the store, which carries plans out.
   public var apply = 0.0
 
-  /// No time.
+  /// Zero seconds for every hook.
   public init() {}
 
-  /// All of it.
+  /// The sum over all hooks and the store.
   public var total: Double { prefill + step + evict + apply }
 
-  /// What was spent between two readings.
+  /// The time between two readings.
   public static func - (later: PolicyTime, earlier: PolicyTime) -> PolicyTime {
     PolicyTime(later, earlier) { $0 - $1 }
   }
 
-  /// Both together.
+  /// The sum of two times, hook by hook.
   public static func + (one: PolicyTime, other: PolicyTime) -> PolicyTime {
     PolicyTime(one, other) { $0 + $1 }
   }
 
-  /// A part of it.
+  /// Every hook's time divided by `parts`.
   public static func / (time: PolicyTime, parts: Double) -> PolicyTime {
     PolicyTime(time, time) { seconds, _ in seconds / parts }
   }
@@ -41,11 +43,11 @@ public struct PolicyTime: Hashable, Sendable, Codable {
   }
 }
 
-/// Seconds from one look at the clock to the next.
+/// Measures the seconds between readings of the clock.
 struct Stopwatch {
   private var last = ContinuousClock.now
 
-  /// Seconds since the last look, or since the start.
+  /// Seconds since the last reading, or since the start.
   mutating func lap() -> Double {
     let now = ContinuousClock.now
     let (seconds, attoseconds) = (now - last).components

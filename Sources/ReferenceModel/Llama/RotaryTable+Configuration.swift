@@ -1,9 +1,10 @@
 import Foundation
 
 extension RotaryTable {
-  /// The table of a model: one angle per pair of elements, stretched as its configuration says.
+  /// Makes the table of a model: one angle per pair of elements, scaled as its configuration says.
   ///
-  /// One that `turnsBack` undoes what the other did, which is also how a gradient passes a rotation.
+  /// With `turnsBack` the table rotates the other way, which undoes the rotation. The gradient of a
+  /// rotation is computed in this way too.
   package init(_ configuration: LlamaConfiguration, turnsBack: Bool = false) {
     let pairs = configuration.headDimension / 2
     let rope = configuration.rope
@@ -18,7 +19,7 @@ extension RotaryTable {
 }
 
 extension RopeConfiguration {
-  /// An angle per position after scaling.
+  /// `frequency`, an angle per position, after scaling.
   func scaled(_ frequency: Double) -> Double {
     switch scaling {
     case .none: return frequency

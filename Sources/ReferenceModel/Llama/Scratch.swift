@@ -1,4 +1,6 @@
-/// The buffers of one session. Shapes are in floats; those with `rows` grow with the cache.
+/// The buffers of one session.
+///
+/// Shapes are in floats. Buffers with `rows` in their shape grow with the cache.
 ///
 /// A batch uses the first session's buffers, one token per session. Its attention buffers hold one
 /// sequence at a time.
@@ -12,17 +14,17 @@ final class Scratch {
   let projected: FloatBuffer  // tokens × hidden
   let gate: FloatBuffer  // tokens × intermediate
   let up: FloatBuffer  // tokens × intermediate
-  let logits: FloatBuffer  // vocabulary
-  let allLogits = FloatBuffer()  // sessions × vocabulary, where several decode together
-  let stepLogits = FloatBuffer()  // queryHeads × rows
-  let weights = FloatBuffer()  // queryHeads × rows
-  let probabilities = FloatBuffer()  // queryHeads × rows, where a policy is asked before the output
-  let partial = FloatBuffer()  // a step's runs: see `StepAttention`; or blocks × queryHeads × rows
+  let logits: FloatBuffer  // vocabulary: the vocabulary logits
+  let allLogits = FloatBuffer()  // sessions × vocabulary, for a batch
+  let stepLogits = FloatBuffer()  // queryHeads × rows: attention logits
+  let weights = FloatBuffer()  // queryHeads × rows: attention weights
+  let probabilities = FloatBuffer()  // queryHeads × rows, where `weights` is still needed
+  let partial = FloatBuffer()  // see `StepAttention`; or blocks × queryHeads × rows
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let columnSums = FloatBuffer()  // queryHeads × rows
-  let promptRows = [FloatBuffer(), FloatBuffer()]  // a lane's query heads × some queries × rows
-  let promptQueries = [FloatBuffer(), FloatBuffer()]  // some queries × those heads × headDimension
-  let blocks: [FloatBuffer]  // per thread: a run of keys, or what a `ChunkBlock` needs
+  let promptRows = [FloatBuffer(), FloatBuffer()]  // a lane's heads × queries × rows
+  let promptQueries = [FloatBuffer(), FloatBuffer()]  // queries × a lane's heads × headDimension
+  let blocks: [FloatBuffer]  // per thread: 128 keys, or the scratch of a `ChunkBlock`
   let matrix: MatrixScratch
 
   init(_ configuration: LlamaConfiguration, threads: Int) {
@@ -37,13 +39,13 @@ final class Scratch {
     gate = FloatBuffer(configuration.intermediate)
     up = FloatBuffer(configuration.intermediate)
     logits = FloatBuffer(configuration.vocabulary)
-    // A run of keys at least: a thread that first takes part in a later step then asks for no
-    // memory.
+    // Room for 128 keys from the start: a thread that first takes part in a later step then
+    // allocates nothing.
     blocks = (0..<threads).map { _ in FloatBuffer(ChunkShape.run * width) }
     matrix = MatrixScratch(threads: threads)
   }
 
-  /// Makes room for `tokens` tokens; what was in the buffers may be lost.
+  /// Makes room for `count` tokens; the contents of the buffers may be lost.
   @unsafe func makeRoom(tokens count: Int, _ configuration: LlamaConfiguration) {
     let queryWidth = configuration.queryHeads * configuration.headDimension
     let keyWidth = configuration.keyHeads * configuration.headDimension
@@ -59,19 +61,20 @@ final class Scratch {
   }
 }
 
-/// What attention reads and writes of some tokens: of a prompt's chunk, or of a session that decodes beside
-/// others.
+/// The inputs and outputs of attention for some tokens: a chunk of a prompt, or one session's token
+/// of a batch.
 @unsafe struct TokenRows {
-  /// The scratch they are in, whose attention buffers serve one session after the other.
+  /// The scratch memory that holds the tokens. Its attention buffers serve one session after
+  /// another.
   let scratch: Scratch
-  /// Tokens.
+  /// Number of tokens.
   let count: Int
   let queries: UnsafeMutablePointer<Float>  // count × queryHeads × headDimension
   let keys: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
   let values: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
   let mixed: UnsafeMutablePointer<Float>  // count × queryHeads × headDimension
 
-  /// Some of the tokens that the scratch has room for.
+  /// Selects some of the tokens that the scratch memory has room for.
   init(_ scratch: Scratch, _ tokens: Range<Int>, _ configuration: LlamaConfiguration) {
     let queryWidth = configuration.queryHeads * configuration.headDimension
     let keyWidth = configuration.keyHeads * configuration.headDimension

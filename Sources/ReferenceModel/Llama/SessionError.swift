@@ -2,9 +2,9 @@ public import KVPolicyKit
 
 /// Why a session could not read tokens.
 public enum SessionError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The request is not possible, or the model computes no finite logits.
+  /// The request is impossible, or the model's logits are not finite.
   case model(ModelError)
-  /// The cache has no room, or a policy's own plan was bad.
+  /// The cache has no room, or a policy's plan was bad.
   case store(StoreError)
 
   /// The message shown to a person.

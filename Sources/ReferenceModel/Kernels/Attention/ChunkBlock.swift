@@ -1,35 +1,41 @@
 import Foundation
 
-/// Attention of some consecutive queries of a chunk over one lane, for the query heads that share
-/// it.
+/// Attention of consecutive queries of a chunk over one lane, for the query heads that share the
+/// lane.
 ///
 /// ```text
-///              rows 0–127   128–255   …      queries × heads are the rows of A, six to a strip;
-///   strip 0    ██████████   ██▒               a run of 128 lane rows at a time is multiplied with them
-///   strip 1    ██████████   ████▒             (logits, in the second cache), weighed under the greatest
-///   strip 2    ██████████   ██████▒           logit so far, and its values are added to the output,
-/// ```                                          which is rescaled when a greater logit turns up.
+///              rows 0–127   128–255   …
+///   strip 0    ██████████   ██▒
+///   strip 1    ██████████   ████▒
+///   strip 2    ██████████   ██████▒
+/// ```
 ///
-/// What a strip does not see is not computed. A query's result depends on nothing but what it sees.
+/// The queries × heads are the rows of a matrix A, six rows to a strip. A is multiplied with one
+/// block of 128 lane rows at a time. The logits, which stay in the second-level cache, become
+/// attention weights relative to the greatest logit so far. Then the block's values are added to
+/// the output, which is rescaled whenever a greater logit turns up.
+///
+/// Logits of rows that no query of a strip sees are not computed. A query's result depends only on
+/// the rows that it sees.
 @unsafe package struct ChunkBlock {
-  // Scratch of `scratchFloats`, in this order; `height` rows of A in each.
+  // The parts of the scratch memory, `scratchFloats` in all, with `height` rows of A in each.
   private let a: UnsafeMutablePointer<Float>  // height × depth: queries, scaled
   private let mixed: UnsafeMutablePointer<Float>  // height × depth, rounded up to 16: the output
   private let tops: UnsafeMutablePointer<Float>  // height: greatest logit so far
-  private let totals: UnsafeMutablePointer<Float>  // height: sum of the weights so far
-  private let factors: UnsafeMutablePointer<Float>  // height: what a run multiplies the output by
+  private let totals: UnsafeMutablePointer<Float>  // height: sum of attention weights so far
+  private let factors: UnsafeMutablePointer<Float>  // height: rescaling of the output
   private let weights: UnsafeMutablePointer<Float>  // height × run, or runs × height × run
   private let topsOfRuns: UnsafeMutablePointer<Float>?  // runs × height
 
   private let lane: PackedLane
   private let shape: ChunkShape
 
-  /// A block over `lane` with scratch memory of its own.
+  /// Makes a block over `lane` with scratch memory of `shape.scratchFloats` floats.
   package init(_ shape: ChunkShape, lane: PackedLane, scratch: UnsafeMutablePointer<Float>) {
     unsafe self.shape = shape
     unsafe self.lane = lane
     let height = shape.height
-    // Each part begins with a cache line if the scratch does.
+    // Each part begins at a cache line if the scratch does.
     let padded = ProductTile.wholeColumns(height)
     unsafe tops = scratch
     unsafe totals = tops + padded
@@ -41,8 +47,9 @@ import Foundation
     unsafe topsOfRuns = shape.keepsWeights ? end + height * shape.depth : nil
   }
 
-  /// Attention: `queries` holds `group × depth` floats for each query, `stride` floats apart, and
-  /// `out` likewise receives what they mix.
+  /// Computes the attention output of the block into `out`.
+  ///
+  /// `queries` and `out` each hold `group × depth` floats for each query, `stride` floats apart.
   package func attend(
     _ queries: UnsafePointer<Float>, stride: Int, scale: Float,
     into out: UnsafeMutablePointer<Float>
@@ -75,14 +82,16 @@ import Foundation
     unsafe totals.update(repeating: 0, count: shape.height)
   }
 
-  /// Rows of A from `first` on in a strip, and rows that the last of them sees.
+  /// The number of rows of A in the strip that begins at row `first`, and the number of lane rows
+  /// that the strip's last row sees.
   @inline(__always)
   private func strip(_ first: Int) -> (count: Int, seen: Int) {
     let count = unsafe min(ProductTile.rows, shape.height &- first)
     return unsafe (count, shape.seen(by: first &+ count &- 1))
   }
 
-  /// Logits of the run that begins with lane row `first`: `height × run`, in whole panels.
+  /// Computes the logits of the block of 128 lane rows that begins with lane row `first`:
+  /// `height × 128`, in whole packed operands of sixteen rows.
   @inline(never)
   private func computeLogits(first: Int, into logits: UnsafeMutablePointer<Float>) {
     let (height, depth) = unsafe (shape.height, shape.depth)
@@ -107,7 +116,8 @@ import Foundation
     }
   }
 
-  /// Logits become weights under the greatest logit so far; those a row does not see become 0.
+  /// Turns logits into attention weights relative to the greatest logit so far. The weights of lane
+  /// rows that a row of A does not see become 0.
   @inline(never)
   private func weigh(first: Int, _ weights: UnsafeMutablePointer<Float>) {
     var row = 0
@@ -126,7 +136,7 @@ import Foundation
     }
   }
 
-  /// Adds the run's values, by their weights, to the output.
+  /// Adds the values of the block of 128 lane rows, times their attention weights, to the output.
   @inline(never)
   private func mix(first: Int, _ weights: UnsafePointer<Float>) {
     let stride = unsafe shape.mixedStride
@@ -160,13 +170,15 @@ import Foundation
     }
   }
 
-  /// What makes probabilities of a row's weights. When every logit was −∞ they are all 0.
+  /// The factor that turns a row's attention weights into probabilities; 0 when every logit was −∞.
   private func normalisation(_ row: Int) -> Float {
     unsafe totals[row] == 0 ? 0 : 1 / totals[row]
   }
 
-  /// Writes, for each query and head, the logarithm of the sum of its exponentials: query `q`'s at
-  /// `target + (q + offset) × stride`, as far as that is not below 0. After `attend`.
+  /// Writes the logarithm of the sum of exponentials of each query and head, after `attend`.
+  ///
+  /// The logarithms of query `q` go to `target + (q + offset) × stride`. Queries with a negative
+  /// `q + offset` are skipped.
   package func writeLogSums(to target: UnsafeMutablePointer<Float>, stride: Int, offset: Int) {
     let group = unsafe shape.group
     for row in unsafe 0..<shape.height where row / group + offset >= 0 {
@@ -175,8 +187,8 @@ import Foundation
     }
   }
 
-  /// Adds each lane row's probabilities, summed over the queries, to `sums`: a row of `stride`
-  /// floats for each head of the group. After `attend`, of a block that keeps its weights.
+  /// Adds each lane row's probabilities, summed over the queries, to `sums`, `group × stride`
+  /// floats. After `attend`, if the block keeps its attention weights.
   package func addColumnSums(to sums: UnsafeMutablePointer<Float>, stride: Int) {
     guard let tops = unsafe topsOfRuns else { return }
     let (height, group) = unsafe (shape.height, shape.group)
@@ -196,24 +208,24 @@ import Foundation
 
 /// The sizes of a block of queries.
 package struct ChunkShape: Sendable {
-  /// Lane rows of a run.
+  /// Lane rows in a block of rows, which the code calls a `run`.
   package static let run = 128
-  /// About as many rows of A in a block: enough to pay for reading the lane, few enough for its
-  /// logits to stay in the second cache.
+  /// About how many rows of A a block should have: enough to pay for reading the lane, few enough
+  /// that the logits stay in the second-level cache.
   private static let wantedHeight = 96
 
-  /// Consecutive queries.
+  /// Number of consecutive queries.
   package let queries: Int
   /// Query heads that share the lane.
   package let group: Int
   /// Elements of a head.
   package let depth: Int
-  /// Rows of the lane before the one of the first query.
+  /// Number of lane rows before the row of the first query.
   package let past: Int
-  /// Whether the weights of all runs are kept, for `addColumnSums`.
+  /// Whether the attention weights of all visible rows are kept, for `addColumnSums`.
   package let keepsWeights: Bool
 
-  /// Names the sizes.
+  /// Makes a shape from its sizes.
   package init(queries: Int, group: Int, depth: Int, past: Int, keepsWeights: Bool = false) {
     self.queries = queries
     self.group = group
@@ -222,23 +234,23 @@ package struct ChunkShape: Sendable {
     self.keepsWeights = keepsWeights
   }
 
-  /// Queries of a block, for heads in groups of `group`.
+  /// The number of queries in a block, if `group` query heads share a lane.
   package static func queries(group: Int) -> Int { max(1, wantedHeight / group) }
 
-  /// Rows of A: query by query, its heads together.
+  /// Rows of A: one for each query and head, with the heads of a query together.
   var height: Int { queries * group }
-  /// Rows that the last query sees.
+  /// Number of lane rows that the last query sees.
   var visible: Int { past + queries }
-  /// Runs of those.
+  /// Number of blocks of 128 rows among the `visible` rows.
   var runs: Int { (visible + Self.run - 1) / Self.run }
-  /// Floats of a row of the output: whole tiles.
+  /// Floats in a row of the output, rounded up to whole tiles.
   var mixedStride: Int { ProductTile.wholeColumns(depth) }
 
-  /// Rows that a row of A sees.
+  /// Number of lane rows that a row of A sees.
   @inline(__always)
   func seen(by row: Int) -> Int { past &+ row / group &+ 1 }
 
-  /// Floats of scratch that a block takes.
+  /// Floats of scratch memory that a block needs.
   package var scratchFloats: Int {
     let runsKept = keepsWeights ? runs : 1
     return height * (depth + mixedStride + 4 + runsKept * (Self.run + 1))

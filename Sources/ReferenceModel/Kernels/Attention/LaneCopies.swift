@@ -1,7 +1,7 @@
 import KVPolicyKit
 
 extension Kernels {
-  /// Some keys of a lane as floats, in row order: `range.count × headDimension` at `out`.
+  /// Gathers keys of a lane as floats, in row order: `range.count × headDimension` at `out`.
   @unsafe package static func gatherKeys(
     _ rows: LaneRows, range: Range<Int>, into out: UnsafeMutablePointer<Float>
   ) {
@@ -13,7 +13,7 @@ extension Kernels {
     }
   }
 
-  /// Some values of a lane, likewise.
+  /// Gathers values of a lane as floats, in row order: `range.count × headDimension` at `out`.
   @unsafe package static func gatherValues(
     _ rows: LaneRows, range: Range<Int>, into out: UnsafeMutablePointer<Float>
   ) {
@@ -25,7 +25,7 @@ extension Kernels {
     }
   }
 
-  /// `count` stored elements as floats.
+  /// Converts `count` stored elements to floats.
   @unsafe package static func load(
     _ p: UnsafeRawPointer, format: RowFormat, count: Int, into x: UnsafeMutablePointer<Float>
   ) {

@@ -4,7 +4,7 @@ import KVPolicyKit
 ///
 /// Rows start at any address: every load is unaligned.
 protocol LaneFormat {
-  /// Eight elements of the row at `row` from `element` on, a multiple of eight.
+  /// Eight elements of the row at `row`, from `element`, a multiple of eight.
   @unsafe static func load8(_ row: UnsafeRawPointer, at element: Int) -> Float8
   /// One element of a row.
   @unsafe static func load(_ row: UnsafeRawPointer, at element: Int) -> Float
@@ -25,7 +25,8 @@ extension LaneFormat where Self: FloatFormat {
 extension F32Format: @unsafe LaneFormat {}
 extension F16Format: @unsafe LaneFormat {}
 
-/// Rows in `RowFormat.q8_0`. An element is its byte times the scale, which is exact in 32 bits.
+/// Rows in `RowFormat.q8_0`. An element is its byte times the scale; the product is exact in 32
+/// bits.
 enum Q8Rows: @unsafe LaneFormat {
   @unsafe @inline(__always)
   static func load8(_ row: UnsafeRawPointer, at element: Int) -> Float8 {
@@ -40,7 +41,7 @@ enum Q8Rows: @unsafe LaneFormat {
     unsafe RowFormat.q8_0.element(element, of: row)
   }
 
-  /// A row of `count` elements, a multiple of 32, as floats.
+  /// Unpacks a row of `count` elements, a multiple of 32.
   @unsafe static func unpack(
     _ row: UnsafeRawPointer, count: Int, into x: UnsafeMutablePointer<Float>
   ) {

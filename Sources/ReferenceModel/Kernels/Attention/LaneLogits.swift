@@ -30,9 +30,10 @@ extension Kernels {
     while row < range.upperBound {
       let last = range.upperBound &- 1
       let (second, third) = (min(row &+ 1, last), min(row &+ 2, last))
-      // Past the last row its key stands in; the products are not stored.
+      // Past the last row, the last key is used again; the products with it are not stored.
       let keys = unsafe (rows.key(row), rows.key(second), rows.key(third))
-      // Values are read when the run has its logits; keys by a tile that memory has time to answer before.
+      // Prefetch the values, which are read once the block of rows has its logits, and the keys of
+      // a tile that is far enough ahead for memory to answer in time.
       unsafe rows.askForValues(row, second, third)
       unsafe rows.askForKeys(row &+ 32)
       var head = 0
@@ -48,7 +49,7 @@ extension Kernels {
     }
   }
 
-  /// One tile of products: `min(height, 3)` rows of three, or of `room` if that is less.
+  /// Computes and stores one tile of products: `min(height, 3)` queries with `min(room, 3)` keys.
   @unsafe @inline(__always)
   static func storeDots<Format: LaneFormat>(
     _: Format.Type, height: Int, q: UnsafePointer<Float>, qStride: Int,
@@ -73,22 +74,23 @@ extension Kernels {
 
 /// Up to three vectors `q` against three vectors `k`: nine dot products at once, in nine registers.
 ///
-/// Each is a sum by lane over the depth, so both sides are read as they lie in memory; what one
-/// gives does not depend on the others. With a fourth `k` all sixteen registers would be taken, and the
-/// compiler then keeps a sum in memory: every step would wait for it to come back.
+/// Each product is summed in the elements of a vector over the depth, so both operands are read as
+/// they lie in memory. No product depends on the other eight. With a fourth `k` all sixteen
+/// registers would be taken. The compiler would then keep a sum in memory, and every step would
+/// wait for the sum to come back.
 struct DotTile {
   /// Vectors `q` in a full tile.
   static let height = 3
-  /// Vectors `k`.
+  /// Vectors `k` in a tile.
   static let width = 3
 
-  /// `q · k` for `k` 0...2, for each `q`; the last lane has no meaning.
+  /// `q · k` for the three `k`, one variable for each `q`; the last vector element has no meaning.
   private(set) var r0 = SIMD4<Float>.zero
   private(set) var r1 = SIMD4<Float>.zero
   private(set) var r2 = SIMD4<Float>.zero
 
-  /// The first `height` vectors at `q`, which are `stride` floats apart, with the three vectors at
-  /// `k`, all of `depth` elements. `height` is a literal at each use.
+  /// Multiplies the first `height` vectors at `q`, which are `stride` floats apart, by the three
+  /// vectors at `k`, all of `depth` elements. `height` is a literal at each use.
   @unsafe @inline(__always)
   init<Format: LaneFormat>(
     _: Format.Type, height: Int, q: UnsafePointer<Float>, stride: Int,
@@ -120,7 +122,7 @@ struct DotTile {
     }
   }
 
-  /// One `k` with up to three `q`, by lane.
+  /// Sums of one `k` with up to three `q`, in the elements of vectors.
   private struct Column {
     var r0 = Float8.zero
     var r1 = Float8.zero
@@ -135,15 +137,15 @@ struct DotTile {
   }
 }
 
-/// Writes `scale · products` to the first three floats at `c`, or to the first `room` if that is less.
-/// What is in a fourth is lost: the next tile writes it.
+/// Writes `scale · products` to the first `min(room, 3)` floats at `c`. If `room` is 4 or more, a
+/// fourth float is overwritten too; the next tile writes it.
 @unsafe @inline(__always)
 func store3(
   _ products: SIMD4<Float>, scale: Float, _ c: UnsafeMutablePointer<Float>, room: Int
 ) {
   let scaled = products * scale
   if room >= 4 {
-    // Stores of three would make the compiler take `totals` apart, lane by lane.
+    // Storing three floats would make the compiler take `totals` apart, element by element.
     unsafe UnsafeMutableRawPointer(c).storeBytes(of: scaled, as: SIMD4<Float>.self)
   } else {
     for lane in 0..<min(room, 3) { unsafe c[lane] = scaled[lane] }

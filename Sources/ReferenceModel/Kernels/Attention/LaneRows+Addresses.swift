@@ -1,7 +1,7 @@
 import KVPolicyKit
 
 extension LaneRows {
-  /// The first byte of the key of live row `row`. The row's page is there because the row is live.
+  /// The first byte of the key of live row `row`. The row is live, so its page exists.
   @unsafe @inline(__always)
   func key(_ row: Int) -> UnsafeRawPointer {
     unsafe address(row, second: false)
@@ -24,10 +24,10 @@ extension LaneRows {
   }
 }
 
-/// Attention meets a lane's pages wherever they are in memory, and within its arithmetic a processor sees
-/// too little of what comes next: without these it would wait for each page in turn.
+/// Prefetching. A lane's pages may be anywhere in memory, and during the arithmetic of attention a
+/// processor looks too little ahead. Without prefetching it would wait for each page in turn.
 extension LaneRows {
-  /// Asks memory for the keys of three rows, if there are that many from `row` on.
+  /// Prefetches the keys of three rows from `row` on, if the lane has that many.
   @unsafe @inline(__always)
   func askForKeys(_ row: Int) {
     guard unsafe row &+ 3 <= count else { return }
@@ -36,7 +36,7 @@ extension LaneRows {
     unsafe key(row &+ 2).ask(bytes: rowBytes)
   }
 
-  /// Asks memory for the values of three live rows.
+  /// Prefetches the values of three live rows.
   @unsafe @inline(__always)
   func askForValues(_ first: Int, _ second: Int, _ third: Int) {
     unsafe value(first).ask(bytes: rowBytes)

@@ -1,8 +1,9 @@
 import KVPolicyKit
 
 extension Kernels {
-  /// The values of one lane, mixed: `out[g × headDimension] = Σ_r weights[g·stride + r] · v_r` over
-  /// `range`, for each of the `group` query heads; with `adding`, that is added to `out`.
+  /// The weighted sums of a lane's values:
+  /// `out[g × headDimension] = Σ_r weights[g·stride + r] · v_r` over `range`, for each of the
+  /// `group` query heads. With `adding`, the sums are added to `out`.
   @unsafe package static func mixValues(
     weights: UnsafePointer<Float>, stride: Int, group: Int, rows: LaneRows, range: Range<Int>,
     adding: Bool = false, into out: UnsafeMutablePointer<Float>
@@ -16,11 +17,12 @@ extension Kernels {
     }
   }
 
-  /// Tiles of up to three heads by 24 elements, then by 16 or 8, then single elements: each tile stays in
-  /// registers while all rows go by, and a row's elements are converted once for three heads.
+  /// Works in tiles of up to three heads by 24 elements, then by 16 or 8, then in single elements.
+  /// Each tile stays in registers while all rows pass, and a row's elements are converted once for
+  /// three heads.
   ///
-  /// A tile of 32 elements would need all sixteen registers, and the compiler then keeps a sum in memory:
-  /// every row would wait for it to come back.
+  /// A tile of 32 elements would need all sixteen registers. The compiler would then keep a sum in
+  /// memory, and every row would wait for the sum to come back.
   @unsafe @inline(never)
   private static func mixLane<Format: LaneFormat>(
     _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int,
@@ -42,7 +44,7 @@ extension Kernels {
     }
   }
 
-  /// `heads`, a literal at each use, heads of `out`.
+  /// Mixes the values for `heads` heads of `out`. `heads` is a literal at each use.
   @unsafe @inline(__always)
   private static func mixHeads<Format: LaneFormat>(
     _: Format.Type, heads: Int, _ weights: UnsafePointer<Float>, _ stride: Int,
@@ -78,7 +80,8 @@ extension Kernels {
     }
   }
 
-  /// `vectors` (1 to 3) vectors from `element` on, for `heads` heads; both are literals at each use.
+  /// Mixes `vectors` (1 to 3) vectors of eight elements from `element` on, for `heads` heads.
+  /// `vectors` and `heads` are literals at each use.
   @unsafe @inline(__always)
   private static func mixTile<Format: LaneFormat>(
     _: Format.Type, heads: Int, vectors: Int, _ weights: UnsafePointer<Float>, _ stride: Int,
@@ -106,7 +109,7 @@ extension Kernels {
   }
 }
 
-/// Up to 24 elements of one head's mixture.
+/// Up to 24 elements of one head's attention output.
 private struct MixedVectors {
   private var m0: Float8
   private var m1 = Float8.zero

@@ -5,12 +5,14 @@
 /// values   group 0: elements 0–15 of every row: rows × 16           group 1: elements 16–31   …
 /// ```
 ///
-/// Either way a step of `ProductTile` reads the next sixteen floats in memory.
+/// Each panel of keys and each group of elements above is one packed operand of `ProductTile`:
+/// every step of the tile reads the next sixteen floats in memory.
 @unsafe package struct PackedLane {
-  // Both hold whole panels and groups: `rows` is a multiple of 16, the depth is rounded up to one.
+  // Both buffers hold whole packed operands: `rows` is a multiple of 16, and the depth of the
+  // values is rounded up to a multiple of 16.
   let keys: UnsafeMutablePointer<Float>
   let values: UnsafeMutablePointer<Float>
-  /// Rows there is room for.
+  /// Number of rows that there is room for.
   let rows: Int
   /// Elements of a key.
   let depth: Int
@@ -28,7 +30,8 @@
     unsafe values = base + self.rows * depth
   }
 
-  /// Takes in the keys of `range`, which begins with a panel: `range.count × depth` floats.
+  /// Packs the keys of `range`, `range.count × depth` floats. The range begins at a multiple of
+  /// sixteen.
   package func packKeys(_ keys: UnsafePointer<Float>, range: Range<Int>) {
     var row = range.lowerBound
     while row < range.upperBound {
@@ -41,7 +44,8 @@
     }
   }
 
-  /// Takes in the values of `range`, likewise. Elements that fill up the last group are zero.
+  /// Packs the values of `range`, `range.count × depth` floats. Elements that pad the depth to a
+  /// multiple of sixteen are zero.
   package func packValues(_ values: UnsafePointer<Float>, range: Range<Int>) {
     var element = 0
     while unsafe element < depth {
@@ -62,8 +66,8 @@
     }
   }
 
-  /// Logits of `count` queries, `stride` floats apart, over `rows`, which begin with a panel:
-  /// `logits[q × logitStride + r] = scale · q · k_r`.
+  /// Computes the logits of `count` queries, `stride` floats apart, over `rows`, which begin at a
+  /// multiple of sixteen: `logits[q × logitStride + r] = scale · q · k_r`.
   package func logits(
     _ queries: UnsafePointer<Float>, stride: Int, count: Int, rows: Range<Int>, scale: Float,
     into logits: UnsafeMutablePointer<Float>, logitStride: Int

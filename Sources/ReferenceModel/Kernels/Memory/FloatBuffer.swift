@@ -1,8 +1,9 @@
-/// Scratch memory that grows and is used again: no allocation once a session has seen its longest step.
+/// Reusable scratch memory that grows: nothing is allocated once a session has seen its longest
+/// step.
 ///
-/// It begins with a cache line, so that vectors which are read in order never straddle two.
+/// It begins at a cache line, so that vectors read in order never straddle two cache lines.
 @safe package final class FloatBuffer {
-  // `base` holds `capacity` initialised floats; users ask for room before they index.
+  // `base` holds `capacity` initialised floats; callers ask for `room` before they index.
   @unsafe package private(set) var base: UnsafeMutablePointer<Float>
   private(set) var capacity: Int
 
@@ -13,8 +14,9 @@
 
   deinit { unsafe UnsafeMutableRawPointer(base).deallocate() }
 
-  /// Room for `count` floats, whose contents are undefined. Grows by half so that a cache which grows
-  /// by one row a step seldom moves.
+  /// Makes room for `count` floats, whose contents are undefined.
+  ///
+  /// Grows by half, so that a cache which gains one row a step seldom reallocates.
   @unsafe package func room(_ count: Int) -> UnsafeMutablePointer<Float> {
     if count > capacity {
       unsafe UnsafeMutableRawPointer(base).deallocate()

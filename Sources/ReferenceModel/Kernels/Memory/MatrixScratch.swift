@@ -1,19 +1,20 @@
 import Synchronization
 
-/// The memory of matrix products: where each thread of a team unpacks a panel of weights when there are
-/// many inputs, and what is made of a single one before it meets its matrices.
+/// The scratch memory of matrix products: per thread, sixteen unpacked matrix rows for products
+/// with many inputs; and the rearranged or rounded inputs of a decode step.
 ///
-/// Made once per session: it grows to the widest matrix it meets, and nothing is allocated after
-/// that. One product at a time uses it.
+/// Made once per session. It grows to the widest matrix it meets; after that nothing is allocated.
+/// Only one product at a time may use it.
 @safe package final class MatrixScratch {
   private let threads: Int
   private var columns = 0
-  /// Per thread: the panel, `columns × 16` floats, then `16 × 32` floats of one block column.
+  /// Per thread: the packed operand, `columns × 16` floats, then `16 × 32` floats for 32 columns of
+  /// sixteen matrix rows.
   @unsafe private var floats: UnsafeMutablePointer<Float>?
   private let sums = FloatBuffer()
   private let nibbles = FloatBuffer()
   private let roundedBlocks = FloatBuffer()
-  /// 0, which the optimiser does not know: see `NibbleMasks`.
+  /// Always 0, but the optimiser does not know: see `NibbleMasks`.
   let zero: Int32
 
   /// Scratch for a team of `threads`.
@@ -36,7 +37,7 @@ import Synchronization
     unsafe floats = .allocate(capacity: threadFloats * self.threads)
   }
 
-  /// Room for what is made of a single input of `blocks · 32` elements: a sum of every block, and the
+  /// Makes room for the rearranged input of `blocks · 32` elements: the sum of every block, and the
   /// elements in the order of nibbles.
   @unsafe func input(
     blocks: Int
@@ -44,12 +45,13 @@ import Synchronization
     unsafe (sums.room(blocks), nibbles.room(32 * blocks))
   }
 
-  /// Room for so many `RoundedBlock`s.
+  /// Makes room for `blocks` values of `RoundedBlock`.
   @unsafe func rounded(blocks: Int) -> UnsafeMutableRawPointer {
     unsafe UnsafeMutableRawPointer(roundedBlocks.room(blocks * RoundedBlock.stride / 4))
   }
 
-  /// The panel of `thread`, and its block column. `reserve` was called for the matrix.
+  /// The packed operand of `thread`, and its buffer for 32 columns; nil before `reserve` was called
+  /// for a matrix.
   @unsafe func buffers(
     thread: Int
   ) -> (panel: UnsafeMutablePointer<Float>, block: UnsafeMutablePointer<Float>)? {

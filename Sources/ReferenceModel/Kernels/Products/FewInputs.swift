@@ -1,10 +1,13 @@
 extension Kernels {
-  /// `Y = X·Wᵀ` for the few inputs of sequences that decode together, and each of a group of matrices:
-  /// `count × columns` floats at `x`, a matrix's products `count × rows`.
+  /// `Y = X·Wᵀ` for each of up to three matrices, with the few inputs of sequences that decode in a
+  /// batch.
   ///
-  /// Sixteen rows at a time are read from memory once and meet all inputs while they are in the cache, up to
-  /// four at once. What an input gives does not depend on how many others there are; under the quantised
-  /// types its sums have another order than those of a single vector.
+  /// `x` holds `count × columns` floats; each matrix has `count × rows` products.
+  ///
+  /// Sixteen matrix rows at a time are read from memory once and multiplied with all inputs, up to
+  /// four at once, while they are in the cache. An input's products do not depend on the number of
+  /// other inputs. For quantised types they are summed in another order than the products of a
+  /// single input.
   @unsafe package static func multiply(
     _ group: MatrixGroup, few x: UnsafePointer<Float>, count: Int, scratch: MatrixScratch,
     team: ThreadTeam
@@ -20,9 +23,10 @@ extension Kernels {
   }
 }
 
-/// Products of one matrix, in runs of sixteen rows.
+/// Products of one matrix, sixteen matrix rows at a time; the code calls sixteen rows a `run`.
 @unsafe private struct FewInputs {
-  // Rows are below `w.rows` and inputs below `inputs.count`, so that what is written lies inside `y`.
+  // Why no access is out of bounds: matrix rows are below `w.rows` and inputs below `inputs.count`,
+  // so every write is inside `y`.
 
   let w: WeightRows
   let inputs: VectorInputs
@@ -41,7 +45,7 @@ extension Kernels {
     }
   }
 
-  /// Rows of floats, which are in the cache after the first input.
+  /// Rows of a float matrix, which are in the cache after the first input.
   private func multiply<Format: FloatFormat>(_: Format.Type, _ run: Int) {
     for number in unsafe 0..<inputs.count {
       unsafe Kernels.floatRows(
@@ -49,7 +53,8 @@ extension Kernels {
     }
   }
 
-  /// Inputs in groups of up to four, as even as can be: so many sums are in registers.
+  /// Multiplies the inputs in batches of up to four, of nearly equal size: the sums of four inputs
+  /// fit in the registers.
   @inline(never)
   private func multiply<Format: PanelFormat>(_: Format.Type, _ run: Int) {
     let panel = unsafe w.run(run)
@@ -80,15 +85,16 @@ extension Kernels {
   }
 }
 
-/// `W·x` of a panel's sixteen rows with up to four inputs: weights become floats once for all of them.
+/// `W·x` of a panel's sixteen rows with up to four inputs. The weights are converted to floats once
+/// for all inputs.
 private struct PanelProducts {
   private(set) var r0 = (Float8.zero, Float8.zero)
   private(set) var r1 = (Float8.zero, Float8.zero)
   private(set) var r2 = (Float8.zero, Float8.zero)
   private(set) var r3 = (Float8.zero, Float8.zero)
 
-  /// Once, on zeros, as `PanelFormat` explains; `Σ q·x` over a block in one sum. `count` is a literal at each
-  /// use.
+  /// Adds all blocks of a panel as `PanelFormat` explains, with a single sum for `Σ q·x` of a
+  /// block. Call it once, on zeros. `count` is a literal at each use.
   @unsafe @inline(__always)
   mutating func add<Format: PanelFormat>(
     _: Format.Type, _ panel: UnsafeRawPointer, blocks: Int,

@@ -1,10 +1,11 @@
 extension Kernels {
-  /// `Y = X·Wᵀ` for each of a group of matrices, in integers where they are quantised: see `IntegerPanel`.
+  /// `Y = X·Wᵀ` for each of up to three matrices, in integers where they are quantised: see
+  /// `IntegerPanel`.
   ///
-  /// What an input gives depends neither on the number of threads nor on the inputs beside it.
+  /// An input's products depend neither on the number of threads nor on the other inputs.
   ///
   /// - Parameters:
-  ///   - x: `count` inputs of `columns` floats each; a matrix's products are `count × rows`.
+  ///   - x: `count` inputs of `columns` floats each; each matrix has `count × rows` products.
   @unsafe package static func multiplyInIntegers(
     _ group: MatrixGroup, _ x: UnsafePointer<Float>, count: Int, scratch: MatrixScratch,
     team: ThreadTeam
@@ -22,22 +23,22 @@ extension Kernels {
   }
 }
 
-/// What the threads share out: pairs of runs of sixteen rows, one of the first half of a matrix and one of the
-/// second.
+/// The work that threads divide: pairs of parts of sixteen matrix rows, one part from the first
+/// half of a matrix and one from the second half.
 @unsafe private struct IntegerProducts {
-  // Rows are below a matrix's `rows` and inputs below `count`, so that what is read and written lies
-  // inside `x` and `y`.
+  // Why no access is out of bounds: matrix rows are below a matrix's `rows` and inputs below
+  // `count`, so every read is inside `x` and every write inside `y`.
 
   let group: MatrixGroup
   let x: UnsafePointer<Float>  // count × columns
   let rounded: UnsafeRawPointer  // count × columns / 32 blocks
   let count: Int
-  /// 0, which the optimiser does not know.
+  /// Always 0, but the optimiser does not know: see `NibbleMasks`.
   let zero: Int32
 
   var pairs: Int { unsafe group.total { unsafe $0.pairs } }
 
-  /// Some of all pairs.
+  /// Multiplies some of the pairs of all matrices.
   func multiply(_ pairs: Range<Int>) {
     unsafe group.forEachPart(of: pairs, { unsafe $0.pairs }) { unsafe multiply($0, $1) }
   }
@@ -55,7 +56,7 @@ extension Kernels {
     }
   }
 
-  /// Rows of floats, as a step computes them in exact arithmetic.
+  /// Rows of a float matrix, computed as in exact arithmetic.
   private func multiply<Format: FloatFormat>(
     _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
   ) {
@@ -77,7 +78,7 @@ extension Kernels {
     let w = unsafe member.w
     let (half, end) = unsafe (w.pairs, w.runs)
     for pair in pairs {
-      // An odd panel, in the middle, is its own partner.
+      // With an odd number of panels, the middle panel is its own partner.
       let partner = pair &+ half < end ? pair &+ half : pair
       if unsafe count == 1 {
         unsafe multiply(Format.self, member, both: (pair, partner))
@@ -88,7 +89,7 @@ extension Kernels {
     }
   }
 
-  /// Two panels with the only input.
+  /// Multiplies two panels with the only input.
   @inline(__always)
   private func multiply<Format: IntegerPanel>(
     _: Format.Type, _ member: MatrixGroup.Member, both: (Int, Int)
@@ -101,8 +102,8 @@ extension Kernels {
     unsafe member.w.store(products.1.r0, run: both.1, to: member.y)
   }
 
-  /// A panel with all inputs, two or more, in groups of two to four, as even as can be: so many sums are in
-  /// registers.
+  /// Multiplies a panel with all inputs, two or more, in batches of two to four inputs of nearly
+  /// equal size: the sums of four inputs fit in the registers.
   @inline(__always)
   private func multiply<Format: IntegerPanel>(
     _: Format.Type, _ member: MatrixGroup.Member, panel number: Int
@@ -128,7 +129,7 @@ extension Kernels {
     }
   }
 
-  /// The first blocks of `count` inputs from `first` on, the last of them again for those that are not there.
+  /// The first blocks of `count` inputs from `first` on. Missing inputs repeat the last input.
   @inline(__always)
   private func inputs(_ first: Int, count: Int, blocks: Int) -> RoundedInputs {
     let bytes = RoundedBlock.stride &* blocks
@@ -141,6 +142,6 @@ extension Kernels {
 }
 
 extension WeightRows {
-  /// Pairs of runs, one of which may lack its second half.
+  /// Number of pairs of sixteen matrix rows; one pair may lack its second half.
   fileprivate var pairs: Int { unsafe (runs + 1) / 2 }
 }

@@ -1,8 +1,8 @@
-/// Panels that meet inputs rounded to bytes: `d·unit·(Σ q·x + bias·Σ x) + m·unit·Σ x` per block, the sums in
-/// integers, which are exact whatever their order.
+/// Products of panels with inputs rounded to bytes: `d·unit·(Σ q·x + bias·Σ x) + m·unit·Σ x` per
+/// block. The sums are integers, so they are exact in any order.
 ///
-/// Up to four inputs share what is made of a block. `count`, a literal at each use, says how many there are;
-/// what the others would give is not computed.
+/// Up to four inputs share the unpacked integers of a block. `count`, a literal at each use, is the
+/// number of inputs; products of missing inputs are not computed.
 protocol IntegerPanel: PanelFormat {
   /// `Σ q·x` over one block of each of the sixteen rows.
   ///
@@ -12,13 +12,14 @@ protocol IntegerPanel: PanelFormat {
   @unsafe static func sums(_ p: UnsafeRawPointer, _ x: RoundedInputs, count: Int) -> IntegerSums
 }
 
-/// A `RoundedBlock` of each of up to four inputs, and those that follow it.
+/// The current `RoundedBlock` of each of up to four inputs. The input's next blocks follow it in
+/// memory.
 @unsafe struct RoundedInputs {
   var (x0, x1, x2, x3): (UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer)
-  /// 0, which the optimiser does not know.
+  /// Always 0, but the optimiser does not know: see `NibbleMasks`.
   let zero: Int32
 
-  /// The same block of every input.
+  /// The block `number` blocks after the current block, of every input.
   @inline(__always)
   func block(_ number: Int) -> RoundedInputs {
     let offset = RoundedBlock.stride &* number
@@ -27,7 +28,7 @@ protocol IntegerPanel: PanelFormat {
   }
 }
 
-/// `Σ q·x` of sixteen rows with up to four inputs.
+/// `Σ q·x` of sixteen matrix rows with up to four inputs.
 struct IntegerSums {
   var r0 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
   var r1 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
@@ -35,14 +36,14 @@ struct IntegerSums {
   var r3 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
 }
 
-/// `W·x` of sixteen rows with up to four inputs.
+/// `W·x` of sixteen matrix rows with up to four inputs.
 struct IntegerPanelProducts {
   private(set) var r0 = (Float8.zero, Float8.zero)
   private(set) var r1 = (Float8.zero, Float8.zero)
   private(set) var r2 = (Float8.zero, Float8.zero)
   private(set) var r3 = (Float8.zero, Float8.zero)
 
-  /// Adds a block's part.
+  /// Adds one block's part of the products.
   @unsafe @inline(__always)
   mutating func add<Format: IntegerPanel>(
     _: Format.Type, _ p: UnsafeRawPointer, _ x: RoundedInputs, count: Int
@@ -58,7 +59,7 @@ struct IntegerPanelProducts {
 extension IntegerPanel {
   /// `W·x` of two panels of `blocks` blocks with one input.
   ///
-  /// Two at once, because a core gets more out of memory if it reads in two places.
+  /// Two panels at once, because a core gets more out of memory if it reads at two addresses.
   @unsafe @inline(__always)
   static func multiply(
     _ panels: (UnsafeRawPointer, UnsafeRawPointer), blocks: Int, _ x: RoundedInputs
@@ -125,7 +126,7 @@ extension Q8_0Panel: @unsafe IntegerPanel {
     return sums
   }
 
-  /// Adds two columns' products.
+  /// Adds the products of two columns.
   @unsafe @inline(__always)
   private static func add(
     _ p: UnsafeRawPointer, _ x: UnsafeRawPointer, _ column: Int,
@@ -143,13 +144,15 @@ extension Q5_0Panel: @unsafe IntegerPanel {}
 extension Q5_1Panel: @unsafe IntegerPanel {}
 
 extension IntegerPanel where Self: NibblePanel {
-  /// Half of a word's nibbles are four neighbouring columns of each row, and the other half four more.
+  /// Four neighbouring columns of a row are the lower nibbles of a word's bytes, and the four
+  /// columns sixteen further on are the upper nibbles.
   @unsafe @inline(__always)
   static func sums(_ p: UnsafeRawPointer, _ x: RoundedInputs, count: Int) -> IntegerSums {
     var short = ShortSums()
     var sums = IntegerSums()
-    // Several inputs' sums just fit in the registers, if a loop is left to be one: in a row, all words'
-    // inputs are fetched first, and spilled.
+    // `none` is 0, but with several inputs the optimiser does not know and cannot unroll the loops.
+    // Their sums just fit in the registers: unrolled code would fetch the inputs of all words
+    // first, and spill them.
     let none = unsafe count == 1 ? 0 : Int(x.zero)
     var word = 0
     while word < 2 &+ none {
@@ -182,7 +185,8 @@ extension IntegerPanel where Self: NibblePanel {
     if count > 3 { unsafe ShortSums.add(a, b, x.x3 + place, to: &sums.r3) }
   }
 
-  /// A word of eight rows: four columns in the bytes of `lower`, the four that are sixteen on in `upper`.
+  /// One word of each of eight rows: four columns in the bytes of `lower`, and the four columns
+  /// sixteen further on in the bytes of `upper`.
   @unsafe @inline(__always)
   private static func integers(
     _ p: UnsafeRawPointer, fifthBits: UnsafeRawPointer, word: Int
@@ -196,20 +200,21 @@ extension IntegerPanel where Self: NibblePanel {
     return (lower | spread(bits &>> shift), upper | spread(bits &>> (shift &+ 16)))
   }
 
-  /// Bits 0…3 as the fifth bits of four bytes.
+  /// Moves bits 0…3 to the fifth bits of four bytes.
   @inline(__always)
   private static func spread(_ bits: SIMD8<UInt32>) -> SIMD8<UInt32> {
-    // Times 1 + 2⁷ + 2¹⁴ + 2²¹, four copies of the four bits next to each other: bit k of copy k is at 8k.
+    // Multiplying by 1 + 2⁷ + 2¹⁴ + 2²¹ makes four copies of the four bits, each seven bits above
+    // the previous copy: bit k of copy k is at 8k.
     ((bits & 0xF) &* 0x0020_4081 & 0x0101_0101) &<< 4
   }
 }
 
 private typealias WordIntegers = (lower: SIMD8<UInt32>, upper: SIMD8<UInt32>)
 
-/// Sums of two products each, in 16 bits, for sixteen rows and up to four inputs.
+/// Sums of pairs of products in 16 bits, for sixteen matrix rows and up to four inputs.
 ///
-/// They hold what is added to them before they are widened: of nibbles and bytes, sixteen products,
-/// 16 · 15 · 127 = 30 480; with a fifth bit half as many, 8 · 31 · 127 = 31 496.
+/// No sum overflows before it is widened. Nibbles times bytes: sixteen products, at most
+/// `16 · 15 · 127 = 30 480`. With a fifth bit: eight products, at most `8 · 31 · 127 = 31 496`.
 private struct ShortSums {
   typealias Row = (SIMD16<Int16>, SIMD16<Int16>)
   var r0: Row = (.zero, .zero)
@@ -217,7 +222,7 @@ private struct ShortSums {
   var r2: Row = (.zero, .zero)
   var r3: Row = (.zero, .zero)
 
-  /// Adds a word's products with one input, whose four bytes are at `x` and four more sixteen on.
+  /// Adds a word's products with one input: its four bytes at `x` and its four bytes at `x + 16`.
   @unsafe @inline(__always)
   static func add(
     _ a: WordIntegers, _ b: WordIntegers, _ x: UnsafeRawPointer, to sums: inout Row
@@ -228,7 +233,7 @@ private struct ShortSums {
     sums.1 = sums.1 &+ PairSums.products(b.lower, lower) &+ PairSums.products(b.upper, upper)
   }
 
-  /// Adds them to wide ones.
+  /// Adds the sums to sums of 32 bits.
   @inline(__always)
   func add(to sums: inout IntegerSums, count: Int) {
     Self.add(r0, to: &sums.r0)

@@ -1,9 +1,9 @@
 extension Kernels {
   /// `Y = X·Wᵀ` for `count` inputs: `count × columns` floats at `x`, `count × rows` at `y`.
   ///
-  /// Sixteen rows of `W` at a time are unpacked into a thread's scratch, columns first, and all inputs
-  /// are multiplied with them while they are in its cache. What an input gives does not depend on
-  /// how many others there are.
+  /// Sixteen rows of `W` at a time are unpacked into a thread's scratch memory, columns first, and
+  /// multiplied with all inputs while they are in the thread's cache. An input's products do not
+  /// depend on the number of other inputs.
   @unsafe package static func multiply(
     _ w: WeightMatrix, inputs x: UnsafePointer<Float>, count: Int,
     into y: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
@@ -22,7 +22,7 @@ extension Kernels {
     }
   }
 
-  /// All inputs with the sixteen rows from `first` on.
+  /// Multiplies all inputs with the sixteen matrix rows from `first` on.
   @unsafe @inline(never)
   private static func multiplyPanel(
     _ panel: UnsafePointer<Float>, first: Int, of w: WeightRows,
@@ -42,8 +42,8 @@ extension Kernels {
     }
   }
 
-  /// Unpacks the sixteen rows from `first` on: element (k, i) of the panel is `W[first + i, k]`, or
-  /// 0 past the last row.
+  /// Unpacks the sixteen matrix rows from `first` on: element (k, i) of the packed operand `panel`
+  /// is `W[first + i, k]`, or 0 past the last row.
   @unsafe private static func pack(
     _ w: WeightRows, first: Int, zero: Int32, block: UnsafeMutablePointer<Float>,
     into panel: UnsafeMutablePointer<Float>
@@ -60,7 +60,7 @@ extension Kernels {
     }
   }
 
-  /// Rows of a quantised matrix: they are side by side already.
+  /// Rows of a quantised matrix, which are side by side already.
   @unsafe @inline(never)
   private static func unpackPanel<Format: PanelFormat>(
     _: Format.Type, _ w: WeightRows, _ first: Int, _ zero: Int32,
@@ -70,7 +70,7 @@ extension Kernels {
       w.run(first / PanelShape.rows), blocks: w.columns / 32, zero: zero, into: panel)
   }
 
-  /// Rows of floats.
+  /// Rows of a float matrix.
   @unsafe @inline(never)
   private static func packRows<Format: FloatFormat>(
     _: Format.Type, _ w: WeightRows, _ first: Int, _ block: UnsafeMutablePointer<Float>,
@@ -79,7 +79,7 @@ extension Kernels {
     let width = unsafe min(ProductTile.columns, w.rows &- first)
     let rowBytes = unsafe w.columns &* Format.elementBytes
     let rows = unsafe w.run(first / PanelShape.rows)
-    // Rows past the last one stay zero through all blocks.
+    // Matrix rows past the last row stay zero through all blocks.
     unsafe block.update(repeating: 0, count: 32 &* ProductTile.columns)
     var column = 0
     while unsafe column < w.columns {

@@ -1,16 +1,19 @@
-/// One, two or three matrices that meet the same inputs, and where each one's products go.
+/// One, two or three matrices that are multiplied with the same inputs, and the buffers for their
+/// products.
 ///
 /// Valid while the matrices live.
 @unsafe package struct MatrixGroup {
-  /// A matrix, and room for `rows` products of each input.
+  /// A matrix, and room for `rows` products with each input.
   package typealias Product = (w: WeightMatrix, y: UnsafeMutablePointer<Float>)
-  /// The same, as products read it.
+  /// A matrix in the form that products read, and room for its products.
   typealias Member = (w: WeightRows, y: UnsafeMutablePointer<Float>)
 
   private let first: Member
   private let (second, third): (Member?, Member?)
 
-  /// - Precondition: the matrices have as many columns.
+  /// Makes a set of up to three matrices.
+  ///
+  /// - Precondition: all matrices have the same number of columns.
   package init(_ first: Product, _ second: Product? = nil, _ third: Product? = nil) {
     unsafe precondition(
       (second?.w.columns ?? first.w.columns) == first.w.columns
@@ -21,23 +24,24 @@
     unsafe self.third = third.map { unsafe (WeightRows($0.w), $0.y) }
   }
 
-  /// Inputs of every product.
+  /// Number of columns of every matrix.
   var columns: Int { unsafe first.w.columns }
 
-  /// Whether a matrix is of such a type.
+  /// Whether `isSuch` holds for the type of at least one matrix.
   func contains(_ isSuch: (TensorType) -> Bool) -> Bool {
     unsafe isSuch(first.w.type) || second.map { unsafe isSuch($0.w.type) } ?? false
       || third.map { unsafe isSuch($0.w.type) } ?? false
   }
 
-  /// Items of all matrices, where one has `items`: what threads share out.
+  /// The sum of `items` over all matrices: the number of items that threads divide.
   @inline(__always)
   func total(_ items: (WeightRows) -> Int) -> Int {
     unsafe items(first.w) + (second.map { unsafe items($0.w) } ?? 0)
       + (third.map { unsafe items($0.w) } ?? 0)
   }
 
-  /// Calls `body` with each matrix that has some of the items `range`, and which of its own these are.
+  /// Calls `body` with each matrix that has items in `range`, and with the range of these items
+  /// counted within the matrix.
   @inline(__always)
   func forEachPart(
     of range: Range<Int>, _ items: (WeightRows) -> Int, _ body: (Member, Range<Int>) -> Void

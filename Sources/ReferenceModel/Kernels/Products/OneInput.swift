@@ -7,7 +7,7 @@ extension Kernels {
     unsafe multiply(MatrixGroup((w, y)), x, scratch: scratch, team: team)
   }
 
-  /// `y = W·x` for each of a group of matrices, in one region of the team.
+  /// `y = W·x` for each of up to three matrices, in one parallel region.
   @unsafe package static func multiply(
     _ group: MatrixGroup, _ x: UnsafePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
   ) {
@@ -20,7 +20,7 @@ extension Kernels {
     }
   }
 
-  /// `y[r] = W[r]·x` for some runs of sixteen rows, on this thread.
+  /// `y[r] = W[r]·x` for some stretches of sixteen matrix rows, on this thread.
   @unsafe private static func multiplyRuns(
     of w: WeightRows, _ runs: Range<Int>, _ input: VectorInputs,
     into y: UnsafeMutablePointer<Float>
@@ -52,7 +52,7 @@ extension Kernels {
     }
   }
 
-  /// Float rows: four accumulators, then the columns that do not fill a block.
+  /// Rows of a float matrix: four accumulators, then the columns that do not fill a block.
   @unsafe @inline(never)
   static func floatRows<Format: FloatFormat>(
     _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ x: UnsafePointer<Float>,

@@ -1,6 +1,7 @@
 extension Kernels {
-  /// Turns up to sixteen rows into columns: `panel[k × 16 + i] = rows[i × stride + k]` for `k` below
-  /// `depth`. The columns of missing rows repeat the last one.
+  /// Transposes up to sixteen rows into a packed operand:
+  /// `panel[k × 16 + i] = rows[i × stride + k]` for `k` below `depth`. Missing rows repeat the last
+  /// row.
   @unsafe @inline(__always)
   package static func packPanel(
     _ rows: UnsafePointer<Float>, stride: Int, count: Int, depth: Int,
@@ -13,7 +14,7 @@ extension Kernels {
       into: panel + 8)
   }
 
-  /// Eight of the columns, of which those past `last` repeat it.
+  /// Transposes eight rows; rows past row `last` repeat it.
   @unsafe @inline(never)
   private static func packHalf(
     _ rows: UnsafePointer<Float>, stride: Int, last: Int, depth: Int,

@@ -1,13 +1,14 @@
 #if arch(x86_64) && KVPOLICY_FMA
-  // The compiler's own module of instructions; there is no other way to two of them.
+  // The compiler's module of intrinsics: two of these instructions are not available in any other
+  // way.
   private import _Builtin_intrinsics.intel
 #endif
 
-/// Products of small integers, neighbours added up: what processors have instructions for.
+/// Products of small integers with neighbours added, for which processors have instructions.
 ///
 /// Nothing is rounded, so every target gives the same integers.
 enum PairSums {
-  /// 32 unsigned bytes times 32 signed ones, and every two products added.
+  /// Multiplies 32 unsigned bytes by 32 signed bytes and adds every two neighbouring products.
   ///
   /// The sums must fit in 16 bits: the instruction saturates.
   @inline(__always)
@@ -23,7 +24,7 @@ enum PairSums {
     #endif
   }
 
-  /// Every two neighbours added.
+  /// Adds every two neighbours, in 32 bits.
   @inline(__always)
   static func widened(_ v: SIMD16<Int16>) -> SIMD8<Int32> {
     #if arch(x86_64) && KVPOLICY_FMA
@@ -36,8 +37,8 @@ enum PairSums {
     #endif
   }
 
-  /// Two columns of sixteen signed bytes, one after the other at `p`, times an input each: the sum for
-  /// every row.
+  /// Multiplies two columns of sixteen signed bytes, consecutive at `p`, by one input each, and
+  /// adds the two products of every row.
   @unsafe @inline(__always)
   static func columns(_ p: UnsafeRawPointer, _ x: SIMD2<Int8>) -> (SIMD8<Int32>, SIMD8<Int32>) {
     #if arch(x86_64) && KVPOLICY_FMA
@@ -57,7 +58,7 @@ enum PairSums {
   }
 }
 
-/// What the functions of `PairSums` mean, and what targets without the instructions run.
+/// The definitions of the functions of `PairSums`, which targets without the instructions run.
 enum PlainPairSums {
   @inline(__always)
   static func products(_ q: SIMD8<UInt32>, _ x: SIMD8<UInt32>) -> SIMD16<Int16> {
@@ -88,7 +89,7 @@ enum PlainPairSums {
     )
   }
 
-  /// Eight signed bytes.
+  /// Eight signed bytes as integers.
   @unsafe @inline(__always)
   private static func row8(_ p: UnsafeRawPointer) -> SIMD8<Int32> {
     unsafe integers(p.loadUnaligned(as: SIMD8<Int8>.self))

@@ -1,37 +1,39 @@
-/// Sixteen rows of a quantised matrix side by side, block by block: what products read.
+/// Sixteen rows of a quantised matrix side by side, block by block: the layout that products read.
 ///
-/// In a file a row's blocks follow each other, each with its own scale, so a product of one row adds up
-/// within registers and fetches a scale for every 32 weights. Side by side, a register holds one column
-/// of eight rows: an input element is multiplied with all of them, scales are vectors too, and nothing is
-/// added up across lanes. A block of a panel takes the same bytes as sixteen blocks of the file:
+/// In a file, a row's blocks follow each other, each with a scale. A product of one row then adds
+/// up the elements of a register and fetches a scale for every 32 weights. Side by side, a register
+/// holds one column of eight rows: an input element is multiplied with all eight, scales are
+/// vectors too, and no elements of a vector are added up. A block of a panel takes the same bytes
+/// as sixteen blocks of the file:
 ///
 ///     16 scales │ 16 offsets, where the type has them │ 16 × 32 fifth bits, likewise │ integers
 ///     nibbles   word 0 of rows 0…15, word 1 of rows 0…15, … of the four 32-bit words a row has
 ///     bytes     column 0 of rows 0…15, column 1 of rows 0…15, …
 ///
-/// Weights are `d·(q + bias) + m`. The product with 32 inputs is `d·(Σ q·x + bias·Σ x) + m·Σ x`, where
-/// `Σ x` is computed once per input.
+/// Weights are `d·(q + bias) + m`. The product with 32 inputs is `d·(Σ q·x + bias·Σ x) + m·Σ x`,
+/// where `Σ x` is computed once per input.
 protocol PanelFormat {
-  /// The type whose blocks it holds.
+  /// The tensor type whose blocks a panel holds.
   static var type: TensorType { get }
-  /// What is added to the integers: −8, −16, or 0.
+  /// The number added to the integers: −8, −16, or 0.
   static var bias: Float { get }
   /// `Σ q·x` over one block of each of the sixteen rows.
   ///
   /// - Parameters:
   ///   - p: the block's integers, fifth bits included.
-  ///   - x: 32 inputs, in the order and with the factors of `PanelInput`.
+  ///   - x: 32 elements of the input, in the order and with the factors of `PanelInput`.
   @unsafe static func products(
     _ p: UnsafeRawPointer, _ x: UnsafePointer<Float>, masks: NibbleMasks
   ) -> (Float8, Float8)
-  /// Every column of a block: `column` is called with its place in the order of `products`, its number and
-  /// its integers, as floats, of which each must be multiplied by the given power of two.
+  /// Calls `column` for every column of a block, with the column's index in the order of
+  /// `products`, its number, its integers as floats for rows 0–7 and 8–15, and the power of two to
+  /// multiply the floats by.
   @unsafe static func forEachColumn(
     _ p: UnsafeRawPointer, masks: NibbleMasks,
     _ column: (Int, Int, Float8, Float8, Float) -> Void)
 }
 
-/// How many rows a panel has: as many as a panel of `ProductTile`.
+/// The number of rows in a panel: the columns of a `ProductTile`.
 enum PanelShape {
   static let rows = ProductTile.columns
 }
@@ -39,7 +41,7 @@ enum PanelShape {
 extension PanelFormat {
   /// Bytes of a block of a panel.
   @inline(__always) static var bytes: Int { PanelShape.rows &* type.blockBytes }
-  /// Bytes of a block before its integers.
+  /// Bytes of a block of a panel before its integers.
   @inline(__always) static var headBytes: Int { PanelShape.rows &* type.headBytes }
 
   /// `W·x` for the sixteen rows of a panel of `blocks` blocks.
@@ -71,7 +73,7 @@ extension PanelFormat {
     return type.hasOffset ? (total.0 + offsets.0, total.1 + offsets.1) : total
   }
 
-  /// The weights of a panel, columns first: element (k, i) of `target` is row i's weight k.
+  /// Unpacks the weights of a panel, columns first: element (k, i) of `target` is row i's weight k.
   @unsafe @inline(__always)
   static func unpack(
     _ panel: UnsafeRawPointer, blocks: Int, zero: Int32, into target: UnsafeMutablePointer<Float>
@@ -84,7 +86,8 @@ extension PanelFormat {
       let m = unsafe type.hasOffset ? scales(p + 2 &* PanelShape.rows) : (.zero, .zero)
       let columns = unsafe target + block &* 32 &* PanelShape.rows
       unsafe forEachColumn(p + headBytes, masks: masks) { _, column, first, second, unit in
-        // Product first, then the sum, as the format defines it: every build gives the same weights.
+        // The product is rounded before the sum, as the format defines it, so every build gives the
+        // same weights.
         let place = unsafe columns + column &* PanelShape.rows
         unsafe store8(d.0 * (first * unit + biases) + m.0, place)
         unsafe store8(d.1 * (second * unit + biases) + m.1, place + 8)
@@ -92,7 +95,7 @@ extension PanelFormat {
     }
   }
 
-  /// Sixteen 16-bit floats.
+  /// The sixteen 16-bit floats at `p`.
   @unsafe @inline(__always)
   static func scales(_ p: UnsafeRawPointer) -> (Float8, Float8) {
     unsafe (
@@ -107,6 +110,6 @@ extension TensorType {
   @inline(__always) var hasOffset: Bool { self == .q4_1 || self == .q5_1 }
   /// Bytes of a block before its integers: a scale, and an offset.
   @inline(__always) var headBytes: Int { hasOffset ? 4 : 2 }
-  /// Whether the integers of a block are nibbles, perhaps with a fifth bit elsewhere.
+  /// Whether the integers of a block are nibbles, perhaps with a fifth bit stored separately.
   var isNibbles: Bool { blockSize > 1 && self != .q8_0 }
 }

@@ -32,17 +32,20 @@ enum Q8_0Panel: PanelFormat {
     }
   }
 
-  /// Eight signed bytes.
+  /// Eight signed bytes as integers.
   @unsafe @inline(__always)
   private static func signed(_ p: UnsafeRawPointer) -> SIMD8<Int32> {
     unsafe integers(p.loadUnaligned(as: SIMD8<Int8>.self))
   }
 }
 
-/// A type of nibbles. Nibble k of a row's word v is one `and` away, where it is, that is, times 16ᵏ,
-/// which a float holds exactly; the inputs were divided by 16ᵏ beforehand (`PanelInput`).
+/// A type of nibbles.
+///
+/// One `and` leaves nibble k of a row's word where it is, multiplied by 16ᵏ, which a float holds
+/// exactly. The inputs were divided by 16ᵏ beforehand (`PanelInput`).
 protocol NibblePanel: PanelFormat {
-  /// Whether there is a fifth bit: 32 of a row in one word, in the order of the columns.
+  /// Whether the integers have a fifth bit. The 32 fifth bits of a row are in one word, in the
+  /// order of the columns.
   static var hasFifthBit: Bool { get }
 }
 
@@ -76,7 +79,7 @@ extension NibblePanel {
   ) {
     for word in 0..<4 {
       let (a, b) = unsafe words(p, word)
-      // One by one: in a loop the masks would be looked up.
+      // Written out, because in a loop the masks would be looked up.
       nibble(0, of: word, a, b, masks, body)
       nibble(1, of: word, a, b, masks, body)
       nibble(2, of: word, a, b, masks, body)
@@ -88,7 +91,7 @@ extension NibblePanel {
     }
   }
 
-  /// Nibble `k`, a literal at each use, of both halves of the rows.
+  /// Calls `body` with nibble `k`, a literal at each use, of rows 0–7 and 8–15.
   @inline(__always)
   private static func nibble(
     _ k: Int, of word: Int, _ a: FiveBitWords, _ b: FiveBitWords, _ masks: NibbleMasks,
@@ -111,15 +114,16 @@ extension NibblePanel {
     )
   }
 
-  /// Nibble `k`, a literal at each use, and its fifth bit, times 16ᵏ; the last one times 1, for in its
-  /// place it would be the sign.
+  /// Nibble `k`, a literal at each use, and its fifth bit, multiplied by 16ᵏ. Nibble 7 is shifted
+  /// down instead, because in place it would contain the sign.
   @inline(__always)
   private static func place(
     _ k: Int, _ words: FiveBitWords, _ masks: NibbleMasks
   ) -> SIMD8<Int32> {
     let nibble = k == 7 ? signedBits(words.nibbles &>> 28) : signedBits(words.nibbles) & masks[k]
     guard hasFifthBit else { return nibble }
-    // Of a word's four bytes, the lower nibbles' bits are 0…3 of `high`, the upper ones' 16…19.
+    // Bits 0…3 of `high` belong to the lower nibbles of the word's four bytes, bits 16…19 to the
+    // upper nibbles.
     let from = k / 2 &+ (k % 2 == 0 ? 0 : 16)
     let to = k == 7 ? 4 : 4 &* k &+ 4
     let moved =
@@ -136,12 +140,12 @@ extension NibblePanel {
 
   @inline(__always)
   private static func signedBits(_ words: SIMD8<UInt32>) -> SIMD8<Int32> {
-    // Eight 32-bit lanes both.
+    // Both types are eight 32-bit elements.
     unsafe unsafeBitCast(words, to: SIMD8<Int32>.self)
   }
 }
 
-/// One word of nibbles of eight rows, and the fifth bits of its columns.
+/// One word of nibbles of each of eight rows, and the fifth bits of its columns.
 struct FiveBitWords {
   var nibbles: SIMD8<UInt32>
   var high: SIMD8<UInt32>
@@ -175,7 +179,8 @@ enum Q5_1Panel: NibblePanel {
   @inline(__always) static var hasFifthBit: Bool { true }
 }
 
-/// `Σ q·x` for sixteen rows, even and odd columns apart: four sums that do not wait for each other.
+/// `Σ q·x` for sixteen matrix rows, with even and odd columns apart: four sums that do not wait for
+/// each other.
 struct PanelSums {
   private var even = (Float8.zero, Float8.zero)
   private var odd = (Float8.zero, Float8.zero)

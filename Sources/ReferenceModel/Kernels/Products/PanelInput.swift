@@ -1,15 +1,16 @@
-/// A vector as panels read it.
+/// An input vector in the order in which panels read it.
 @unsafe struct PanelInput {
-  /// In the order of the columns; for nibbles in their order, each divided by what its nibble is
-  /// multiplied by where it lies.
+  /// The elements in the order of the columns. For types of nibbles, they are in the order of the
+  /// nibbles, each divided by the factor that its nibble has in place.
   let x: UnsafePointer<Float>
   /// The sum of every 32 elements.
   let sums: UnsafePointer<Float>
-  /// 0, which the optimiser does not know.
+  /// Always 0, but the optimiser does not know: see `NibbleMasks`.
   let zero: Int32
 }
 
-/// Where in its block the column of a nibble is: byte j holds columns j (lower) and j + 16 (upper).
+/// The order of the nibbles in a block: byte j holds column j in its lower nibble and column j + 16
+/// in its upper nibble.
 enum NibbleOrder {
   /// The column of nibble `nibble`, 0…7, of a row's 32-bit word `word`, 0…3.
   @inline(__always)
@@ -17,22 +18,23 @@ enum NibbleOrder {
     4 &* word &+ nibble / 2 &+ (nibble % 2 == 0 ? 0 : 16)
   }
 
-  /// What makes a nibble of its bits in place: 16⁻ᵏ; the last one is moved down.
+  /// The factor that turns a nibble's bits in place into its value: 16⁻ᵏ; 1 for nibble 7, which is
+  /// shifted down.
   @inline(__always)
   static func factor(_ nibble: Int) -> Float {
     nibble == 7 ? 1 : Float(sign: .plus, exponent: -4 &* nibble, significand: 1)
   }
 }
 
-/// One nibble of every word, for all but the top one.
+/// The masks of one nibble of every word, for all nibbles but the top one.
 ///
-/// Kept from the optimiser as values it cannot see through: knowing that a masked word is positive, it
-/// converts it as an unsigned number, which takes five times as long.
+/// The optimiser must not know their values. If it knew that a masked word is positive, it would
+/// convert the word as an unsigned integer, which takes five times as long.
 struct NibbleMasks {
   private let (m0, m1, m2, m3): (SIMD8<Int32>, SIMD8<Int32>, SIMD8<Int32>, SIMD8<Int32>)
   private let (m4, m5, m6): (SIMD8<Int32>, SIMD8<Int32>, SIMD8<Int32>)
 
-  /// - Parameter zero: 0, from memory.
+  /// - Parameter zero: 0, from memory, where the optimiser cannot see it.
   @inline(__always)
   init(zero: Int32) {
     m0 = SIMD8(repeating: 0xF | zero)
@@ -44,7 +46,7 @@ struct NibbleMasks {
     m6 = SIMD8(repeating: 0xF00_0000 | zero)
   }
 
-  /// The mask of nibble `k`, 0…6, a literal where it matters.
+  /// The mask of nibble `k`, 0…6; `k` is a literal where speed matters.
   @inline(__always)
   subscript(k: Int) -> SIMD8<Int32> {
     switch k {
@@ -59,10 +61,10 @@ struct NibbleMasks {
   }
 }
 
-/// One vector or several that meet matrices, each in the orders in which their types read it.
+/// One or several input vectors, each in the orders that the types of the matrices read.
 @unsafe struct VectorInputs {
-  // `base` holds `count` vectors of `columns` floats; `sums` and `nibbles` likewise, per vector `blocks`
-  // and 32 · `blocks` of them. Numbers of vectors are below `count`.
+  // Why no access is out of bounds: `base` holds `count` vectors of `columns` floats. `sums` holds
+  // `blocks` floats per vector, `nibbles` 32 · `blocks`. Indices of vectors are below `count`.
 
   let count: Int
   private let (columns, blocks): (Int, Int)
@@ -71,7 +73,7 @@ struct NibbleMasks {
   private let nibbles: UnsafeMutablePointer<Float>
   private let zero: Int32
 
-  /// Lives as long as the vectors, and until the scratch is next used.
+  /// Arranges the vectors. Valid while the vectors live, and until the scratch memory is next used.
   init(
     _ x: UnsafePointer<Float>, count: Int, for group: MatrixGroup, _ scratch: MatrixScratch
   ) {
@@ -83,14 +85,14 @@ struct NibbleMasks {
     unsafe zero = scratch.zero
     unsafe (sums, nibbles) = scratch.input(blocks: count * (columns / 32))
     guard unsafe group.contains({ $0.isNibbles }) else { return }
-    // The vectors follow each other, and so do their blocks.
+    // The vectors follow each other in memory, and so do their blocks.
     for block in 0..<count * (columns / 32) { unsafe arrange(block) }
   }
 
-  /// Vector `number` as floats read it.
+  /// Vector `number` in the order in which float matrices read it.
   func floats(_ number: Int) -> UnsafePointer<Float> { unsafe base + number &* columns }
 
-  /// Vector `number` as panels of a type read it.
+  /// Vector `number` in the order in which panels of a type read it.
   @inline(__always)
   func panelInput(_ number: Int, of type: TensorType) -> PanelInput {
     unsafe PanelInput(
@@ -98,7 +100,7 @@ struct NibbleMasks {
       sums: UnsafePointer(sums + number &* blocks), zero: zero)
   }
 
-  /// Writes what nibbles read of a block: see `PanelInput`.
+  /// Writes the sum of a block, and its elements in the order of nibbles: see `PanelInput`.
   private func arrange(_ block: Int) {
     let (source, target) = unsafe (base + 32 &* block, nibbles + 32 &* block)
     unsafe sums[block] =

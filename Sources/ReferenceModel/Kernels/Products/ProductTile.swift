@@ -2,11 +2,11 @@
 ///
 /// One step of the inner loop loads two vectors of `B` and six floats of `A`, and does twelve
 /// multiply-adds: the loads fit beside the arithmetic. Every element is a sum over `k` in order,
-/// whatever tile it falls in.
+/// whichever tile contains it.
 @usableFromInline package struct ProductTile {
   /// Rows of a tile.
   @inlinable package static var rows: Int { 6 }
-  /// Columns of a tile, and of a panel of `B`.
+  /// Columns of a tile, and of a packed operand `B`.
   @inlinable package static var columns: Int { 16 }
   /// `count` rounded up to whole tiles.
   @inlinable
@@ -21,9 +21,10 @@
   @usableFromInline var r4 = (Float8.zero, Float8.zero)
   @usableFromInline var r5 = (Float8.zero, Float8.zero)
 
-  /// `A[0..<6, 0..<depth] · B[0..<depth, 0..<16]`, of which only the first `count ≥ 1` rows of `A`
-  /// exist: the missing ones are computed from the last one and thrown away. Element (i, k) of `A` is
-  /// `a[i × aStride + k × aStep]`.
+  /// Computes `A[0..<6, 0..<depth] · B[0..<depth, 0..<16]`.
+  ///
+  /// Only the first `count ≥ 1` rows of `A` must exist: missing rows repeat the last row, and their
+  /// products are discarded. Element (i, k) of `A` is `a[i × aStride + k × aStep]`.
   @unsafe @inlinable @inline(__always)
   package init(
     a: UnsafePointer<Float>, aStride: Int, aStep: Int = 1, count: Int,
@@ -52,7 +53,7 @@
     }
   }
 
-  /// Multiplies every element.
+  /// Multiplies every element by `factor`.
   @inlinable @inline(__always)
   package mutating func multiply(by factor: Float) {
     (r0.0, r0.1) = (r0.0 * factor, r0.1 * factor)
@@ -76,8 +77,8 @@
     if count > 5 { unsafe Self.store(r5, c + 5 &* stride, columns) }
   }
 
-  /// Adds the first `count` rows to those at `c`, after each of these is multiplied by its own of the
-  /// `factors`. All sixteen columns.
+  /// Multiplies each of the first `count` rows at `c` by its factor, then adds the tile's row. All
+  /// sixteen columns.
   @unsafe @inlinable @inline(__always)
   package func add(
     to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, factors: UnsafePointer<Float>
@@ -90,7 +91,7 @@
     if count > 5 { unsafe Self.add(r5, to: c + 5 &* stride, factors[5]) }
   }
 
-  /// Adds the first `count` rows and `columns ≤ 16` columns to those at `c`.
+  /// Adds the tile's first `count` rows and `columns ≤ 16` columns to the matrix at `c`.
   @unsafe @inlinable @inline(__always)
   package func add(
     to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, columns: Int

@@ -1,13 +1,13 @@
-/// 32 elements of an input, rounded to bytes: what integer products read.
+/// 32 elements of an input, rounded to bytes: the form that integer products read.
 ///
-/// An element is near `unit · byte`, where `unit` is a 127th of the greatest magnitude among the 32. A
-/// product reads the 48 bytes of one block after the other:
+/// An element is approximately `unit · byte`, where `unit` is 1/127 of the greatest magnitude among
+/// the 32 elements. A product reads one block of 48 bytes after another:
 ///
 ///     unit │ unit · Σ bytes │ Σ bytes, as an integer │ – │ 32 bytes
 enum RoundedBlock {
   /// Bytes of a block.
   @inline(__always) static var stride: Int { 48 }
-  /// Where the bytes begin.
+  /// Offset of the 32 bytes in a block.
   @inline(__always) static var bytes: Int { 16 }
 
   /// The factor of the bytes.
@@ -16,10 +16,10 @@ enum RoundedBlock {
     unsafe block.loadUnaligned(as: Float.self)
   }
 
-  /// The sum of the rounded elements: what a weight's offset is multiplied with.
+  /// The sum of the rounded elements, which a weight's offset is multiplied with.
   ///
-  /// Not that of the elements themselves, though it is at hand: `d·q` and the offset nearly cancel, and
-  /// so do the errors of rounding only if both meet the same input.
+  /// The sum of the unrounded elements would be at hand too. But `d·q` and the offset nearly
+  /// cancel, and the errors of rounding cancel only if both are multiplied with the same input.
   @unsafe @inline(__always)
   static func total(_ block: UnsafeRawPointer) -> Float {
     unsafe block.loadUnaligned(fromByteOffset: 4, as: Float.self)
@@ -33,8 +33,9 @@ enum RoundedBlock {
 
   /// Rounds the 32 elements at `x`, ties to even bytes.
   ///
-  /// One that is infinite or not a number makes `unit` not a number, and with it every product. Elements
-  /// whose greatest magnitude is below 2⁻¹⁰⁰ become zeros: 127 over it might not be a number.
+  /// An element that is infinite or a NaN makes `unit` a NaN, and with it every product. If the
+  /// greatest magnitude is below 2⁻¹⁰⁰, all elements become zeros, because 127 divided by it might
+  /// be infinite.
   @unsafe @inline(__always)
   static func round(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
     let v = unsafe (load8(x), load8(x + 8), load8(x + 16), load8(x + 24))
@@ -61,7 +62,8 @@ enum RoundedBlock {
     unsafe store(bytes.3, into: block, number: 3)
   }
 
-  /// x − x is 0 for a finite number and not a number otherwise, which any sum remembers.
+  /// Whether all elements are finite. x − x is 0 for a finite number and otherwise a NaN, which
+  /// makes the whole sum a NaN.
   @inline(__always)
   private static func isFinite(_ v: (Float8, Float8, Float8, Float8)) -> Bool {
     (((v.0 - v.0) + (v.1 - v.1)) + ((v.2 - v.2) + (v.3 - v.3))).total == 0
@@ -79,26 +81,26 @@ enum RoundedBlock {
     return max(max(four.x, four.y), max(four.z, four.w))
   }
 
-  /// Without their signs.
+  /// The elements without their signs.
   @inline(__always)
   private static func magnitudes(_ v: Float8) -> Float8 {
-    // Eight 32-bit lanes all, and every bit pattern is a float.
+    // All types are eight 32-bit elements, and every bit pattern is a float.
     unsafe unsafeBitCast(
       unsafeBitCast(v, to: SIMD8<UInt32>.self) & 0x7FFF_FFFF, to: Float8.self)
   }
 
-  /// The nearest integers of magnitudes up to 127; any number for what is not a number, without a trap.
+  /// The nearest integers, for magnitudes up to 127. A NaN becomes any integer, without a trap.
   ///
-  /// Beside 1.5 · 2²³ a float has no room for a fraction, and its lowest bits are the integer.
+  /// Near 1.5 · 2²³ a float has no bits for a fraction, and its lowest bits are the integer.
   @inline(__always)
   private static func rounded(_ v: Float8) -> SIMD8<Int32> {
     let magic = Float8(repeating: 0x1.8p23)
-    // Eight 32-bit lanes all.
+    // All types are eight 32-bit elements.
     return unsafe unsafeBitCast(v + magic, to: SIMD8<Int32>.self)
       &- unsafeBitCast(magic, to: SIMD8<Int32>.self)
   }
 
-  /// Eight bytes.
+  /// Stores eight bytes.
   @unsafe @inline(__always)
   private static func store(
     _ v: SIMD8<Int32>, into block: UnsafeMutableRawPointer, number: Int

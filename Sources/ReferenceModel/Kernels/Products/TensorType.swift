@@ -1,7 +1,7 @@
 /// How the elements of a weight tensor are stored.
 ///
-/// The quantised types are ggml's: blocks of 32 elements along a row, each with its own scale
-/// (and offset for the `_1` types).
+/// The quantised types come from ggml: blocks of 32 elements along a row, each with a scale, and
+/// with an offset for the `_1` types.
 public enum TensorType: String, CaseIterable, Sendable {
   /// 32-bit float.
   case f32 = "F32"
@@ -15,9 +15,9 @@ public enum TensorType: String, CaseIterable, Sendable {
   case q4_0 = "Q4_0"
   /// f16 scale `d`, f16 offset `m`, 32 nibbles: `x = d·q + m`.
   case q4_1 = "Q4_1"
-  /// f16 scale, 32 high bits, 32 nibbles: `x = d·(q − 16)`.
+  /// f16 scale `d`, 32 fifth bits, 32 nibbles: `x = d·(q − 16)`.
   case q5_0 = "Q5_0"
-  /// f16 scale, f16 offset, 32 high bits, 32 nibbles: `x = d·q + m`.
+  /// f16 scale `d`, f16 offset `m`, 32 fifth bits, 32 nibbles: `x = d·q + m`.
   case q5_1 = "Q5_1"
 
   /// Elements in one block; 1 for the float types.

@@ -1,23 +1,24 @@
-/// A matrix of weights where the file has it: `rows × columns`, row-major, in its stored type.
+/// A weight matrix in a mapped file: `rows × columns`, row-major, in its stored type.
 ///
-/// Products read float matrices there, and quantised ones in panels, which `inPanels` makes.
+/// Products read float matrices in the file, and quantised matrices in the panels that `inPanels`
+/// makes.
 ///
-/// The bytes are borrowed from a mapped file whose owner must outlive the matrix
-/// (`owner` keeps it alive). `columns` is a multiple of the type's block size and the bytes were
-/// checked to hold `rows × columns` elements when the matrix was made.
+/// The bytes are borrowed from a mapped file, which `owner` keeps alive. `columns` is a multiple of
+/// the type's block size. When the matrix was made, the bytes were checked to hold `rows × columns`
+/// elements.
 @safe package struct WeightMatrix: @unchecked Sendable {
   // @unchecked: the bytes are read-only for the life of `owner`, so any thread may read them.
-  /// How its elements are stored.
+  /// How the elements are stored.
   package let type: TensorType
-  /// Outputs of a product with it.
+  /// Number of rows: the outputs of a product.
   package let rows: Int
-  /// Inputs of a product with it.
+  /// Number of columns: the inputs of a product.
   package let columns: Int
   /// First byte of row 0; rows follow without padding, aligned to 2 bytes at best.
   @unsafe package let base: UnsafeRawPointer
   /// Keeps the mapping alive.
   package let owner: any AnyObject & Sendable
-  /// The rows of a quantised matrix as products read them, once they are made.
+  /// The panels of a quantised matrix, once `inPanels` has made them.
   package private(set) var panels: WeightPanels?
 
   /// Describes bytes that hold `rows × columns` elements, checked by the caller.
@@ -32,7 +33,7 @@
     self.owner = owner
   }
 
-  /// The matrix, ready for products.
+  /// The matrix, ready for products: a quantised matrix gets its panels.
   package func inPanels(team: ThreadTeam) -> WeightMatrix {
     var copy = self
     if type.blockSize > 1 { copy.panels = WeightPanels(self, team: team) }

@@ -1,16 +1,18 @@
-/// The rows of a quantised matrix in panels, as `PanelFormat` describes them, in memory of its own.
+/// The rows of a quantised matrix in panels, as `PanelFormat` describes them, in newly allocated
+/// memory.
 ///
-/// As many bytes as the file has, the last panel filled up with zeros.
+/// They take as many bytes as in the file, plus the zeros that fill up the last panel.
 @safe package final class WeightPanels: @unchecked Sendable {
-  // @unchecked: written before the initialiser returns, by threads that it waits for, and only read
-  // afterwards. Every panel is written within the memory that was allocated for `panels` of them.
-  /// How many.
+  // @unchecked: threads write the panels before the initialiser returns, which waits for the
+  // threads. Afterwards the panels are only read. Every panel is written within the memory that was
+  // allocated for `panels` panels.
+  /// Number of panels.
   let panels: Int
   /// First byte, 64-byte aligned.
   @unsafe let base: UnsafeMutableRawPointer
   private let panelBytes: Int
 
-  /// Arranges the rows of `w`, whose type is a quantised one.
+  /// Arranges the rows of `w`, which must be quantised.
   init(_ w: WeightMatrix, team: ThreadTeam) {
     precondition(w.type.blockSize > 1, "only quantised matrices are arranged in panels")
     panels = (w.rows + PanelShape.rows - 1) / PanelShape.rows
@@ -39,8 +41,8 @@
     }
   }
 
-  /// One row's block: its 16-bit numbers, then its 32-bit words or its bytes, each among those of the
-  /// other rows.
+  /// Arranges one block of a row: its 16-bit numbers, then its 32-bit words or its bytes, each
+  /// beside the corresponding number, word or byte of the other rows.
   @unsafe @inline(__always)
   private func arrange(
     _ source: UnsafeRawPointer, of type: TensorType, row: Int, into block: UnsafeMutableRawPointer

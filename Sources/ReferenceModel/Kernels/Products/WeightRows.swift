@@ -1,13 +1,14 @@
-/// A matrix of weights as products read it, in runs of sixteen rows: borrowed, valid while its
-/// `WeightMatrix` lives.
+/// A weight matrix as products read it, sixteen rows at a time; the code calls sixteen rows a
+/// `run`. Borrowed: valid while its `WeightMatrix` lives.
 ///
-/// It holds no reference, so that threads with parts of one product count none. They would all count on one
-/// cache line every sixteen rows, a third of a microsecond's work, and wait for each other there.
+/// It holds no reference, so that threads with parts of one product count no references. Otherwise
+/// they would all update the count in one cache line every sixteen rows, a third of a microsecond's
+/// work, and wait for each other there.
 @unsafe struct WeightRows {
   let type: TensorType
   /// Outputs and inputs of a product.
   let (rows, columns): (Int, Int)
-  /// The rows of the file, or the panels of a quantised matrix.
+  /// The rows in the file, or the panels of a quantised matrix.
   private let base: UnsafeRawPointer
   private let runBytes: Int
 
@@ -20,19 +21,20 @@
     } else if let panels = w.panels {
       unsafe base = UnsafeRawPointer(panels.base)
     } else {
-      // A mistake in the engine's code: a model brings its matrices into panels when it is made.
+      // A mistake in the engine's code: a model puts its matrices into panels when it is made.
       preconditionFailure("a quantised matrix is brought into panels before it is multiplied")
     }
   }
 
-  /// Runs of sixteen rows, the last of which may be shorter: what threads share out.
+  /// Number of stretches of sixteen rows, which threads divide. The last may be shorter.
   var runs: Int { unsafe (rows + PanelShape.rows - 1) / PanelShape.rows }
 
-  /// First byte of a run: of a float matrix's sixteen rows, or of a panel.
+  /// First byte of sixteen rows of a float matrix, or of a panel.
   @inline(__always)
   func run(_ index: Int) -> UnsafeRawPointer { unsafe base + index &* runBytes }
 
-  /// Writes the products of a run with one input, or those of the rows that there are, to that input's at `y`.
+  /// Writes the products of sixteen rows with one input to the input's products at `y`. The last
+  /// stretch may have fewer than sixteen rows.
   @inline(__always)
   func store(_ products: (Float8, Float8), run: Int, to y: UnsafeMutablePointer<Float>) {
     let first = run &* PanelShape.rows

@@ -2,23 +2,25 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// A thread that waits for a condition: it looks for a while, then sleeps until woken.
+/// Lets one thread wait for a condition: it spins for a while, then sleeps until woken.
 final class Sleeper: Sendable {
   private let isAsleep = Atomic<Bool>(false)
   private let semaphore = DispatchSemaphore(value: 0)
 
-  /// Returns when `condition` holds. Whoever makes it hold must call `wake` afterwards.
+  /// Returns when `condition` holds. The thread that makes it hold must call `wake` afterwards.
   @inline(__always)
   func wait(_ condition: () -> Bool) {
     while !look(condition) {
       isAsleep.store(true, ordering: .sequentiallyConsistent)
       if condition() && isAsleep.exchange(false, ordering: .sequentiallyConsistent) { return }
-      // Either the condition does not hold, or a waker has seen us and its signal is on the way.
+      // Either the condition does not hold, or a waker has seen this thread asleep and its signal
+      // is on the way.
       semaphore.wait()
     }
   }
 
-  /// Wakes the thread if it sleeps. A late call may wake it for nothing; it then looks again.
+  /// Wakes the thread if it sleeps. A late call may wake it needlessly; the thread then checks
+  /// again.
   @inline(__always)
   func wake() {
     if isAsleep.load(ordering: .sequentiallyConsistent)
@@ -28,8 +30,8 @@ final class Sleeper: Sendable {
     }
   }
 
-  /// Looks for at most some 200 µs: at first without pause, then letting other threads have the
-  /// processor in between, for on a loaded machine the one we wait for may need it.
+  /// Spins for at most about 200 µs. At first it does not pause. Then it yields the processor in
+  /// between, because on a loaded machine the thread it waits for may need the processor.
   @inline(__always)
   private func look(_ condition: () -> Bool) -> Bool {
     for _ in 0..<4000 where condition() { return true }

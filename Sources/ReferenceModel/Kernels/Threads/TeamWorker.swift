@@ -7,7 +7,7 @@ struct TeamWorker: Sendable {
   let sleeper = Sleeper()
   private let ended = DispatchSemaphore(value: 0)
 
-  /// Starts the thread, or gives nil when the system has none left.
+  /// Starts the thread; nil when the system refuses another thread.
   init?(number: Int, board: TeamBoard) {
     let life = WorkerLife { [sleeper, ended] in
       board.serve(as: number, sleeper: sleeper)
@@ -16,11 +16,11 @@ struct TeamWorker: Sendable {
     guard life.start() else { return nil }
   }
 
-  /// Waits until the thread has done its last work.
+  /// Waits until the thread has finished its work and ended.
   func join() { ended.wait() }
 }
 
-/// What a new thread runs: the object the system hands to it.
+/// The body of a new thread: the object that the system hands to it.
 private final class WorkerLife: Sendable {
   private let body: @Sendable () -> Void
 
@@ -28,7 +28,7 @@ private final class WorkerLife: Sendable {
 
   /// Starts a detached thread that runs the body; false when the system refuses.
   func start() -> Bool {
-    // Retained here, released by the new thread, or below when there is none.
+    // Retained here and released by the new thread, or below if it does not start.
     let argument = unsafe Unmanaged.passRetained(self).toOpaque()
     #if canImport(Darwin)
       var thread: pthread_t?
@@ -43,7 +43,7 @@ private final class WorkerLife: Sendable {
     return status == 0
   }
 
-  /// The thread's start routine; the argument is the object `start` retained.
+  /// The thread's start routine; the argument is the object that `start` retained.
   private static func run(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     if let argument = unsafe argument {
       unsafe Unmanaged<WorkerLife>.fromOpaque(argument).takeRetainedValue().body()

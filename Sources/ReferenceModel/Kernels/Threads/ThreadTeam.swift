@@ -1,24 +1,25 @@
 import Synchronization
 
-/// A fixed set of threads that carry out one piece of work together, again and again.
+/// A fixed set of threads that run one parallel loop after another.
 ///
-/// A decode step is a few hundred matrix products of some microseconds each, so a worker that has
-/// just finished keeps looking for the next piece for a short while, and sleeps only when none
-/// comes: a busy model pays no wake-ups, an idle one no processor time.
+/// A decode step is a few hundred matrix products of some microseconds each. So a worker that has
+/// just finished spins for a short while, and sleeps only when no work arrives: a busy model pays
+/// no wake-ups, an idle model no processor time.
 package final class ThreadTeam: Sendable {
-  /// Threads that work, the caller's included.
+  /// Number of threads that work, including the caller's.
   package let threads: Int
 
   private let board = TeamBoard()
   private let workers: [TeamWorker]
-  /// One per thread.
+  /// One cursor per thread.
   private let cursors: [Cursor]
-  /// One region at a time. A region started inside another on the same thread is a programmer error.
+  /// Only one region may run at a time. Starting a region inside another on the same thread is a
+  /// programmer error.
   private let lock = Mutex(())
 
   /// Starts `threads − 1` workers; the caller of `run` is the remaining thread.
   ///
-  /// The system may refuse some of them; the team is then smaller, which `threads` tells.
+  /// If the system refuses some of the threads, the team is smaller, as `threads` then says.
   /// - Precondition: `threads` is at least 1.
   package init(threads: Int) {
     precondition(threads >= 1, "a team has at least one thread")
@@ -37,15 +38,18 @@ package final class ThreadTeam: Sendable {
     for worker in workers { worker.join() }
   }
 
-  /// Runs `body` over `0..<count` in runs of `grain` items (some may be shorter), each item once, and
-  /// returns when all are done. What `body` wrote is visible to the caller afterwards. `thread`, in
-  /// `0..<threads`, is never used by two calls of `body` at the same time.
+  /// Runs `body` over `0..<count` in batches of `grain` items (some may be shorter), each item
+  /// once, and returns when all are done.
   ///
-  /// Every thread begins with a part of its own and goes through it in order, as memory likes it;
-  /// when it is through, it helps the others, so a thread the system interrupts holds nobody up.
+  /// Everything `body` wrote is visible to the caller afterwards. Two simultaneous calls of `body`
+  /// never get the same `thread`, which is in `0..<threads`.
   ///
-  /// A decode step may allocate nothing, so `body` works on `input`, which stays on the caller's stack,
-  /// and captures nothing: captured variables would be boxed for each region.
+  /// Every thread begins with its part of the items and goes through it in order, which suits the
+  /// memory. Afterwards it helps the other threads, so a thread that the system interrupts delays
+  /// no other.
+  ///
+  /// A decode step may allocate nothing, so `body` works on `input`, which stays on the caller's
+  /// stack, and captures nothing: captured variables would be boxed for each region.
   package func share<Input>(
     _ count: Int, grain: Int, with input: Input,
     _ body: @escaping (_ input: borrowing Input, _ thread: Int, _ range: Range<Int>) -> Void
@@ -62,7 +66,7 @@ package final class ThreadTeam: Sendable {
       for thread in 0..<threads {
         cursors[thread].next.store(region.runs * thread / threads, ordering: .relaxed)
       }
-      // No worker uses the job after `close`, so the pointers are never used after these scopes.
+      // No worker uses the job after `close`, so neither pointer is used after these scopes.
       unsafe withUnsafePointer(to: region) { address in
         unsafe withUnsafePointer(to: TeamJob(address)) { job in
           unsafe board.open(job, to: workers)
@@ -73,8 +77,8 @@ package final class ThreadTeam: Sendable {
     }
   }
 
-  /// The same with a `body` that captures what it needs, at the price of an allocation or two: for
-  /// prompts and tests.
+  /// Runs a `body` that captures its variables, at the cost of an allocation or two: for prompts
+  /// and tests.
   package func share(
     _ count: Int, grain: Int, _ body: (_ thread: Int, _ range: Range<Int>) -> Void
   ) {
@@ -83,8 +87,9 @@ package final class ThreadTeam: Sendable {
     }
   }
 
-  /// Runs `body` once for every number in `0..<threads`, at the same time as far as the machine
-  /// allows, and returns when all are done. For prompts and tests, as above.
+  /// Runs `body` once for every number in `0..<threads`, in parallel as far as the machine allows,
+  /// and returns when all calls are done. For prompts and tests, because `body` captures its
+  /// variables.
   package func run(_ body: (_ thread: Int) -> Void) {
     share(threads, grain: 1) { _, numbers in
       for number in numbers { body(number) }
@@ -92,7 +97,7 @@ package final class ThreadTeam: Sendable {
   }
 }
 
-/// One region: work that a team's threads hand out among themselves.
+/// One region: work that a team's threads divide among themselves.
 private struct Region<Input>: TeamRegion {
   let count: Int
   let grain: Int
@@ -101,7 +106,7 @@ private struct Region<Input>: TeamRegion {
   let input: Input
   let body: (borrowing Input, Int, Range<Int>) -> Void
 
-  /// Takes runs until none is left.
+  /// Takes batches until none is left.
   func work(as thread: Int) {
     for offset in cursors.indices {
       let part = (thread + offset) % cursors.count
@@ -115,7 +120,7 @@ private struct Region<Input>: TeamRegion {
   }
 }
 
-/// The next run of a thread's part that is not taken yet, alone in its cache line.
+/// The next batch of a thread's part that is not taken yet, alone in its cache line.
 private final class Cursor: Sendable {
   let next = Atomic<Int>(0)
   private let gap = SIMD16<Float>.zero

@@ -1,6 +1,6 @@
-// Vector conversions, lane by lane: each is one or two instructions once compiled. The standard
-// library's initialisers (`SIMD8<Float>(bytes)`) are the same loops, but they are left as calls in
-// large functions, which costs an order of magnitude there.
+// Vector conversions, element by element: each compiles to one or two instructions. The standard
+// library's initialisers (`SIMD8<Float>(bytes)`) are the same loops, but in large functions the
+// compiler leaves them as calls, which costs an order of magnitude there.
 
 /// Eight floats from integers.
 @inline(__always)
@@ -18,13 +18,13 @@ func floats(_ v: SIMD8<Float16>) -> Float8 {
     Float(v[4]), Float(v[5]), Float(v[6]), Float(v[7]))
 }
 
-/// Eight floats from their upper halves, exactly.
+/// Eight floats from the upper halves of their bits, exactly.
 @inline(__always)
 func floats(upperHalves v: SIMD8<UInt16>) -> Float8 {
   let bits = SIMD8<UInt32>(
     UInt32(v[0]), UInt32(v[1]), UInt32(v[2]), UInt32(v[3]),
     UInt32(v[4]), UInt32(v[5]), UInt32(v[6]), UInt32(v[7]))
-  // Both types are eight 32-bit lanes, and every bit pattern is a float.
+  // Both types are eight 32-bit elements, and every bit pattern is a float.
   return unsafe unsafeBitCast(bits &<< 16, to: Float8.self)
 }
 

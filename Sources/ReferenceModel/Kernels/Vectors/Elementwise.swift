@@ -81,7 +81,7 @@ extension Kernels {
     }
   }
 
-  /// Four accumulators, so that the additions do not wait for each other.
+  /// Uses four accumulators, so that the additions do not wait for each other.
   @unsafe @inline(__always)
   private static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Float {
     var sums = (Float8.zero, Float8.zero, Float8.zero, Float8.zero)
@@ -105,9 +105,9 @@ extension Kernels {
 }
 
 extension Kernels {
-  /// Whether none of `count` floats is infinite or not a number.
+  /// Whether all of `count` floats are finite.
   @unsafe package static func isFinite(_ x: UnsafePointer<Float>, count: Int) -> Bool {
-    // x − x is 0 for a finite number and not a number otherwise, which any sum remembers.
+    // x − x is 0 for a finite number and otherwise a NaN, which makes the whole sum a NaN.
     var sum = SIMD8<Float>.zero
     var i = 0
     while i &+ 8 <= count {

@@ -1,20 +1,21 @@
 import KVPolicyKit
 
 extension Kernels {
-  /// `eˣ` per lane: the one that scoring uses.
+  /// `eˣ` of each element: the function that scoring uses.
   @inline(__always)
   static func exponential(_ x: Float8) -> Float8 { KVPolicyKit.exponential(x) }
 
-  /// `eˣ` per lane for `x ≤ 0`, at half the price: what attention weighs rows by.
+  /// `eˣ` of each element for `x ≤ 0`, at half the cost: it computes the weights of attention.
   ///
-  /// `eˣ = 2ⁿ · 2ʳ` with `n` whole and `|r| ≤ ½`; the polynomial is the one of degree 6 through (0, 1)
-  /// whose greatest relative error there is least, 2·10⁻⁹. Results below 2⁻¹²⁶ are 0; a NaN stays one.
-  /// The error is within 2 units in the last place and another 1.5 · |x| for the rounding of
-  /// `x · log₂ e` and of log₂ e itself: beside the greatest weight, 1, always below 2·10⁻⁷.
+  /// `eˣ = 2ⁿ · 2ʳ` with an integer `n` and `|r| ≤ ½`. Of all polynomials of degree 6 through
+  /// `(0, 1)`, this one has the least maximum relative error for such `r`, 2·10⁻⁹. Results below
+  /// 2⁻¹²⁶ are 0; a NaN stays a NaN. The error is at most 2 units in the last place, plus 1.5 · |x|
+  /// units for the rounding of `x · log₂ e` and of log₂ e itself. Relative to the greatest
+  /// attention weight, 1, it is always below 2·10⁻⁷.
   @inline(__always)
   static func exponentialBelowOne(_ x: Float8) -> Float8 {
     let y = x * 1.442_695_04
-    // Adding 1.5·2²³ rounds to an integer, which is then in the low bits.
+    // Adding 1.5·2²³ rounds to an integer and leaves the integer in the low bits.
     let magic: Float = 12_582_912
     let shifted = y + magic
     let r = y - (shifted - magic)
@@ -25,7 +26,7 @@ extension Kernels {
     p = multiplyAdd(p, r, Float8(repeating: 0.240_226_48))
     p = multiplyAdd(p, r, Float8(repeating: 0.693_147_2))
     p = multiplyAdd(p, r, Float8(repeating: 1))
-    // Eight 32-bit lanes both, and every bit pattern is an integer.
+    // Both types are eight 32-bit elements, and every bit pattern is an integer.
     let bits = unsafe unsafeBitCast(shifted, to: SIMD8<Int32>.self)
     var value = p * powerOfTwo(bits &- Int32(bitPattern: magic.bitPattern))
     value.replace(with: Float8.zero, where: y .< -126)

@@ -1,6 +1,8 @@
-/// How a float type is read, of weights and of rows: eight elements or one, and 32 at a time in a block.
+/// How a float type of weight matrices and cache rows is read: one element, eight elements, or a
+/// block of 32.
 ///
-/// Blocks may start at any address, every load being unaligned, and a row may end inside one.
+/// Blocks may start at any address, because every load is unaligned. A matrix row may end inside a
+/// block.
 protocol FloatFormat {
   /// Bytes of one element.
   static var elementBytes: Int { get }
@@ -11,7 +13,7 @@ protocol FloatFormat {
 }
 
 extension FloatFormat {
-  /// The first `count` elements of a block that the row ends in.
+  /// Unpacks the first `count` elements of the block in which a matrix row ends.
   @unsafe @inline(__always)
   static func unpackPart(
     _ p: UnsafeRawPointer, _ count: Int, into x: UnsafeMutablePointer<Float>
@@ -22,7 +24,7 @@ extension FloatFormat {
   /// Bytes of 32 elements.
   @inline(__always) static var bytes: Int { 32 &* elementBytes }
 
-  /// The block at `p`, in order.
+  /// The 32 elements of the block at `p`, in order.
   @unsafe @inline(__always)
   static func unpack(_ p: UnsafeRawPointer) -> (Float8, Float8, Float8, Float8) {
     let step = 8 &* elementBytes
@@ -72,7 +74,7 @@ enum BF16Format: FloatFormat {
 }
 
 extension Kernels {
-  /// `blocks` blocks of 32 elements.
+  /// Unpacks `blocks` blocks of 32 elements.
   @unsafe @inline(__always)
   static func unpackBlocks<Format: FloatFormat>(
     _: Format.Type, _ p: UnsafeRawPointer, _ blocks: Int, into x: UnsafeMutablePointer<Float>
@@ -89,7 +91,7 @@ extension Kernels {
     }
   }
 
-  /// `count` elements, in whole blocks and then one by one.
+  /// Unpacks `count` elements, in whole blocks and then one by one.
   @unsafe @inline(__always)
   static func unpackFloats<Format: FloatFormat>(
     _: Format.Type, _ p: UnsafeRawPointer, _ count: Int, into x: UnsafeMutablePointer<Float>

@@ -1,7 +1,7 @@
 extension Kernels {
   /// The greatest of `count` floats; −∞ when there are none.
   ///
-  /// There is room up to the next multiple of sixteen; what is there becomes −∞.
+  /// The memory must reach to the next multiple of sixteen; the floats past `count` become −∞.
   @unsafe @inline(__always)
   package static func greatest(padding x: UnsafeMutablePointer<Float>, count: Int) -> Float {
     unsafe pad(x, count: count)
@@ -21,7 +21,7 @@ extension Kernels {
     return max(max(four.x, four.y), max(four.z, four.w))
   }
 
-  /// Makes −∞ of what is between `count` and the next multiple of sixteen.
+  /// Sets the floats between `count` and the next multiple of sixteen to −∞.
   @unsafe @inline(__always)
   package static func pad(_ x: UnsafeMutablePointer<Float>, count: Int) {
     let numbers = SIMD8<Int32>(0, 1, 2, 3, 4, 5, 6, 7)
@@ -59,8 +59,8 @@ extension Kernels {
     return (sums.0 + sums.1).total
   }
 
-  /// `e^(x − top)` for one `x ≤ top`: what sums that were taken under the maximum `x` are worth under
-  /// `top`. 0 for −∞.
+  /// `e^(x − top)` for one `x ≤ top`: the factor that converts sums relative to the maximum `x` to
+  /// sums relative to `top`. 1 if both are equal, otherwise 0 for an `x` of −∞.
   @inline(__always)
   static func rescaling(from x: Float, to top: Float) -> Float {
     x == top ? 1 : exponentialBelowOne(Float8(repeating: x - top))[0]

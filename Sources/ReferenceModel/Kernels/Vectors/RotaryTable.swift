@@ -2,15 +2,16 @@ import Foundation
 
 /// The sines and cosines of rotary position embedding, per position and frequency.
 ///
-/// The angle is the product of position and inverse frequency in single precision, as the models were
-/// trained; its sine and cosine are the nearest floats. `prepare` fills the table; after that, any
-/// number of threads may rotate. A position outside the table is rotated too, only slower.
+/// The angle is the product of position and inverse frequency in single precision, as the models
+/// were trained; its sine and cosine are the nearest floats. `prepare` fills the table; after that,
+/// any number of threads may rotate. A position outside the table can be rotated too, but more
+/// slowly.
 package struct RotaryTable: Sendable {
   /// Elements of a head. The first `2 · frequencies` of them are rotated.
   package let headDimension: Int
   private let inverseFrequencies: [Float]
   private let attentionScale: Float
-  /// `prepared.count × frequencies` each, row by row.
+  /// `prepared.count × frequencies` each, one line of the table per position.
   private var cosines: [Float] = []
   private var sines: [Float] = []
   /// Positions in the table.
@@ -19,8 +20,10 @@ package struct RotaryTable: Sendable {
   /// Positions added to the table at once.
   private static let block = 256
 
-  /// A table for heads of `headDimension` elements; cosines and sines are multiplied by
-  /// `attentionScale`, which is 1 except in models that stretch their context.
+  /// Makes a table for heads of `headDimension` elements.
+  ///
+  /// Cosines and sines are multiplied by `attentionScale`, which is 1 except in models that stretch
+  /// their context.
   /// - Precondition: there are at most `headDimension / 2` frequencies.
   package init(headDimension: Int, inverseFrequencies: [Float], attentionScale: Float = 1) {
     precondition(
@@ -30,11 +33,14 @@ package struct RotaryTable: Sendable {
     self.attentionScale = attentionScale
   }
 
-  /// Makes the table hold `positions`; in whole blocks, so that preparing for one more position each step
-  /// is rarely any work.
+  /// Makes the table hold `positions`.
   ///
-  /// A table that begins at 0 grows, where places in a cache are looked up in any order. Any other moves
-  /// on, and takes no more memory for the millionth token than for the thousandth.
+  /// The table is filled in whole blocks, so preparing one more position each step is rarely any
+  /// work.
+  ///
+  /// If `positions` begin where the table begins, the table grows: places in a cache, which are
+  /// looked up in any order, are always prepared from 0. Otherwise the table moves on, and takes no
+  /// more memory for the millionth token than for the thousandth.
   package mutating func prepare(_ positions: Range<Int>) {
     guard positions.upperBound > prepared.upperBound || positions.lowerBound < prepared.lowerBound
     else { return }
@@ -56,8 +62,8 @@ package struct RotaryTable: Sendable {
     prepared = prepared.lowerBound..<prepared.lowerBound + count
   }
 
-  /// Rotates `heads` heads, `heads × headDimension` floats at `x`, to `position`, which may be
-  /// negative: that turns back.
+  /// Rotates `heads` heads, `heads × headDimension` floats at `x`, to `position`. A negative
+  /// `position` rotates backwards.
   @unsafe package func rotate(
     _ x: UnsafeMutablePointer<Float>, heads: Int, position: Int, pairing: RotaryPairing
   ) {
@@ -65,7 +71,7 @@ package struct RotaryTable: Sendable {
       return unsafe rotateUnprepared(x, heads: heads, position: position, pairing: pairing)
     }
     unsafe withTurns { cosines, sines in
-      // The position has a row in the table, as was just checked.
+      // The position has a line in the table, as was just checked.
       let offset = (position &- prepared.lowerBound) &* inverseFrequencies.count
       for head in 0..<heads {
         unsafe rotatePrepared(
@@ -74,7 +80,7 @@ package struct RotaryTable: Sendable {
     }
   }
 
-  /// Rotates heads one after the other at `x`, each to its own of the `places`.
+  /// Rotates consecutive heads at `x`, head i to `places[i]`.
   @unsafe package func rotate(
     _ x: UnsafeMutablePointer<Float>, places: UnsafeBufferPointer<Int32>, pairing: RotaryPairing
   ) {
@@ -85,14 +91,14 @@ package struct RotaryTable: Sendable {
           unsafe rotateUnprepared(head, heads: 1, position: position, pairing: pairing)
           continue
         }
-        // As above.
+        // The position has a line in the table, as was just checked.
         let offset = (position &- prepared.lowerBound) &* inverseFrequencies.count
         unsafe rotatePrepared(head, cosines + offset, sines + offset, pairing)
       }
     }
   }
 
-  /// Lends the table; an empty one as pointers to read nothing from.
+  /// Lends the table. The pointers of an empty table must not be read.
   @unsafe @inline(__always)
   private func withTurns(_ body: (UnsafePointer<Float>, UnsafePointer<Float>) -> Void) {
     unsafe cosines.withUnsafeBufferPointer { cosines in
@@ -103,7 +109,7 @@ package struct RotaryTable: Sendable {
     }
   }
 
-  /// Rotates one head by a row of the table.
+  /// Rotates one head by a line of the table.
   @unsafe @inline(__always)
   private func rotatePrepared(
     _ x: UnsafeMutablePointer<Float>, _ cosines: UnsafePointer<Float>,

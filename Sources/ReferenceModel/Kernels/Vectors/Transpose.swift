@@ -23,11 +23,12 @@ func transposed(
   )
 }
 
-/// The sums of the lanes of four vectors: in each half neighbours, then these, then the two halves.
+/// The sums of the elements of four vectors: in each half, neighbours are added, then the two
+/// pairs; last, the two halves.
 @inline(__always)
 func totals(_ a: Float8, _ b: Float8, _ c: Float8, _ d: Float8) -> SIMD4<Float> {
   #if arch(x86_64) && KVPOLICY_FMA
-    // Written as shuffles, the compiler takes it apart, lane by lane.
+    // If this were written as shuffles, the compiler would take it apart, element by element.
     let all = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d))
   #else
     let ab = evens(a, b) + odds(a, b)
@@ -73,13 +74,13 @@ private func oddPairs(_ a: Float8, _ b: Float8) -> Float8 {
   Float8(a[2], a[3], b[2], b[3], a[6], a[7], b[6], b[7])
 }
 
-/// The first halves of both.
+/// The first halves of both vectors.
 @inline(__always)
 private func lowerHalves(_ a: Float8, _ b: Float8) -> Float8 {
   Float8(a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3])
 }
 
-/// The second halves of both.
+/// The second halves of both vectors.
 @inline(__always)
 private func upperHalves(_ a: Float8, _ b: Float8) -> Float8 {
   Float8(a[4], a[5], a[6], a[7], b[4], b[5], b[6], b[7])

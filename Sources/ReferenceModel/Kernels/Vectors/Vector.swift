@@ -1,10 +1,10 @@
 /// Eight floats: one AVX register.
 @usableFromInline package typealias Float8 = SIMD8<Float>
 
-/// `a·b + c` per lane, rounded once where the target has the instruction.
+/// `a·b + c` of each element, rounded once where the target has the instruction.
 ///
-/// Without `KVPOLICY_FMA` a fused multiply-add would be a library call per lane, so the product is
-/// rounded first: the last bit differs, the speed does not fall off a cliff.
+/// Without `KVPOLICY_FMA` a fused multiply-add would be a library call per element, so the product
+/// is rounded first: the last bit differs, but the speed does not collapse.
 @inlinable @inline(__always)
 package func multiplyAdd(_ a: Float8, _ b: Float8, _ c: Float8) -> Float8 {
   #if KVPOLICY_FMA || arch(arm64)
@@ -24,7 +24,7 @@ package func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
   #endif
 }
 
-/// `a·b + c` per lane, rounded as `multiplyAdd` of eight lanes rounds it.
+/// `a·b + c` of each element, rounded as `multiplyAdd` of eight elements rounds it.
 @inlinable @inline(__always)
 package func multiplyAdd(_ a: SIMD2<Float>, _ b: SIMD2<Float>, _ c: SIMD2<Float>) -> SIMD2<Float> {
   #if KVPOLICY_FMA || arch(arm64)
@@ -34,7 +34,7 @@ package func multiplyAdd(_ a: SIMD2<Float>, _ b: SIMD2<Float>, _ c: SIMD2<Float>
   #endif
 }
 
-/// `a·b + c` per lane, rounded as `multiplyAdd` of eight lanes rounds it.
+/// `a·b + c` of each element, rounded as `multiplyAdd` of eight elements rounds it.
 @inlinable @inline(__always)
 package func multiplyAdd(_ a: SIMD4<Float>, _ b: SIMD4<Float>, _ c: SIMD4<Float>) -> SIMD4<Float> {
   #if KVPOLICY_FMA || arch(arm64)
@@ -56,7 +56,8 @@ package func store8(_ value: Float8, _ p: UnsafeMutablePointer<Float>) {
   unsafe UnsafeMutableRawPointer(p).storeBytes(of: value, as: Float8.self)
 }
 
-/// The first `count < 8` floats of `p`; the other lanes are `filler`. Reads nothing past `count`.
+/// The first `count < 8` floats of `p`; the other elements are `filler`. Reads nothing past
+/// `count`.
 @unsafe @inlinable @inline(__always)
 package func load8(_ p: UnsafePointer<Float>, count: Int, filler: Float) -> Float8 {
   var lanes = Float8(repeating: filler)
@@ -64,14 +65,14 @@ package func load8(_ p: UnsafePointer<Float>, count: Int, filler: Float) -> Floa
   return lanes
 }
 
-/// Writes the first `count < 8` lanes to `p`, and nothing past them.
+/// Writes the first `count < 8` elements to `p`, and nothing past them.
 @unsafe @inlinable @inline(__always)
 package func store8(_ value: Float8, _ p: UnsafeMutablePointer<Float>, count: Int) {
   for lane in 0..<count { unsafe p[lane] = value[lane] }
 }
 
 extension SIMD8 where Scalar == Float {
-  /// The sum of the lanes as a tree: lane i with i + 4, then i + 2, then i + 1.
+  /// The sum of the elements as a tree: element i with i + 4, then i + 2, then i + 1.
   @inlinable @inline(__always)
   package var total: Float {
     let four = lowHalf + highHalf

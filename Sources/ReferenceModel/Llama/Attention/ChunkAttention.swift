@@ -1,23 +1,27 @@
 import KVPolicyKit
 
-/// Attention of a chunk: the threads first lay every lane out for products with many queries, then
-/// take blocks of queries, each with the query heads of one lane.
+/// Attention of a chunk of the prompt.
 ///
-/// The chunk's own rows are the last of every lane, in order, so query i of the chunk sees all rows
-/// but the last `count − 1 − i`.
+/// The threads first pack every lane for products with many queries. Then each thread takes one
+/// block of queries at a time, with the query heads of one lane.
+///
+/// The chunk's rows are the last rows of every lane, in order. So query i of the chunk sees all
+/// rows but the last `count − 1 − i`.
 @safe struct ChunkAttention {
-  // Lanes have at most `stride` rows; blocks, lanes and threads are below the numbers that their
-  // buffers were made for.
+  // Why no access is out of bounds: lanes have at most `stride` rows, and the indices of blocks,
+  // lanes and threads are below the counts that the buffers were sized for.
 
   private let session: LlamaSession
   private let layer: Int
-  /// Queries of the chunk.
+  /// Number of queries in the chunk.
   private let count: Int
-  /// Rows of the longest lane: floats from a query head's column sums to the next one's.
+  /// Rows of the longest lane; also the floats from one query head's column sums to the next
+  /// head's.
   private let stride: Int
   private let wantsSums: Bool
 
-  /// Blocks of a wave: their column sums are kept apart and added in order.
+  /// Blocks of a wave. Their column sums are kept apart and added in order, so that the result does
+  /// not depend on the number of threads.
   private static let waveBlocks = 16
 
   private var scratch: Scratch { session.scratch }
@@ -34,7 +38,7 @@ import KVPolicyKit
     wantsSums = session.declared[layer].signals.promptColumnSums
   }
 
-  /// What the policy is shown, after `run`.
+  /// The signals to show the policy, after `run`.
   func signals(_ shown: SignalSet) -> SignalBuffers {
     var signals = SignalBuffers()
     signals.stride = stride
@@ -48,8 +52,8 @@ import KVPolicyKit
     return signals
   }
 
-  /// `scratch.mixed` becomes the attention output of the chunk's queries; `scratch.columnSums` the sums of
-  /// their probabilities, if the layer's policy wants them.
+  /// Computes the attention output of the chunk's queries into `scratch.mixed` and, if the layer's
+  /// policy wants them, the column sums of the probabilities into `scratch.columnSums`.
   func run() {
     packLanes()
     let heads = configuration.queryHeads
@@ -63,7 +67,8 @@ import KVPolicyKit
       let partial = unsafe scratch.partial.room(wantsSums ? blocks * heads * stride : 0)
       team.share(blocks * configuration.keyHeads, grain: 1) { thread, items in
         for item in items {
-          // The last queries see the most: they go first, so that no thread is left with them.
+          // The last queries see the most rows. Their blocks go first, so that no thread finishes
+          // late with a long block.
           let (block, lane) = (blocks - 1 - item % blocks, item / blocks)
           let first = queries.lowerBound + block * size
           unsafe attendBlock(
@@ -75,8 +80,10 @@ import KVPolicyKit
     }
   }
 
-  /// Some queries of the chunk, for the query heads of one lane. Its column sums, if `sums` is
-  /// given, go there: `queryHeads` rows of `stride` floats, of which those of the lane are written.
+  /// Computes the attention of some queries of the chunk, for the query heads of one lane.
+  ///
+  /// `sums`, if given, receives the column sums. It holds `queryHeads × stride` floats, of which
+  /// only those of the lane's query heads are written.
   @unsafe private func attendBlock(
     head: Int, queries: Range<Int>, thread: Int, sums: UnsafeMutablePointer<Float>?
   ) {
@@ -94,7 +101,7 @@ import KVPolicyKit
       scratch.queries.base + start, stride: tokenWidth, scale: 1 / Float(width).squareRoot(),
       into: scratch.mixed.base + start)
     let recent = session.recentQueries[layer]
-    // The chunk's last queries are the last of those that are remembered.
+    // The remembered queries end with the chunk's queries.
     let offset = recent.count - count
     if queries.upperBound + offset > 0 {
       unsafe block.writeLogSums(
@@ -108,7 +115,7 @@ import KVPolicyKit
     }
   }
 
-  /// Adds the sums of a wave's blocks, in order.
+  /// Adds the column sums of a wave's blocks, in order.
   @unsafe private func addSums(
     _ partial: UnsafePointer<Float>, blocks: Int, to sums: UnsafeMutablePointer<Float>
   ) {
@@ -123,8 +130,8 @@ import KVPolicyKit
     }
   }
 
-  /// The layer's keys and values as floats, laid out for products with many queries. Under another
-  /// position rule than `original` the keys, and the chunk's queries, are rotated at their places.
+  /// Packs the layer's keys and values as floats, for products with many queries. Under a position
+  /// rule other than `original`, it also rotates the keys and the chunk's queries at their places.
   private func packLanes() {
     let width = configuration.headDimension
     _ = unsafe scratch.packedLanes.room(
@@ -154,14 +161,14 @@ import KVPolicyKit
 }
 
 extension LlamaSession {
-  /// Rows of the longest lane of a layer.
+  /// The number of rows in the longest lane of a layer.
   func longestLane(_ layer: Int) -> Int {
     (0..<model.configuration.keyHeads).reduce(0) {
       max($0, sequence.rowCount(layer: layer, head: $1))
     }
   }
 
-  /// The place of a lane in the scratch `packedLanes`, which `packLanes` has made.
+  /// A lane's part of the scratch buffer `packedLanes`, once `packLanes` has made room for it.
   @unsafe func packedLane(_ head: Int, stride: Int) -> PackedLane {
     let width = model.configuration.headDimension
     let floats = unsafe PackedLane.floats(rows: stride, depth: width)

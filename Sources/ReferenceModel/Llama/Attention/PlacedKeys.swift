@@ -1,10 +1,10 @@
 import KVPolicyKit
 
-/// Attention under another position rule than `original`: keys are stored un-rotated, and rotated where
-/// the policy has their rows now.
+/// Attention under a position rule other than `original`: keys are stored un-rotated, and rotated
+/// at the places that their rows have now.
 extension LlamaSession {
-  /// Rotates the queries of a layer's newest `count` tokens, which are the last rows of every lane, at their
-  /// rows' places.
+  /// Rotates the queries of a layer's newest `count` tokens at the places of their rows, which are
+  /// the last rows of every lane.
   @unsafe func placeQueries(
     _ queries: UnsafeMutablePointer<Float>, count: Int, layer: Int
   ) {
@@ -23,7 +23,8 @@ extension LlamaSession {
     }
   }
 
-  /// Some of a lane's keys as floats, each rotated at its place, after `placeQueries` of the layer.
+  /// Gathers keys of a lane as floats and rotates each at its place. Call `placeQueries` for the
+  /// layer first: it prepares the rotary table.
   @unsafe func gatherPlacedKeys(
     layer: Int, head: Int, range: Range<Int>, into keys: UnsafeMutablePointer<Float>
   ) {
@@ -33,7 +34,8 @@ extension LlamaSession {
     unsafe rotateKeys(keys, layer: layer, head: head, range: range)
   }
 
-  /// Rotates some of a lane's keys at their places, after `placeQueries` of the layer.
+  /// Rotates gathered keys of a lane at their places. Call `placeQueries` for the layer first: it
+  /// prepares the rotary table.
   @unsafe func rotateKeys(
     _ keys: UnsafeMutablePointer<Float>, layer: Int, head: Int, range: Range<Int>
   ) {

@@ -3,27 +3,27 @@ import KVPolicyKit
 /// The signal `promptRows` of one layer: the logits of the prompt's last queries over the rows
 /// present now, from the keys that `ChunkAttention` packed.
 ///
-/// A few queries of a lane are computed at a time, so that many queries over a long prompt need no
-/// more memory than a few do. While one thread shows them to the policy, the others compute the
-/// next ones:
+/// The queries are computed in slices of a few, so memory does not grow with their number. While
+/// one thread shows a slice to the policy, the other threads compute the next slice:
 ///
 /// ```text
 /// thread 0   slice 0 │ policy: slice 0 │ policy: slice 1 │ policy: slice 2 …
 /// thread 1   slice 0 │ slice 1         │ slice 2         │ slice 3 …
 /// ```
 final class PromptRows: PromptRowSource {
-  // Each buffer has room for `slice` queries of each query head of a lane: a row of `stride` floats
-  // each. Lanes have at most `stride` rows, and the packed lanes are those of the layer.
+  // Why no access is out of bounds: each buffer holds `slice` queries of each query head of a lane,
+  // with `stride` floats for each. Lanes have at most `stride` rows, and the packed lanes are those
+  // of this layer.
 
   private unowned let session: LlamaSession
   private let layer: Int
   private let stride: Int
   private let group: Int
   private let width: Int
-  /// Queries of a slice: whole tiles, and few enough for its logits to stay in the second cache
-  /// until they are read.
+  /// Queries of a slice: whole tiles, and few enough that the slice's logits stay in the
+  /// second-level cache until they are read.
   private static let slice = 3 * ProductTile.rows
-  /// Rows of a piece of work: whole panels.
+  /// Rows of a piece of work: whole packed operands of sixteen rows.
   private static let run = 256
 
   init(_ session: LlamaSession, layer: Int, stride: Int) {
@@ -60,24 +60,27 @@ final class PromptRows: PromptRowSource {
     }
   }
 
-  /// Some consecutive queries, and where their logits are.
+  /// Consecutive queries and the buffers of their logits.
   @unsafe private struct Slice {
     let queries: Range<Int>
     let lane: Int
     let buffer: Int
     let packed: PackedLane
-    /// The queries as they are multiplied: `queries × group × width`.
+    /// The queries, rotated at their places where keys are stored un-rotated:
+    /// `queries × group × width`.
     let vectors: UnsafeMutablePointer<Float>
-    /// `group × queries` rows of `stride` logits.
+    /// The logits: `group × queries × stride`.
     let logits: UnsafeMutablePointer<Float>
-    /// Rows of the lane.
+    /// Number of rows in the lane.
     let count: Int
-    /// For each query how many rows it sees, where these are the first ones; else all of the lane.
+    /// For each query, the number of rows it sees if the lane is in the order of positions;
+    /// otherwise the number of rows in the lane.
     let seen: [Int]
-    /// Pieces of work: a query head and a run of the rows that the last query sees.
+    /// Number of pieces of work. A piece is one query head and up to `run` of the rows that the
+    /// last query sees.
     let pieces: Int
 
-    /// Makes room for a slice, and rotates its queries.
+    /// Makes room for a slice and gathers its queries.
     init(_ queries: Range<Int>, _ rows: PromptRows, _ lane: Int, buffer: Int) {
       let scratch = rows.session.scratch
       unsafe self.queries = queries
@@ -101,7 +104,7 @@ final class PromptRows: PromptRowSource {
       logSumStride: session.model.configuration.queryHeads, positions: recent.positions)
   }
 
-  /// One piece of a slice's logits: −∞ where a row is later than the query.
+  /// Computes one piece of a slice's logits; −∞ where a row comes after the query.
   @unsafe private func compute(_ slice: Slice, _ piece: Int) {
     let (head, first) = (piece % group, piece / group * Self.run)
     let (count, visible) = unsafe (slice.queries.count, slice.seen.last ?? 0)
@@ -110,7 +113,7 @@ final class PromptRows: PromptRowSource {
     unsafe slice.packed.logits(
       slice.vectors + head * width, stride: group * width, count: count, rows: rows,
       scale: 1 / Float(width).squareRoot(), into: target, logitStride: stride)
-    // The last run's piece also sees to the rows that no query of the slice sees.
+    // The last piece of a head also fills the rows that no query of the slice sees.
     let end = unsafe rows.upperBound == visible ? slice.count : rows.upperBound
     for query in 0..<count {
       let later = unsafe max(first, slice.seen[query])
@@ -124,7 +127,7 @@ final class PromptRows: PromptRowSource {
     session.sequence.isOrdered(layer: layer, head: lane)
   }
 
-  /// −∞ for those of some rows that are later than a query, where they are in no order.
+  /// Sets the logits of rows that come after a query to −∞, in a lane whose rows are not in order.
   @unsafe private func hideLater(
     _ rows: Range<Int>, of slice: Slice, in logits: UnsafeMutablePointer<Float>
   ) {
@@ -139,8 +142,8 @@ final class PromptRows: PromptRowSource {
     }
   }
 
-  /// How many rows a query may see: where they are in the order of their positions, those up to its
-  /// own; else all of the lane.
+  /// The number of rows a query may see. In a lane in the order of positions these are the rows up
+  /// to the query's own; otherwise the whole lane.
   private func rowsSeen(by query: Int, of lane: Int) -> Int {
     let count = session.sequence.rowCount(layer: layer, head: lane)
     guard isOrdered(lane) else { return count }
@@ -155,9 +158,10 @@ final class PromptRows: PromptRowSource {
     }
   }
 
-  /// The queries of a lane's heads as they are multiplied: under another position rule than
-  /// `original` they were remembered un-rotated, and are rotated where the lane has their tokens
-  /// now.
+  /// Copies the queries of a lane's heads for the products.
+  ///
+  /// Under a position rule other than `original`, the queries were remembered un-rotated. Their
+  /// copies are rotated at the places that their tokens have in the lane now.
   @unsafe private func gather(
     _ queries: Range<Int>, of lane: Int, into target: UnsafeMutablePointer<Float>
   ) {
@@ -170,7 +174,7 @@ final class PromptRows: PromptRowSource {
       guard session.declared[layer].rule != .original else { continue }
       let place = session.sequence.place(
         layer: layer, head: lane, ofQueryAt: recent.positions[query])
-      // One after the furthest row, if the query's own row is forgotten.
+      // If the query's own row was dropped, its place is one after the furthest row's.
       session.placeRotary.prepare(0..<place + 1)
       unsafe session.placeRotary.rotate(
         copy, heads: group, position: place, pairing: configuration.rope.pairing)

@@ -1,8 +1,11 @@
-/// The queries of a prompt's last tokens in one layer, oldest first: rotated under position rule
-/// `original`, else not. They are there while a prompt is read.
+/// The queries of a prompt's last tokens in one layer, oldest first.
+///
+/// They are rotated under position rule `original`, otherwise un-rotated, and kept only while a
+/// prompt is read.
 @safe final class RecentQueries {
-  // The buffer holds at least `count` queries of `width` floats; `count` never exceeds `room`,
-  // which a setting names and no prompt may ever reach, so memory is taken as queries come.
+  // The buffer holds at least `count` queries of `width` floats, and `count` never exceeds `room`.
+  // A setting names `room`, and no prompt may ever reach it, so memory is allocated as queries
+  // arrive.
   private let room: Int
   private let width: Int
   private let heads: Int
@@ -18,18 +21,18 @@
 
   var count: Int { positions.count }
   @unsafe var base: UnsafeMutablePointer<Float> { unsafe buffer.base }
-  /// For each query and query head, the logarithm of the sum of its exponentials over what it saw.
+  /// For each query and query head, the logarithm of the sum of exponentials over the rows it saw.
   @unsafe var logSums: UnsafeMutablePointer<Float> { unsafe sums.base }
 
-  /// Forgets the queries and gives their memory back.
+  /// Removes the queries and frees their memory.
   func removeAll() {
     positions = []
     buffer = FloatBuffer()
     sums = FloatBuffer()
   }
 
-  /// Appends `added` queries at consecutive positions, letting go of the oldest ones; their sums
-  /// are yet to be written.
+  /// Appends `added` queries at consecutive positions and removes the oldest queries beyond `room`.
+  /// The caller then writes the new queries' `logSums`.
   @unsafe func append(_ queries: UnsafePointer<Float>, count added: Int, firstPosition: Int) {
     let fresh = min(added, room)
     let kept = min(count, room - fresh)
@@ -44,7 +47,7 @@
     positions += firstPosition + added - fresh..<firstPosition + added
   }
 
-  /// Makes the buffer hold `queries` and keeps those that are in it.
+  /// Grows the buffers to hold `queries` queries and keeps their contents.
   private func grow(to queries: Int) {
     guard queries * width > buffer.capacity else { return }
     let larger = FloatBuffer(queries * width)

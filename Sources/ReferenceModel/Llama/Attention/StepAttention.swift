@@ -1,25 +1,28 @@
 import KVPolicyKit
 
-/// What the threads share out of one step's attention in one layer.
+/// One step's attention in one layer, divided among the threads.
 ///
-/// A lane's rows go in runs of `runRows`; a split is one key head and one run. It has logits, weighs its
-/// rows under its own greatest logit, and mixes its values by these weights:
+/// A lane's rows are divided into blocks of `runRows` = 128 rows; the code calls a block a `run`. A
+/// split is one block of one key head. Each split computes its logits, turns them into attention
+/// weights relative to its own greatest logit, and sums its values by these weights:
 ///
 /// ```text
 /// run 0   logits → top₀, weights, total₀, mixed₀ ┐   top = max topᵣ     fᵣ = e^(topᵣ − top)
 /// run 1   logits → top₁, weights, total₁, mixed₁ ┼→  mixed = Σ fᵣ·mixedᵣ / Σ fᵣ·totalᵣ, in order
 /// ```
 ///
-/// So one region of the team is enough where no policy has a say before the output, and the result does
-/// not depend on how many threads there are.
+/// So a single parallel region is enough where no policy decides before the output, and the result
+/// does not depend on the number of threads.
 ///
-/// A policy may have a say before the output. Then logits are computed first, the policy sees them, `hide`
-/// takes out what its plan drops, and `mixValues` does the rest.
+/// In phase `beforeOutput` the policy decides in between: `computeLogits` comes first, the policy
+/// sees the logits, `hide` masks the rows that its plan drops or hides, and `mixValues` computes
+/// the output.
 @safe struct StepAttention {
-  // Splits and query heads are below the numbers of them, a thread's number below the threads that
-  // `scratch.blocks` was made for, and rows are clamped to the lane's: every index is in its buffer.
+  // Why no access is out of bounds: the indices of splits and query heads are below their counts, a
+  // thread's number is below the thread count that `scratch.blocks` was made for, and ranges of
+  // rows are clamped to the lane.
 
-  /// A power of two, for a run of gathered keys is read as a page.
+  /// A power of two, because a block of gathered keys is read as a page.
   private static let runRows = 128
 
   private let session: LlamaSession
@@ -27,28 +30,28 @@ import KVPolicyKit
   @unsafe private let rows: TokenRows
   private let shown: SignalSet
   private let isPlaced: Bool
-  /// Floats from a query head's weights to the next one's: a multiple of sixteen, and at least the rows of
-  /// the longest lane.
+  /// Floats from one query head's attention weights to the next head's: a multiple of sixteen, and
+  /// at least the rows of the longest lane.
   private let stride: Int
-  /// `queryHeads` rows of `stride` floats: logits, then weights, then perhaps probabilities.
+  /// `queryHeads × stride` floats: logits, then attention weights, then perhaps probabilities.
   @unsafe private let weights: UnsafeMutablePointer<Float>
-  /// `queryHeads` rows of `stride` floats: the logits, for a policy.
+  /// `queryHeads × stride` floats: a copy of the logits, for the policy and for `hide`.
   @unsafe private let logits: UnsafeMutablePointer<Float>?
-  /// `queryHeads` rows of `stride` floats: the probabilities, for a policy. `weights` if these are not
-  /// needed afterwards.
+  /// `queryHeads × stride` floats: the probabilities, for a policy. The same memory as `weights` if
+  /// the attention weights are not needed afterwards.
   @unsafe private let probabilities: UnsafeMutablePointer<Float>
-  /// Query heads that read a lane, all of them, and floats of a head.
+  /// Query heads that share a lane, all query heads, and elements of a head.
   private let (group, heads, width): (Int, Int, Int)
-  /// Runs of a lane of `stride` rows; at least 1.
+  /// Blocks of 128 rows in a lane of `stride` rows; at least 1.
   private let runs: Int
   @unsafe private let mixed: UnsafeMutablePointer<Float>  // runs × queryHeads × width
   @unsafe private let tops: UnsafeMutablePointer<Float>  // runs × queryHeads
   @unsafe private let totals: UnsafeMutablePointer<Float>  // runs × queryHeads
-  /// Whether the weights of a split are still its logits. One per split.
+  /// One flag per split: not 0 while the split's part of `weights` still holds logits.
   @unsafe private let unweighed: UnsafeMutablePointer<Float>
 
-  /// Makes room for the attention of the newest row of every lane of a layer, whose queries it rotates where
-  /// keys are stored un-rotated.
+  /// Makes room for the attention of a step's token in one layer. Where keys are stored un-rotated,
+  /// it also rotates the token's queries at their places.
   init(
     _ session: LlamaSession, layer: Int, _ rows: TokenRows, shown: SignalSet, phase: Phase
   ) {
@@ -69,7 +72,7 @@ import KVPolicyKit
     let raw = unsafe scratch.stepLogits.room(keepsLogits ? floats : 0)
     unsafe logits = keepsLogits ? raw : nil
     unsafe weights = scratch.weights.room(floats)
-    // After the output the weights are not needed any more.
+    // After the output the attention weights are not needed, so probabilities may overwrite them.
     let isApart = shown.stepProbabilities && phase != .afterOutput
     unsafe probabilities = isApart ? scratch.probabilities.room(floats) : weights
     // There are at most as many key heads as query heads, so `runs × heads` flags are enough.
@@ -82,7 +85,7 @@ import KVPolicyKit
     if isPlaced { unsafe session.placeQueries(rows.queries, count: 1, layer: layer) }
   }
 
-  /// What the policy is shown, once it is computed.
+  /// The signals to show the policy, once they are computed.
   var signals: SignalBuffers {
     var signals = SignalBuffers()
     signals.stride = stride
@@ -91,14 +94,15 @@ import KVPolicyKit
     return signals
   }
 
-  /// Splits of the layer.
+  /// Number of splits in the layer.
   private var splits: Int { runs * session.model.configuration.keyHeads }
 
   private var scale: Float { 1 / Float(width).squareRoot() }
 
   // MARK: Work of the whole team
 
-  /// The attention output of every query head, where no policy has a say before it: one region of the team.
+  /// Computes the attention output of every query head in one parallel region, where no policy
+  /// decides before the output.
   func run() {
     session.model.team.share(splits, grain: 1, with: self) { step, thread, splits in
       for split in splits {
@@ -109,7 +113,7 @@ import KVPolicyKit
     join()
   }
 
-  /// Only the logits, and the weights if the policy is shown probabilities.
+  /// Computes only the logits, and the attention weights if the policy is shown probabilities.
   func computeLogits() {
     session.model.team.share(splits, grain: 1, with: self) { step, thread, splits in
       for split in splits {
@@ -119,7 +123,7 @@ import KVPolicyKit
     }
   }
 
-  /// The output, once the logits are computed.
+  /// Computes the attention output from the logits.
   func mixValues() {
     session.model.team.share(splits, grain: 1, with: self) { step, _, splits in
       for split in splits { step.mixValues(split) }
@@ -127,10 +131,11 @@ import KVPolicyKit
     join()
   }
 
-  /// The output, once the logits are computed, while one thread shows the policy the step.
+  /// Computes the attention output from the logits, while one thread shows the policy the step.
   func mixValues(showing moment: Moment) {
     let input = (step: self, moment: moment)
-    // The hook reads and writes columns and what the policy remembers; the rest, rows and weights.
+    // No data race: the hook reads signals and changes only columns and the policy's memory, while
+    // the other items read rows and change attention weights.
     session.model.team.share(1 + splits, grain: 1, with: input) { input, _, items in
       let step = input.step
       for item in items {
@@ -148,7 +153,7 @@ import KVPolicyKit
 
   // MARK: Work on a split
 
-  /// Logits of a split, and a copy of them if a policy wants one.
+  /// Computes the logits of a split, and copies them where the policy or `hide` needs a copy.
   private func computeLogits(_ split: Int, thread: Int) {
     let head = split / runs
     let first = head * group
@@ -172,7 +177,7 @@ import KVPolicyKit
     }
   }
 
-  /// Logits by keys that are stored un-rotated: each is rotated where the policy has it now.
+  /// Computes logits from keys that are stored un-rotated: each key is first rotated at its place.
   private func computePlacedLogits(
     _ queries: UnsafePointer<Float>, _ rows: LaneRows, head: Int, _ range: Range<Int>, thread: Int,
     into target: UnsafeMutablePointer<Float>
@@ -180,7 +185,7 @@ import KVPolicyKit
     let keys = unsafe self.rows.scratch.blocks[thread].room(Self.runRows * width)
     unsafe session.gatherPlacedKeys(layer: layer, head: head, range: range, into: keys)
     unsafe withUnsafePointer(to: Optional(UnsafeMutableRawPointer(keys))) { page in
-      // The keys of the run look like the only page of a lane of their own.
+      // The gathered keys look like a lane with a single page.
       let run = unsafe LaneRows(
         count: range.count, slots: rows.slots, pages: page, pageRows: Self.runRows,
         headDimension: width, format: .f32, rowBytes: 4 * width, isDense: true)
@@ -190,12 +195,13 @@ import KVPolicyKit
     }
   }
 
-  /// The logits of a split become weights under its own greatest one.
+  /// Turns the logits of a split into attention weights relative to its greatest logit.
   private func weigh(_ split: Int) {
     let (head, run) = (split / runs, split % runs)
     let range = range(split, of: session.sequence.rowCount(layer: layer, head: head))
     for queryHead in head * group..<(head + 1) * group {
-      // Up to fifteen floats past the run are written: the row's own, before the next run begins.
+      // Up to fifteen floats past the block are overwritten. They belong to the same query head,
+      // and no other split uses them.
       let x = unsafe weights + queryHead * stride + range.lowerBound
       let top = unsafe Kernels.greatest(padding: x, count: range.count)
       unsafe tops[run * heads + queryHead] = top
@@ -204,7 +210,7 @@ import KVPolicyKit
     unsafe unweighed[split] = 0
   }
 
-  /// The weights of a split are its logits again, where a policy has its say before the output.
+  /// Restores a split's logits in `weights`, where a policy decides before the output.
   private func unweigh(_ split: Int) {
     guard unsafe unweighed[split] == 0, let logits = unsafe logits else { return }
     let head = split / runs
@@ -216,14 +222,14 @@ import KVPolicyKit
     unsafe unweighed[split] = 1
   }
 
-  /// The splits of a lane, or the one of them that a row is in.
+  /// The splits of a lane, or only the split that contains `row`.
   private func splits(ofLane head: Int, row: Int? = nil) -> Range<Int> {
     let first = head * runs
     guard let row else { return first..<first + runs }
     return first + row / Self.runRows..<first + row / Self.runRows + 1
   }
 
-  /// The values of a split are mixed by its weights.
+  /// Sums the values of a split, each times its attention weight.
   private func mixValues(_ split: Int) {
     if unsafe unweighed[split] != 0 { weigh(split) }
     let (head, run) = (split / runs, split % runs)
@@ -235,7 +241,7 @@ import KVPolicyKit
     }
   }
 
-  /// Joins the runs, in order: the output of every query head.
+  /// Combines the splits of every query head, in order, into its attention output.
   private func join() {
     for head in 0..<heads {
       let target = unsafe rows.mixed + head * width
@@ -251,8 +257,8 @@ import KVPolicyKit
     }
   }
 
-  /// The probabilities of every query head, from the weights of all splits. On this thread: the work is less
-  /// than sharing it out.
+  /// Computes the probabilities of every query head from the attention weights of all splits. It
+  /// runs on the calling thread: a parallel region would cost more than the work.
   func normalise() {
     for head in 0..<heads {
       let top = greatestTop(head)
@@ -272,7 +278,8 @@ import KVPolicyKit
     (0..<runs).reduce(-.infinity) { unsafe max($0, tops[$1 * heads + head]) }
   }
 
-  /// What makes probabilities of weights under `top`. When every logit was −∞ they are all 0.
+  /// The factor that turns attention weights relative to `top` into probabilities; 0 when every
+  /// logit was −∞.
   private func normalisation(_ head: Int, top: Float) -> Float {
     var total: Float = 0
     for run in 0..<runs {
@@ -282,17 +289,18 @@ import KVPolicyKit
     return total == 0 ? 0 : 1 / total
   }
 
-  /// The rows of a split, in a lane of `count` rows; none when the lane is shorter.
+  /// The rows of a split, in a lane of `count` rows; empty if the lane ends before the split.
   private func range(_ split: Int, of count: Int) -> Range<Int> {
     let first = split % runs * Self.runRows
     return (first..<first + Self.runRows).clamped(to: 0..<count)
   }
 }
 
-/// A policy's say before the output.
+/// A policy's decision before the output.
 extension StepAttention {
-  /// Sets the logits of rows that a plan drops, or hides from a query head, to −∞, and marks the splits they
-  /// are in for weighing again. Rows are numbered as before the plan, which is carried out afterwards.
+  /// Sets the logits of rows that a plan drops, or hides from a query head, to −∞, and marks the
+  /// splits that contain them for weighing again. Row numbers are those from before the plan, which
+  /// is carried out afterwards.
   func hide(_ plan: CachePlan) {
     for edit in plan.edits {
       let first = edit.lane.head * group
@@ -316,13 +324,13 @@ extension StepAttention {
       case .attend, .place: break
       }
     }
-    // What a query head may read is said of the rows before the drop, so it overrides the drop.
+    // An `attend` edit names rows from before the drop, so it overrides the drop.
     for case .attend(let lane, let head, let rows) in plan.edits {
       keepOnly(plan.rows(rows), queryHead: lane.head * group + head)
     }
   }
 
-  /// The weights of a query head become its logits again for `rows`, and −∞ for all others.
+  /// Restores a query head's logits for `rows` and sets its other logits to −∞.
   private func keepOnly(_ rows: Span<Int32>, queryHead: Int) {
     guard let logits = unsafe logits else { return }
     let target = unsafe weights + queryHead * stride
