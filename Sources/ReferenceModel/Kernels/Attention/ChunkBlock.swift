@@ -17,23 +17,23 @@ import Foundation
 ///
 /// Logits of rows that no query of a strip sees are not computed. A query's result depends only on
 /// the rows that it sees.
-@unsafe package struct ChunkBlock {
+@safe package struct ChunkBlock {
   // The parts of the scratch memory, `scratchFloats` in all, with `height` rows of A in each.
-  private let a: UnsafeMutablePointer<Float>  // height × depth: queries, scaled
-  private let mixed: UnsafeMutablePointer<Float>  // height × depth, rounded up to 16: the output
-  private let tops: UnsafeMutablePointer<Float>  // height: greatest logit so far
-  private let totals: UnsafeMutablePointer<Float>  // height: sum of attention weights so far
-  private let factors: UnsafeMutablePointer<Float>  // height: rescaling of the output
-  private let weights: UnsafeMutablePointer<Float>  // height × run, or runs × height × run
-  private let topsOfRuns: UnsafeMutablePointer<Float>?  // runs × height
+  @unsafe private let a: UnsafeMutablePointer<Float>  // height × depth: queries, scaled
+  @unsafe private let mixed: UnsafeMutablePointer<Float>  // height × depth, rounded up to 16: the output
+  @unsafe private let tops: UnsafeMutablePointer<Float>  // height: greatest logit so far
+  @unsafe private let totals: UnsafeMutablePointer<Float>  // height: sum of attention weights so far
+  @unsafe private let factors: UnsafeMutablePointer<Float>  // height: rescaling of the output
+  @unsafe private let weights: UnsafeMutablePointer<Float>  // height × run, or runs × height × run
+  @unsafe private let topsOfRuns: UnsafeMutablePointer<Float>?  // runs × height
 
   private let lane: PackedLane
   private let shape: ChunkShape
 
   /// Makes a block over `lane` with scratch memory of `shape.scratchFloats` floats.
   package init(_ shape: ChunkShape, lane: PackedLane, scratch: UnsafeMutablePointer<Float>) {
-    unsafe self.shape = shape
-    unsafe self.lane = lane
+    self.shape = shape
+    self.lane = lane
     let height = shape.height
     // Each part begins at a cache line if the scratch does.
     let padded = ProductTile.wholeColumns(height)
@@ -55,7 +55,7 @@ import Foundation
     into out: UnsafeMutablePointer<Float>
   ) {
     unsafe begin(queries, stride: stride, scale: scale)
-    for run in unsafe 0..<shape.runs {
+    for run in 0..<shape.runs {
       let first = run &* ChunkShape.run
       unsafe computeLogits(first: first, into: weights(of: run))
       unsafe weigh(first: first, weights(of: run))
@@ -72,8 +72,8 @@ import Foundation
   }
 
   private func begin(_ queries: UnsafePointer<Float>, stride: Int, scale: Float) {
-    let width = unsafe shape.group &* shape.depth
-    for query in unsafe 0..<shape.queries {
+    let width = shape.group &* shape.depth
+    for query in 0..<shape.queries {
       unsafe Kernels.scale(
         queries + query &* stride, by: scale, into: a + query &* width, count: width)
     }
@@ -86,22 +86,22 @@ import Foundation
   /// that the strip's last row sees.
   @inline(__always)
   private func strip(_ first: Int) -> (count: Int, seen: Int) {
-    let count = unsafe min(ProductTile.rows, shape.height &- first)
-    return unsafe (count, shape.seen(by: first &+ count &- 1))
+    let count = min(ProductTile.rows, shape.height &- first)
+    return (count, shape.seen(by: first &+ count &- 1))
   }
 
   /// Computes the logits of the block of 128 lane rows that begins with lane row `first`:
   /// `height × 128`, in whole packed operands of sixteen rows.
   @inline(never)
   private func computeLogits(first: Int, into logits: UnsafeMutablePointer<Float>) {
-    let (height, depth) = unsafe (shape.height, shape.depth)
-    let end = unsafe min(first &+ ChunkShape.run, shape.visible)
+    let (height, depth) = (shape.height, shape.depth)
+    let end = min(first &+ ChunkShape.run, shape.visible)
     var panel = first
     while panel < end {
       let keys = unsafe lane.keys + panel &* depth
       var row = 0
       while row < height {
-        let strip = unsafe strip(row)
+        let strip = strip(row)
         if strip.seen > panel {
           let tile = unsafe ProductTile(
             a: a + row &* depth, aStride: depth, count: strip.count, b: keys,
@@ -121,8 +121,8 @@ import Foundation
   @inline(never)
   private func weigh(first: Int, _ weights: UnsafeMutablePointer<Float>) {
     var row = 0
-    while unsafe row < shape.height {
-      let own = unsafe min(max(shape.seen(by: row) &- first, 0), ChunkShape.run)
+    while row < shape.height {
+      let own = min(max(shape.seen(by: row) &- first, 0), ChunkShape.run)
       let x = unsafe weights + row &* ChunkShape.run
       let before = unsafe tops[row]
       let top = unsafe max(before, Kernels.greatest(padding: x, count: own))
@@ -139,13 +139,13 @@ import Foundation
   /// Adds the values of the block of 128 lane rows, times their attention weights, to the output.
   @inline(never)
   private func mix(first: Int, _ weights: UnsafePointer<Float>) {
-    let stride = unsafe shape.mixedStride
+    let stride = shape.mixedStride
     var element = 0
     while element < stride {
       let values = unsafe lane.values + (element &* lane.rows &+ first &* ProductTile.columns)
       var row = 0
-      while unsafe row < shape.height {
-        let strip = unsafe strip(row)
+      while row < shape.height {
+        let strip = strip(row)
         if strip.seen > first {
           let tile = unsafe ProductTile(
             a: weights + row &* ChunkShape.run, aStride: ChunkShape.run, count: strip.count,
@@ -162,8 +162,8 @@ import Foundation
   }
 
   private func finish(_ out: UnsafeMutablePointer<Float>, stride: Int) {
-    let (group, depth) = unsafe (shape.group, shape.depth)
-    for row in unsafe 0..<shape.height {
+    let (group, depth) = (shape.group, shape.depth)
+    for row in 0..<shape.height {
       unsafe Kernels.scale(
         mixed + row &* shape.mixedStride, by: normalisation(row),
         into: out + (row / group &* stride &+ row % group &* depth), count: depth)
@@ -180,8 +180,8 @@ import Foundation
   /// The logarithms of query `q` go to `target + (q + offset) × stride`. Queries with a negative
   /// `q + offset` are skipped.
   package func writeLogSums(to target: UnsafeMutablePointer<Float>, stride: Int, offset: Int) {
-    let group = unsafe shape.group
-    for row in unsafe 0..<shape.height where row / group + offset >= 0 {
+    let group = shape.group
+    for row in 0..<shape.height where row / group + offset >= 0 {
       unsafe target[(row / group + offset) * stride + row % group] =
         unsafe tops[row] + log(totals[row])
     }
@@ -191,11 +191,11 @@ import Foundation
   /// floats. After `attend`, if the block keeps its attention weights.
   package func addColumnSums(to sums: UnsafeMutablePointer<Float>, stride: Int) {
     guard let tops = unsafe topsOfRuns else { return }
-    let (height, group) = unsafe (shape.height, shape.group)
-    for run in unsafe 0..<shape.runs {
+    let (height, group) = (shape.height, shape.group)
+    for run in 0..<shape.runs {
       let first = run &* ChunkShape.run
-      let count = unsafe min(ChunkShape.run, shape.visible &- first)
-      for row in 0..<height where unsafe shape.seen(by: row) > first {
+      let count = min(ChunkShape.run, shape.visible &- first)
+      for row in 0..<height where shape.seen(by: row) > first {
         let worth = unsafe Kernels.rescaling(from: tops[run &* height &+ row], to: self.tops[row])
         let weights = unsafe weights(of: run) + row &* ChunkShape.run
         unsafe Kernels.add(

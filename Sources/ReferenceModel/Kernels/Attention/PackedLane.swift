@@ -7,11 +7,11 @@
 ///
 /// Each panel of keys and each group of elements above is one packed operand of `ProductTile`:
 /// every step of the tile reads the next sixteen floats in memory.
-@unsafe package struct PackedLane {
+@safe package struct PackedLane {
   // Both buffers hold whole packed operands: `rows` is a multiple of 16, and the depth of the
   // values is rounded up to a multiple of 16.
-  let keys: UnsafeMutablePointer<Float>
-  let values: UnsafeMutablePointer<Float>
+  @unsafe let keys: UnsafeMutablePointer<Float>
+  @unsafe let values: UnsafeMutablePointer<Float>
   /// Number of rows that there is room for.
   let rows: Int
   /// Elements of a key.
@@ -24,8 +24,8 @@
 
   /// A lane of up to `rows` rows at `base`, where there is room for `floats(rows:depth:)`.
   package init(_ base: UnsafeMutablePointer<Float>, rows: Int, depth: Int) {
-    unsafe self.rows = ProductTile.wholeColumns(rows)
-    unsafe self.depth = depth
+    self.rows = ProductTile.wholeColumns(rows)
+    self.depth = depth
     unsafe keys = base
     unsafe values = base + self.rows * depth
   }
@@ -48,9 +48,9 @@
   /// multiple of sixteen are zero.
   package func packValues(_ values: UnsafePointer<Float>, range: Range<Int>) {
     var element = 0
-    while unsafe element < depth {
+    while element < depth {
       let target = unsafe self.values + element &* rows
-      let count = unsafe min(ProductTile.columns, depth &- element)
+      let count = min(ProductTile.columns, depth &- element)
       for row in range {
         let source = unsafe values + ((row &- range.lowerBound) &* depth &+ element)
         let place = unsafe target + row &* ProductTile.columns

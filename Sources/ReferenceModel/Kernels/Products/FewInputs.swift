@@ -13,9 +13,9 @@ extension Kernels {
     team: ThreadTeam
   ) {
     let inputs = unsafe VectorInputs(x, count: count, for: group, scratch)
-    let runs = unsafe group.total { unsafe $0.runs }
-    unsafe team.share(runs, grain: 1, with: (group: group, inputs: inputs)) { job, _, runs in
-      unsafe job.group.forEachPart(of: runs, { unsafe $0.runs }) { member, runs in
+    let runs = group.total { $0.runs }
+    team.share(runs, grain: 1, with: (group: group, inputs: inputs)) { job, _, runs in
+      unsafe job.group.forEachPart(of: runs, { $0.runs }) { member, runs in
         let products = unsafe FewInputs(w: member.w, inputs: job.inputs, y: member.y)
         for run in runs { unsafe products.multiply(run) }
       }
@@ -100,7 +100,7 @@ private struct PanelProducts {
     _: Format.Type, _ panel: UnsafeRawPointer, blocks: Int,
     _ inputs: (PanelInput, PanelInput, PanelInput, PanelInput), count: Int
   ) {
-    let masks = unsafe NibbleMasks(zero: inputs.0.zero)
+    let masks = NibbleMasks(zero: inputs.0.zero)
     let hasOffset = Format.type.hasOffset
     var p = unsafe panel
     for block in 0..<blocks {

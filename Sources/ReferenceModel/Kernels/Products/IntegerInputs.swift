@@ -10,7 +10,7 @@ extension Kernels {
     _ group: MatrixGroup, _ x: UnsafePointer<Float>, count: Int, scratch: MatrixScratch,
     team: ThreadTeam
   ) {
-    let blocks = unsafe count &* (group.columns / 32)
+    let blocks = count &* (group.columns / 32)
     let rounded = unsafe scratch.rounded(blocks: blocks)
     for block in 0..<blocks {
       unsafe RoundedBlock.round(x + 32 &* block, into: rounded + RoundedBlock.stride &* block)
@@ -36,11 +36,11 @@ extension Kernels {
   /// Always 0, but the optimiser does not know: see `NibbleMasks`.
   let zero: Int32
 
-  var pairs: Int { unsafe group.total { unsafe $0.pairs } }
+  var pairs: Int { unsafe group.total { $0.pairs } }
 
   /// Multiplies some of the pairs of all matrices.
   func multiply(_ pairs: Range<Int>) {
-    unsafe group.forEachPart(of: pairs, { unsafe $0.pairs }) { unsafe multiply($0, $1) }
+    unsafe group.forEachPart(of: pairs, { $0.pairs }) { unsafe multiply($0, $1) }
   }
 
   private func multiply(_ member: MatrixGroup.Member, _ pairs: Range<Int>) {
@@ -61,9 +61,9 @@ extension Kernels {
     _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
   ) {
     let (w, y) = unsafe member
-    let end = unsafe w.runs
+    let end = w.runs
     let partners =
-      unsafe min(pairs.lowerBound + w.pairs, end)..<min(pairs.upperBound + w.pairs, end)
+      min(pairs.lowerBound + w.pairs, end)..<min(pairs.upperBound + w.pairs, end)
     for number in unsafe 0..<count {
       let (x, y) = unsafe (x + number &* w.columns, y + number &* w.rows)
       unsafe Kernels.floatRows(Format.self, w, pairs, x, into: y)
@@ -76,7 +76,7 @@ extension Kernels {
     _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
   ) {
     let w = unsafe member.w
-    let (half, end) = unsafe (w.pairs, w.runs)
+    let (half, end) = (w.pairs, w.runs)
     for pair in pairs {
       // With an odd number of panels, the middle panel is its own partner.
       let partner = pair &+ half < end ? pair &+ half : pair
@@ -143,5 +143,5 @@ extension Kernels {
 
 extension WeightRows {
   /// Number of pairs of sixteen matrix rows; one pair may lack its second half.
-  fileprivate var pairs: Int { unsafe (runs + 1) / 2 }
+  fileprivate var pairs: Int { (runs + 1) / 2 }
 }

@@ -9,8 +9,8 @@ extension Kernels {
     into y: UnsafeMutablePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
   ) {
     scratch.reserve(columns: w.columns, threads: team.threads)
-    let w = unsafe WeightRows(w)
-    team.share(unsafe w.runs, grain: 1) { thread, range in
+    let w = WeightRows(w)
+    team.share(w.runs, grain: 1) { thread, range in
       guard let buffers = unsafe scratch.buffers(thread: thread) else { return }
       for panel in range {
         let first = panel * ProductTile.columns
@@ -28,7 +28,7 @@ extension Kernels {
     _ panel: UnsafePointer<Float>, first: Int, of w: WeightRows,
     inputs x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>
   ) {
-    let (rows, columns) = unsafe (w.rows, w.columns)
+    let (rows, columns) = (w.rows, w.columns)
     let width = min(ProductTile.columns, rows &- first)
     var input = 0
     while input < count {
@@ -48,7 +48,7 @@ extension Kernels {
     _ w: WeightRows, first: Int, zero: Int32, block: UnsafeMutablePointer<Float>,
     into panel: UnsafeMutablePointer<Float>
   ) {
-    switch unsafe w.type {
+    switch w.type {
     case .f32: unsafe packRows(F32Format.self, w, first, block, panel)
     case .f16: unsafe packRows(F16Format.self, w, first, block, panel)
     case .bf16: unsafe packRows(BF16Format.self, w, first, block, panel)
@@ -76,14 +76,14 @@ extension Kernels {
     _: Format.Type, _ w: WeightRows, _ first: Int, _ block: UnsafeMutablePointer<Float>,
     _ panel: UnsafeMutablePointer<Float>
   ) {
-    let width = unsafe min(ProductTile.columns, w.rows &- first)
-    let rowBytes = unsafe w.columns &* Format.elementBytes
+    let width = min(ProductTile.columns, w.rows &- first)
+    let rowBytes = w.columns &* Format.elementBytes
     let rows = unsafe w.run(first / PanelShape.rows)
     // Matrix rows past the last row stay zero through all blocks.
     unsafe block.update(repeating: 0, count: 32 &* ProductTile.columns)
     var column = 0
-    while unsafe column < w.columns {
-      let count = unsafe min(32, w.columns &- column)
+    while column < w.columns {
+      let count = min(32, w.columns &- column)
       let offset = column / 32 &* Format.bytes
       for row in 0..<width {
         let source = unsafe rows + (row &* rowBytes &+ offset)

@@ -2,14 +2,15 @@
 /// products.
 ///
 /// Valid while the matrices live.
-@unsafe package struct MatrixGroup {
+@safe package struct MatrixGroup {
   /// A matrix, and room for `rows` products with each input.
   package typealias Product = (w: WeightMatrix, y: UnsafeMutablePointer<Float>)
   /// A matrix in the form that products read, and room for its products.
   typealias Member = (w: WeightRows, y: UnsafeMutablePointer<Float>)
 
-  private let first: Member
-  private let (second, third): (Member?, Member?)
+  @unsafe private let first: Member
+  @unsafe private let second: Member?
+  @unsafe private let third: Member?
 
   /// Makes a set of up to three matrices.
   ///

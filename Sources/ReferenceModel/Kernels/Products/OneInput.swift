@@ -12,9 +12,9 @@ extension Kernels {
     _ group: MatrixGroup, _ x: UnsafePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
   ) {
     let input = unsafe VectorInputs(x, count: 1, for: group, scratch)
-    let runs = unsafe group.total { unsafe $0.runs }
-    unsafe team.share(runs, grain: 1, with: (group: group, input: input)) { job, _, runs in
-      unsafe job.group.forEachPart(of: runs, { unsafe $0.runs }) { member, runs in
+    let runs = group.total { $0.runs }
+    team.share(runs, grain: 1, with: (group: group, input: input)) { job, _, runs in
+      unsafe job.group.forEachPart(of: runs, { $0.runs }) { member, runs in
         unsafe multiplyRuns(of: member.w, runs, job.input, into: member.y)
       }
     }
@@ -26,7 +26,7 @@ extension Kernels {
     into y: UnsafeMutablePointer<Float>
   ) {
     let x = unsafe input.floats(0)
-    switch unsafe w.type {
+    switch w.type {
     case .f32: unsafe floatRows(F32Format.self, w, runs, x, into: y)
     case .f16: unsafe floatRows(F16Format.self, w, runs, x, into: y)
     case .bf16: unsafe floatRows(BF16Format.self, w, runs, x, into: y)
@@ -44,8 +44,8 @@ extension Kernels {
     _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ input: VectorInputs,
     into y: UnsafeMutablePointer<Float>
   ) {
-    let input = unsafe input.panelInput(0, of: Format.type)
-    let blocks = unsafe w.columns / 32
+    let input = input.panelInput(0, of: Format.type)
+    let blocks = w.columns / 32
     for run in runs {
       let products = unsafe Format.multiply(w.run(run), blocks: blocks, input)
       unsafe w.store(products, run: run, to: y)
@@ -58,9 +58,9 @@ extension Kernels {
     _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ x: UnsafePointer<Float>,
     into y: UnsafeMutablePointer<Float>
   ) {
-    let columns = unsafe w.columns
+    let columns = w.columns
     var row = runs.lowerBound &* PanelShape.rows
-    let end = unsafe min(runs.upperBound &* PanelShape.rows, w.rows)
+    let end = min(runs.upperBound &* PanelShape.rows, w.rows)
     var p = unsafe w.run(runs.lowerBound)
     while row < end {
       var a = (Float8.zero, Float8.zero, Float8.zero, Float8.zero)

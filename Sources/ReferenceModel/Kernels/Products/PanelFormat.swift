@@ -49,7 +49,7 @@ extension PanelFormat {
   static func multiply(
     _ panel: UnsafeRawPointer, blocks: Int, _ input: PanelInput
   ) -> (Float8, Float8) {
-    let masks = unsafe NibbleMasks(zero: input.zero)
+    let masks = NibbleMasks(zero: input.zero)
     var total = (Float8.zero, Float8.zero)
     var offsets = (Float8.zero, Float8.zero)
     var p = unsafe panel

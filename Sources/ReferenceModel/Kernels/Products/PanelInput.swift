@@ -1,10 +1,10 @@
 /// An input vector in the order in which panels read it.
-@unsafe struct PanelInput {
+@safe struct PanelInput {
   /// The elements in the order of the columns. For types of nibbles, they are in the order of the
   /// nibbles, each divided by the factor that its nibble has in place.
-  let x: UnsafePointer<Float>
+  @unsafe let x: UnsafePointer<Float>
   /// The sum of every 32 elements.
-  let sums: UnsafePointer<Float>
+  @unsafe let sums: UnsafePointer<Float>
   /// Always 0, but the optimiser does not know: see `NibbleMasks`.
   let zero: Int32
 }
@@ -62,31 +62,31 @@ struct NibbleMasks {
 }
 
 /// One or several input vectors, each in the orders that the types of the matrices read.
-@unsafe struct VectorInputs {
+@safe struct VectorInputs {
   // Why no access is out of bounds: `base` holds `count` vectors of `columns` floats. `sums` holds
   // `blocks` floats per vector, `nibbles` 32 · `blocks`. Indices of vectors are below `count`.
 
   let count: Int
   private let (columns, blocks): (Int, Int)
-  private let base: UnsafePointer<Float>
-  private let sums: UnsafeMutablePointer<Float>
-  private let nibbles: UnsafeMutablePointer<Float>
+  @unsafe private let base: UnsafePointer<Float>
+  @unsafe private let sums: UnsafeMutablePointer<Float>
+  @unsafe private let nibbles: UnsafeMutablePointer<Float>
   private let zero: Int32
 
   /// Arranges the vectors. Valid while the vectors live, and until the scratch memory is next used.
   init(
     _ x: UnsafePointer<Float>, count: Int, for group: MatrixGroup, _ scratch: MatrixScratch
   ) {
-    let columns = unsafe group.columns
-    unsafe self.count = count
-    unsafe self.columns = columns
-    unsafe blocks = columns / 32
+    let columns = group.columns
+    self.count = count
+    self.columns = columns
+    blocks = columns / 32
     unsafe base = x
-    unsafe zero = scratch.zero
+    zero = scratch.zero
     unsafe (sums, nibbles) = scratch.input(blocks: count * (columns / 32))
-    guard unsafe group.contains({ $0.isNibbles }) else { return }
+    guard group.contains({ $0.isNibbles }) else { return }
     // The vectors follow each other in memory, and so do their blocks.
-    for block in 0..<count * (columns / 32) { unsafe arrange(block) }
+    for block in 0..<count * (columns / 32) { arrange(block) }
   }
 
   /// Vector `number` in the order in which float matrices read it.

@@ -4,18 +4,18 @@
 /// It holds no reference, so that threads with parts of one product count no references. Otherwise
 /// they would all update the count in one cache line every sixteen rows, a third of a microsecond's
 /// work, and wait for each other there.
-@unsafe struct WeightRows {
+@safe struct WeightRows {
   let type: TensorType
   /// Outputs and inputs of a product.
   let (rows, columns): (Int, Int)
   /// The rows in the file, or the panels of a quantised matrix.
-  private let base: UnsafeRawPointer
+  @unsafe private let base: UnsafeRawPointer
   private let runBytes: Int
 
   init(_ w: WeightMatrix) {
-    unsafe type = w.type
-    unsafe (rows, columns) = (w.rows, w.columns)
-    unsafe runBytes = PanelShape.rows * w.rowBytes
+    type = w.type
+    (rows, columns) = (w.rows, w.columns)
+    runBytes = PanelShape.rows * w.rowBytes
     if w.type.blockSize == 1 {
       unsafe base = w.base
     } else if let panels = w.panels {
@@ -27,7 +27,7 @@
   }
 
   /// Number of stretches of sixteen rows, which threads divide. The last may be shorter.
-  var runs: Int { unsafe (rows + PanelShape.rows - 1) / PanelShape.rows }
+  var runs: Int { (rows + PanelShape.rows - 1) / PanelShape.rows }
 
   /// First byte of sixteen rows of a float matrix, or of a panel.
   @inline(__always)
@@ -38,7 +38,7 @@
   @inline(__always)
   func store(_ products: (Float8, Float8), run: Int, to y: UnsafeMutablePointer<Float>) {
     let first = run &* PanelShape.rows
-    let count = unsafe rows &- first
+    let count = rows &- first
     if count >= PanelShape.rows {
       unsafe store8(products.0, y + first)
       unsafe store8(products.1, y + (first &+ 8))

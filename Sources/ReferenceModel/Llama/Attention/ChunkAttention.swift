@@ -171,7 +171,7 @@ extension LlamaSession {
   /// A lane's part of the scratch buffer `packedLanes`, once `packLanes` has made room for it.
   @unsafe func packedLane(_ head: Int, stride: Int) -> PackedLane {
     let width = model.configuration.headDimension
-    let floats = unsafe PackedLane.floats(rows: stride, depth: width)
+    let floats = PackedLane.floats(rows: stride, depth: width)
     return unsafe PackedLane(scratch.packedLanes.base + head * floats, rows: stride, depth: width)
   }
 }
