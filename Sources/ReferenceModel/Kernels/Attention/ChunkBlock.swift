@@ -19,16 +19,20 @@ import Foundation
 /// the rows that it sees.
 @safe package struct ChunkBlock {
   // The parts of the scratch memory, `scratchFloats` in all, with `height` rows of A in each.
-  @unsafe private let a: UnsafeMutablePointer<Float>  // height × depth: queries, scaled
-  /// height × depth, rounded up to 16: the output
+  /// `height × depth`: queries, scaled.
+  @unsafe private let a: UnsafeMutablePointer<Float>
+  /// `height × depth`, rounded up to 16: the output.
   @unsafe private let mixed: UnsafeMutablePointer<Float>
-  @unsafe private let tops: UnsafeMutablePointer<Float>  // height: greatest logit so far
-  /// height: sum of attention weights so far
+  /// `height`: greatest logit so far.
+  @unsafe private let tops: UnsafeMutablePointer<Float>
+  /// `height`: sum of attention weights so far.
   @unsafe private let totals: UnsafeMutablePointer<Float>
-  @unsafe private let factors: UnsafeMutablePointer<Float>  // height: rescaling of the output
-  /// height × run, or runs × height × run
+  /// `height`: rescaling of the output.
+  @unsafe private let factors: UnsafeMutablePointer<Float>
+  /// `height × run`, or `runs × height × run`: attention weights.
   @unsafe private let weights: UnsafeMutablePointer<Float>
-  @unsafe private let topsOfRuns: UnsafeMutablePointer<Float>?  // runs × height
+  /// `runs × height`: the greatest logit of every run.
+  @unsafe private let topsOfRuns: UnsafeMutablePointer<Float>?
 
   private let lane: PackedLane
   private let shape: ChunkShape
