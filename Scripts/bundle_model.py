@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Make a GGUF file a part of the program: Scripts/bundle_model.py FILE.gguf
 
-Writes Sources/BundledModel/Weights.swift, the file's bytes as text of base 64. Commit it with a word on
-where the weights come from.
+Writes Sources/BundledModel/Weights.swift, which holds the file's bytes in base 64. State in the commit where the
+weights come from.
 """
 
 import base64

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Accessibility of a page that `kvpolicy tasks` wrote: runs axe-core over it in chromium, without a window.
+"""Checks the accessibility of a page that `kvpolicy tasks` wrote, with axe-core in headless chromium.
 
 usage: Scripts/check_page.py PAGE.html
 
-Each violation is printed, in the light and the dark scheme, on a wide and a narrow screen; exit status 1 if there are
-any. Needs chromium (Debian and Ubuntu: apt-get install chromium); axe-core comes from PyPI into a virtual environment
-under ~/.cache/kvpolicy, once.
+Prints each violation, in the light and the dark scheme, on a wide and a narrow screen; exit status 1 if there are
+violations. Needs chromium (Debian and Ubuntu: apt-get install chromium); axe-core comes from PyPI into a virtual
+environment under ~/.cache/kvpolicy, once.
 """
 import html
 import json
@@ -19,14 +19,14 @@ import tempfile
 import venv
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-# The package is only a carrier: axe.min.js in it runs in any page.
+# The Python package is only used for its file axe.min.js, which runs in any page.
 PACKAGE = "axe-playwright-python==0.1.8"
 ENVIRONMENT = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "kvpolicy" / "axe-0.1.8"
 SCHEMES = {"light": 1, "dark": 0}
-# Chromium's windows are no narrower than 500 pixels.
+# The least width of a chromium window is 500 pixels.
 WIDTHS = [1280, 500]
 
-# Runs in the page once it has built itself, and leaves what was found in an element of its own.
+# Runs in the page after the page's scripts, and writes the findings to a new element.
 RUN = """
 addEventListener("load", () => axe.run(document).then(
   (found) => found, (error) => ({ failure: String(error) })
@@ -55,7 +55,7 @@ def browser():
 
 
 def axe():
-    """The text of axe-core, which is installed if it is not there yet."""
+    """The source of axe-core, which is installed on first use."""
     def scripts():
         return sorted(ENVIRONMENT.glob("lib/python*/site-packages/*/axe.min.js"))
     if not scripts():
@@ -67,7 +67,7 @@ def axe():
 
 
 def check(chromium, page, scheme, width):
-    """What axe-core finds in a page that runs it."""
+    """The violations that axe-core finds in a page."""
     command = [
         chromium, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
         f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}", "--virtual-time-budget=60000", "--dump-dom",

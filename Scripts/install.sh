@@ -16,7 +16,7 @@ if [ $# -gt 0 ]; then
 fi
 prefix=${PREFIX-${HOME:+$HOME/.local}}
 [ -n "$prefix" ] || fail "PREFIX is empty; name a folder, or leave it out and set HOME" 2
-# A folder is meant from where the script was called.
+# A relative PREFIX is relative to the caller's folder.
 mkdir -p "$prefix/bin" || fail "'$prefix/bin' cannot be made; name another folder by PREFIX=FOLDER $0"
 folder=$(cd "$prefix/bin" && pwd)
 [ ! -d "$folder/kvpolicy" ] || fail "'$folder/kvpolicy' is a folder; move it away"
@@ -25,7 +25,7 @@ cd "$(dirname "$0")/.."
 swift build -c release --product kvpolicy
 built=$(swift build -c release --show-bin-path)/kvpolicy
 
-# A program that runs comes under its name in one step: whoever calls kvpolicy meanwhile gets the old one or the new.
+# A tested copy is renamed in one step, so callers get either the old or the new program, never a part.
 new=$(mktemp "$folder/.kvpolicy.XXXXXX") || fail "'$folder' cannot be written to; name another by PREFIX=FOLDER $0"
 trap 'rm -f "$new"' EXIT
 cp "$built" "$new"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""How far two configurations keep the same rows: the mean over lanes of the Jaccard index of their kept sets.
+"""Overlap of the rows that two configurations keep: the Jaccard index of the kept sets, averaged over lanes.
 
 usage: Scripts/kept_overlap.py KVPOLICY --model FILE --text FILE ONE.json OTHER.json [--prompt-tokens N] [--steps N]
 
-Both read the same text by force (`kvpolicy trace`). Printed are the overlap when the prompt has ended and after the
-last step.
+Both configurations read one text, with forced tokens (`kvpolicy trace`). Prints the overlap when the prompt has ended
+and after the last step.
 """
 import argparse
 import json

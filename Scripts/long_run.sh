@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Decodes a very long answer and prints, for every tenth of it, the speed and the memory: neither may drift.
+# Decodes a very long answer and prints speed and memory for every tenth of the answer: neither may drift.
 #
 #     Scripts/long_run.sh [MODEL [CONFIGURATION [STEPS [THREADS [ROWS]]]]]
 #
-# By default 100,000 steps of the fetched model under MorphKV: about ten minutes on two cores.
+# By default, the fetched model decodes 100,000 steps under MorphKV: about ten minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Tests/Fixtures/tokenizer: what the Hugging Face libraries make of hard strings.
+"""Writes Tests/Fixtures/tokenizer: the tokens that the Hugging Face libraries make of hard strings.
 
     pip install tokenizers transformers gguf torch
     python3 Scripts/make_tokenizer_fixtures.py Models/SmolLM2-135M-Instruct.Q4_1.gguf
@@ -10,8 +10,8 @@ Everything is deterministic. Two vocabularies are used:
 - small ones, trained here on a few sentences and saved, so that their tests always run.
 
 The SmolLM2 tokenizer is built from the vocabulary and merges with the pre-tokenizer of the published
-tokenizer.json: Digits(individual_digits=True), then ByteLevel(add_prefix_space=False). The tokenizer
-that `transformers` builds from the same GGUF file is compared with it, and the differences printed.
+tokenizer.json: Digits(individual_digits=True), then ByteLevel(add_prefix_space=False). The script
+compares it with the tokenizer that `transformers` builds from the GGUF file, and prints the differences.
 """
 import json
 import os
@@ -138,7 +138,7 @@ PROSE = [
 
 
 def random_strings(count):
-    """Mixes of everything above, cut at random places."""
+    """Mixes of the strings above, cut at random indices."""
     pool = SCRIPTS + COMBINING + EMOJI + SPACES * 2 + CODE + NUMBERS + APOSTROPHES + SPECIAL_TEXT + CONTROLS + PROSE
     dice = random.Random(20251121)
     for _ in range(count):
@@ -166,7 +166,7 @@ def with_specials(tokenizer, names):
 
 
 def smollm2(path):
-    """The tokenizer of the model in the GGUF file, and the fields it was made from."""
+    """The tokenizer of the model in the GGUF file, and the fields from which it was made."""
     import gguf
 
     reader = gguf.GGUFReader(path)
@@ -189,7 +189,7 @@ def trained(size, alphabet, names):
     )
     tokenizer.train_from_iterator(corpus, trainer)
     model = json.loads(tokenizer.to_str())["model"]
-    # Tokens that no merge makes: reached only where a whole piece may be a token by itself.
+    # Tokens that no merge makes: found only if a whole piece may be looked up as a token.
     for text in ["Ġxyzzy", "restaurant", "été", "Ġ日"]:
         spelled = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(text.replace("Ġ", " "))[0][0]
         model["vocab"].setdefault(spelled, len(model["vocab"]))
@@ -215,13 +215,13 @@ def encode(tokenizer, text, parse_special):
 
 
 def both(tokenizer, text):
-    """The ids, and those with special tokens as plain text if they are others."""
+    """The ids; and the ids with special tokens read as plain text, if these differ."""
     ids, plain = encode(tokenizer, text, True), encode(tokenizer, text, False)
     return [ids] if ids == plain else [ids, plain]
 
 
 def raw_bytes(tokenizer, raw):
-    """The ids of bytes that are no text: cut as their lossy decoding is, each piece joined as it is."""
+    """The ids of bytes that are not UTF-8: cut like their lossy decoding; merges then join each piece's raw bytes."""
     spell = {}
     for byte in range(256):
         spell[byte] = chr(byte) if 0x21 <= byte <= 0x7E or 0xA1 <= byte <= 0xAC or byte >= 0xAE else chr(0x100 + sum(
@@ -314,7 +314,7 @@ def write_added():
 
 
 def write_compositions():
-    """Letters with more marks than anybody's buffer holds."""
+    """Letters with more combining marks than a fixed buffer would hold."""
     dice, rows = random.Random(15), []
     marks = [c for c in range(0x300, 0x370)] + [0x5B0, 0x64B, 0x93C, 0xF71, 0xF72, 0xF73, 0x3099]
     letters = ["", "e", "é", "ệ", "x", "\u1100\u1161", "가", "각", "\u09c7\u09be", "か", "\u0915", "\ufb1d", "ab", "a\u0301b", "Å", "\u212b"]
@@ -360,7 +360,7 @@ def write_chats(template):
 
 
 def compare_with_transformers(tokenizer, path, texts):
-    """Prints where the tokenizer that transformers makes of the GGUF file differs from ours."""
+    """Prints where the tokenizer that transformers builds from the GGUF file differs from this one."""
     from transformers import AutoTokenizer
 
     other = AutoTokenizer.from_pretrained(os.path.dirname(path) or ".", gguf_file=os.path.basename(path))

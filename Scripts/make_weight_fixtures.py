@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Writes Tests/Fixtures/weights: small files made by other people's libraries.
+"""Writes Tests/Fixtures/weights: small files made by the reference libraries.
 
-Needs numpy, gguf and safetensors. Run it from anywhere; the output is the same each time.
+Needs numpy, gguf and safetensors. Run it from anywhere; the output is deterministic.
 
-  dequantise/TYPE.blocks   4 rows of 96 elements as ggml stores them, random bits, finite scales
-  dequantise/TYPE.floats   the same rows as `gguf.quants.dequantize` expands them, f32
+  dequantise/TYPE.blocks   4 matrix rows of 96 elements as ggml stores them, random bits, finite scales
+  dequantise/TYPE.floats   these rows as `gguf.quants.dequantize` expands them, f32
   gguf/mixed.gguf          a model of two layers by `GGUFWriter`, every tensor type in it
-  huggingface/single       the same model by `safetensors.numpy`, F32 and F16
-  huggingface/sharded      the same again in two shards with an index
+  huggingface/single       this model by `safetensors.numpy`, F32 and F16
+  huggingface/sharded      this model by `safetensors.numpy` in two shards with an index
   gguf/mixed.json, huggingface/tensors.json
                            per tensor: shape, first and last float as bits, sum of all bits mod 2^32
 """
@@ -26,10 +26,10 @@ HEAD = HIDDEN // HEADS
 
 
 def quantised_rows(kind: str, rng: np.random.Generator) -> np.ndarray:
-    """4 rows of 96 elements with random bits, except that no scale is infinite or NaN."""
+    """4 matrix rows of 96 elements with random bits, except that no scale is infinite or NaN."""
     size, bytes_per_block = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
     rows = rng.integers(0, 256, (4, 96 // size, bytes_per_block), dtype=np.uint8)
-    # The numbers that must be finite: their width in bytes and their exponent bits.
+    # The scales, which must be finite: their width in bytes and their exponent bits.
     width, exponent = {"F32": (4, 0x7F800000), "BF16": (2, 0x7F80)}.get(kind, (2, 0x7C00))
     for first in [0, 2] if kind in ("Q4_1", "Q5_1") else [0]:
         words = rows[:, :, first : first + width].copy().view(f"<u{width}")
@@ -50,7 +50,7 @@ def write_dequantise(rng: np.random.Generator) -> None:
 
 
 def expanded(rows: np.ndarray, kind: str) -> np.ndarray:
-    """Rows of bytes as f32, by the gguf package."""
+    """Quantised matrix rows as f32, by the gguf package."""
     if kind in ("F32", "F16"):
         return rows.view({"F32": np.float32, "F16": np.float16}[kind]).astype(np.float32)
     return gguf.quants.dequantize(rows, gguf.GGMLQuantizationType[kind]).astype(np.float32)

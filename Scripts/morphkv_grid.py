@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How MorphKV's defaults were chosen: a grid over its settings, and H2O's split on the same documents and text.
+"""How MorphKV's defaults were chosen: a grid over its settings, with H2O's split on equal documents and text.
 
 usage: Scripts/morphkv_grid.py KVPOLICY [--seed N] [--documents N] [--tokens N] [--model FILE --text FILE]
 
 Prints two Markdown tables of right answers in percent (`kvpolicy tasks`, the bundled model), and with a model and
-a text two of the divergence from full attention (`kvpolicy compare`, 2,048 prompt tokens and 768 forced ones).
-The documents are drawn from a seed other than that of any reported table.
+a text two tables of the divergence from full attention (`kvpolicy compare`, 2,048 prompt and 768 forced tokens).
+The documents come from a seed that no reported table uses.
 """
 import argparse
 import json
@@ -35,7 +35,7 @@ def entries(capacity):
 
 
 def run(command, configurations, report):
-    """Runs a command with each configuration as a file; its JSON's measurements by label."""
+    """Runs a command with each configuration as a file; returns the measurements in its JSON by label."""
     with tempfile.TemporaryDirectory() as folder:
         names = {}
         for number, (label, configuration) in enumerate(configurations.items()):
@@ -85,7 +85,7 @@ def main():
 
 
 def relative(configurations, capacity):
-    """Labels in which what depends on the capacity is named by its share, so that columns meet."""
+    """Labels that name numbers by their share of the capacity, so that the columns of a table match."""
     names = {"W %d," % (capacity // 8): "W 1/8,", "recent %d" % (capacity // 2): "recent 1/2"}
     result = {}
     for label, configuration in configurations.items():

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Logits and greedy continuations of SmolLM2 as `transformers` computes them (float32, dequantised GGUF).
+"""Vocabulary logits and greedy continuations of SmolLM2 by `transformers` (float32, dequantised GGUF).
 
     parity.py fixture MODEL.gguf OUT.json         write the committed fixture
-    parity.py check MODEL.gguf KVPOLICY            compare every logit of every position with ours
+    parity.py check MODEL.gguf KVPOLICY            compare every logit of every position with kvpolicy's
 
 Needs torch, transformers, gguf and safetensors. The fixture holds, per prompt, the token ids, 48 greedy tokens, and
-at every position of both the logits of every 257th token (rounded to 4 decimals); `check` compares all of them.
+at every position of prompt and continuation the logits of every 257th token (rounded to 4 decimals); `check`
+compares all logits.
 """
 import json, os, struct, subprocess, sys, tempfile
 
@@ -54,7 +55,7 @@ def fixture(path, out):
 
 
 def ours(binary, path, tokens, shape):
-    """Our logits after each of the tokens."""
+    """The vocabulary logits of kvpolicy after each token."""
     import numpy
     with tempfile.TemporaryDirectory() as d:
         def file(name): return os.path.join(d, name)
@@ -62,7 +63,7 @@ def ours(binary, path, tokens, shape):
             json.dump({"policy": "full"}, f)
         with open(file("t.json"), "w") as f:
             json.dump(tokens, f)
-        # A prompt of one token: every row of the logits is then one position of the text.
+        # A prompt of one token, so that every line of logits is one position of the text.
         subprocess.run([binary, "trace", "--model", path, "--tokens", file("t.json"), "--prompt-length", "1",
                         "--config", file("c.json"), "--json", file("o.json"), "--logits", file("o.safetensors")],
                        check=True)

@@ -5,37 +5,38 @@
     peers.py run MODEL.gguf KVPOLICY VENV [options]        measure; Markdown on standard output
 
       --lengths LIST    prompts to read; decoding starts after each (default: 0,512,2048,8192)
-      --max-depth N     leave out longer ones (PyTorch reads 8192 tokens in a minute)
+      --max-depth N     leave out longer prompts (PyTorch reads 8192 tokens in a minute)
       --rounds N        how often each length is measured by every tool (default: 3)
       --steps N         tokens decoded after each prompt (default: 16)
       --threads N       for every tool (default: all cores)
-      --policies NAMES  of ours; the ratios are those of the first (default: full)
-      --budget ROWS     that each of them may keep (default: 512)
-      --arithmetic LIST of our decoded tokens' products (default: exact,integer; prompts are always exact)
+      --policies NAMES  kvpolicy's; the ratios use the first (default: full)
+      --budget ROWS     rows per lane that each policy may keep (default: 512)
+      --arithmetic LIST kvpolicy's products while decoding (default: exact,integer; prompts are always exact)
       --tools NAMES     peers to measure (default: llama-q,llama-f32,torch)
       --json FILE       every single measurement
 
 `install` needs python3 with venv and a C++ compiler with cmake (llama-cpp-python is built from source for this
 machine, which takes minutes). VENV is a folder outside the repository. In every round, for every length, each tool
-reads a prompt from an empty cache and then decodes; the others wait, and a drift of the machine meets them all.
-The machine must do nothing else: tools whose threads spin for each other lose most of their speed on a busy one.
+reads a prompt from an empty cache and then decodes, while the other tools wait. So a drift of the machine affects all
+tools. The machine must do nothing else: tools whose threads spin while they wait lose most of their speed on a busy
+machine.
 
 llama-q    the model as it is, keys and values in f16, flash attention
-llama-f32  the model's weights written out as f32, keys and values in f32, attention as llama.cpp has it by default
+llama-f32  the model's weights written out as f32, keys and values in f32, llama.cpp's default attention
 torch      transformers, float32 (the file's weights dequantised), scaled-dot-product attention
 """
 import argparse, json, os, random, statistics, subprocess, sys, tempfile, time
 
 PACKAGES = ["torch", "transformers", "accelerate", "gguf", "numpy"]
-WARM_UP = 4  # decode steps that are not timed, as in kvpolicy bench
+WARM_UP = 4  # untimed decode steps, as in kvpolicy bench
 
 
 def tokens(count):
-    """Ordinary tokens of any vocabulary of this size; which they are does not matter to the time."""
+    """Ordinary tokens of any vocabulary of this size; their values do not affect the time."""
     return random.Random(1).choices(range(100, 20000), k=count)
 
 
-# The peers. Each makes `prefill(tokens)`, from an empty cache, and `step(token)`.
+# The peers. Each has the methods `prefill(tokens)`, from an empty cache, and `step(token)`.
 
 class Llama:
     def __init__(self, path, threads, context, f32):
@@ -88,9 +89,9 @@ def write_f32(path, out):
 
 
 def worker(name, path, threads, context, steps):
-    """Answers lengths on standard input with times on standard output, a line of JSON each."""
+    """Reads lengths from standard input and writes times to standard output, one line of JSON each."""
     threads, context, steps = int(threads), int(context), int(steps)
-    # What libraries print must not look like an answer.
+    # The libraries' output must not be mistaken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     peer = Torch(path, threads, context) if name == "torch" else Llama(path, threads, context, name == "llama-f32")
@@ -116,7 +117,7 @@ def worker(name, path, threads, context, steps):
 # The run.
 
 class Peer:
-    """A peer in a process of its own, which waits without work while the others run."""
+    """A peer in a separate process, which sleeps while the other tools run."""
 
     def __init__(self, name, model, python, arguments, context):
         self.name = name
@@ -146,7 +147,7 @@ def label(policy, arithmetic):
 
 
 def measure_ours(arguments, length, arithmetic):
-    """Our speeds by policy, and the floor's beside them."""
+    """kvpolicy's speeds by policy, and the floor's."""
     command = [arguments.kvpolicy, "bench", "--model", arguments.model, "--policies", arguments.policies, "--budget",
                str(arguments.budget), "--prefill", str(length) if length and arithmetic == "exact" else "none",
                "--decode", str(length),
@@ -200,7 +201,7 @@ def run(arguments):
 
 
 def table(samples, lengths, arguments):
-    """Medians of tokens per second with their least and most, the floor, and ratios ours / peer."""
+    """Medians of tokens per second with minimum and maximum, the floor, and the ratios of kvpolicy to the peers."""
     ours = [label(policy, kind) for kind in arguments.arithmetic for policy in arguments.policies.split(",")]
     peers = arguments.tools
     head = (["%d threads, tokens/s" % arguments.threads, "floor"] + ours + peers + ["%s / floor" % ours[0]]

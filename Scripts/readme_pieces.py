@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Takes the parts of README.md that can be run out of it, as they are written there.
+"""Extracts the runnable parts of README.md, exactly as they are written there.
 
-    Scripts/readme_pieces.py commands     every command, one a line, in order
+    Scripts/readme_pieces.py commands     every command, one per line, in order
     Scripts/readme_pieces.py package FOLDER ADDRESS
-                                          a package of its snippets in FOLDER, which depends on
+                                          a package of its snippets in FOLDER that depends on
                                           the repository at ADDRESS
 """
 import pathlib
@@ -13,7 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PLACEHOLDER = "https://HOST/OWNER/KVPolicyKit"
-# Code in a sentence that is a command with its arguments; a program's bare name is none.
+# Code in a sentence that is a command with arguments; a program's bare name does not count.
 COMMAND = re.compile(r"(swift|kvpolicy|Scripts/\S+)(?: .+|(?<=\.sh))")
 
 

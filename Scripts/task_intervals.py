@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Intervals for a report of `kvpolicy tasks --json`: documents are drawn again with replacement, 10,000 times.
+"""Bootstrap intervals for a report of `kvpolicy tasks --json`: 10,000 draws of documents with replacement.
 
 usage: Scripts/task_intervals.py REPORT.json [BASE]
 
-Prints each measurement's right answers in percent with the middle 95% of the draws, and how far it is ahead of BASE (a
-policy's label; by default h2o) at the same budget, document by document, likewise.
+Prints each measurement's right answers in percent with the middle 95% of the draws, and its lead over BASE (a
+policy's label; by default h2o) at equal budget, paired by document, with the middle 95% of the draws.
 """
 import json
 import random
@@ -22,7 +22,7 @@ def share(documents):
 
 
 def interval(value, count):
-    """The value of the documents as they are, and the middle 95% of draws."""
+    """The value over all documents, and the middle 95% of the draws."""
     draw = random.Random(1)
     values = sorted(value([draw.randrange(count) for _ in range(count)]) for _ in range(10_000))
     return value(range(count)), values[250], values[9749]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes Tests/TrainingTests/Fixtures/*.json: a tiny Llama's loss and gradients, by PyTorch's autograd.
 
-Run from the repository's root with a Python that has torch. The model is spelled out in plain operations,
-so nothing but autograd is trusted; double precision, so that the numbers printed are exact enough.
+Run from the repository's root with a Python that has torch. The model is written in plain operations, so
+autograd is the only code to trust. Double precision makes the printed numbers exact enough.
 """
 
 import json
@@ -86,7 +86,7 @@ def main():
     weights = {}
     for name, shape in tensors():
         value = torch.randn(shape) * 0.3 + (1.0 if len(shape) == 1 else 0.0)
-        # Few digits, so that the file holds the very numbers that are used.
+        # Few digits, so that the file holds exactly the numbers that are used.
         weights[name] = (value.double() * 1000).round().div(1000).requires_grad_()
     count = sum(LENGTHS)
     tokens = torch.randint(VOCABULARY, (count,))
