@@ -33,7 +33,7 @@ private struct ChunkCase {
     var sums: [Float] = []
     let out = computed(shape.queries * stride, startingFrom: 7) { out in
       // Each allocation has exactly the floats it says it needs, and is full of NaNs.
-      let floats = unsafe PackedLane.floats(rows: shape.visible, depth: depth)
+      let floats = PackedLane.floats(rows: shape.visible, depth: depth)
       var packed = [Float](repeating: .nan, count: floats)
       var scratch = [Float](repeating: .nan, count: shape.scratchFloats)
       unsafe packed.withUnsafeMutableBufferPointer { packed in
@@ -163,7 +163,7 @@ func packedLogits() {
     let (queries, keys) = (numbers.floats(count * stride), numbers.floats(rows * depth))
     let logitStride = rows + 4
     let logits = computed(count * logitStride, startingFrom: 7) { target in
-      let floats = unsafe PackedLane.floats(rows: rows, depth: depth)
+      let floats = PackedLane.floats(rows: rows, depth: depth)
       var packed = [Float](repeating: .nan, count: floats)
       unsafe packed.withUnsafeMutableBufferPointer { packed in
         guard let base = packed.baseAddress else { return }
