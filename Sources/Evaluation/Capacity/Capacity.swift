@@ -4,55 +4,55 @@ import ReferenceModel
 /// Finds how many sequences a pool of memory holds at once under each policy, and how fast they
 /// decode together.
 ///
-/// Everything that a sequence takes is counted: pages, the policy's columns and state, and the
-/// store's bookkeeping. Sequences are admitted only if all could be at their largest at the same
-/// time, so that none ever meets a full pool. The tokens are random, from a fixed seed: what is
-/// generated does not matter to memory or time.
+/// All bytes of a sequence count: pages, the policy's columns and state, and the store's
+/// bookkeeping. A sequence is admitted only if all sequences could reach their largest size at the
+/// same moment, so none ever meets a full pool. The tokens are random, from a fixed seed: memory
+/// and time hardly depend on the text.
 ///
-/// First a single sequence of every policy runs to its end (a *scout*), and its bytes are looked at
-/// after every step. Then as many as fit run together. Where the scout's rows and bytes stayed the
-/// same for its last steps, so do theirs, and they run only until then and the steps that are
-/// timed; where a cache grows to the end they run, and are timed, from the first step to the last.
+/// First one sequence of every policy runs to its end (a *scout*), and its bytes are read after
+/// every step. Then as many sequences as fit run together. If the scout's rows and bytes were
+/// constant over its last steps, the sequences stop after the last change and the timed steps that
+/// follow it. If the cache grows to the end, the sequences run to the end, and every step is timed.
 public struct Capacity {
   /// The model that runs.
   public let model: LlamaModel
   /// The policies that entries can name.
   public let registry: PolicyRegistry
-  /// What all sequences together may take.
+  /// Bytes that all sequences together may take.
   public var poolBytes = Default.poolBytes
   /// Tokens of each prompt; at least 1.
   public var promptTokens = Default.promptTokens
   /// Tokens that each sequence generates; at least 1.
   public var generatedTokens = Default.generatedTokens
-  /// Steps that are timed where the cache does not change any more; at least 1.
+  /// Timed steps when the cache has stopped changing; at least 1.
   public var measuredSteps = Default.measuredSteps
-  /// The most sequences that are run together; at least 1.
+  /// The largest number of sequences that run together; at least 1.
   public var mostSequences = Default.mostSequences
   /// Prompt tokens that go through a layer together; at least 1.
   public var chunk = LlamaSession.defaultChunk
-  /// How rows are stored; the limit is that of the pool.
+  /// How rows are stored; `poolBytes` replaces the memory limit.
   public var store = StoreConfiguration()
-  /// What the report calls the model.
+  /// The model's name in the report.
   public var modelName = ""
 
-  /// What holds where nothing else is set.
+  /// The default settings.
   public enum Default {
-    /// What all sequences together may take: 64 MiB.
+    /// Bytes that all sequences together may take: 64 MiB.
     public static let poolBytes = 64 << 20
     /// Tokens of each prompt.
     public static let promptTokens = 128
     /// Tokens that each sequence generates.
     public static let generatedTokens = 4096
-    /// Steps that are timed where the cache does not change any more.
+    /// Timed steps when the cache has stopped changing.
     public static let measuredSteps = 256
-    /// The most sequences that are run together.
+    /// The largest number of sequences that run together.
     public static let mostSequences = 256
   }
 
-  /// Where the tokens come from, and how many different ones there are.
+  /// The seed of the random tokens, and the length after which they repeat.
   private static let (seed, tokenCount): (UInt64, Int) = (1, 8191)
 
-  /// With the default sizes.
+  /// A measurement with the default sizes.
   public init(model: LlamaModel, registry: PolicyRegistry) {
     self.model = model
     self.registry = registry
@@ -61,11 +61,13 @@ public struct Capacity {
   /// Measures every entry.
   ///
   /// - Parameters:
-  ///   - entries: what to measure.
-  ///   - progress: called now and then; run 0 is that of the scouts.
-  /// - Throws: `ModelError.request` for sizes that are not possible, `StoreError.badSetting` for a pool that
-  ///   does not hold a page for each lane, `PolicyError` for a configuration; all before anything runs.
-  /// - Complexity: O(entries · generated tokens) steps of one sequence, and the steps of those that fit.
+  ///   - entries: the policies to measure.
+  ///   - progress: called now and then; run 0 is the run of all scouts together.
+  /// - Throws: `ModelError.request` for impossible sizes, `StoreError.badSetting` for a pool that
+  ///   does not hold a page for each lane, `PolicyError` for a bad configuration; all before
+  ///   anything runs.
+  /// - Complexity: O(entries · generated tokens) steps of one sequence, plus the steps of the
+  ///   sequences that fit.
   public func run(
     _ entries: [PolicyEntry], progress: (RunProgress) -> Void = { _ in }
   ) throws -> CapacityReport {
@@ -96,7 +98,7 @@ public struct Capacity {
       rows: rows)
   }
 
-  /// A store of the pool's size.
+  /// A store as large as the pool.
   func makeStore() throws(StoreError) -> PagedKVStore {
     var configuration = store
     configuration.limitBytes = poolBytes
@@ -110,7 +112,8 @@ public struct Capacity {
     try model.makeSession(entry.configuration, registry: registry, in: store)
   }
 
-  /// Every sequence reads the same tokens, each from another place on.
+  /// The tokens of a sequence; all sequences read the same random text, each from a different
+  /// start.
   func tokens(_ range: Range<Int>, ofSequence number: Int) -> [Int] {
     range.map { Self.token($0 &+ 7 &* number, vocabulary: model.configuration.vocabulary) }
   }

@@ -1,13 +1,13 @@
 import KVPolicyKit
 import Reporting
 
-/// The capacity for people.
+/// The capacity report as text for people.
 extension CapacityReport {
-  /// A heading with the conditions, a line per policy that fits a terminal of 80 columns, and what the
-  /// columns mean. The end says which columns were left out.
+  /// A heading with the conditions, a table that fits 80 columns with one line per policy, and a
+  /// legend. The end names the columns that were left out.
   public var table: String { text(isWide: false) }
 
-  /// The same with every column, however wide.
+  /// The table with every column, however wide.
   public var wideTable: String { text(isWide: true) }
 
   private func text(isWide: Bool) -> String {

@@ -2,12 +2,12 @@ import KVPolicyKit
 import ReferenceModel
 import Reporting
 
-/// How many sequences a pool held at once, policy by policy.
+/// How many sequences a pool held at once under each policy.
 ///
-/// As JSON (``json()``): the properties of this type and of ``CapacityRow``, all keys in camel
+/// The JSON (``json()``) has the properties of this type and of ``CapacityRow`` as keys, in camel
 /// case.
 public struct CapacityReport: Codable, Equatable, Sendable {
-  /// What the rows have in common.
+  /// The conditions that all rows share.
   public struct Conditions: Codable, Equatable, Sendable {
     /// The model's name.
     public var model: String
@@ -15,7 +15,7 @@ public struct CapacityReport: Codable, Equatable, Sendable {
     public var layers: Int
     /// Key/value heads per layer.
     public var keyHeads: Int
-    /// Threads that worked on a matrix.
+    /// Threads that computed each matrix product.
     public var threads: Int
     /// How decode steps multiplied quantised weights.
     public var arithmetic: Arithmetic
@@ -25,59 +25,59 @@ public struct CapacityReport: Codable, Equatable, Sendable {
     public var pageRows: Int
     /// Prompt tokens that went through a layer together.
     public var chunk: Int
-    /// What all sequences together could take: pages, columns, bookkeeping and policy state.
+    /// Bytes that all sequences together could take: pages, columns, bookkeeping and policy state.
     public var poolBytes: Int
     /// Tokens of each prompt.
     public var promptTokens: Int
     /// Tokens that each sequence generates.
     public var generatedTokens: Int
-    /// Where the tokens come from.
+    /// The seed of the random tokens.
     public var seed: Int
   }
 
-  /// What the rows have in common.
+  /// The conditions that all rows share.
   public var conditions: Conditions
-  /// The policies in the order asked for.
+  /// One row per policy, in the order of the entries.
   public var rows: [CapacityRow]
 
   /// The report as JSON text, keys sorted.
   public func json() throws -> String { try ReportText.json(self) }
 
-  /// The rows as comma-separated values (RFC 4180): a header, then a line per policy, numbers in
-  /// full; empty where there is none.
+  /// The rows as comma-separated values (RFC 4180): a header, then a line per policy. Numbers are
+  /// written in full; an absent value is an empty field.
   public var csv: String { ReportText.csv(CapacityRow.fields, rows) }
 }
 
-/// One policy.
+/// The capacity under one policy.
 public struct CapacityRow: Codable, Equatable, Sendable {
   /// The policy's name in tables.
   public var label: String
-  /// The configuration, as it would be written in a file.
+  /// The configuration as a configuration file states it.
   public var configuration: JSONValue
-  /// Rows per lane that it was given; nil if it takes no budget or states its own sizes.
+  /// The budget in rows per lane; nil if the policy takes none or states its own sizes.
   public var budget: Int?
   /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
   public var takesBudget: Bool?
-  /// Sequences that were held at once; 0 if the pool does not hold a single one to its end.
+  /// Sequences held at once; 0 if the pool does not hold a single sequence to its end.
   public var sequences: Int
-  /// Sequences that fit; more than `sequences` only where those were limited.
+  /// Sequences that fit; more than `sequences` only if ``Capacity/mostSequences`` limited the run.
   public var fitting: Int
-  /// The most bytes that one sequence takes: until its end, or until the pool was full.
+  /// The peak bytes of one sequence: until its end, or until the pool was full.
   public var bytesPerSequence: Int
-  /// Tokens that a single sequence had read when the pool was full; nil if it came to its end.
+  /// Tokens that a single sequence had read when the pool was full; nil if it reached its end.
   public var fullAt: Int?
-  /// Tokens per second of all sequences together; nil if there is none.
+  /// Tokens per second of all sequences together; nil if no sequence fits.
   public var tokensPerSecond: Double?
   /// Bytes of pages, columns, bookkeeping and policy state of all sequences, at the end.
   public var bytesInUse: Int
-  /// Of these, what the policies cause: columns and own state.
+  /// The part of `bytesInUse` that the policies cause: their columns and state.
   public var policyBytes: Int
   /// Rows per lane at the end, on average.
   public var rowsPerLane: Double
-  /// Steps that the sequences made together: fewer than they generate if none of the rest changes
-  /// how many rows or bytes there are.
+  /// Steps that the sequences made together: fewer than they generate if no later step changes the
+  /// number of rows or bytes.
   public var steps: Int
-  /// The last of these, which were timed.
+  /// The timed steps, which are the last of `steps`.
   public var timedSteps: Int
 }
 

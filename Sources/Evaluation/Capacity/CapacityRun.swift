@@ -1,14 +1,14 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// As many sequences as fit, of the policy that a scout has tried.
+/// The run of as many sequences as fit, for a policy whose scout has finished.
 struct CapacityRun {
   let capacity: Capacity
   let scout: CapacityScout
-  /// Which run of how many.
+  /// The index of this run, and the number of runs.
   let place: (run: Int, runs: Int)
 
-  /// Runs the most sequences that none of them has to be refused anything.
+  /// Runs as many sequences as fit without any of them ever being refused a page.
   func row(progress: (RunProgress) -> Void) throws -> CapacityRow {
     let fitting = scout.fullAt == nil ? capacity.poolBytes / max(scout.peakBytes, 1) : 0
     var sequences = min(fitting, capacity.mostSequences)
@@ -17,25 +17,25 @@ struct CapacityRun {
         row.fitting = sequences < min(fitting, capacity.mostSequences) ? sequences : fitting
         return row
       }
-      // A policy whose caches depend on the text may need more for another text than the scout's.
+      // The cache may depend on the text, and another sequence may need more than the scout did.
       sequences -= 1
     }
     return makeRow([])
   }
 
-  /// Whether the cache is the same after every one of the last steps.
+  /// Whether the scout's cache stayed constant over at least `measuredSteps` last steps.
   private var isConstant: Bool {
     capacity.generatedTokens - scout.lastChange >= capacity.measuredSteps
   }
 
-  /// Steps that so many sequences make, and how many of them, the last ones, are timed.
+  /// The number of steps of a run, and how many of its last steps are timed.
   private var steps: (made: Int, timed: Int) {
     isConstant
       ? (scout.lastChange + capacity.measuredSteps, capacity.measuredSteps)
       : (capacity.generatedTokens, capacity.generatedTokens)
   }
 
-  /// Runs so many together; nil if they did not fit.
+  /// Runs `count` sequences together; nil if they did not fit.
   private func measure(
     _ count: Int, progress: (RunProgress) -> Void
   ) throws -> CapacityRow? {
@@ -55,7 +55,7 @@ struct CapacityRun {
     }
   }
 
-  /// Tokens per second of all sequences together, in the steps that are timed.
+  /// Tokens per second of all sequences together, in the timed steps.
   private func rate(
     _ sessions: [LlamaSession], progress: (RunProgress) -> Void
   ) throws -> Double {
@@ -95,7 +95,7 @@ struct CapacityRun {
 }
 
 extension CapacityRow {
-  /// Notes what these sequences hold.
+  /// Records the bytes and rows that these sequences hold.
   fileprivate mutating func note(_ sessions: [LlamaSession]) {
     let statistics = sessions.map { $0.sequence.statistics }
     let lanes = sessions.reduce(0) { $0 + $1.model.shape.lanes }

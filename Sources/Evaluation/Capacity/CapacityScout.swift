@@ -1,16 +1,16 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// One sequence of a policy that runs to its end, to see what it takes on the way.
+/// A single sequence that runs to its end, to measure its rows and bytes on the way.
 final class CapacityScout {
   let entry: PolicyEntry
   let session: LlamaSession
   private let poolBytes: Int
-  /// The most bytes it took at once.
+  /// The most bytes that the sequence took at once.
   var peakBytes: Int { session.sequence.statistics.peakResidentBytes }
-  /// The last step that changed how many rows or bytes there are; 0 is the prompt.
+  /// The last step that changed the number of rows or bytes; 0 is the prompt.
   private(set) var lastChange = 0
-  /// Tokens read when the pool was full, if it ever was.
+  /// Tokens read when the pool was full; nil if it never was.
   private(set) var fullAt: Int?
   private var last = (rows: 0, bytes: 0)
   private var step = 0
@@ -21,7 +21,7 @@ final class CapacityScout {
     poolBytes = capacity.poolBytes
   }
 
-  /// Looks at the cache after a prompt or step.
+  /// Reads the cache's rows and bytes after a prompt or step.
   func look() {
     let statistics = session.sequence.statistics
     let now = (rows: statistics.rowsLive, bytes: statistics.residentBytes)
@@ -31,12 +31,12 @@ final class CapacityScout {
     if statistics.peakResidentBytes > poolBytes { stop() }
   }
 
-  /// Takes it out: there is no room for its next token.
+  /// Removes the scout from the run: the pool has no room for its next token.
   func stop() { fullAt = session.sequence.length.tokens }
 }
 
 extension Capacity {
-  /// Runs all scouts to their ends together, each in a store of its own.
+  /// Runs all scouts together to their ends, each in its own store.
   func send(_ scouts: [CapacityScout], progress: (RunProgress) -> Void) throws {
     for scout in scouts {
       progress(at(0, of: scouts))
@@ -56,7 +56,7 @@ extension Capacity {
         for scout in running { scout.look() }
         step += 1
       } catch {
-        // None of them has made the step: the others repeat it.
+        // A step that the store refuses advances no sequence, so the remaining scouts repeat it.
         guard case .store(let number, let reason) = error, reason.meansFull else { throw error }
         running[number].stop()
       }
@@ -73,7 +73,7 @@ extension Capacity {
 }
 
 extension StoreError {
-  /// Whether there was no room.
+  /// Whether the store had no room.
   var meansFull: Bool {
     switch self {
     case .poolFull, .columnsFull: true
