@@ -1,9 +1,9 @@
-/// The text a comparison reads when it is given none.
+/// The default text of a comparison.
 ///
-/// A story written for this purpose: names, numbers and objects of its first half are asked for again in
-/// its second, so a cache that forgot them predicts it worse.
+/// A story written for this purpose. Its second half asks for names, numbers and objects of the
+/// first half, so a cache that forgot them predicts the second half worse.
 public enum BuiltInText {
-  /// What results call it.
+  /// The text's name in results.
   public static let name = "built-in"
 
   /// The story. About 1500 words.

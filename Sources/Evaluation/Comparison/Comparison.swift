@@ -1,13 +1,13 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// Runs the same prompt and the same forced continuation under several policies, and measures what
-/// each keeps, what it costs, and how far it moves the model's predictions from those of full
+/// Runs the same prompt and the same forced continuation under several policies. Measures what each
+/// policy keeps, what it costs, and how far it moves the model's predictions from those of full
 /// attention.
 ///
-/// Full attention always runs first, as the reference, and in exact arithmetic. If that is not the
-/// model's, the reference is the first of the measurements, and full attention can be an entry like
-/// others. Every policy gets a store of its own.
+/// Full attention always runs first, as the reference, and in exact arithmetic. If the model's
+/// arithmetic is not exact, the reference becomes the first measurement, and full attention can
+/// also be an entry. Every policy gets its own store.
 ///
 /// ```swift
 /// let comparison = Comparison(model: model, registry: .all)
@@ -22,20 +22,20 @@ public struct Comparison {
   public let model: LlamaModel
   /// The policies that entries can name; `full` must be one of them.
   public let registry: PolicyRegistry
-  /// Tokens of the prompt: the first of the text.
+  /// Prompt tokens: the first tokens of the text.
   public var promptTokens = Default.promptTokens
-  /// Tokens of the forced continuation: those that follow.
+  /// Tokens of the forced continuation, which follow the prompt in the text.
   public var decodeTokens = Default.decodeTokens
   /// Prompt tokens that go through a layer together.
   public var chunk = LlamaSession.defaultChunk
   /// How rows are stored.
   public var store = StoreConfiguration()
-  /// What the result calls the model.
+  /// The model's name in the result.
   public var modelName = ""
-  /// What the result calls the text.
+  /// The text's name in the result.
   public var textName = ""
 
-  /// What holds where nothing else is set.
+  /// The default settings.
   public enum Default {
     /// Tokens of the prompt.
     public static let promptTokens = 768
@@ -52,11 +52,13 @@ public struct Comparison {
   /// Runs every entry.
   ///
   /// - Parameters:
-  ///   - entries: what to compare. One that would repeat the reference's run is not run a second time.
+  ///   - entries: the policies to compare. An entry that equals the reference is not run a second
+  ///     time.
   ///   - tokens: the text; the first `promptTokens + decodeTokens` are used.
   ///   - progress: called now and then; run 0 is the reference.
-  /// - Throws: `ModelError.request` for sizes that the text or the model cannot serve, `PolicyError` for a
-  ///   configuration; both before anything runs. `StoreError` if the cache outgrows its limit.
+  /// - Throws: `ModelError.request` for sizes that the text or the model cannot serve,
+  ///   `PolicyError` for a bad configuration; both before anything runs. `StoreError` if the cache
+  ///   outgrows its limit.
   public func run(
     _ entries: [PolicyEntry], tokens: [Int], progress: (RunProgress) -> Void = { _ in }
   ) throws -> ComparisonReport {
@@ -87,12 +89,12 @@ public struct Comparison {
     return result(measured)
   }
 
-  /// Whether a run of `entry` is the reference's.
+  /// Whether a run of `entry` would repeat the reference.
   private func isReference(_ entry: PolicyEntry) -> Bool {
     model.arithmetic == .exact && entry.configuration == Comparison.reference
   }
 
-  /// The tokens that are used.
+  /// The part of the text that is used, or an error for impossible sizes.
   private func checkedText(_ tokens: [Int]) throws(ModelError) -> [Int] {
     guard promptTokens > 0, decodeTokens > 0 else {
       throw .request("a comparison needs at least 1 prompt token and 1 decode token")
@@ -111,7 +113,7 @@ public struct Comparison {
     return Array(tokens.prefix(needed))
   }
 
-  /// Makes every policy and throws it away, so that a mistake is found before the first run.
+  /// Makes every policy once and discards it, so that mistakes are found before the first run.
   private func checkConfigurations(_ entries: [PolicyEntry]) throws {
     for configuration in [Comparison.reference] + entries.map(\.configuration) {
       _ = try configuration.makePolicies(
@@ -120,7 +122,7 @@ public struct Comparison {
     _ = try PagedKVStore(shape: model.shape, configuration: store)
   }
 
-  /// Reads a few tokens so that the first measured run does not pay for bringing the weights in.
+  /// Reads a few tokens, so that the first measured run does not pay for loading the weights.
   private func warmUp(_ text: [Int]) throws {
     let session = try model.makeSession(
       Comparison.reference, registry: registry,

@@ -1,12 +1,12 @@
 import KVPolicyKit
 import Reporting
 
-/// The comparison for programs.
+/// The comparison as JSON and CSV for programs.
 extension ComparisonReport {
-  /// The result as JSON text, keys sorted; the schema is that of ``ComparisonReport``.
+  /// The result as JSON text, keys sorted; see ``ComparisonReport`` for the schema.
   public func json() throws -> String { try ReportText.json(self) }
 
-  /// Reads what ``json()`` wrote.
+  /// Reads a report that ``json()`` wrote.
   public init(json text: String) throws { self = try ReportText.decode(text) }
 
   /// The measurements as comma-separated values (RFC 4180): a header with the names of

@@ -1,13 +1,13 @@
 import KVPolicyKit
 import Reporting
 
-/// The comparison for people.
+/// The comparison as text for people.
 extension ComparisonReport {
-  /// A heading with the conditions, a table that fits a terminal of 80 columns, and what its columns
-  /// mean. The end says which columns were left out.
+  /// A heading with the conditions, a table that fits 80 columns, and a legend. The end names the
+  /// columns that were left out.
   public var table: String { text(isWide: false) }
 
-  /// The same with every column, however wide.
+  /// The table with every column, however wide.
   public var wideTable: String { text(isWide: true) }
 
   private func text(isWide: Bool) -> String {
@@ -45,7 +45,7 @@ extension ComparisonReport {
 }
 
 extension PolicyMeasurement {
-  /// The cells of the table.
+  /// The cells of this policy's line.
   fileprivate var cells: [String] {
     [
       label,

@@ -1,9 +1,10 @@
 import Foundation
 
-/// Measures of next-token distributions, in double precision from float32 logits.
+/// Measures of next-token distributions, in double precision from float32 vocabulary logits.
 public enum Distribution {
-  /// What turns a logit into a log-probability: `logit − largest − logSum`, where
-  /// `logSum = log Σ exp(logit − largest)`. Two numbers, so that nothing is lost beside large logits.
+  /// The two terms that turn a logit into a log-probability: `logit − largest − logSum`, where
+  /// `logSum = log Σ exp(logit − largest)`. They stay separate so that large logits do not cost
+  /// precision.
   ///
   /// - Parameter logits: `vocabulary` finite values; not empty.
   static func partition(_ logits: Span<Float>) -> (largest: Double, logSum: Double) {
@@ -21,12 +22,12 @@ public enum Distribution {
     return largest - Double(logits[token]) + logSum
   }
 
-  /// Kullback–Leibler divergence `KL(reference || other)` in nats: what is lost, per token, by
-  /// predicting with `other` what is distributed as `reference`. Never negative; 0 for equal logits.
+  /// Kullback–Leibler divergence `KL(reference || other)` in nats: the loss per token of predicting
+  /// with `other` when the true distribution is `reference`. Never negative; 0 for equal logits.
   ///
   /// - Parameters:
   ///   - reference: `vocabulary` finite logits.
-  ///   - other: as many.
+  ///   - other: `vocabulary` finite logits.
   public static func divergence(from reference: Span<Float>, to other: Span<Float>) -> Double {
     precondition(reference.count == other.count, "a divergence needs two of the same vocabulary")
     let (mine, theirs) = (partition(reference), partition(other))
@@ -36,7 +37,7 @@ public enum Distribution {
       let otherLog = Double(other[token]) - theirs.largest - theirs.logSum
       total += exp(ownLog) * (ownLog - otherLog)
     }
-    // Rounding can leave a sum of terms of both signs a hair below nothing.
+    // The terms have both signs, so rounding can leave the sum slightly below zero.
     return max(0, total)
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import ReferenceModel
 
-/// The logits of a run, kept so that other runs can be compared with it exactly.
+/// The vocabulary logits of a run, kept so that later runs can be compared with them exactly.
 ///
 /// `steps × vocabulary` floats, row-major.
 struct RecordedLogits {
@@ -24,7 +24,7 @@ struct RecordedLogits {
   }
 }
 
-/// How well a run predicts the text, and how close it stays to the reference. Sums over tokens.
+/// Sums over tokens of how well a run predicts the text, and how close it stays to the reference.
 struct Fidelity {
   private var surprise = 0.0
   private var predictions = 0
@@ -32,13 +32,13 @@ struct Fidelity {
   private var agreements = 0
   private var comparisons = 0
 
-  /// Books a prediction of `token`, the one that really follows.
+  /// Adds the prediction of `token`, the true next token.
   mutating func predict(_ token: Int, from logits: Span<Float>) {
     surprise += Distribution.surprise(of: token, under: logits)
     predictions += 1
   }
 
-  /// Books a step of the reference and of this run.
+  /// Adds a step's comparison of the reference's logits with this run's logits.
   mutating func compare(_ reference: Span<Float>, with logits: Span<Float>) {
     divergence += Distribution.divergence(from: reference, to: logits)
     agreements += Sampler.largest(reference) == Sampler.largest(logits) ? 1 : 0

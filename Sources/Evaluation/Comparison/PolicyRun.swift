@@ -1,23 +1,23 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// One run of the text under one policy.
+/// A run over the text under one policy.
 struct PolicyRun {
-  /// What happens to the logits of every decode step.
+  /// The use of the vocabulary logits of every decode step.
   enum Role {
-    /// They are recorded: this is the reference.
+    /// The logits are recorded: this run is the reference.
     case recording
-    /// They are compared with the recorded ones.
+    /// The logits are compared with the recorded ones.
     case comparing
   }
 
   let comparison: Comparison
-  /// The comparison's, or the reference's.
+  /// The comparison's model, or for the reference its copy in exact arithmetic.
   let model: LlamaModel
   let entry: PolicyEntry
   /// The prompt and its continuation.
   let text: [Int]
-  /// Which run of how many.
+  /// The index of this run, and the number of runs.
   let place: (run: Int, runs: Int)
   private var fidelity = Fidelity()
 
@@ -32,7 +32,7 @@ struct PolicyRun {
     self.place = place
   }
 
-  /// Runs and measures. Savings are 0 until ``PolicyMeasurement/relative(to:)`` is asked.
+  /// Runs and measures. Savings are 0 until ``PolicyMeasurement/relative(to:)`` fills them in.
   mutating func measure(
     _ role: Role, _ recorded: inout RecordedLogits, progress: (RunProgress) -> Void
   ) throws -> PolicyMeasurement {
@@ -78,7 +78,7 @@ struct PolicyRun {
     _ statistics: CacheStatistics, prompt: (seconds: Double, hooks: Double),
     decode: (seconds: Double, hooks: Double)
   ) -> PolicyMeasurement {
-    // A clock too coarse to see a run must not turn into a division by nothing.
+    // Avoids a division by zero if the clock is too coarse to see the run.
     let (promptSeconds, decodeSeconds) = (max(prompt.seconds, 1e-9), max(decode.seconds, 1e-9))
     return PolicyMeasurement(
       label: entry.label, configuration: entry.configuration.value, budget: entry.budget,
@@ -98,7 +98,7 @@ struct PolicyRun {
 }
 
 extension PolicyMeasurement {
-  /// The same with the savings against `reference` filled in.
+  /// A copy with the savings against `reference` filled in.
   func relative(to reference: PolicyMeasurement) -> PolicyMeasurement {
     var copy = self
     copy.saving = 1 - Double(residentBytes) / Double(max(1, reference.residentBytes))
@@ -106,7 +106,7 @@ extension PolicyMeasurement {
     return copy
   }
 
-  /// The same run as that of another entry.
+  /// A copy under the label and budget of another entry that describes the same run.
   func presented(as entry: PolicyEntry) -> PolicyMeasurement {
     var copy = self
     (copy.label, copy.budget, copy.takesBudget) = (entry.label, entry.budget, entry.takesBudget)
@@ -122,7 +122,7 @@ extension Duration {
 }
 
 extension PolicyConfiguration {
-  /// The configuration as the JSON object it is read from.
+  /// The configuration as the JSON object that a configuration file holds.
   package var value: JSONValue {
     var object = main.settings
     object["policy"] = .string(main.policy)

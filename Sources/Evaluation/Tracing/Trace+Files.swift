@@ -2,7 +2,7 @@ import Foundation
 import KVPolicyKit
 import ReferenceModel
 
-/// A trace as files.
+/// The trace as JSON and safetensors files.
 extension Trace {
   /// The trace as JSON:
   ///
@@ -15,7 +15,7 @@ extension Trace {
   /// `kept[s][layer][head]` are ascending original positions; `statistics` has the properties of
   /// `CacheStatistics`.
   public func json(configuration: PolicyConfiguration) -> String {
-    // Written by hand because it is most of the file, and numbers only.
+    // Written by hand, because `kept` is most of the file and holds only numbers.
     let states = kept.enumerated().map { step, layers in
       let text = layers.map { "[\($0.map { "\($0)" }.joined(separator: ", "))]" }
       return "    \"\(step)\": [\(text.joined(separator: ", "))]"
@@ -37,7 +37,8 @@ extension Trace {
       """
   }
 
-  /// The logits as a safetensors file with one float32 tensor `logits`, `rows × vocabulary`.
+  /// The vocabulary logits as a safetensors file with one float32 tensor `logits`, `rows ×
+  /// vocabulary`.
   public var safetensors: [UInt8] {
     let shape = [logits.count / max(1, vocabulary), vocabulary]
     return SafetensorsFile.bytes(of: [FloatTensor("logits", shape: shape, values: logits)])

@@ -1,31 +1,34 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// What a policy kept, step by step, while a model read forced tokens; and the logits it computed.
+/// The rows that a policy kept, step by step, while a model read forced tokens, and the vocabulary
+/// logits.
 public struct Trace: Sendable {
   /// Tokens of the prompt.
   public let promptLength: Int
-  /// The original positions each lane held: `(steps + 1) × layers × keyHeads ×` rows, ascending. Entry 0
-  /// is the state after the prompt, entry s that after token `promptLength + s − 1`.
+  /// The original positions that each lane held: `(steps + 1) × layers × keyHeads ×` rows,
+  /// ascending. Entry 0 is the state after the prompt, entry s the state after token `promptLength
+  /// + s − 1`.
   public internal(set) var kept: [[[[Int]]]] = []
-  /// `rows × vocabulary` logits, row-major, if they were asked for: row 0 after the prompt, row s after
-  /// token `promptLength + s − 1`.
+  /// Vocabulary logits, `rows × vocabulary`, row-major; empty if they were not asked for. Row 0
+  /// follows the prompt, row s follows token `promptLength + s − 1`.
   public internal(set) var logits: [Float] = []
-  /// Values per row of `logits`.
+  /// Values per row of `logits`, one for each token of the vocabulary.
   public let vocabulary: Int
-  /// What the cache held at the end.
+  /// The cache's statistics at the end.
   public internal(set) var statistics: CacheStatistics
 
-  /// Runs a session over `tokens`: the first `promptLength` as the prompt, the others one by one.
+  /// Runs a session over `tokens`: the first `promptLength` as the prompt, the remaining tokens one
+  /// by one.
   ///
   /// - Parameters:
   ///   - session: a new session.
   ///   - tokens: the text; at least as long as the prompt.
-  ///   - promptLength: how many of them are the prompt; at least 1.
+  ///   - promptLength: the number of prompt tokens; at least 1.
   ///   - chunk: prompt tokens that go through a layer together.
-  ///   - keepsLogits: whether logits are recorded.
-  /// - Throws: `ModelError.request` for lengths that do not fit or a token outside the vocabulary, before
-  ///   anything runs; `StoreError` if the cache outgrows its limit.
+  ///   - keepsLogits: whether vocabulary logits are recorded.
+  /// - Throws: `ModelError.request` for lengths that do not fit or a token outside the vocabulary,
+  ///   before anything runs; `StoreError` if the cache outgrows its limit.
   public init(
     _ session: LlamaSession, tokens: [Int], promptLength: Int,
     chunk: Int = LlamaSession.defaultChunk,
@@ -51,11 +54,11 @@ public struct Trace: Sendable {
     statistics = session.sequence.statistics
   }
 
-  /// Reads all tokens at once and records the logits of each: `tokens × vocabulary`. `kept` holds the one
-  /// state at the end.
+  /// Reads all tokens at once and records the vocabulary logits of each token: `tokens ×
+  /// vocabulary`. `kept` holds a single state, the one at the end.
   ///
-  /// - Throws: `ModelError.request` for no token, more than the model's context, or one outside the
-  ///   vocabulary.
+  /// - Throws: `ModelError.request` for an empty text, a text longer than the model's context, or a
+  ///   token outside the vocabulary.
   public init(allAtOnce session: LlamaSession, tokens: [Int]) throws {
     let context = session.model.configuration.contextLength
     guard tokens.count <= context else {
@@ -74,7 +77,7 @@ public struct Trace: Sendable {
     statistics = session.sequence.statistics
   }
 
-  /// Decode steps.
+  /// The number of decode steps.
   public var steps: Int { kept.count - 1 }
 
   private mutating func record(_ session: LlamaSession, _ keepsLogits: Bool) {
