@@ -6,8 +6,8 @@
   import Glibc
 #endif
 
-/// The time for which a processor has worked for the calling thread: what else runs on the machine does not
-/// count. Where the thread was never interrupted, it passes as the time on the wall does.
+/// The processor time of the calling thread, which leaves out other work on the machine. For a
+/// thread that is never interrupted, it advances like wall-clock time.
 struct ProcessorTime {
   /// Seconds since the thread began.
   let seconds: Double
@@ -15,7 +15,7 @@ struct ProcessorTime {
   /// Reads the clock.
   static func now() -> ProcessorTime {
     var time = timespec()
-    // The call fills the one structure it is given; every system that has threads has this clock.
+    // The call fills only the structure it receives; every system with threads has this clock.
     _ = unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
     return ProcessorTime(seconds: Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9)
   }

@@ -2,22 +2,22 @@ import KVPolicyKit
 import MiniTasks
 import ReferenceModel
 
-/// What a model wrote to one document, and what its cache held.
+/// The tokens that a model wrote for one document, and the state of its cache.
 struct TaskAnswer: Sendable {
-  /// The tokens of all turns, joined. `TaskVocabulary.stop` ends each turn but the last, which may have been
-  /// cut off.
+  /// The written tokens of all turns, joined. `TaskVocabulary.stop` ends each turn except the last,
+  /// which may have been cut off.
   var written: [Int] = []
-  /// The cache after the last of them was read.
+  /// The cache's statistics after the last written token was read.
   var statistics: CacheStatistics
-  /// Seconds of the thread's processor time for the prompts.
+  /// Processor seconds of the thread for the prompts.
   var promptSeconds = 0.0
-  /// Seconds of the thread's processor time for the answers.
+  /// Processor seconds of the thread for the answers.
   var decodeSeconds = 0.0
 
   init(statistics: CacheStatistics) { self.statistics = statistics }
 
-  /// Appends a token, and has the session read it: the last one too, so that every policy's rows stand for
-  /// all that was written.
+  /// Appends a token and has the session read it. The session reads the last token too, so that
+  /// under every policy the rows cover all written tokens.
   fileprivate mutating func write(_ token: Int, _ session: LlamaSession) throws {
     written.append(token)
     try session.decode(token)
@@ -25,16 +25,17 @@ struct TaskAnswer: Sendable {
 }
 
 extension TaskComparison {
-  /// Reads each prompt of a document, then writes the most likely token again and again, until the model
+  /// Reads each prompt of a document and answers it: writes the most likely token until the model
   /// stops.
   ///
-  /// A turn's answer is cut off `margin` tokens after the length of the true one. The user's next turn then begins after
-  /// `TaskVocabulary.stop`, as it does after an answer that ended.
+  /// An answer is cut off `margin` tokens after the length of the true response.
+  /// `TaskVocabulary.stop` then precedes the user's next turn, as after an answer that ended by
+  /// itself.
   ///
   /// - Parameters:
-  ///   - margin: tokens that a turn's answer may be longer than the true one.
-  ///   - watch: called after the first prompt and after every token that was written and read, with all of
-  ///     them.
+  ///   - margin: tokens that a turn's answer may be longer than the true response.
+  ///   - watch: called after the first prompt, and after every token that was written and read,
+  ///     with all written tokens.
   func answer(
     _ document: TaskDocument, under configuration: PolicyConfiguration,
     margin: Int = TaskComparison.margin,

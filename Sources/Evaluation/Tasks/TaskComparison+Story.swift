@@ -3,12 +3,12 @@ import MiniTasks
 import ReferenceModel
 
 extension TaskComparison {
-  /// Moments that a story shows.
+  /// The largest number of moments in a story.
   private static let moments = 24
-  /// Documents of the seed among which the story's is looked for.
+  /// The number of documents of the seed from which the story's document is chosen.
   static let storyCandidates = 32
 
-  /// The documents among which the story's is looked for.
+  /// The documents from which the story's document is chosen.
   func storyCandidates() throws(TaskError) -> [TaskDocument] {
     var documents: [TaskDocument] = []
     for number in 0..<TaskComparison.storyCandidates {
@@ -17,8 +17,8 @@ extension TaskComparison {
     return documents
   }
 
-  /// Lets every entry answer the candidate that full attention answers best, and notes what its
-  /// cache holds meanwhile.
+  /// Lets every entry answer the candidate that full attention answers best, and records after each
+  /// token what the entry's cache holds.
   func tell(
     _ candidates: [TaskDocument], _ entries: [PolicyEntry], _ team: ThreadTeam
   ) throws -> TaskStory {
@@ -36,8 +36,9 @@ extension TaskComparison {
       tellers: tellers)
   }
 
-  /// The index of the first document that full attention answers without a fault; if there is none,
-  /// of the first with the most checks passed in proportion, and the fewest wrong words.
+  /// The index of the first document that full attention answers without a mistake. If there is
+  /// none, the first document with the largest share of checks passed and, among equal shares, the
+  /// fewest wrong words.
   private func bestAnswered(_ documents: [TaskDocument], _ team: ThreadTeam) throws -> Int {
     var best = (index: 0, share: -1.0, mistakes: 0)
     for start in stride(from: 0, to: documents.count, by: team.threads) {
@@ -55,7 +56,7 @@ extension TaskComparison {
     return best.index
   }
 
-  /// What a policy writes to a document, under the same rules as when it is measured.
+  /// The answer of a policy to a document, under the rules of the measurement.
   private func telling(
     _ document: TaskDocument, under configuration: PolicyConfiguration
   ) throws -> Telling {
@@ -67,10 +68,10 @@ extension TaskComparison {
   }
 }
 
-/// What one policy wrote to the story's document.
+/// The answer of one policy to the story's document.
 private struct Telling {
   var written: [Int] = []
-  /// What the cache held after the prompt, and after each token that was written.
+  /// The cache's contents after the prompt, and after each written token.
   var held: [String] = []
 
   func teller(
@@ -79,21 +80,21 @@ private struct Telling {
     TaskStory.Teller(
       label: entry.label, budget: entry.budget, tally: TaskTally(document.score(written)),
       answer: written.map(TaskLanguage.word), mistakes: document.mistakes(in: written),
-      // An answer that ends early stays as it was.
+      // After its last token, a short answer keeps its last state.
       kept: moments.map { held[min($0, held.count - 1)] })
   }
 }
 
 extension TaskTally {
-  /// The checks of a score.
+  /// The tally of a score's checks.
   fileprivate init(_ score: TaskScore) {
     self.init(hits: score.outcomes.count { $0.isHit }, checks: score.outcomes.count)
   }
 }
 
 extension KVSequence {
-  /// For each token read, a digit: the share of lanes that hold it, in ninths, rounded, where `0`
-  /// is none and `9` all of them.
+  /// One digit per token read: the share of lanes that hold the token, rounded to ninths. `0` is
+  /// only used for no lane and `9` only for all lanes.
   fileprivate var shares: String {
     var holders = [Int](repeating: 0, count: length.tokens)
     let shape = store.shape

@@ -2,11 +2,11 @@ import KVPolicyKit
 public import MiniTasks
 import ReferenceModel
 
-/// Gives the same documents of the task language to a model under several policies, lets it write
-/// its own answers, and counts what it gets right.
+/// Gives the same documents of the task language to a model under several policies, lets the model
+/// write its own answers, and counts the right ones.
 ///
-/// Full attention always runs first. Every document is read and answered on one thread, with a
-/// store of its own, so the report is the same for any number of threads but for its speeds.
+/// Full attention always runs first. Each document is read and answered on one thread, with its own
+/// store, so the report does not depend on the number of threads, except for the speeds.
 ///
 /// ```swift
 /// let comparison = try TaskComparison(BundledModel.open(), registry: .all)
@@ -14,76 +14,76 @@ import ReferenceModel
 /// print(try comparison.run([.init(h2o, budget: 256)]).table)
 /// ```
 public struct TaskComparison {
-  /// The model; each of its products is computed by one thread.
+  /// The model; one thread computes each of its matrix products.
   public let model: LlamaModel
   /// The policies that entries can name; `full` must be one of them.
   public let registry: PolicyRegistry
-  /// Documents that each entry answers: the first ones of the seed.
+  /// Documents that each entry answers: the first documents of the seed.
   public var documents = Default.documents
-  /// Which held-out documents are drawn: one of ``seeds``.
+  /// The seed of the held-out documents: one of ``seeds``.
   ///
-  /// No two seeds have a document in common, and none has one that models are trained on.
+  /// Two seeds never share a document, and no seed has a document that models are trained on.
   public var seed = Default.seed
-  /// What documents ask for: a list and answers, all in one turn, or another kind.
+  /// The kind of the documents. The default `both` asks for a list and answers in one turn.
   public var kind = Default.kind
-  /// Tokens of each document: prompts and true responses.
+  /// Tokens of each document: prompts and true responses together.
   public var documentTokens = Default.documentTokens
-  /// Tokens of the document that the story tells. It is of kind `both`, whatever `kind` is, and
-  /// chosen as ``TaskStory`` says.
+  /// Tokens of the story's document. Its kind is always `both`, whatever `kind` is; ``TaskStory``
+  /// says how it is chosen.
   public var storyTokens = Default.storyTokens
   /// Prompt tokens that go through a layer together.
   public var chunk = LlamaSession.defaultChunk
   /// How rows are stored.
   public var store = StoreConfiguration()
-  /// Documents that are read at the same time, each by a thread of its own.
+  /// Documents that are read at the same time, each by its own thread.
   public var threads = LlamaModel.defaultThreads
-  /// What the report calls the model.
+  /// The model's name in the report.
   public var modelName = ""
 
-  /// What holds where nothing else is set.
+  /// The default settings.
   public enum Default {
     /// Documents that each entry answers.
     public static let documents = 16
-    /// Which held-out documents are drawn.
+    /// The seed of the held-out documents.
     public static let seed = 0
-    /// What documents ask for.
+    /// The kind of the documents.
     public static let kind = TaskMixture.Kind.both
     /// Tokens of each document.
     public static let documentTokens = 2048
-    /// Tokens of the document that the story tells: as many as fit a page.
+    /// Tokens of the story's document: as many as fit on a page.
     public static let storyTokens = 448
   }
 
-  /// The seeds there are.
+  /// The valid seeds.
   public static let seeds = 0...65_535
-  /// Documents of each seed.
+  /// Documents per seed.
   public static let documentsPerSeed = 65_536
 
-  /// Tokens beyond the true response's length after which an answer is cut off. Nothing that is
-  /// written there can be right any more, but for an answer with a few words too many before it.
+  /// Tokens beyond the length of the true response after which an answer is cut off. Later tokens
+  /// could only be right if the answer had a few words too many before them.
   static let margin = 16
 
   /// A comparison with the default sizes.
   ///
-  /// - Throws: `ModelError.request` for a model that does not know the language, `ModelError.tokenizer` for
-  ///   one whose tokenizer cannot be read.
+  /// - Throws: `ModelError.request` for a model that does not know the task language,
+  ///   `ModelError.tokenizer` for a model whose tokenizer cannot be read.
   public init(_ files: ModelFiles, registry: PolicyRegistry) throws(ModelError) {
     try TaskLanguage.check(files)
     model = LlamaModel(files, threads: 1)
     self.registry = registry
   }
 
-  /// Gives every entry the documents.
+  /// Lets every entry answer the documents.
   ///
   /// - Parameters:
-  ///   - entries: what to compare. Full attention is not run a second time; under another label it
-  ///     has a measurement of its own all the same.
-  ///   - story: the entries that tell the story after full attention, with budgets for its document; if
-  ///     there are none, the report has no story.
+  ///   - entries: the policies to compare. Full attention is not run a second time; under another
+  ///     label it still gets its own measurement.
+  ///   - story: the entries that tell the story after full attention, with budgets for the story's
+  ///     document; empty for a report without a story.
   ///   - progress: called now and then, on the caller's thread; run 0 is full attention.
-  /// - Throws: `ModelError.request` or `TaskError` for sizes that the model or the language cannot serve,
-  ///   `PolicyError` for a configuration; all before anything runs. `StoreError` if a cache outgrows its
-  ///   limit.
+  /// - Throws: `ModelError.request` or `TaskError` for sizes that the model or the language cannot
+  ///   serve, `PolicyError` for a bad configuration; all before anything runs. `StoreError` if a
+  ///   cache outgrows its limit.
   public func run(
     _ entries: [PolicyEntry], story: [PolicyEntry] = [], progress: (RunProgress) -> Void = { _ in }
   ) throws -> TaskReport {
@@ -92,7 +92,7 @@ public struct TaskComparison {
     let documents = try (0..<documents).map { try document($0, kind, tokens: documentTokens) }
     let candidates = try story.isEmpty ? [] : storyCandidates()
     let team = ThreadTeam(threads: max(1, min(threads, documents.count)))
-    // The first measured document must not pay for bringing the weights in.
+    // Loads the weights, so that the first measured document does not pay for it.
     try model.makeSession(
       entries[0].configuration, registry: registry,
       in: PagedKVStore(shape: model.shape, configuration: store)
@@ -108,7 +108,7 @@ public struct TaskComparison {
         ? nil : tell(candidates, TaskComparison.withReference(story), team))
   }
 
-  /// Measures the entries, the first of which is full attention.
+  /// Measures the entries; the first entry is full attention.
   private func measure(
     _ entries: [PolicyEntry], _ documents: [TaskDocument], _ team: ThreadTeam,
     progress: (RunProgress) -> Void
@@ -138,27 +138,27 @@ public struct TaskComparison {
   /// A held-out document of a seed.
   ///
   /// - Parameters:
-  ///   - number: which document, from 0; each seed has `documentsPerSeed`.
+  ///   - number: the document's number in the seed, from 0 and below `documentsPerSeed`.
   ///   - seed: one of ``seeds``.
-  ///   - kind: what the document asks for.
-  ///   - tokens: its length.
-  /// - Throws: `TaskError.tooShort` if the kind has no room in so few tokens.
+  ///   - kind: the kind of the document.
+  ///   - tokens: the document's length.
+  /// - Throws: `TaskError.tooShort` if `tokens` leaves no room for the kind.
   public static func document(
     _ number: Int, seed: Int, _ kind: TaskMixture.Kind, tokens: Int
   ) throws(TaskError) -> TaskDocument {
-    // Each seed has a block of the held-out documents for itself.
+    // Each seed owns a block of consecutive held-out documents.
     let held = UInt32(clamping: seed * documentsPerSeed + number)
     return try TaskMixture(lengths: tokens...tokens, kinds: [kind]).document(.heldOut(held))
   }
 
-  /// Full attention, then the entries but for that one.
+  /// Full attention, then all entries except full attention.
   private static func withReference(_ entries: [PolicyEntry]) -> [PolicyEntry] {
     let full = PolicyEntry(withoutBudget: Comparison.reference)
     return [full]
       + entries.filter { ($0.label, $0.configuration) != (full.label, full.configuration) }
   }
 
-  /// Refuses what cannot run, before anything does.
+  /// Refuses impossible requests before anything runs.
   private func check(_ entries: [PolicyEntry], longest: Int) throws {
     guard documents > 0, threads > 0, chunk > 0 else {
       throw ModelError.request(

@@ -2,19 +2,20 @@ import KVPolicyKit
 import MiniTasks
 import Reporting
 
-/// The report for programs.
+/// The report as JSON and CSV for programs.
 extension TaskReport {
-  /// The report as JSON text, keys sorted; the schema is that of ``TaskReport``.
+  /// The report as JSON text, keys sorted; see ``TaskReport`` for the schema.
   public func json() throws -> String { try ReportText.json(self) }
 
-  /// Reads what ``json()`` wrote.
+  /// Reads a report that ``json()`` wrote.
   public init(json text: String) throws { self = try ReportText.decode(text) }
 
   /// The measurements as comma-separated values (RFC 4180): a header, then a line per policy and
   /// budget.
   ///
-  /// The columns are the properties of ``TaskMeasurement``, but for its places and documents. A
-  /// kind of check has two, such as `onceHits` and `onceChecks`. What is absent is an empty field.
+  /// The columns are the properties of ``TaskMeasurement``, except its places and documents. A kind
+  /// of check has two columns, such as `onceHits` and `onceChecks`. An absent value is an empty
+  /// field.
   public var csv: String { ReportText.csv(TaskMeasurement.fields, policies) }
 }
 

@@ -2,13 +2,13 @@ import KVPolicyKit
 import MiniTasks
 import Reporting
 
-/// The report for people.
+/// The report as text for people.
 extension TaskReport {
-  /// A heading with the conditions, a line per policy and budget that fits a terminal of 80 columns,
-  /// and what the columns mean. The end says which columns were left out.
+  /// A heading with the conditions, a table that fits 80 columns with a line per policy and budget,
+  /// and a legend. The end names the columns that were left out.
   public var table: String { text(isWide: false) }
 
-  /// The same with every column, however wide.
+  /// The table with every column, however wide.
   public var wideTable: String { text(isWide: true) }
 
   private func text(isWide: Bool) -> String {
@@ -26,7 +26,7 @@ extension TaskReport {
 
   private var isDialogue: Bool { kind == TaskMixture.Kind.dialogue.rawValue }
 
-  /// The columns, with the kind of check that stands in each.
+  /// The columns, each with the kind of check that it shows.
   private static var columns: [(kind: TaskCheck.Kind?, column: TextTable.Column)] {
     func column(
       _ kind: TaskCheck.Kind, title: String? = nil, _ meaning: String
@@ -74,7 +74,7 @@ extension TaskReport {
 }
 
 extension TaskMeasurement {
-  /// The cells of the table, with a column for each of some kinds of check.
+  /// The cells of this policy's line, with a column for each of the given kinds of check.
   fileprivate func cells(_ columns: [TaskCheck.Kind]) -> [String] {
     let shares = columns.map { kind in
       kinds[kind.rawValue].map { Quantities.percent($0.share) } ?? "-"

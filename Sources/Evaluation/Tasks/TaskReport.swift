@@ -1,17 +1,18 @@
 import KVPolicyKit
 
-/// How policies did on the tasks: the conditions, one measurement per policy and budget, and a
-/// story.
+/// The results of policies on the tasks: the conditions, one measurement per policy and budget, and
+/// a story.
 ///
 /// Its JSON has the properties' names as keys.
 public struct TaskReport: Codable, Equatable, Sendable {
   /// The model's name.
   public var model: String
-  /// Documents each policy was given.
+  /// Documents that each policy answered.
   public var documents: Int
-  /// What the documents ask for: `both`, a list and answers in one turn, or another kind of document.
+  /// The kind of the documents: `both` asks for a list and answers in one turn; other kinds ask for
+  /// less, or for several turns.
   public var kind: String
-  /// The seed that they were drawn from.
+  /// The seed of the documents.
   public var seed: Int
   /// Tokens of each document: prompt and true response.
   public var documentTokens: Int
@@ -21,56 +22,57 @@ public struct TaskReport: Codable, Equatable, Sendable {
   public var rowFormat: RowFormat
   /// Rows per page.
   public var pageRows: Int
-  /// Threads that worked.
+  /// Threads that answered documents at the same time.
   public var threads: Int
   /// Layers of the model.
   public var layers: Int
   /// Key/value heads per layer.
   public var keyHeads: Int
-  /// One per policy and budget, in the order asked for; the first is full attention.
+  /// One measurement per policy and budget, in the order of the entries; the first is full
+  /// attention.
   public var policies: [TaskMeasurement]
-  /// One document, told step by step.
+  /// The story of one document, told step by step.
   public var story: TaskStory?
 }
 
-/// How one policy did with one budget.
+/// The results of one policy with one budget.
 public struct TaskMeasurement: Codable, Equatable, Sendable {
   /// The policy's name in tables, such as `morphkv`.
   public var label: String
-  /// Its configuration, as it would be written in a file.
+  /// The configuration as a configuration file states it.
   public var configuration: JSONValue
-  /// Rows per lane that it was given; nil if it takes no budget or states its own sizes.
+  /// The budget in rows per lane; nil if the policy takes none or states its own sizes.
   public var budget: Int?
   /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
   public var takesBudget: Bool?
   /// Hits by kind of check: `once`, `range`, `periodic`, `completion`, `recall`, `copy`,
   /// `variables`, `again`; a kind that no document asks for is absent.
   public var kinds: [String: TaskTally]
-  /// Hits by place in the true response, in order and without gaps.
+  /// Hits by stretch of the true response, in order and without gaps.
   public var places: [PlaceTally]
-  /// How each document came out, in order.
+  /// The results per document, in order.
   public var documents: [DocumentMeasurement]
   /// Rows per lane at the end, on average over lanes and documents.
   public var rowsPerLaneMean: Double
   /// Bytes of pages, columns, bookkeeping and policy state at the end of a document, on average.
   public var residentBytes: Int
-  /// The most such bytes at any time of any document, prompt included.
+  /// The peak of these bytes at any time of any document, prompt included.
   public var peakResidentBytes: Int
-  /// Of `residentBytes`, what the policy causes.
+  /// The part of `residentBytes` that the policy causes.
   public var policyStateBytes: Int
-  /// Rows × time over those of full attention, on average.
+  /// Rows × time, divided by the rows × time of full attention, on average.
   public var footprint: Double
   /// Tokens written.
   public var writtenTokens: Int
   /// Prompt tokens per second.
   public var promptTokensPerSecond: Double
-  /// Written tokens per second, of one sequence alone.
+  /// Written tokens per second of a single sequence.
   public var decodeTokensPerSecond: Double
 
   /// All checks together.
   public var all: TaskTally { kinds.values.reduce(into: TaskTally()) { $0 += $1 } }
 
-  /// The same run as that of another entry.
+  /// A copy under the label and budget of another entry that describes the same run.
   func presented(as entry: PolicyEntry) -> TaskMeasurement {
     var copy = self
     (copy.label, copy.budget, copy.takesBudget) = (entry.label, entry.budget, entry.takesBudget)
@@ -78,7 +80,8 @@ public struct TaskMeasurement: Codable, Equatable, Sendable {
   }
 }
 
-/// How one policy did on one document, so that policies can be compared document by document.
+/// The results of one policy on one document, so that policies can be compared document by
+/// document.
 public struct DocumentMeasurement: Codable, Equatable, Sendable {
   /// The document's number among those of the seed, from 0; the same for every policy.
   public var number: Int
@@ -92,17 +95,17 @@ public struct DocumentMeasurement: Codable, Equatable, Sendable {
   public var writtenTokens: Int
 }
 
-/// Checks, and how many came out right.
+/// The number of checks, and how many passed.
 public struct TaskTally: Codable, Equatable, Sendable {
-  /// Checks that came out right.
+  /// Checks that passed.
   public var hits = 0
   /// Checks made.
   public var checks = 0
 
-  /// Nothing checked yet.
+  /// An empty tally.
   public init() {}
 
-  /// The share of hits; 0 if nothing was checked.
+  /// The share of hits; 0 without checks.
   public var share: Double { checks == 0 ? 0 : Double(hits) / Double(checks) }
 
   /// Adds both numbers.
@@ -112,46 +115,46 @@ public struct TaskTally: Codable, Equatable, Sendable {
   }
 }
 
-/// Checks at some places of the true response.
+/// The checks in one stretch of the true response.
 public struct PlaceTally: Codable, Equatable, Sendable {
-  /// The first place, in tokens from the beginning of the response.
+  /// The first index of the stretch, in tokens from the beginning of the response.
   public var from: Int
-  /// The place after the last.
+  /// The index after the last token of the stretch.
   public var to: Int
-  /// How its checks came out.
+  /// The tally of the stretch's checks.
   public var tally: TaskTally
 }
 
-/// One document, and what each policy still held of it while it wrote its answer.
+/// One document, and the tokens of it that each policy still held while it wrote its answer.
 ///
-/// It is the first document of the seed that full attention answers without a fault, so that what a
-/// policy gets wrong is what it forgot. If there is none among the first 32, it is the one of which
-/// full attention passes the largest share of checks.
+/// The document is the first of the seed that full attention answers without a mistake, so every
+/// mistake of a policy comes from what it forgot. If there is no such document among the first 32,
+/// the story takes the one of which full attention passes the largest share of checks.
 public struct TaskStory: Codable, Equatable, Sendable {
-  /// The document's number among those of the seed and of kind `both`, from 0.
+  /// The document's number among the documents of the seed and of kind `both`, from 0.
   public var document: Int
   /// The words of the prompt, one per token; the end of a line is `"\n"`.
   public var prompt: [String]
-  /// Moments shown, ascending: so many tokens of the answer were written. The first is 0.
+  /// The moments shown, as numbers of answer tokens written by then, ascending. The first is 0.
   public var moments: [Int]
-  /// One per policy; the first is full attention.
+  /// One teller per policy; the first is full attention.
   public var tellers: [Teller]
 
-  /// What one policy wrote and held.
+  /// The answer of one policy, and the tokens that it held.
   public struct Teller: Codable, Equatable, Sendable {
     /// The policy's name.
     public var label: String
-    /// Rows per lane that it was given; nil if it takes no budget or states its own sizes.
+    /// The budget in rows per lane; nil if the policy takes none or states its own sizes.
     public var budget: Int?
-    /// The document's checks, and how many the answer passed; a check of words that were never
-    /// written failed.
+    /// The document's checks, and how many the answer passed. A check of words that were never
+    /// written counts as failed.
     public var tally: TaskTally
-    /// The words of its answer.
+    /// The words of the policy's answer.
     public var answer: [String]
-    /// Indices in `answer` of words that are not those of the true answer's line.
+    /// Indices in `answer` of words that differ from the true answer's line.
     public var mistakes: [Int]
-    /// For each moment one character per token that was read by then, prompt and answer: the share
-    /// of lanes that still hold it, in ninths, `0` to `9`.
+    /// One string per moment, with one character per token of prompt and answer read by then: the
+    /// share of lanes that still hold the token, in ninths, `0` to `9`.
     public var kept: [String]
   }
 }

@@ -3,17 +3,17 @@ import MiniTasks
 import ReferenceModel
 import Synchronization
 
-/// One entry's run through all documents.
+/// The run of one entry through all documents.
 struct TaskRun {
   let comparison: TaskComparison
   let entry: PolicyEntry
   let documents: [TaskDocument]
-  /// Which run of how many.
+  /// The index of this run, and the number of runs.
   let place: (run: Int, runs: Int)
 
-  /// Parts of the response that are tallied each for itself.
+  /// The number of stretches of the response, each with its own tally.
   private static let places = 8
-  /// Tokens after which progress is shown.
+  /// Progress is reported every so many tokens.
   private static let stride = 32
 
   /// Tokens of the longest true response.
@@ -32,7 +32,7 @@ struct TaskRun {
         $0 += more
         return $0
       }
-      // Thread 0 is the caller's.
+      // Thread 0 is the caller's thread, and `progress` is called only there.
       if thread == 0 {
         progress(
           RunProgress(
@@ -58,7 +58,7 @@ struct TaskRun {
 
   private var name: String { entry.label + (entry.budget.map { " \($0)" } ?? "") }
 
-  /// What the answers to all documents, in their order, come to.
+  /// The measurement over the answers to all documents, in their order.
   func measurement(_ answers: [TaskAnswer]) -> TaskMeasurement {
     var (measured, places) = ([DocumentMeasurement](), emptyPlaces)
     for (number, answer) in answers.enumerated() {
@@ -67,7 +67,7 @@ struct TaskRun {
     let statistics = answers.map(\.statistics)
     let count = max(1, answers.count)
     let written = answers.reduce(0) { $0 + $1.written.count }
-    // A clock too coarse to see a run must not turn into a division by nothing.
+    // Avoids a division by zero if the clock is too coarse to see the run.
     let promptSeconds = max(1e-9, answers.reduce(0) { $0 + $1.promptSeconds })
     let decodeSeconds = max(1e-9, answers.reduce(0) { $0 + $1.decodeSeconds })
     return TaskMeasurement(
@@ -85,7 +85,7 @@ struct TaskRun {
       decodeTokensPerSecond: Double(written) / decodeSeconds)
   }
 
-  /// What the answer to one document comes to; its checks are tallied in `places` too.
+  /// The measurement of one document. Its checks are also added to the tallies in `places`.
   private func measurement(
     _ number: Int, _ answer: TaskAnswer, places: inout [PlaceTally]
   ) -> DocumentMeasurement {
@@ -103,7 +103,7 @@ struct TaskRun {
       residentBytes: answer.statistics.residentBytes, writtenTokens: answer.written.count)
   }
 
-  /// The hits of all documents, by kind of check.
+  /// The tallies of all documents, summed by kind of check.
   private static func sum(_ documents: [DocumentMeasurement]) -> [String: TaskTally] {
     documents.reduce(into: [:]) { kinds, document in
       kinds.merge(document.kinds) { sum, tally in
@@ -114,7 +114,7 @@ struct TaskRun {
     }
   }
 
-  /// Equal parts of the longest response, one after the other.
+  /// Empty tallies of equal stretches of the longest response, in order.
   private var emptyPlaces: [PlaceTally] {
     let longest = TaskRun.longestResponse(documents)
     let parts = min(TaskRun.places, longest)
@@ -125,10 +125,10 @@ struct TaskRun {
 }
 
 extension ThreadTeam {
-  /// The results of `body` for `0..<count`, in order; each is computed by one thread, whose number
-  /// comes first.
+  /// The results of `body` for `0..<count`, in order. One thread computes each result and passes
+  /// its own number as `thread`.
   ///
-  /// - Throws: of the errors thrown, that of the lowest number.
+  /// - Throws: the error with the lowest index, if several calls throw.
   func results<Result: Sendable>(
     _ count: Int, _ body: (_ thread: Int, _ index: Int) throws -> Result
   ) throws -> [Result] {
@@ -144,6 +144,6 @@ extension ThreadTeam {
 }
 
 extension TaskTally {
-  /// So many hits of so many checks.
+  /// A tally of `hits` passed checks among `checks`.
   init(hits: Int, checks: Int) { (self.hits, self.checks) = (hits, checks) }
 }

@@ -1,6 +1,6 @@
 import Reporting
 
-/// The rules of a page, without those of its charts.
+/// The CSS rules of a page, except those of its charts.
 enum PageStyle {
   static let rules = """
     :root{color-scheme:light dark;\(variables(\.light))}
@@ -97,8 +97,8 @@ enum PageStyle {
     .held0:not([data-end]){background:linear-gradient(currentColor,currentColor) 0 55%/100% 1px no-repeat}
     """
 
-  /// The ground fades towards the paper under text that stays legible; what is forgotten is quiet,
-  /// and struck too.
+  /// The background fades towards the paper colour and the text stays legible. Forgotten tokens are
+  /// quiet and also struck through.
   private static let held =
     ".held0{color:var(--quiet)}\n"
     + (1...9).map { ninths in

@@ -1,4 +1,4 @@
-/// The script that tells a page's story from the report in it.
+/// The script that tells a page's story from the report embedded in the page.
 enum StoryScript {
   static let text = #"""
     "use strict";

@@ -1,27 +1,27 @@
 import KVPolicyKit
 import MiniTasks
 
-/// A small document of the tasks, and which words of its answer follow from which lines of its
-/// prompt.
+/// A small document of the tasks, with the lines of the prompt from which each word of the answer
+/// follows.
 struct TaskExample {
-  /// A word of the answer; it is checked if it has the letter of a line.
+  /// A word of the answer. It is checked if it has the letter of a prompt line.
   struct Word: Equatable {
     var text: String
     var letter: String?
   }
 
-  /// What is checked: a line of the prompt, and its letter.
+  /// A kind of check, with a line of the prompt and the line's letter.
   struct Rule: Equatable {
     var kind: TaskCheck.Kind
     var letter: String
     var line: String
   }
 
-  /// The lines of the prompt; those that must be remembered have letters.
+  /// The lines of the prompt; lines that must be remembered have letters.
   private(set) var prompt: [(letter: String?, words: [String])] = []
   /// The lines of the answer.
   private(set) var answer: [[Word]] = []
-  /// One per kind of check, in the order of the language.
+  /// One rule per kind of check, in the order of the language.
   private(set) var rules: [Rule] = []
 
   /// A list of six items with a rule of each kind, and a question of each kind.
@@ -59,8 +59,8 @@ struct TaskExample {
     }
   }
 
-  /// A letter for each line that is needed, by its first index, in their order. The lines of a
-  /// chain of variables share one.
+  /// A letter for each needed line, in order, keyed by the line's first index. The lines of a chain
+  /// of variables share a letter.
   private static func letters(_ document: TaskDocument, _ words: [String]) -> [Int: String] {
     let needed = Set(document.checks.map(\.source)).sorted()
     var letters: [Int: String] = [:]
@@ -79,7 +79,7 @@ struct TaskExample {
     return letters
   }
 
-  /// The indices of the words that a check looks at: one, or the rest of the line for an answer
+  /// The indices of the words that a check covers: one word, or the remaining line for an answer
   /// that is checked as a whole.
   private static func place(
     of check: TaskCheck, in document: TaskDocument, _ words: [String]
@@ -89,7 +89,7 @@ struct TaskExample {
     return first..<(words[first...].firstIndex(of: "\n") ?? words.count)
   }
 
-  /// The lines of a text, without their ends.
+  /// The lines of a text, without the tokens that end them.
   private static func lines(_ words: [String], in range: Range<Int>) -> [Range<Int>] {
     var (lines, start) = ([Range<Int>](), range.lowerBound)
     for index in range where words[index] == "\n" {

@@ -1,6 +1,6 @@
 import Reporting
 
-/// The charts of a page: right answers by memory, and by place in the response.
+/// The charts of a page: right answers by memory, and right answers along the response.
 extension TaskPage {
   var memorySection: String {
     var chart = LineChart(
@@ -25,10 +25,10 @@ extension TaskPage {
       """
   }
 
-  /// What a share is of, in tooltips.
+  /// The quantity of a share, in tooltips.
   private static let measure = "of checks right"
 
-  /// How the intervals come about; nothing where there are none.
+  /// How the intervals are computed; empty if no policy has an interval.
   private var intervalNote: String {
     guard report.policies.contains(where: { $0.margin != nil }) else { return "" }
     return """
@@ -40,7 +40,8 @@ extension TaskPage {
       """
   }
 
-  /// Full attention, from the least memory of any policy to its own, then a line per policy.
+  /// A line for full attention, from the least memory of any policy to its own memory, then a line
+  /// per policy.
   private var memoryLines: [LineChart.Series] {
     let least = report.policies.map(\.residentBytes).min() ?? 0
     let full = report.policies.prefix(1).map { full in
@@ -119,7 +120,7 @@ extension TaskPage {
     }
   }
 
-  /// A line through the middles of the places; those at which nothing was checked interrupt it.
+  /// A line through the middles of the stretches; a stretch without checks interrupts it.
   private func placeLine(_ policy: TaskMeasurement, _ color: LineChart.Color) -> LineChart.Series {
     let points = policy.places.map { place in
       LineChart.Point(

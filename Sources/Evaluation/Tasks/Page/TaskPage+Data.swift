@@ -2,7 +2,7 @@ import Reporting
 
 /// The data of a page: the report itself, and a link that saves it.
 extension TaskPage {
-  /// The link; without scripts, where the data is.
+  /// The link that saves the report; without scripts, a note that says where the data is.
   var download: String {
     """
     <p><a id="download" download="kvpolicy-tasks.json" hidden>Download the data (JSON)</a></p>
@@ -10,7 +10,7 @@ extension TaskPage {
     """
   }
 
-  /// The report, and what saves it and tells its story.
+  /// The report as JSON, and the scripts that save it and tell its story.
   var scripts: String {
     let json = (try? ReportText.json(report, layout: [])) ?? "null"
     let story = storySection.isEmpty ? "" : "\n<script>\n\(StoryScript.text)\n</script>"
@@ -22,7 +22,7 @@ extension TaskPage {
       """
   }
 
-  /// Gives the link its target. A page opened from a disk may make one.
+  /// Gives the link its target. A page opened from a disk may do so too.
   private static let saving = """
     "use strict";
     (() => {

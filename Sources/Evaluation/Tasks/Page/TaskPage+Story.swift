@@ -1,6 +1,6 @@
 import Reporting
 
-/// The story of a page: a document, and what each policy still holds of it, moment by moment.
+/// The story of a page: a document, and the tokens that each policy still holds, moment by moment.
 extension TaskPage {
   var storySection: String {
     guard let story = report.story, !story.tellers.isEmpty, !story.moments.isEmpty else {
@@ -48,8 +48,8 @@ extension TaskPage {
       """
   }
 
-  /// The teller that the story opens with, by its index: of those that lose most, and rather than
-  /// full attention or random choice, which teach little.
+  /// The index of the teller that the story opens with: the one that passes the smallest share of
+  /// checks. Full attention and random choice are avoided, because they teach little.
   static func firstTeller(of story: TaskStory) -> Int {
     let others = Array(story.tellers.indices.dropFirst())
     let telling = others.filter { story.tellers[$0].label != "random" }
@@ -57,7 +57,7 @@ extension TaskPage {
     return choice.min { story.tellers[$0].tally.share < story.tellers[$1].tally.share } ?? 0
   }
 
-  /// Why it is this document.
+  /// Why the story tells this document.
   private func choice(of story: TaskStory) -> String {
     guard let full = story.tellers.first else { return "" }
     let tally = "\(full.tally.hits) of \(Markup.count(full.tally.checks, "check"))"

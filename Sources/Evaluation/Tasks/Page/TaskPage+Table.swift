@@ -2,7 +2,7 @@ import KVPolicyKit
 import MiniTasks
 import Reporting
 
-/// The table of a page: a row per measurement, grouped by budget.
+/// The table of a page: a line per measurement, in sections by budget.
 extension TaskPage {
   var tableSection: String {
     """
@@ -28,11 +28,10 @@ extension TaskPage {
     """
   }
 
-  /// What stands above policies that take no budget, and configurations.
+  /// The heading above policies that take no budget and configurations that state their own sizes.
   static let unbudgetedTitle = "no budget: sizes of their own"
 
-  /// The kinds of check that some policy was given, in the order of the language; others after
-  /// them.
+  /// The kinds of check in the report: first those of the language in its order, then unknown ones.
   private var kinds: [String] {
     let asked = Set(report.policies.flatMap(\.kinds.keys))
     let known = TaskCheck.Kind.allCases.map(\.rawValue)
@@ -59,7 +58,7 @@ extension TaskPage {
       """
   }
 
-  /// Measurements under the same heading: full attention, those of each budget, those without one.
+  /// Measurements in sections with a heading each: full attention, each budget, no budget.
   private var groups: [(title: String, isRace: Bool, policies: [TaskMeasurement])] {
     let full = ("all rows", false, Array(report.policies.prefix(1)))
     let budgeted = budgets.map { budget in
@@ -105,7 +104,7 @@ extension TaskPage {
       """
   }
 
-  /// Sets the first of the columns of memory, and of speed, apart from those before.
+  /// Sets the first memory column and the first speed column apart from the columns before.
   private func lead(_ column: Int) -> String {
     [kinds.count + 1, kinds.count + 7].contains(column) ? " class=\"lead\"" : ""
   }

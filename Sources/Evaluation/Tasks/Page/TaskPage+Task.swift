@@ -1,7 +1,7 @@
 import MiniTasks
 import Reporting
 
-/// What a page says about the tasks: an example, and what is checked in it.
+/// The explanation of the tasks on a page: an example, and its checks.
 extension TaskPage {
   var taskSection: String {
     guard let example = TaskExample.standard else { return "" }
@@ -32,7 +32,7 @@ extension TaskPage {
       """
   }
 
-  /// How the measured documents differ from the example, but for their length.
+  /// How the measured documents differ from the example, apart from their length.
   private var difference: String {
     report.kind == TaskMixture.Kind.both.rawValue
       ? "more of everything" : "are of another kind, <code>\(Markup.escaped(report.kind))</code>"
@@ -52,7 +52,7 @@ extension TaskPage {
     return "<div>\(texts.joined(separator: " "))</div>"
   }
 
-  /// The kinds of check, each with its line of the example.
+  /// The kinds of check, each with a line of the example.
   private func rules(of example: TaskExample) -> [String] {
     var rules = example.rules.map { rule in
       """
@@ -68,7 +68,7 @@ extension TaskPage {
     return rules
   }
 
-  /// What a kind of check asks of an answer.
+  /// What a kind of check requires of an answer.
   private static func meaning(of kind: TaskCheck.Kind) -> String {
     switch kind {
     case .once: "The item with this number, and no other, holds the word."

@@ -2,17 +2,17 @@ import KVPolicyKit
 import MiniTasks
 import Reporting
 
-/// A report on the tasks as one HTML page that needs nothing else: no network, no other file.
+/// A report on the tasks as one self-contained HTML page: it needs no network and no other file.
 ///
-/// Tables and charts are there without scripts. The whole report is in the page too, as JSON in the
-/// element `report`; its story is told from there, and a link saves it as a file.
+/// Tables and charts work without scripts. The page also contains the whole report as JSON, in the
+/// element `report`. The story is told from this JSON, and a link saves it as a file.
 public struct TaskPage {
   let report: TaskReport
 
   /// A page about a report.
   public init(_ report: TaskReport) { self.report = report }
 
-  /// The page. The same report gives the same bytes.
+  /// The HTML of the page. Equal reports give equal bytes.
   public var html: String {
     """
     <!doctype html>
@@ -50,7 +50,7 @@ public struct TaskPage {
     """
   }
 
-  /// What was done, in two sentences.
+  /// The conditions, in two sentences.
   private var conditions: String {
     let checks = report.policies.map(\.all.checks).max() ?? 0
     return """
@@ -68,10 +68,10 @@ public struct TaskPage {
   /// Whether documents have several turns.
   private var isDialogue: Bool { report.kind == TaskMixture.Kind.dialogue.rawValue }
 
-  /// What is said of the seed: nothing of the usual one.
+  /// The words on the seed; empty for the default seed.
   private var seed: String { report.seed == 0 ? "" : ", drawn from seed \(report.seed)," }
 
-  /// What other caches the model had, as the sentence on full attention goes on.
+  /// The words on the limited caches, which continue the sentence on full attention.
   private var limits: String {
     var limits: [String] = []
     if !budgets.isEmpty {
@@ -89,10 +89,10 @@ public struct TaskPage {
     return limits.map { " and" + $0 }.joined()
   }
 
-  /// The budgets there are, largest first.
+  /// The budgets in the report, largest first.
   var budgets: [Int] { Set(report.policies.compactMap(\.budget)).sorted(by: >) }
 
-  /// What has no budget beside full attention, which is the first of the report.
+  /// Measurements without a budget, except full attention, which is the first of the report.
   var unbudgeted: [TaskMeasurement] { report.policies.dropFirst().filter { $0.budget == nil } }
 
   /// All policies but full attention, in the order of the report.
