@@ -1,18 +1,18 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// One entry at one depth, several sequences at once: each reads a prompt of its own, then all
-/// decode together, in one store.
+/// One entry at one depth with several sequences in one store: each reads its own prompt, then all
+/// decode together.
 struct BatchRun {
   let benchmark: Benchmark
   let entry: PolicyEntry
-  /// Tokens of each prompt; with none, decoding begins with empty caches.
+  /// Tokens of each prompt; at 0, decoding begins with empty caches.
   let depth: Int
-  /// Sequences.
+  /// The number of sequences.
   let size: Int
-  /// At least those of the prompt, the warm-up and the steps.
+  /// At least as many tokens as the prompt, the warm-up and the timed steps need.
   let tokens: [Int]
-  /// Which run of how many.
+  /// The index of this run, and the number of runs.
   let place: (run: Int, runs: Int)
 
   /// Times the steps that follow the prompts.
@@ -56,7 +56,7 @@ struct BatchRun {
     try benchmark.model.decode(tokens, of: sessions)
   }
 
-  /// Every sequence reads the same tokens, each from another place on.
+  /// A token of a sequence; all sequences read the same random text, each from a different start.
   private func token(_ index: Int, of sequence: Int) -> Int {
     tokens[(index + 7 * sequence) % tokens.count]
   }

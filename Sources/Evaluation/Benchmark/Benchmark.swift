@@ -2,55 +2,55 @@ import Foundation
 import KVPolicyKit
 import ReferenceModel
 
-/// Measures how fast a model reads prompts and decodes at given depths under each policy, and how
-/// far that is from what the machine could do.
+/// Measures how fast a model reads prompts and decodes at given depths under each policy, and
+/// compares the times with the machine's floor.
 ///
-/// The tokens are drawn from the vocabulary at random, from a fixed seed: what is read does not
-/// matter to the time, and a model without a tokenizer can be measured.
+/// The tokens are random, from a fixed seed. Their values do not affect the time, so even a model
+/// without a tokenizer can be measured.
 public struct Benchmark {
   /// The model that runs.
   public let model: LlamaModel
   /// The policies that entries can name.
   public let registry: PolicyRegistry
-  /// The lengths of the prompts to be timed; each at least 1.
+  /// The lengths of the timed prompts; each at least 1.
   public var prefillLengths = Default.prefillLengths
-  /// How many tokens were read, as a prompt, before decoding is timed; each at least 0.
+  /// The numbers of prompt tokens read before decoding is timed (the depths); each at least 0.
   public var decodeDepths = Default.decodeDepths
-  /// How many sequences decode together, at each of the depths; each at least 1. With none,
-  /// sequences are decoded alone only.
+  /// The numbers of sequences that decode together, at each of the depths; each at least 1. If
+  /// empty, only single sequences are decoded.
   public var batchSizes = Default.batchSizes
-  /// Tokens decoded in one repeat. They follow one another: the r-th repeat begins that much
-  /// deeper.
+  /// Tokens decoded in one repeat. Repeats continue the same sequence, so repeat r begins r ·
+  /// `steps` tokens deeper.
   public var steps = Default.steps
-  /// How often each thing is timed.
+  /// The number of repeats of each measurement.
   public var repeats = Default.repeats
   /// Prompt tokens that go through a layer together.
   public var chunk = LlamaSession.defaultChunk
   /// How rows are stored.
   public var store = StoreConfiguration()
-  /// What the report calls the model.
+  /// The model's name in the report.
   public var modelName = ""
 
-  /// What holds where nothing else is set.
+  /// The default settings.
   public enum Default {
-    /// The lengths of the prompts.
+    /// The lengths of the timed prompts.
     public static let prefillLengths = [512]
-    /// How many tokens were read before decoding is timed.
+    /// The depths at which decoding is timed.
     public static let decodeDepths = [0, 512, 2048]
-    /// How many sequences decode together: no more than one.
+    /// The numbers of sequences that decode together: none, so sequences decode alone.
     public static let batchSizes: [Int] = []
     /// Tokens decoded in one repeat.
     public static let steps = 16
-    /// How often each thing is timed.
+    /// The number of repeats of each measurement.
     public static let repeats = 3
   }
 
-  /// The most sequences that are measured together.
+  /// The largest number of sequences that are measured together.
   public static let largestBatch = 1024
-  /// Where the tokens come from.
+  /// The seed of the random tokens.
   static let seed: UInt64 = 1
-  /// Rounds in which the machine alone is measured, before the first row and after the last; one
-  /// more goes between any two.
+  /// Rounds of floor measurements before the first run and after the last run. One more round
+  /// follows each run.
   private static let floorRounds = 3
 
   /// A benchmark with the default sizes.
@@ -62,10 +62,10 @@ public struct Benchmark {
   /// Measures every entry.
   ///
   /// - Parameters:
-  ///   - entries: what to measure.
+  ///   - entries: the policies to measure.
   ///   - progress: called now and then.
-  /// - Throws: `ModelError.request` for sizes that are not possible or do not fit in memory, `PolicyError`
-  ///   for a configuration; both before anything runs.
+  /// - Throws: `ModelError.request` for sizes that are impossible or do not fit in memory,
+  ///   `PolicyError` for a bad configuration; both before anything runs.
   public func run(
     _ entries: [PolicyEntry], progress: (RunProgress) -> Void = { _ in }
   ) throws -> BenchmarkReport {
@@ -101,16 +101,16 @@ public struct Benchmark {
     return report(rows, floor: meter.floor)
   }
 
-  /// Measures the machine alone, as it is before any model runs.
+  /// Measures the floor of the machine, without a model.
   ///
-  /// - Parameter threads: the most that work at the same time; at least 1.
+  /// - Parameter threads: the largest number of threads that work at the same time; at least 1.
   public static func floor(threads: Int = LlamaModel.defaultThreads) -> BenchmarkReport {
     let meter = FloorMeter(threads: max(1, threads))
     meter.measure(rounds: 3 * floorRounds)
     return BenchmarkReport(conditions: nil, floor: meter.floor, rows: [])
   }
 
-  /// Tokens for the longest prompt and for every step after it.
+  /// Random tokens for the longest prompt and all steps after it.
   private func randomTokens(_ length: Int) -> [Int] {
     var random = SplitMix64(seed: Self.seed)
     let count = length + BenchmarkRun.warmUpSteps + repeats * steps
@@ -124,7 +124,7 @@ public struct Benchmark {
       threads: model.threads, arithmetic: model.arithmetic, rowFormat: store.format,
       pageRows: store.pageRows, chunk: chunk,
       steps: steps, repeats: repeats, seed: Int(Self.seed))
-    // All rows of one kind together, as people compare them.
+    // Rows of one kind of work and one size stay together, because people compare them.
     let sorted = BenchmarkRow.Work.allCases.flatMap { work in
       let ofKind = rows.filter { $0.work == work }
       return Set(ofKind.map(\.amount)).sorted {
@@ -137,7 +137,7 @@ public struct Benchmark {
   }
 }
 
-/// What is refused before anything runs.
+/// Checks that refuse impossible requests before anything runs.
 extension Benchmark {
   private func check(_ entries: [PolicyEntry]) throws {
     guard !entries.isEmpty, !(prefillLengths + decodeDepths).isEmpty else {
@@ -160,7 +160,7 @@ extension Benchmark {
     for entry in entries {
       let policies = try entry.configuration.makePolicies(
         registry, shape: model.shape, model: model.identity)
-      // A policy that forgets while the prompt is read may well do with less.
+      // A policy that forgets during the prompt may need less memory than all rows take.
       guard policies.policies.contains(where: { $0.cadence.prompt != .everyChunk }) else {
         continue
       }
@@ -168,8 +168,8 @@ extension Benchmark {
     }
   }
 
-  /// - Throws: `ModelError.request` for a text whose rows, all kept, are more than the store may take or
-  ///   the machine has.
+  /// - Throws: `ModelError.request` for a text that does not fit in the store's limit or the
+  ///   machine's memory if every row is kept.
   private func checkMemory(bytesPerToken: Int) throws(ModelError) {
     let limit = min(store.limitBytes, Int(clamping: ProcessInfo.processInfo.physicalMemory))
     let (decoded, manySteps) = steps.multipliedReportingOverflow(by: repeats)
@@ -192,7 +192,7 @@ extension Benchmark {
   }
 }
 
-/// What rows are sorted by within one kind of work.
+/// The key by which rows of one kind of work are sorted.
 private struct Amount: Hashable {
   let tokens: Int
   let sequences: Int

@@ -2,29 +2,30 @@ import KVPolicyKit
 import ReferenceModel
 import Reporting
 
-/// Two benchmarks, row by row: what was measured in both, and what in one only.
+/// Two benchmarks compared row by row, with the rows that only one of them measured.
 ///
-/// Rows belong together if they time the same work under the same configuration. The speed of a machine
-/// drifts, so beside the ratio of speeds stand the shares of the floor, each of its own run.
+/// Two rows belong together if they time the same work under the same configuration. The speed of a
+/// machine drifts, so the table shows the share of the floor in each report beside the ratio of
+/// speeds.
 public struct BenchmarkChange: Equatable, Sendable {
-  /// One piece of work in both.
+  /// The rows of one piece of work in both reports.
   public struct Pair: Equatable, Sendable {
     /// The row of the new report.
     public var now: BenchmarkRow
-    /// The row of the earlier one.
+    /// The row of the earlier report.
     public var before: BenchmarkRow
 
-    /// Tokens per second now over those before: above 1 is faster.
+    /// Tokens per second now, divided by tokens per second before: above 1 is faster.
     public var ratio: Double { now.tokensPerSecond.median / before.tokensPerSecond.median }
   }
 
-  /// Rows of both, in the order of the new report.
+  /// The pairs of rows, in the order of the new report.
   public var pairs: [Pair] = []
-  /// Rows of the new report only.
+  /// Rows in the new report only.
   public var onlyNow: [BenchmarkRow] = []
-  /// Rows of the earlier report only.
+  /// Rows in the earlier report only.
   public var onlyBefore: [BenchmarkRow]
-  /// Conditions that differ, each in words.
+  /// Conditions that differ between the reports, each in words.
   public var differences: [String] = []
 
   /// Matches the rows of two reports.
@@ -42,7 +43,7 @@ public struct BenchmarkChange: Equatable, Sendable {
     }
   }
 
-  /// A line per pair, and what one report lacks.
+  /// A line per pair, and the rows that one report lacks.
   public var table: String {
     var table = TextTable([
       .init("change", .left), .init("policy", .left), .init("tokens/s"), .init("before"),
@@ -68,7 +69,8 @@ public struct BenchmarkChange: Equatable, Sendable {
 }
 
 extension BenchmarkReport.Conditions {
-  /// What must be equal for the ratio of two rows to be about the program alone. In a fixed order.
+  /// The facts that must agree for the ratio of two rows to compare only the programs, in a fixed
+  /// order.
   fileprivate var facts: [String] {
     [
       "model \(model)", "\(threads) threads", "\((arithmetic ?? .exact).rawValue) arithmetic",

@@ -4,7 +4,7 @@ import Reporting
 
 /// Why a benchmark's report cannot be used.
 public enum BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The text is no report of a benchmark, or not a whole one.
+  /// The text is not a complete report of a benchmark.
   case notAReport(reason: String)
 
   /// The message shown to a person.
@@ -16,15 +16,15 @@ public enum BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible 
   }
 }
 
-/// The benchmark for programs.
+/// The benchmark as JSON and CSV for programs.
 extension BenchmarkReport {
-  /// The report as JSON text, keys sorted; the schema is that of ``BenchmarkReport``.
+  /// The report as JSON text, keys sorted; see ``BenchmarkReport`` for the schema.
   public func json() throws -> String { try ReportText.json(self) }
 
-  /// Reads what ``json()`` wrote.
+  /// Reads a report that ``json()`` wrote.
   ///
-  /// - Throws: `BenchmarkError.notAReport` for anything else, also for times and speeds that no benchmark
-  ///   measures.
+  /// - Throws: `BenchmarkError.notAReport` for any other text, and for times or speeds that no
+  ///   benchmark can measure.
   public init(json text: String) throws(BenchmarkError) {
     do {
       self = try ReportText.decode(text)
@@ -49,7 +49,7 @@ extension BenchmarkReport {
 }
 
 extension Spread {
-  /// Whether these can be times or speeds.
+  /// Whether these values can be times or speeds.
   fileprivate var isPlausible: Bool {
     least > 0 && least <= median && median <= most && most.isFinite
   }

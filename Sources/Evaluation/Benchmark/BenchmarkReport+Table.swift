@@ -2,13 +2,13 @@ import KVPolicyKit
 import ReferenceModel
 import Reporting
 
-/// The benchmark for people.
+/// The benchmark as text for people.
 extension BenchmarkReport {
-  /// The machine, and, if a model ran, how fast each piece of work was and what the hooks took. Tables
-  /// fit a terminal of 80 columns; the end of each says which columns were left out.
+  /// The machine's floor, and, if a model ran, the speed of each piece of work and the time in
+  /// hooks. Tables fit 80 columns; the end of each table names the columns that were left out.
   public var table: String { text(isWide: false) }
 
-  /// The same with every column, however wide.
+  /// The tables with every column, however wide.
   public var wideTable: String { text(isWide: true) }
 
   private func text(isWide: Bool) -> String {
@@ -42,7 +42,8 @@ extension BenchmarkReport {
         Quantities.bytes(row.residentBytes),
       ])
     }
-    // What rows in blocks cost, which the floor, a matter of bytes, does not show.
+    // The extra time of q8_0 rows. The floor does not show it, because it counts bytes and not
+    // conversions.
     let blocks =
       format == .q8_0
       ? [
@@ -79,7 +80,7 @@ extension BenchmarkReport {
     ]
   }
 
-  /// What several sequences gain by decoding together.
+  /// The speedup from decoding several sequences together.
   private func batches(isWide: Bool) -> String {
     var table = TextTable([
       .init("together", .left), .init("policy", .left),
@@ -125,12 +126,12 @@ extension BenchmarkReport {
 }
 
 extension BenchmarkRow {
-  /// Whether this is the decoding of one sequence alone, of which `batch` decodes several.
+  /// Whether this row times a single sequence under the depth and configuration of `batch`.
   fileprivate func isTheOne(of batch: BenchmarkRow) -> Bool {
     (work, tokens, configuration.text) == (.decode, batch.tokens, batch.configuration.text)
   }
 
-  /// What was timed, in words: `"decode at 512"`, `"decode 8 at 512"`.
+  /// The name of the work: `"decode at 512"`, `"decode 8 at 512"`.
   var name: String {
     switch work {
     case .prefill: "prefill \(tokens)"
@@ -141,7 +142,7 @@ extension BenchmarkRow {
 }
 
 extension MachineFloor {
-  /// A line per number of threads.
+  /// A table with a line per number of threads.
   func table(isWide: Bool) -> String {
     var table = TextTable([
       .init("threads"), .init("memory GB/s"), .init("least-most", leaves: 1), .init("cache GB/s"),

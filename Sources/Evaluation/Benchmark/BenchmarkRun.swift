@@ -1,31 +1,31 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// One entry at one length: the prompt of that length, and the steps that follow it.
+/// One entry at one length: a prompt of this length, and the decode steps after it.
 struct BenchmarkRun {
-  /// Steps that are not timed: the first ones after a prompt take memory, and some policies choose
-  /// from the prompt then.
+  /// Untimed steps after a prompt: the first steps allocate memory, and some policies choose their
+  /// rows from the prompt then.
   static let warmUpSteps = 4
 
   let benchmark: Benchmark
   let entry: PolicyEntry
-  /// Tokens of the prompt; with none, decoding begins with an empty cache.
+  /// Tokens of the prompt; at 0, decoding begins with an empty cache.
   let length: Int
-  /// At least those of the prompt, the warm-up and the steps.
+  /// At least as many tokens as the prompt, the warm-up and the timed steps need.
   let tokens: [Int]
-  /// Which run of how many.
+  /// The index of this run, and the number of runs.
   let place: (run: Int, runs: Int)
 
   private var timesPrefill: Bool { benchmark.prefillLengths.contains(length) }
   private var timesDecode: Bool { benchmark.decodeDepths.contains(length) }
 
-  /// Times what is asked for at this length.
+  /// Times the prompt, the decode steps, or both, as the benchmark asks for at this length.
   func measure(progress: (RunProgress) -> Void) throws -> [BenchmarkRow] {
     progress(at(0))
     var rows: [BenchmarkRow] = []
     var session = try makeSession()
     if timesPrefill {
-      // Brings the weights in.
+      // Loads the weights.
       try session.prefill(
         Array(tokens.prefix(min(length, benchmark.chunk))), chunk: benchmark.chunk)
       var samples = Samples()
@@ -42,7 +42,7 @@ struct BenchmarkRun {
     return rows
   }
 
-  /// Times the steps that follow the prompt.
+  /// Times the decode steps after the prompt.
   private func measureDecode(
     _ session: LlamaSession, progress: (RunProgress) -> Void
   ) throws -> BenchmarkRow {
@@ -64,7 +64,7 @@ struct BenchmarkRun {
     try session.prefill(Array(tokens.prefix(length)), chunk: benchmark.chunk)
   }
 
-  /// A session over an empty cache in a store of its own.
+  /// A session over an empty cache in its own store.
   private func makeSession() throws -> LlamaSession {
     let model = benchmark.model
     return try model.makeSession(
@@ -95,9 +95,9 @@ struct BenchmarkRun {
 }
 
 extension BenchmarkRow {
-  /// What was measured with these sessions, before the floor is known.
+  /// A row from the measurements of these sessions; the floor is filled in later.
   ///
-  /// - Parameter tokensPerSample: tokens read in the time of each sample.
+  /// - Parameter tokensPerSample: tokens read in the time of one sample.
   init(
     _ work: Work, tokens: Int, entry: PolicyEntry, _ samples: Samples, tokensPerSample: Int,
     _ cost: TokenCost, _ sessions: [LlamaSession]

@@ -1,35 +1,35 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// What was timed, repeat by repeat.
+/// The times of one measurement, repeat by repeat.
 struct Samples {
-  /// Per repeat: seconds of a prompt, or of one step on average.
+  /// Seconds per repeat: of a prompt, or on average of one step.
   private(set) var seconds: [Double] = []
   private var hookTimes: [PolicyTime] = []
   private var rowSteps: [Double] = []
 
-  /// Times `body`, which does `count` pieces of work with all of these sessions together.
+  /// Times `body`, which does `count` pieces of work with all these sessions together.
   mutating func time(_ sessions: [LlamaSession], count: Int, _ body: () throws -> Void) throws {
     let (hooks, rows) = (sessions.policyTime, sessions.rowSteps)
     let clock = ContinuousClock()
     let start = clock.now
     try body()
     let duration = (clock.now - start).seconds
-    // A clock too coarse to see the work must not turn into a division by nothing.
+    // Avoids a division by zero if the clock is too coarse to see the work.
     seconds.append(max(duration, 1e-9) / Double(count))
     hookTimes.append((sessions.policyTime - hooks) / Double(count))
     rowSteps.append((sessions.rowSteps - rows) / Double(count))
   }
 
-  /// Seconds of a piece of work, on average over the repeats, as the hooks' are.
+  /// Seconds per piece of work, as a mean over the repeats like the seconds in hooks.
   var meanSeconds: Double { seconds.reduce(0, +) / Double(seconds.count) }
 
-  /// Seconds in hooks per piece of work, on average.
+  /// Seconds in hooks per piece of work, as a mean over the repeats.
   var hooks: PolicyTime {
     hookTimes.reduce(PolicyTime(), +) / Double(hookTimes.count)
   }
 
-  /// Rows that queries read per piece of work, over all lanes, on average.
+  /// Rows that queries read per piece of work, summed over all lanes, as a mean over the repeats.
   var rowsRead: Double { rowSteps.reduce(0, +) / Double(rowSteps.count) }
 }
 
@@ -39,7 +39,7 @@ extension [LlamaSession] {
 }
 
 extension KVSequence {
-  /// Rows that queries have read so far, over all lanes: what the KV footprint counts.
+  /// Rows that queries have read so far, summed over all lanes, as the KV footprint counts them.
   fileprivate var rowSteps: Double {
     let tokens = Double(length.tokens)
     return statistics.footprint * Double(store.shape.lanes) * tokens * (tokens + 1) / 2

@@ -1,19 +1,20 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// The bytes and operations that a piece of work cannot do without.
+/// The least bytes and operations of a piece of work.
 ///
-/// Counted are the matrices of weights, each once, the rows of the embedding, the rows of the cache, and two
-/// operations for each element of a product. Norms, rotations, softmax and whatever a policy does are not.
+/// The cost counts each weight matrix once, the rows of the embedding, the rows of the cache, and
+/// two operations for each element of a product. It leaves out norms, rotations, softmax and the
+/// policy's own work.
 struct TokenCost {
   /// Bytes to be moved between memory and the processor.
   let bytes: Double
   /// Multiplications and additions of floats.
   let operations: Double
 
-  /// A decode step whose queries read `rowsRead` rows, over all lanes: key and value of each once for all
-  /// query heads of its lane. Of several sequences that decode together: all their rows, a row of the
-  /// embedding and the products for each, and every matrix once.
+  /// A decode step whose queries read `rowsRead` rows over all lanes. The key and value of a row
+  /// are moved once for all query heads of the lane. If several sequences decode together, each
+  /// adds its rows, a row of the embedding and its products, but the matrices are still moved once.
   static func step(sequences: Int = 1, rowsRead: Double, session: LlamaSession) -> TokenCost {
     let model = session.model
     return TokenCost(
@@ -23,8 +24,8 @@ struct TokenCost {
         + rowsRead * session.operationsPerRow)
   }
 
-  /// A prompt whose queries read `rowsRead` rows, over all lanes and tokens. Its rows are moved once, and
-  /// only its last token has logits.
+  /// A prompt whose queries read `rowsRead` rows, over all lanes and tokens. Its rows are moved
+  /// once, and only its last token has vocabulary logits.
   static func prompt(_ length: Int, rowsRead: Double, session: LlamaSession) -> TokenCost {
     let model = session.model
     return TokenCost(
@@ -41,8 +42,8 @@ extension LlamaSession {
     Double(sequence.store.bytesPerToken / model.shape.lanes)
   }
 
-  /// Operations for one query token on one row of one lane: products of queries with the key, and of
-  /// probabilities with the value, for every query head of the lane.
+  /// Operations of one query token on one row of one lane: products of the queries with the key,
+  /// and of the probabilities with the value, for every query head of the lane.
   fileprivate var operationsPerRow: Double {
     Double(4 * model.shape.group * model.shape.headDimension)
   }

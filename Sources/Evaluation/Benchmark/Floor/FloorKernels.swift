@@ -1,19 +1,20 @@
-/// Memory to be read from one end to the other, as weights are.
+/// Memory that is read from one end to the other, as weights are.
 final class ReadBuffer: Sendable {
   private let blocks: [SIMD8<Float>]
 
-  /// Takes and fills the memory: what was never written to is not there to be read.
+  /// Allocates and writes the memory: the system backs a page with memory only when it is first
+  /// written.
   init(bytes: Int) { blocks = Array(repeating: SIMD8(repeating: 1), count: bytes / 32) }
 
-  /// Its size.
+  /// The size in bytes.
   var bytes: Int { blocks.count * 32 }
 
-  /// The sum over one of so many equal parts, added to `start`: a reading that begins with the outcome of
-  /// the one before cannot be left out.
+  /// The sum over part `part` of `parts` equal parts, added to `start`. If each pass starts with
+  /// the result of the pass before, the compiler cannot drop a pass.
   @inline(never)
   func sum(part: Int, of parts: Int, from start: Float = 0) -> Float {
     let range = blocks.count * part / parts..<blocks.count * (part + 1) / parts
-    // Eight sums: an addition takes longer than the next loads.
+    // Eight independent sums, because an addition takes longer than the next loads.
     let zero = SIMD8<Float>.zero
     var (s0, s1, s2, s3) = (zero + start, zero, zero, zero)
     var (s4, s5, s6, s7) = (zero, zero, zero, zero)
@@ -45,20 +46,21 @@ enum FloatArithmetic {
   #if KVPOLICY_FMA || arch(arm64)
     private typealias Lanes = SIMD8<Float>
   #else
-    /// What one register holds without the vector flags.
+    /// The vector of one register without the vector flags.
     private typealias Lanes = SIMD4<Float>
   #endif
 
-  /// Sums that are added to in turn: enough to fill two pipelines of five stages, few enough that all of
-  /// them stay in registers.
+  /// Sums that are updated in turn: enough to fill two pipelines of five stages, few enough for all
+  /// of them to stay in registers.
   private static let sums = 12
 
   /// A multiplication and an addition for each element of each sum.
   static var operationsPerRound: Double { Double(2 * sums * Lanes.scalarCount) }
 
-  /// `rounds` times one multiply-add to each sum, as the kernels of this build make them.
+  /// Adds one multiply-add to each sum, `rounds` times, with the instructions that the kernels of
+  /// this build use.
   static func multiplyAdds(rounds: Int, seed: Float) -> Float {
-    // The sums tend to one half and stay ordinary numbers, however many rounds there are.
+    // The sums converge to one half, so they stay normal floats for any number of rounds.
     let (factor, addend) = (Lanes(repeating: 0.5), Lanes(repeating: 0.25))
     var s0 = Lanes(repeating: seed)
     var (s1, s2, s3) = (s0 + 1, s0 + 2, s0 + 3)

@@ -1,35 +1,36 @@
 import ReferenceModel
 import Synchronization
 
-/// Measures the machine's floor, in rounds: the speed of a machine drifts, so a benchmark measures a round
-/// between any two of its rows and takes the middle of them all.
+/// Measures the machine's floor, in rounds. The speed of a machine drifts, so a benchmark measures
+/// one round after each of its runs and takes the median of all rounds.
 struct FloorMeter {
   /// Larger than any cache.
   static let memoryBytes = 256 << 20
-  /// Larger than the caches of one core, smaller than what a core has of the shared one.
+  /// Larger than the private caches of one core, and smaller than a core's share of the shared
+  /// cache.
   static let cacheBytes = 4 << 20
   private let memory: ReadBuffer
   private let cache: ReadBuffer
   private let meters: [TeamMeter]
 
-  /// Takes its buffers and fills them. `memoryBytes` is less in tests only.
+  /// Allocates and fills the buffers. Only tests pass less `memoryBytes`.
   init(threads: Int, memoryBytes: Int = FloorMeter.memoryBytes) {
     memory = ReadBuffer(bytes: memoryBytes)
     cache = ReadBuffer(bytes: Self.cacheBytes * threads)
-    // A system short of threads gives smaller teams; each size once.
+    // A system that lacks threads gives smaller teams, so each size is measured once.
     var sizes: Set<Int> = []
     meters = MachineFloor.teamSizes(upTo: threads).map(TeamMeter.init)
       .filter { sizes.insert($0.team.threads).inserted }
   }
 
-  /// Measures everything once more.
+  /// Adds `rounds` measurements of every quantity.
   func measure(rounds: Int = 1) {
     for _ in 0..<rounds {
       for meter in meters { meter.measure(memory: memory, cache: cache) }
     }
   }
 
-  /// What was measured. At least one round was.
+  /// The results so far; at least one round must be measured.
   var floor: MachineFloor {
     MachineFloor(
       memoryBytes: memory.bytes, cacheBytes: Self.cacheBytes, teams: meters.map(\.result))
@@ -37,7 +38,8 @@ struct FloorMeter {
 }
 
 extension MachineFloor {
-  /// Operations per second of multiply-adds between registers on so many threads, measured `rounds` times.
+  /// Operations per second of multiply-adds between registers on `threads` threads, measured
+  /// `rounds` times.
   public static func operationRate(threads: Int, rounds: Int = 5) -> Spread {
     let meter = TeamMeter(threads: threads)
     for _ in 0..<rounds { meter.measureArithmetic() }
@@ -45,17 +47,17 @@ extension MachineFloor {
   }
 }
 
-/// What was measured with one number of threads.
+/// The measurements with one number of threads.
 private final class TeamMeter {
-  /// How often a thread goes through its buffer in the cache, and how many rounds of arithmetic it does:
-  /// some milliseconds of each.
+  /// Passes of a thread over its buffer in the cache, and rounds of arithmetic: some milliseconds
+  /// of each.
   private static let (cachePasses, arithmeticRounds) = (64, 4_000_000)
 
   let team: ThreadTeam
   private var readBandwidth: [Double] = []
   private var cacheBandwidth: [Double] = []
   private(set) var operationRate: [Double] = []
-  /// What all the sums came to; kept, so that no work can be left out.
+  /// All sums are folded into this value, so that the compiler cannot drop any work.
   private let outcome = Atomic<UInt32>(0)
 
   init(threads: Int) { team = ThreadTeam(threads: threads) }
@@ -72,7 +74,7 @@ private final class TeamMeter {
     readBandwidth.append(Double(memory.bytes) / readSeconds)
 
     let parts = cache.bytes / FloorMeter.cacheBytes
-    // Brings each part into the cache.
+    // Loads each part into the cache.
     _ = timed { cache.sum(part: $0, of: parts) }
     let cacheSeconds = timed { thread in
       (0..<Self.cachePasses).reduce(0) { sum, _ in cache.sum(part: thread, of: parts, from: sum) }
@@ -89,10 +91,10 @@ private final class TeamMeter {
       Double(threads * rounds) * FloatArithmetic.operationsPerRound / arithmeticSeconds)
   }
 
-  /// Seconds until every thread has done its part.
+  /// Seconds until every thread has finished its part.
   private func timed(_ body: (_ thread: Int) -> Float) -> Double {
-    // Calls the workers and keeps them busy for a moment, so that none of them has to be woken, or moved
-    // to a processor of its own, in the time that counts.
+    // Starts the workers and keeps them busy for a moment. No worker then has to be woken, or moved
+    // to its own processor, in the timed part.
     for _ in 0..<4 {
       run { FloatArithmetic.multiplyAdds(rounds: Self.arithmeticRounds / 16, seed: Float($0)) }
     }
