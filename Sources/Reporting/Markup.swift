@@ -1,9 +1,9 @@
 import Foundation
 
-/// Text and numbers as HTML and SVG want them.
+/// Text and numbers in the form that HTML and SVG require.
 package enum Markup {
-  /// Text that means itself in an element and in a quoted attribute; what XML cannot say becomes
-  /// U+FFFD.
+  /// Text escaped for an element and for a quoted attribute. Characters that XML does not allow
+  /// become U+FFFD.
   package static func escaped(_ text: String) -> String {
     var escaped = ""
     for scalar in text.unicodeScalars {
@@ -21,14 +21,14 @@ package enum Markup {
     return escaped
   }
 
-  /// A coordinate, to a tenth of a unit: `12.5`, `3`.
+  /// A coordinate, rounded to a tenth of a unit: `12.5`, `3`.
   package static func coordinate(_ value: Double) -> String {
     let text = Quantities.fixed(value, 1)
     guard text.hasSuffix(".0") else { return text }
     return text == "-0.0" ? "0" : String(text.dropLast(2))
   }
 
-  /// A number whose thousands are set apart: `1,500`.
+  /// A number with separated thousands: `1,500`.
   package static func grouped(_ number: Int) -> String {
     let digits = Array(String(number.magnitude))
     let groups = digits.indices.map { index in
@@ -38,18 +38,18 @@ package enum Markup {
     return (number < 0 ? "−" : "") + groups.joined()
   }
 
-  /// A number and what it counts: `1 document`, `64 documents`.
+  /// A number with the noun that it counts: `1 document`, `64 documents`.
   package static func count(_ number: Int, _ one: String, _ many: String? = nil) -> String {
     grouped(number) + " " + (number == 1 ? one : many ?? one + "s")
   }
 
-  /// Words as a sentence lists them: `64, 128 or 256`.
+  /// Words joined as in a sentence: `64, 128 or 256`.
   package static func list(_ words: [String], joinedBy last: String = "and") -> String {
     guard let final = words.last, words.count > 1 else { return words.first ?? "" }
     return words.dropLast().joined(separator: ", ") + " \(last) \(final)"
   }
 
-  /// JSON that may stand in a `script` element: no `<` can end it, or open a comment.
+  /// JSON that is safe in a `script` element: no `<` can end the element or open a comment.
   package static func script(json: String) -> String {
     json.replacingOccurrences(of: "<", with: "\\u003c")
   }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Numbers as people read them.
+/// Numbers formatted for people.
 package enum Quantities {
   /// Bytes in the largest binary unit that leaves at least 1: `"512 B"`, `"11.3 MiB"`.
   package static func bytes(_ count: Int) -> String {
@@ -11,12 +11,12 @@ package enum Quantities {
     return fixed(value, abs(value) < 100 ? 1 : 0) + " " + units[unit]
   }
 
-  /// A range of counts, or the one count there is: `"240-256"`, `"256"`.
+  /// A range of counts, or a single count if both ends are equal: `"240-256"`, `"256"`.
   package static func range(_ least: Int, _ most: Int) -> String {
     least == most ? "\(most)" : "\(least)-\(most)"
   }
 
-  /// A number with so many digits after the point.
+  /// A number with `digits` digits after the point.
   package static func fixed(_ value: Double, _ digits: Int) -> String {
     String(format: "%.\(digits)f", value)
   }
@@ -27,7 +27,7 @@ package enum Quantities {
     return (text == "-0.0" ? "0.0" : text) + "%"
   }
 
-  /// A number with about four significant digits; a large one with an exponent.
+  /// A number with about four significant digits; a large number has an exponent.
   package static func significant(_ value: Double) -> String {
     switch abs(value) {
     case ..<0.0005: value == 0 ? "0" : String(format: "%.0e", value)
@@ -37,6 +37,6 @@ package enum Quantities {
     }
   }
 
-  /// A speed: one digit after the point where it says something.
+  /// A speed: one digit after the point below 100, none from 100.
   package static func speed(_ value: Double) -> String { fixed(value, value < 100 ? 1 : 0) }
 }

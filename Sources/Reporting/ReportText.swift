@@ -1,11 +1,12 @@
 import Foundation
 
-/// The two formats of every report for programs.
+/// The formats of all reports for programs: JSON and CSV.
 package enum ReportText {
-  /// A column of a CSV file: its name and what stands in it.
+  /// A column of a CSV file: its name, and the text of a line's field.
   package typealias Field<Line> = (name: String, text: (Line) -> String)
 
-  /// JSON with its keys sorted. A number that is not finite is written as `"inf"`, `"-inf"` or `"nan"`.
+  /// JSON with sorted keys. Numbers that are not finite are written as `"inf"`, `"-inf"` or
+  /// `"nan"`.
   package static func json(
     _ report: some Encodable, layout: JSONEncoder.OutputFormatting = .prettyPrinted
   ) throws -> String {
@@ -16,7 +17,7 @@ package enum ReportText {
     return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
   }
 
-  /// Reads what `json` wrote.
+  /// Reads text that `json` wrote.
   package static func decode<Report: Decodable>(_ text: String) throws -> Report {
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
@@ -30,7 +31,7 @@ package enum ReportText {
     return texts.map { $0.map(quoted).joined(separator: ",") + "\n" }.joined()
   }
 
-  /// A field as RFC 4180 wants it.
+  /// A field, quoted as RFC 4180 requires.
   private static func quoted(_ field: String) -> String {
     guard field.contains(where: { "\",\n\r".contains($0) }) else { return field }
     return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""

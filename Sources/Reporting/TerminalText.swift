@@ -1,28 +1,28 @@
-/// Text set for a terminal.
+/// Text wrapped for a terminal.
 package enum TerminalText {
-  /// The columns that lines keep to, so that they fit a window of the usual size.
+  /// The largest width of lines, so that they fit a default terminal window.
   package static let columns = 80
-  /// A space at which no line is broken.
+  /// A no-break space: lines are not wrapped at it if that is possible.
   package static let bond = "\u{A0}"
 
-  /// Paragraphs broken into lines between words. A word that is longer than a line has one for itself.
+  /// Paragraphs wrapped between words. A word that is longer than a line gets its own line.
   ///
-  /// Lines of the text stay apart, and keep their indents. One that fits is left as it is. A `bond`
-  /// between words keeps them on one line if that is possible, and is shown as a space.
+  /// Existing line breaks and indents stay, and a line that fits is unchanged. A `bond` between
+  /// words keeps them on one line if possible, and is shown as a space.
   package static func wrapped(_ text: String, columns: Int = columns) -> String {
     text.split(separator: "\n", omittingEmptySubsequences: false)
       .flatMap { lines(of: $0, columns: columns) }.joined(separator: "\n")
       .replacing(bond, with: " ")
   }
 
-  /// Paragraphs whose lines were broken elsewhere, broken anew; an empty line ends a paragraph.
+  /// Paragraphs with other line breaks, wrapped again; an empty line ends a paragraph.
   package static func reflowed(_ text: String) -> String {
     wrapped(
       text.split(separator: "\n\n").map { $0.replacing("\n", with: " ") }
         .joined(separator: "\n\n"))
   }
 
-  /// A line for each term, with its meaning in a column beside them all.
+  /// A line per term, with all meanings in one column beside the terms.
   ///
   /// - Parameters:
   ///   - entries: terms and their meanings.

@@ -1,4 +1,4 @@
-/// Rows of cells set in columns, for a terminal.
+/// Lines of cells set in columns, for a terminal.
 package struct TextTable {
   /// The side on which a column's cells line up.
   package enum Alignment {
@@ -10,13 +10,14 @@ package struct TextTable {
 
   /// A column.
   package struct Column {
-    /// Its first cell.
+    /// The column's heading.
     let title: String
-    /// Where its cells line up.
+    /// The alignment of the column's cells.
     let alignment: Alignment
-    /// What stands in it, for the legend; empty if that is plain.
+    /// The column's meaning in the legend; empty if the heading explains itself.
     let meaning: String
-    /// How soon it is left out of a table that is too wide: the greatest first, 0 never.
+    /// The priority for leaving the column out of a table that is too wide: the greatest first, 0
+    /// never.
     let leaves: Int
 
     /// A column of numbers, unless another alignment is given.
@@ -37,21 +38,20 @@ package struct TextTable {
     rows = [columns.map(\.title)]
   }
 
-  /// Adds a row: one cell per column.
+  /// Adds a line: one cell per column.
   package mutating func add(_ cells: [String]) {
     precondition(cells.count == columns.count, "a table row needs one cell per column")
     rows.append(cells)
   }
 
-  /// The lines: two spaces between columns, none at a line's end.
+  /// The lines: two spaces between columns, none at the end of a line.
   package var text: String { text(of: Array(columns.indices)) }
 
   /// The lines, and a legend with the meaning of every column.
   ///
-  /// - Parameters:
-  ///   - isWide: whether every column is shown. If not, columns that do not fit the terminal are left
-  ///     out, and the legend's end says which, and that `--wide` shows them.
-  ///   - notes: what else the legend says, before the columns.
+  ///   - isWide: whether every column is shown. If not, columns that do not fit the terminal are
+  ///     left out, and the end of the legend names them and mentions `--wide`.
+  ///   - notes: further entries of the legend, before the columns.
   package func page(
     isWide: Bool, notes: [(term: String, meaning: String)] = []
   ) -> String {

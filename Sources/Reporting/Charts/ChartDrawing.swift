@@ -1,10 +1,10 @@
-/// A chart being drawn: its scales, and where they lie in the picture.
+/// The drawing of a chart: its scales, and their coordinates in the picture.
 struct ChartDrawing {
   private let chart: LineChart
   private let place: LineChart.Place
   private let across: ChartScale
   private let up: ChartScale
-  /// Where texts at the left begin.
+  /// The left edge of texts.
   private let margin: Double
   /// The limits of the plot, in units of the picture; `top < bottom`.
   private let left: Double
@@ -26,7 +26,7 @@ struct ChartDrawing {
     across = Self.across(chart.x, over: points.map(\.x), width: right - left)
   }
 
-  /// An axis to the right with as many marks as have room for what is written at them.
+  /// A horizontal axis with as many marks as leave room for their labels.
   private static func across(
     _ axis: LineChart.Axis, over values: [Double], width: Double
   ) -> ChartScale {
@@ -37,7 +37,7 @@ struct ChartDrawing {
     } ?? scales[0]
   }
 
-  /// The picture.
+  /// The picture as SVG.
   var svg: String {
     let (width, height) = (Markup.coordinate(chart.width), Markup.coordinate(chart.height))
     let title = Markup.escaped(chart.title)
@@ -87,7 +87,7 @@ struct ChartDrawing {
     ]
   }
 
-  /// The line itself, interrupted where a point has no place.
+  /// The path of the line, interrupted at points that the axes cannot show.
   private func line(_ series: LineChart.Series) -> String {
     var path = ""
     var isDown = false
@@ -104,7 +104,8 @@ struct ChartDrawing {
     return "<path class=\"\(names)\" d=\"\(path)\"/>"
   }
 
-  /// Marks at points, each with a tooltip: at all of a few, at some of many, at the last of a neutral line.
+  /// Marks with tooltips: at every point of a short line, at some points of a long line, and only
+  /// at the last point of a neutral line.
   private func marks(_ series: LineChart.Series) -> String {
     marked(series).map { point in
       """
@@ -132,7 +133,7 @@ struct ChartDrawing {
     }.joined(separator: "\n")
   }
 
-  /// What a mark says: `h2o: 66.7% of checks right (60.1% to 73.3%), 283 KiB resident`.
+  /// The tooltip of a mark: `h2o: 66.7% of checks right (60.1% to 73.3%), 283 KiB resident`.
   private func tip(_ series: LineChart.Series, _ point: LineChart.Point) -> String {
     let interval = point.interval.map {
       " (\(chart.y.text(of: $0.lowerBound)) to \(chart.y.text(of: $0.upperBound)))"
@@ -152,12 +153,12 @@ struct ChartDrawing {
       : points.enumerated().filter { $0.offset.isMultiple(of: stride) }.map(\.element)
   }
 
-  /// The height at which each line ends; the middle for one without points.
+  /// The height at which each line ends; the middle of the plot for a line without points.
   private var ends: [Double] {
     chart.series.map { located($0).last?.y ?? (top + bottom) / 2 }
   }
 
-  /// The points that have a place, and it.
+  /// The points that the axes can show, with their coordinates.
   private func located(
     _ series: LineChart.Series
   ) -> [(value: LineChart.Point, x: Double, y: Double)] {

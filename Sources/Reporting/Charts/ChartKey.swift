@@ -1,9 +1,10 @@
-/// The names of lines, beside their ends or in a row of a page.
+/// The names of lines, beside the ends of the lines or in a list on a page.
 package struct ChartKey {
   /// One element per line: its sample and its name.
   let parts: [String]
 
-  /// Names at the right of a plot, each as near the height where its line ends as the others allow.
+  /// Names at the right of a plot. Each name is as near the end of its line as the neighbouring
+  /// names allow.
   init(
     _ series: [LineChart.Series], ends: [Double], from top: Double, to bottom: Double, x: Double
   ) {
@@ -12,7 +13,7 @@ package struct ChartKey {
     for index in order {
       heights.append(max(ends[index], (heights.last ?? -.infinity) + Self.lineHeight))
     }
-    // What was pushed below the plot pushes its neighbours up again.
+    // A name that was pushed below the plot moves back up and pushes its neighbours up.
     var limit = max(bottom, top + Self.lineHeight * Double(series.count - 1))
     for place in heights.indices.reversed() {
       heights[place] = min(heights[place], limit)
@@ -38,12 +39,13 @@ package struct ChartKey {
     return "<ul class=\"key\">\n\(items.joined(separator: "\n"))\n</ul>"
   }
 
-  /// The width that names beside a plot take.
+  /// The width of the names beside a plot.
   static func width(of series: [LineChart.Series]) -> Double {
     54 + series.reduce(0) { max($0, width(of: short($1.name))) }
   }
 
-  /// About the width of a text of 13 units in the widest of the usual fonts: none is at hand to measure.
+  /// An estimate of the width of text at 13 units, in the widest of the usual fonts; no font is
+  /// available to measure.
   static func width(of text: String) -> Double {
     text.reduce(0) { $0 + ("%MWmw@".contains($1) ? 12.5 : 8.2) }
   }
@@ -54,7 +56,7 @@ package struct ChartKey {
     name.count <= 28 ? name : name.prefix(27) + "…"
   }
 
-  /// A stretch of the line, 28 units long, with its mark.
+  /// A sample of the line, 28 units long, with its mark.
   private static func sample(of series: LineChart.Series) -> String {
     let names = "line \(series.color.className)" + (series.isDashed ? " dashed" : "")
     guard series.color != .neutral else { return "<path class=\"\(names)\" d=\"M0 0H28\"/>" }

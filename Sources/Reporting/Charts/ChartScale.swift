@@ -1,6 +1,7 @@
-/// An axis laid over some values: its limits, its marks, and where a value lies between them.
+/// An axis over some values: its limits, its marks, and the relative offset of a value between the
+/// limits.
 struct ChartScale {
-  /// A value that is written beside the axis.
+  /// A labelled value of the axis.
   struct Mark: Equatable {
     var value: Double
     var label: String
@@ -8,7 +9,7 @@ struct ChartScale {
 
   let marks: [Mark]
   private let axis: LineChart.Axis
-  /// The limits, measured as the axis measures: logarithms, unless it is linear. `lower < upper`.
+  /// The limits in the measure of the axis: logarithms unless the axis is linear. `lower < upper`.
   private let lower: Double
   private let upper: Double
 
@@ -32,7 +33,8 @@ struct ChartScale {
     (lower, upper) = (steps.lower, steps.upper)
   }
 
-  /// Where a value lies, from 0 at the lower limit to 1 at the upper; nil if the axis cannot show it.
+  /// The relative offset of a value, from 0 at the lower limit to 1 at the upper; nil if the axis
+  /// cannot show the value.
   func position(of value: Double) -> Double? {
     guard axis.shows(value) else { return nil }
     return (ChartSteps.measure(value, axis.scale) - lower) / (upper - lower)

@@ -1,14 +1,17 @@
 import Foundation
 
-/// Round values that lie around others, evenly or at powers, and limits that enclose these.
+/// Round values around given values, evenly spaced or at powers, with limits that enclose the given
+/// values.
 struct ChartSteps {
-  /// Ascending, each with the digits after the point that it needs; negative for zeros before it.
+  /// Round values, ascending, each with its digits after the point; a negative number counts zeros
+  /// before the point.
   private(set) var values: [(value: Double, digits: Int)] = []
-  /// The limits, measured as the axis measures. `lower < upper`.
+  /// The limits in the measure of the axis. `lower < upper`.
   private(set) var lower = 0.0
   private(set) var upper = 1.0
 
-  /// About `most` values around those from `least` to `largest`, all of which the axis can show.
+  /// About `most` round values around the range from `least` to `largest`. The axis can show both
+  /// ends.
   init(_ scale: LineChart.Axis.Scale, from least: Double, to largest: Double, most: Int) {
     switch scale {
     case .linear: setEven(from: least, to: largest, most: most)
@@ -17,7 +20,7 @@ struct ChartSteps {
     }
   }
 
-  /// A value as an axis measures it.
+  /// A value in the measure of an axis: its logarithm unless the axis is linear.
   static func measure(_ value: Double, _ scale: LineChart.Axis.Scale) -> Double {
     switch scale {
     case .linear: value
@@ -26,7 +29,7 @@ struct ChartSteps {
     }
   }
 
-  /// Moves the limits of even steps to values within them, and leaves out the steps beyond.
+  /// Moves the limits of even steps to the given values, and removes the steps beyond them.
   mutating func cut(below least: Double?, above largest: Double?) {
     guard (least ?? lower) < (largest ?? upper) else { return }
     (lower, upper) = (least ?? lower, largest ?? upper)
@@ -36,7 +39,7 @@ struct ChartSteps {
 
   /// Multiples of 1, 2 or 5 times a power of ten.
   private mutating func setEven(from least: Double, to largest: Double, most: Int) {
-    // Values that are equal, or nearly, get an interval around them, wide enough for its limits to differ.
+    // Equal or nearly equal values get a margin that is wide enough for the limits to differ.
     let size = max(abs(least), abs(largest))
     let isWide = largest - least > max(size * 1e-9, 1e-30)
     let margin = isWide ? 0 : size == 0 ? 1 : max(size / 10, 1e-30)
@@ -50,7 +53,7 @@ struct ChartSteps {
     (lower, upper) = (first * step, last * step)
   }
 
-  /// Powers of two, every second or third of them if there are many.
+  /// Powers of two; every second or third power if there are many.
   private mutating func setPowersOfTwo(from least: Double, to largest: Double, most: Int) {
     var (first, last) = (Int(floor(log2(least) + 1e-9)), Int(ceil(log2(largest) - 1e-9)))
     if first == last { (first, last) = (first - 1, last + 1) }
@@ -59,13 +62,14 @@ struct ChartSteps {
     (lower, upper) = (Double(first), Double(last))
   }
 
-  /// Powers of ten, with twice and five times each where there is room.
+  /// Powers of ten, with their double and fivefold if there is room.
   private mutating func setDecades(from least: Double, to largest: Double, most: Int) {
     let (first, last) = (Int(floor(log10(least))) - 1, Int(ceil(log10(largest))) + 1)
     let fine = (first...last).flatMap { exponent in
       [1.0, 2, 5].map { ($0 * pow(10, Double(exponent)), -exponent) }
     }
-    // Both are found, and neither is the first or the last: `fine` goes on for a decade on either side.
+    // Both searches succeed, and neither result is the first or last value: `fine` extends a decade
+    // beyond either end.
     let below = fine.lastIndex { $0.0 <= least * (1 + 1e-9) } ?? 0
     let above = fine.firstIndex { $0.0 >= largest * (1 - 1e-9) } ?? fine.count - 1
     let limits = above > below ? below...above : below - 1...below + 1

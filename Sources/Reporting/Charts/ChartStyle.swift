@@ -1,13 +1,13 @@
-/// The colours of charts and pages, and the rules that give them to a chart's classes.
+/// The colours of charts and pages, and the CSS rules that assign them to the classes of a chart.
 package enum ChartStyle {
-  /// A colour on light and on dark ground.
+  /// A colour for the light and for the dark theme.
   package struct Tint {
     package var light: String
     package var dark: String
   }
 
-  /// Okabe and Ito's colours, which differ for colour-blind readers, each darker on light ground and lighter
-  /// on dark, to contrast with it by 3 to 1 or more.
+  /// Okabe and Ito's colours, which colour-blind readers can tell apart. Each is darker on a light
+  /// background and lighter on a dark one, for a contrast of 3 to 1 or more.
   package static let hues = [
     Tint(light: "#0072b2", dark: "#5aa9e6"),  // blue
     Tint(light: "#d55e00", dark: "#f0813a"),  // vermilion
@@ -23,7 +23,7 @@ package enum ChartStyle {
   package static let link = Tint(light: "#005a8d", dark: "#8cc5f2")
   package static let rule = Tint(light: "#dcdcd6", dark: "#34363a")
 
-  /// Rules for all that charts hold, in both themes. A page that shows charts carries them once.
+  /// CSS rules for all elements of charts, in both themes. A page with charts includes them once.
   package static let rules = """
     .chart text{font:13px system-ui,sans-serif;font-variant-numeric:tabular-nums}
     .chart .title{font-weight:600;font-size:15px}
@@ -66,7 +66,8 @@ extension LineChart.Color {
 
   /// The outline of a mark around the origin.
   var markOutline: String {
-    // One shape more than colours: the second round of colours has other shapes.
+    // There is one shape more than there are colours, so the second round of colours has other
+    // shapes.
     let shapes = [
       "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", "M-3.6 -3.6h7.2v7.2h-7.2z", "M0 -4.6L4.6 3.6h-9.2z",
       "M0 -5L5 0L0 5L-5 0z", "M0 4.6L4.6 -3.6h-9.2z", "M-4.2 -4.2L4.2 4.2M-4.2 4.2L4.2 -4.2",

@@ -1,7 +1,7 @@
 extension LineChart {
-  /// What an axis measures, and how.
+  /// The quantity of an axis, its scale and its unit.
   package struct Axis: Sendable {
-    /// How values become lengths.
+    /// How values map to lengths.
     package enum Scale: Sendable {
       /// Equal differences are equal lengths.
       case linear
@@ -13,9 +13,9 @@ extension LineChart {
 
     /// How values are written.
     package enum Unit: Sendable {
-      /// As they are.
+      /// Plain numbers.
       case number
-      /// As whole numbers.
+      /// Integers.
       case whole
       /// Shares, as percentages.
       case percent
@@ -25,16 +25,16 @@ extension LineChart {
       case bytes
     }
 
-    /// What is measured, with its unit unless the values carry it.
+    /// The quantity, with its unit unless the values show it.
     package var title: String
-    /// How values become lengths.
+    /// How values map to lengths.
     package var scale: Scale
     /// How values are written.
     package var unit: Unit
-    /// Values that are shown in any case. A linear axis ends with them, unless points lie beyond.
+    /// Values that the axis always shows. A linear axis ends at them, unless points lie beyond.
     package var range: ClosedRange<Double>?
-    /// What follows a value in a tooltip, as `of checks right` follows `66.7%`; the title unless
-    /// set.
+    /// The words after a value in a tooltip, as `of checks right` follows `66.7%`. The default is
+    /// the title.
     package var measure: String
 
     /// An axis that shows all its points.
@@ -46,7 +46,8 @@ extension LineChart {
       self.measure = measure ?? title
     }
 
-    /// Whether a value has a place on such an axis. Those beyond 10^30 have none: their differences overflow.
+    /// Whether the axis can show a value. Values beyond 10^30 are excluded, because their
+    /// differences overflow. Logarithmic axes also exclude values below 10^−30.
     func shows(_ value: Double) -> Bool {
       switch scale {
       case .linear: abs(value) <= 1e30
@@ -54,7 +55,7 @@ extension LineChart {
       }
     }
 
-    /// A value as its tooltip writes it, without what it measures.
+    /// A value as a tooltip writes it, without its measure.
     func text(of value: Double) -> String {
       switch unit {
       case .number: Quantities.significant(value)
@@ -64,8 +65,8 @@ extension LineChart {
       }
     }
 
-    /// A mark's value, where neighbouring marks are told apart by so many digits after the point (or
-    /// before it, if negative), and the largest is `most`.
+    /// The label of a mark's value. Neighbouring marks differ in `digits` digits after the point
+    /// (before it, if negative), and `most` is the largest value.
     func label(of value: Double, digits: Int, most: Double) -> String {
       switch unit {
       case .number, .whole: return Quantities.fixed(value, max(0, digits))
@@ -81,7 +82,7 @@ extension LineChart {
     }
 
     private func bytes(_ value: Double) -> String {
-      // Larger counts than an `Int` holds are no bytes of this world; they are written as the largest.
+      // No real byte count exceeds `Int`, so larger values are written as the largest `Int`.
       Quantities.bytes(Int(exactly: value.rounded()) ?? .max)
     }
   }

@@ -1,13 +1,13 @@
 /// Lines through points over two axes, written as SVG.
 ///
-/// The same chart is the same bytes everywhere. What an axis cannot show, such as a value that is not finite,
-/// interrupts a line; a chart without points says so.
+/// Equal charts give equal bytes on every machine. A value that an axis cannot show, such as one
+/// that is not finite, interrupts its line. A chart without points says so.
 package struct LineChart: Sendable {
   /// A point, in the units of the axes.
   package struct Point: Equatable, Sendable {
-    /// To the right.
+    /// The horizontal value.
     package var x: Double
-    /// Upwards.
+    /// The vertical value.
     package var y: Double
     /// An interval around `y` that is drawn as a bar; nil draws none.
     package var interval: ClosedRange<Double>?
@@ -18,24 +18,25 @@ package struct LineChart: Sendable {
     }
   }
 
-  /// What sets one line apart from others: a colour, and a shape of marks for those who do not see it.
+  /// The style that distinguishes a line: a colour, and a shape of marks for readers who cannot see
+  /// the colour.
   package enum Color: Equatable, Sendable {
-    /// One of a few colours that differ for colour-blind readers too; a larger number begins again, with
-    /// other marks.
+    /// One of a few colours that colour-blind readers can also tell apart. Larger numbers repeat
+    /// the colours with other marks.
     case hue(Int)
-    /// Grey, with a mark at the end only: what others are held against.
+    /// Grey, with a mark only at the end, for a line to compare with.
     case neutral
   }
 
   /// A line and its name.
   package struct Series: Sendable {
-    /// As the key names it.
+    /// The name in the key.
     package var name: String
-    /// In the order in which the line goes through them.
+    /// The points, in the order of the line.
     package var points: [Point]
-    /// How it differs from the others.
+    /// The style of the line.
     package var color: Color
-    /// Whether the line is broken.
+    /// Whether the line is dashed.
     package var isDashed: Bool
 
     /// A line through points.
@@ -44,27 +45,27 @@ package struct LineChart: Sendable {
     }
   }
 
-  /// Where a chart is read.
+  /// The context of the chart.
   package enum Place: Sendable {
-    /// In a file of its own: with its title, its background, and both themes.
+    /// A file with the chart alone: with title, background and both themes.
     case alone
-    /// Within a page that carries `ChartStyle.rules` and a heading.
+    /// Part of a page that includes `ChartStyle.rules` and a heading.
     case page
   }
 
   /// What the chart shows, in a few words.
   package var title: String
-  /// To the right.
+  /// The horizontal axis.
   package var x: Axis
-  /// Upwards.
+  /// The vertical axis.
   package var y: Axis
-  /// The lines; later ones lie on top.
+  /// The lines; later lines are drawn on top.
   package var series: [Series] = []
   /// Units of width; text is 13 units high.
   package var width = 720.0
   /// Units of height.
   package var height = 400.0
-  /// Whether names stand beside the ends of their lines.
+  /// Whether names are shown beside the ends of the lines.
   package var hasKey = true
 
   /// A chart without lines.
