@@ -1,18 +1,19 @@
 // The C library's allocation functions, each counted and passed on.
 //
-// A program that defines `malloc` and the others gets the calls of everything it is linked with: the
-// Swift runtime, Foundation and the C library itself. Swift reserves some of the names, so the linker
-// gives them (Package.swift). `free` need not be among them.
+// A program that defines `malloc` and its siblings receives the calls of all libraries it is linked
+// with: the Swift runtime, Foundation and the C library itself. Swift reserves some of these names,
+// so the linker assigns them (Package.swift). `free` need not be replaced.
 #if canImport(Glibc)
   import Glibc
   import Synchronization
 
-  /// How often memory was asked for.
+  /// Counts allocations.
   enum CountedMemory {
-    // The optimiser makes both plain memory: made on first use, they would ask for memory themselves.
+    // The optimiser turns both into plain memory. If they were made on first use, they would
+    // allocate.
     /// Whether calls are counted.
     static let isOn = Atomic<Bool>(false)
-    /// The calls while it was on.
+    /// The number of calls while `isOn` was true.
     static let calls = Atomic<Int>(0)
 
     /// Counts one call.
@@ -21,7 +22,7 @@
       if isOn.load(ordering: .relaxed) { calls.add(1, ordering: .relaxed) }
     }
 
-    /// Calls the functions that programs use once each: what shows that they are counted.
+    /// Calls each replaced function once, to show that it is counted.
     static func useEveryFunction() {
       unsafe dispose(malloc(64))
       unsafe dispose(realloc(calloc(1, 64), 128))
@@ -30,7 +31,8 @@
       if unsafe posix_memalign(&aligned, 64, 64) == 0 { unsafe dispose(aligned) }
     }
 
-    /// Frees memory that the optimiser believes was used: else it would drop the call that gave it.
+    /// Frees memory in a way that makes the optimiser believe it was used; otherwise it would drop
+    /// the allocation.
     @unsafe private static func dispose(_ memory: UnsafeMutableRawPointer?) {
       lastAddress.store(UInt(bitPattern: memory), ordering: .relaxed)
       unsafe free(memory)

@@ -1,10 +1,10 @@
-// Counts how often a decode loop asks for memory.
+// Counts the allocations of a decode loop.
 //
 //     AllocationProbe MODEL CONFIGURATION PROMPT WARMUP STEPS THREADS EXTRA [ARITHMETIC]
 //
-// reads a prompt of so many made-up tokens, decodes WARMUP tokens, then STEPS more, each with EXTRA
-// rounds of allocations on purpose, and prints how many allocations those took. The tests run it, in a
-// process of its own because they allocate all the time; it is also of use with a real model.
+// reads a prompt of PROMPT made-up tokens, decodes WARMUP tokens, then STEPS more, each with EXTRA
+// rounds of deliberate allocations, and prints how many allocations the STEPS took. The tests run
+// it in its own process, because they allocate all the time. It is also useful with a real model.
 import Foundation
 import KVPolicyKit
 import Policies
@@ -12,7 +12,7 @@ import ReferenceModel
 import Synchronization
 
 #if canImport(Glibc)
-  /// The last words of the command line, as numbers.
+  /// The last arguments of the command line, as numbers.
   struct Request {
     var prompt = 0
     var warmup = 0
@@ -38,7 +38,7 @@ import Synchronization
       session = model.makeSession(try PagedKVStore(shape: model.shape).makeSequence(policies))
     }
 
-    /// Allocations per second and step of the loop that is counted.
+    /// The number of allocations in the counted loop, and its steps per second.
     func run() throws -> (allocations: Int, stepsPerSecond: Double) {
       try session.prefill((0..<prompt).map(token))
       for index in prompt..<prompt + warmup { try session.decode(token(index)) }
@@ -53,7 +53,7 @@ import Synchronization
       return (CountedMemory.calls.load(ordering: .relaxed), Double(steps) / seconds)
     }
 
-    /// A text without meaning, the same in every run.
+    /// A meaningless text, equal in every run.
     private func token(_ index: Int) -> Int {
       (index &* 7919 &+ index / 5) % session.model.configuration.vocabulary
     }

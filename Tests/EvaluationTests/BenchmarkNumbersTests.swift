@@ -29,7 +29,7 @@ struct SpreadTests {
     for count in 1...40 {
       let values = (0..<count).map { _ in Double(Int.random(in: 0..<9, using: &random)) }
       let spread = Spread(values.shuffled(using: &random))
-      // At most half of them are on either side of the median.
+      // At most half of the values lie on either side of the median.
       #expect(2 * values.count { $0 < spread.median } <= count)
       #expect(2 * values.count { $0 > spread.median } <= count)
       #expect(spread.least == values.min() && spread.most == values.max())
@@ -63,7 +63,7 @@ struct MachineFloorTests {
   func threads() {
     guard ProcessInfo.processInfo.activeProcessorCount > 1 else { return }
     let meter = FloorMeter(threads: 2, memoryBytes: 8 << 20)
-    // The other tests run at the same time: in one round of many there were two processors.
+    // Other tests run at the same time, so only some rounds have two processors to themselves.
     var best = (0.0, 0.0)
     for _ in 0..<200 where best.1 <= best.0 {
       meter.measure()
@@ -100,13 +100,13 @@ struct MachineFloorTests {
   }
 }
 
-/// What a step moves and computes, against figures from the models' files.
+/// The bytes and operations of a step, against figures from the models' files.
 @Suite("The cost of a token")
 struct TokenCostTests {
   private static let models = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("Fixtures/oracle/models")
 
-  /// Bytes of a model's matrices, by the sizes in the header of its file.
+  /// Bytes of a model's matrices, from the sizes in the header of its file.
   private static func matrices(_ name: String) throws -> [String: Int] {
     let file = try Data(
       contentsOf: models.appendingPathComponent(name + "/model.safetensors"))
@@ -139,9 +139,10 @@ struct TokenCostTests {
     let embedding = try #require(matrices["model.embed_tokens.weight"])
     let other = matrices.values.reduce(0, +) - embedding
     let cost = TokenCost.step(rowsRead: 10, session: try session("llama"))
-    // 64 tokens are known; a key and a value of 16 halves each.
+    // The model knows 64 tokens; a key and a value are 16 halves each.
     #expect(cost.bytes == Double(other + embedding / 64 + 10 * 2 * 16 * 2))
-    // 4 bytes an element, two operations; two query heads a lane, 16 products with the key and with the value.
+    // 4 bytes an element, two operations; two query heads a lane, 16 products each with the key and
+    // the value.
     #expect(cost.operations == Double(2 * other / 4 + 10 * 2 * 2 * 2 * 16))
   }
 

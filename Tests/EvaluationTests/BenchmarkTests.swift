@@ -65,14 +65,14 @@ struct BenchmarkTests {
     #expect(
       prompt.operations
         == Double(2 * (24 * layerElements + headElements) + 24 * 25 / 2 * lanes * rowOperations))
-    // 4 steps of warm-up; then steps 4 to 11, which read 5 to 12 rows after no prompt.
+    // 4 warm-up steps, then steps 4 to 11, which read 5 to 12 rows because there was no prompt.
     let weights = 4 * (layerElements + headElements + 64)
     let early = try row("full", .decode, 0)
     #expect(early.bytes == weights + (5...12).reduce(0, +) * lanes * rowBytes / 8)
     let deep = try row("full", .decode, 24)
     #expect(deep.bytes == weights + (29...36).reduce(0, +) * lanes * rowBytes / 8)
     #expect(deep.rowsPerLane == 36 && deep.policyBytes == 0)
-    // TOVA forgets after the output: each step reads one row more than it leaves.
+    // TOVA forgets after the output, so each step reads one row more than it leaves.
     let tova = try row("tova", .decode, 24)
     #expect(tova.bytes == weights + 9 * lanes * rowBytes)
     #expect(tova.rowsPerLane == 8 && tova.residentBytes < deep.residentBytes)

@@ -18,12 +18,12 @@ struct CapacityTests {
     model = LlamaModel(try ModelFiles.open(folder), threads: 1)
   }
 
-  /// A pool in which a sequence of full attention that reads 96 tokens fits three times, but not four times.
+  /// A pool that holds three sequences of full attention that read 96 tokens, but not four.
   private func capacity() -> Capacity {
     var capacity = Capacity(model: model, registry: .all)
     (capacity.promptTokens, capacity.generatedTokens, capacity.measuredSteps) = (24, 72, 8)
     (capacity.store, capacity.chunk) = (StoreConfiguration(format: .f32), 16)
-    // Six pages for each of the six lanes, and what the store notes about pages and rows.
+    // Six pages for each of the six lanes, and the store's bookkeeping for pages and rows.
     let sequence = 6 * (6 * pageBytes + 96 * 8 + 6 * 24)
     capacity.poolBytes = 4 * sequence - 1
     return capacity
@@ -54,7 +54,8 @@ struct CapacityTests {
     let rows = try capacity.run(entries).rows
     for row in rows {
       #expect(row.steps < 24 && row.timedSteps == 8 && row.fullAt == nil)
-      // The last prompt must find pages for a whole chunk, which it then gives back.
+      // While the last prompt is read, it needs pages for a whole chunk, which it gives back
+      // afterwards.
       #expect(row.sequences <= capacity.poolBytes / row.bytesPerSequence && row.sequences > 3)
       #expect(row.bytesInUse <= capacity.poolBytes)
     }

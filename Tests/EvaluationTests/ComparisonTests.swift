@@ -16,7 +16,7 @@ struct ComparisonTests {
     model = LlamaModel(try ModelFiles.open(folder), threads: 1)
   }
 
-  /// Tokens without a period shorter than the text.
+  /// Tokens that repeat only after 61 tokens.
   private let tokens = (0..<80).map { $0 * $0 * 7 % 61 }
 
   private func comparison() -> Comparison {
@@ -82,7 +82,7 @@ struct ComparisonTests {
     #expect(Set(runs) == [0, 1])
     #expect(report.arithmetic == .integer)
     #expect(report.policies.map(\.label) == ["full, exact", "full"])
-    // Its weights are floats, which no integers are made of.
+    // The model's weights are floats, so integer arithmetic does not apply.
     #expect(report.policies[1].perplexity == report.policies[0].perplexity)
     #expect(report.policies[1].meanDivergence == 0)
     #expect(report.table.contains("1 thread, integer arithmetic\n"))

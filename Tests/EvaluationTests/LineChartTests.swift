@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Line charts")
 struct LineChartTests {
-  /// A chart of one line over axes of these scales.
+  /// A chart with a single line over axes of these scales.
   private func chart(
     _ points: [(x: Double, y: Double)], _ x: LineChart.Axis.Scale = .linear,
     _ y: LineChart.Axis.Scale = .linear, name: String = "a line"

@@ -5,12 +5,12 @@ import Testing
 
 @testable import Evaluation
 
-/// What each policy gets right with the bundled model. A change of a policy, the store, the engine or the
-/// model that moves one of these shares must say so here.
+/// The right answers of each policy with the bundled model. A change of a policy, the store, the
+/// engine or the model that moves one of these shares must update this table.
 @Suite("What policies get right")
 struct PolicyQualityTests {
-  /// Shares of right answers, in percent, of ten documents of 1024 tokens, with budgets of a quarter and of an
-  /// eighth of that. Other processors round otherwise, so a few answers may differ.
+  /// Shares of right answers, in percent, on ten documents of 1024 tokens, with budgets of a
+  /// quarter and an eighth of 1024 rows. Processors round differently, so a few answers may differ.
   static let expected: [(label: String, quarter: Double, eighth: Double)] = [
     ("random", quarter: 0.3, eighth: 0.0),
     ("streamingllm", quarter: 15.7, eighth: 9.4),
@@ -19,7 +19,7 @@ struct PolicyQualityTests {
     ("snapkv", quarter: 53.9, eighth: 24.1),
     ("morphkv", quarter: 58.5, eighth: 37.3),
   ]
-  /// Percentage points that a share may be off.
+  /// Percentage points by which a share may differ.
   static let tolerance = 4.0
 
   @Test("is what it was, at two budgets")

@@ -38,7 +38,7 @@ struct TaskComparisonTests {
     }
   }
 
-  /// A report without what a clock or the machine decides.
+  /// A report without values that depend on a clock or the machine.
   private func timeless(_ report: TaskReport) -> TaskReport {
     var report = report
     report.threads = 0
@@ -152,7 +152,7 @@ struct TaskComparisonTests {
 
   @Test("true responses hit everything, and one wrong word costs one hit at its place")
   func truth() throws {
-    // So many that some checks are the first of their place.
+    // Enough documents for some checks to be at the first index of a stretch.
     let documents = try (0..<24).map { try comparison.document($0, .both, tokens: 160) }
     let run = TaskRun(
       comparison: comparison, entry: .init(Comparison.reference), documents: documents,
@@ -209,7 +209,7 @@ struct TaskComparisonTests {
       report.policies.map(\.budget) == [nil] + Array(repeating: 40, count: 4)
         + Array(repeating: 20, count: 4))
     for measurement in report.policies.dropFirst() {
-      // MorphKV keeps the current token besides.
+      // MorphKV keeps the current token in addition to its budget.
       let rows = (measurement.budget ?? 0) + (measurement.label == "morphkv" ? 1 : 0)
       #expect(measurement.rowsPerLaneMean == Double(rows), "\(measurement.label)")
       #expect(measurement.footprint < 1)
@@ -263,14 +263,14 @@ struct TaskComparisonTests {
     }
     for kept in story.tellers[1].kept {
       let digits = kept.map { $0.wholeNumberValue ?? 99 }
-      // A digit is off by half a ninth at most, and only where lanes differ.
+      // A digit is off by at most half a ninth, and only where lanes differ.
       let ninths = digits.reduce(0, +) - 32 * 9
       #expect(2 * abs(ninths) <= digits.count { (1...8).contains($0) }, "\(kept)")
     }
   }
 
-  /// What full attention makes of the documents among which the story's is looked for: shares of
-  /// checks passed, and wrong words.
+  /// The results of full attention on the candidates for the story: shares of checks passed, and
+  /// numbers of wrong words.
   private func answered(
     _ comparison: TaskComparison
   ) throws -> [(share: Double, mistakes: Int)] {
@@ -301,7 +301,7 @@ struct TaskComparisonTests {
 
   @Test("without such a document the story is of the one of which most checks are passed")
   func flawed() throws {
-    // A model without its last weights writes nonsense.
+    // A model whose last weights are missing writes nonsense.
     var bytes = try BundledModel.bytes()
     for index in bytes.indices.dropFirst(bytes.count / 2) { bytes[index] = 0 }
     var other = try TaskComparison(
@@ -344,7 +344,7 @@ struct TaskComparisonTests {
   @Test("a model that has other words does not speak the language")
   func strangers() throws {
     #expect(throws: Never.self) { try TaskLanguage.check(BundledModel.open()) }
-    // Two words of one length change places.
+    // Two words of equal length swap places.
     var bytes = try BundledModel.bytes()
     let places = ["amber ", "azure "].map { bytes.firstRange(of: Array($0.utf8)) }
     let (one, other) = (try #require(places[0]), try #require(places[1]))

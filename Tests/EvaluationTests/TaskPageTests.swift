@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The page on the tasks")
 struct TaskPageTests {
-  /// The report that a page carries, as text.
+  /// The report that a page contains, as text.
   private func json(in html: String) -> String? {
     html.firstMatch(of: /(?s)<script type="application\/json" id="report">(.*?)<\/script>/)
       .map { String($0.1) }
@@ -39,7 +39,7 @@ struct TaskPageTests {
   func wellFormed() throws {
     let html = TaskPage(.sample()).html
     let body = try #require(html.firstMatch(of: /(?s)<main>.*<\/main>/)?.0)
-    // HTML allows an `input` without an end, and attributes without values.
+    // HTML allows an `input` without an end tag, and attributes without values.
     let xml = body.replacing(/<input [^>]*>/, with: "").replacing(" hidden>", with: ">")
       .replacing(" selected>", with: ">")
     #expect(isWellFormed(String(xml)))
@@ -192,7 +192,7 @@ struct TaskPageTests {
     ]
     #expect(example.rules.map(\.kind) == kinds)
     let lines = example.prompt.filter { $0.letter != nil }
-    // A word that is checked is in the line that has its letter.
+    // A checked word occurs in the prompt line with the word's letter.
     for word in example.answer.joined() where word.letter != nil {
       let sources = lines.filter { $0.letter == word.letter }
       #expect(sources.contains { $0.words.contains(word.text) }, "\(word)")
@@ -225,7 +225,7 @@ struct TaskPageTests {
       ] {
         #expect(ratio(text, paper) >= 4.5)
       }
-      // What all lanes hold has the strongest ground.
+      // Tokens held by all lanes have the strongest background.
       let accent = channels(ChartStyle.hues[0][keyPath: theme])
       let ground = zip(accent, paper).map { 0.42 * $0 + 0.58 * $1 }
       #expect(PageStyle.rules.contains(".held9{background:color-mix(in srgb,var(--accent) 42%"))

@@ -3,8 +3,8 @@ import KVPolicyKit
 @testable import Evaluation
 
 extension TaskReport {
-  /// A report with made-up numbers that look like real ones: full attention, and some policies at some
-  /// budgets; its story has the given words.
+  /// A report with made-up but plausible numbers: full attention, and some policies at some
+  /// budgets. The story has the given words.
   static func sample(
     labels: [String] = ["streamingllm", "h2o", "snapkv", "morphkv", "tova", "random"],
     budgets: [Int] = [256, 128, 64], prompt: [String] = ["start", "\n", "at", "7", "oak", "\n"],
@@ -42,7 +42,7 @@ extension TaskReport {
         document: 3, prompt: prompt, moments: moments, tellers: [all] + tellers))
   }
 
-  /// What is left of some tokens: the first, the last, and a few between.
+  /// The tokens still held: the first, the last, and a few between.
   private static func held(
     of count: Int, recent: Int, using random: inout SplitMix64
   ) -> String {

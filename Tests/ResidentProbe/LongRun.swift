@@ -2,12 +2,13 @@ import KVPolicyKit
 import Policies
 import ReferenceModel
 
-/// A long answer, in ten parts: whether a policy of constant size stays as fast and as small as it began.
+/// A long answer in ten parts, which shows whether a policy of constant size keeps its speed and
+/// size.
 struct LongRun {
   private let session: LlamaSession
   private let steps: Int
 
-  /// From the words of the command line, of which the first is `decode`.
+  /// Parses the arguments of the command line, of which the first is `decode`.
   init(_ words: [String]) throws {
     let numbers = words[3...].prefix(2).map { Int($0) ?? 0 }
     guard numbers.allSatisfy({ $0 > 0 }),
@@ -41,7 +42,7 @@ struct LongRun {
     }
   }
 
-  /// A text without meaning, the same in every run.
+  /// A meaningless text, equal in every run.
   private func token(_ index: Int) -> Int {
     (index &* 7919 &+ index / 5) % session.model.configuration.vocabulary
   }

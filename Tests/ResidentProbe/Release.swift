@@ -3,8 +3,8 @@ import Policies
 
 /// Fills four sequences, evicts from one and releases all, part by part.
 ///
-/// The rows are appended as an engine does, to all sequences in turn: so the pages of one lie between
-/// those of the others, as they do when sequences are served side by side.
+/// Rows are appended to all sequences in turn, as an engine that serves several sequences does. The
+/// pages of one sequence therefore lie between the pages of the others.
 func showRelease() throws {
   let shape = CacheShape(layers: 30, keyHeads: 3, queryHeads: 9, headDimension: 64)
   let store = try PagedKVStore(shape: shape)
@@ -31,18 +31,19 @@ func showRelease() throws {
   show("end", store)
 }
 
-/// One chunk of 64 tokens: `tokens × keyHeads × headDimension` floats are its keys, and its values.
+/// Appends one chunk of 64 tokens. `floats` (`tokens × keyHeads × headDimension`) serves as keys
+/// and as values.
 private func append(_ floats: [Float], chunk: Int, to sequence: KVSequence) throws {
   let moment = Moment.chunk(tokens: 64 * chunk..<64 * (chunk + 1), isLast: chunk == 31)
   try sequence.reserve(tokens: 64)
   for layer in 0..<sequence.store.shape.layers {
-    // As many floats as the shape of the store says.
+    // `floats` is as large as the shape of the store requires.
     try unsafe sequence.append(layer: layer, tokens: 64, keys: floats, values: floats)
   }
   try sequence.finish(moment: moment)
 }
 
-/// One line: what was done, the bytes of pages in use, and those of the process.
+/// Prints one line: the action, the bytes of pages in use, and the resident bytes of the process.
 private func show(_ name: String, _ store: PagedKVStore) {
   print(name, store.pagesInUse * store.pageBytes, residentBytes())
 }

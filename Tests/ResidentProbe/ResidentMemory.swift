@@ -1,8 +1,8 @@
 import Foundation
 
-/// Bytes of this process that are in memory, from the operating system.
+/// The resident bytes of this process, from the operating system.
 func residentBytes() -> Int {
-  // Pages: all, resident, …
+  // The fields count pages: all, resident, …
   let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
   let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
   return pages * Int(sysconf(Int32(_SC_PAGESIZE)))

@@ -1,12 +1,12 @@
-// Shows how much memory the process has, as the operating system counts it.
+// Shows the resident memory of the process, as the operating system counts it.
 //
 //     ResidentProbe release
 //     ResidentProbe decode MODEL CONFIGURATION STEPS [THREADS [ROWS]]
 //
-// The first fills sequences, evicts and releases, and prints the bytes of pages in use and of the process
-// after each part. The tests run it, in a process of its own because they run side by side. The second
-// decodes so many made-up tokens and prints, for every tenth of them, tokens a second and the resident
-// bytes: see `Scripts/long_run.sh`.
+// `release` fills sequences, evicts and releases, and prints after each part the bytes of pages in
+// use and the resident bytes of the process. The tests run it in its own process, because they run
+// side by side. `decode` decodes STEPS made-up tokens and prints, for every tenth of them, tokens
+// per second and resident bytes: see `Scripts/long_run.sh`.
 import Foundation
 import KVPolicyKit
 import Policies

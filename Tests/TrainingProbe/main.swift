@@ -1,7 +1,7 @@
 import ReferenceModel
 import Training
 
-/// Floating-point operations a second of the products training consists of.
+/// Floating-point operations per second of the matrix products of training.
 func measure(_ m: Int, _ n: Int, _ k: Int, _ kind: String, threads: Int) {
   let product = MatrixProduct(team: ThreadTeam(threads: threads))
   let (a, b, c) = (FloatBuffer(m * k), FloatBuffer(n * k), FloatBuffer(m * n))
@@ -37,7 +37,7 @@ for threads in [1, 2] {
   measure(1024, 32, 96, "dW", threads: threads)
 }
 
-/// Tokens a second of whole training steps of a small model on 8 texts of 1024 tokens.
+/// Tokens per second of whole training steps of a small model, on 8 texts of 1024 tokens.
 func measureStep(threads: Int, rule: AttentionRule, _ name: String) throws {
   let model = try LlamaConfiguration(
     layers: 4, hidden: 192, intermediate: 512, queryHeads: 6, keyHeads: 2, headDimension: 32,
