@@ -40,7 +40,7 @@ struct BenchCommandTests {
     let names = ["full", "streamingllm", "h2o", "snapkv", "morphkv", "tova"]
     #expect(report.rows.map(\.label) == names + names + names)
     #expect(report.rows.map(\.work).filter { $0 == "prefill" }.count == names.count)
-    // SnapKV keeps what is generated; MorphKV keeps the current token besides.
+    // SnapKV keeps all generated rows; MorphKV also keeps the current token.
     #expect(report.rows.suffix(6).map(\.rowsPerLane) == [32, 16, 16, 24, 17, 16])
     #expect(try workshop.read("out.csv").split(separator: "\n").count == 19)
     for name in names { #expect(outcome.output.contains("prefill 24    \(name) ")) }
@@ -86,7 +86,7 @@ struct BenchCommandTests {
     #expect(other.status == 0, "\(other.errors)")
     #expect(other.output.contains("\n1 thread, integer arithmetic, chunks of "))
     #expect(other.output.contains("differs: integer arithmetic, before exact arithmetic\n"))
-    // A file from before there was a choice.
+    // A report from before the arithmetic was a setting.
     let old = try workshop.read("old.json").replacing(/"arithmetic"\s*:\s*"exact",/, with: "")
     try workshop.write("old.json", old)
     let third = workshop.run(words + ["--compare", "@/old.json"])

@@ -40,7 +40,7 @@ struct CompareCommandTests {
     let report = try report(workshop.read("out.json"))
     #expect(report.model == "bytes" && report.promptTokens == 40)
     #expect(report.policies.map(\.label) == ["full", "streamingllm", "h2o", "snapkv", "morphkv"])
-    // SnapKV chooses once and keeps what is generated; MorphKV keeps the current token besides.
+    // SnapKV chooses once and keeps all generated rows; MorphKV also keeps the current token.
     #expect(report.policies.map(\.rowsPerLaneMost) == [64, 16, 16, 16 + 24, 16 + 1])
     #expect(report.policies[0].meanDivergence == 0 && report.policies[0].topAgreement == 1)
     #expect(report.policies[0].footprint == 1)

@@ -17,7 +17,7 @@ struct CompletionsTests {
     }
   }
 
-  /// What a shell prints for a script, or nil where the shell is not installed.
+  /// The output of a shell for a script; nil if the shell is not installed.
   private func output(of shell: String, _ words: [String]) throws -> String? {
     let paths = ["/bin/", "/usr/bin/", "/usr/local/bin/", "/opt/homebrew/bin/"].map { $0 + shell }
     guard let path = paths.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else {
@@ -36,7 +36,7 @@ struct CompletionsTests {
     return String(decoding: data, as: UTF8.self)
   }
 
-  /// What bash offers for the last of some words.
+  /// The completions of bash for the last of some words.
   private func bash(_ words: [String]) throws -> [String] {
     let line = words.map { "'\($0)'" }.joined(separator: " ")
     let script = """

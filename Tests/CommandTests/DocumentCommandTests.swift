@@ -15,7 +15,7 @@ struct DocumentCommandTests {
     #expect(try document().output == outcome.output)
     #expect(try document("--number", "1").output != outcome.output)
     #expect(try document("--seed", "1").output != outcome.output)
-    // The last token is the line's end that the terminal needs, and no part of the document.
+    // The last token is the line end for the terminal and does not belong to the document.
     let tokens = outcome.output.dropLast().split { $0 == " " }.reduce(0) {
       $0 + 1 + $1.count { $0 == "\n" }
     }

@@ -36,7 +36,7 @@ struct GenerateCommandTests {
     let outcome = workshop.run(
       ["generate", "--prompt", "-", "--max-tokens", "64"], input: Array(prompt.utf8))
     #expect(outcome.status == 0 && !outcome.errors.contains("kvpolicy:"), "\(outcome.errors)")
-    // The line end after 'answer' is a word of the prompt.
+    // The line end after 'answer' counts as a word of the prompt.
     let count = prompt.count { $0 == " " || $0 == "\n" }
     #expect(outcome.errors.contains("prompt: \(count) tokens, "), "\(outcome.errors)")
     let direct = workshop.run(["generate", "--prompt", prompt, "--max-tokens", "64"])

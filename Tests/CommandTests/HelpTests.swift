@@ -3,8 +3,8 @@ import Testing
 
 @testable import KVPolicyCommand
 
-/// The help pages are kept as files. To renew them after a change:
-/// `KVPOLICY_UPDATE_SNAPSHOTS=1 swift test --filter HelpTests`.
+/// The help pages are stored as files. To update them after a change: `KVPOLICY_UPDATE_SNAPSHOTS=1
+/// swift test --filter HelpTests`.
 @Suite("Help")
 struct HelpTests {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The progress of a long run")
 struct ProgressBarTests {
-  /// A bar on a terminal of its own, with a clock that a test sets.
+  /// A bar on its own terminal, with a clock that the test sets.
   private final class Trial {
     var written: [String] = []
     var seconds = 0.0
@@ -32,7 +32,7 @@ struct ProgressBarTests {
     #expect(!trial.written.joined().contains("left"), "too early to tell")
     trial.seconds = 10
     bar.show(progress(1, 0))
-    // A quarter in 10 seconds.
+    // A quarter is done after 10 seconds.
     #expect(trial.written.last?.hasSuffix("2/4 h2o 0/100, 30 s left") == true, "\(trial.written)")
     trial.seconds = 400
     bar.show(progress(2, 0))

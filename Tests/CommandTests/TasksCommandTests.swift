@@ -115,7 +115,7 @@ struct TasksCommandTests {
     let report = try report(outcome.output)
     #expect(report.policies.map(\.label) == ["full", "h2o", "h2o"])
     #expect(report.policies.map(\.budget) == [nil, 96, 64])
-    // 96 of 512 tokens are 84 of 448.
+    // The story scales the budget to its shorter document: 96 of 512 tokens are 84 of 448.
     #expect(report.story.tellers.map(\.budget) == [nil, 84])
   }
 

@@ -87,7 +87,7 @@ struct TraceCommandTests {
       try floats(workshop.data("arch.safetensors")), try floats(workshop.data("steps.safetensors"))
     )
     #expect(all.count == 5 * TinyModel.plainVocabulary && one.count == all.count)
-    // Chunk and step add in different orders: float32 rounding of logits of order 1.
+    // A chunk and a step add in different orders, so logits of order 1 differ by float32 rounding.
     for (a, b) in zip(all, one) { #expect(abs(a - b) < 1e-4) }
   }
 

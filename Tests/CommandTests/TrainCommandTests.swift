@@ -112,7 +112,7 @@ struct TrainCommandTests {
     let state = try workshop.data("run/state.safetensors")
     #expect(train(workshop, "run", "--resume").status == 0)
     let model = try workshop.data("run/model/model.safetensors")
-    // As if the program had died before it wrote the state, and half of what comes first.
+    // Simulates a crash before the state was written, with some of the earlier files missing.
     try state.write(to: URL(fileURLWithPath: workshop.folder + "/run/state.safetensors"))
     try FileManager.default.removeItem(atPath: workshop.folder + "/run/model-q8_0.gguf")
     #expect(train(workshop, "run", "--resume").status == 0)

@@ -5,7 +5,7 @@ import Testing
 @Suite("Scores of responses")
 struct CheckerTests {
   private let document: TaskDocument
-  /// The kinds of a document of a single turn.
+  /// The kinds of check of a document with a single turn.
   private static let kinds = TaskCheck.Kind.allCases.filter { $0 != .again }
 
   init() throws {
@@ -15,7 +15,7 @@ struct CheckerTests {
     document = try TaskGenerator(recipe: recipe, seed: .heldOut(5)).document()
   }
 
-  /// What is lost by a change of the true response: misses of each kind.
+  /// The misses of each kind after a change of the true response.
   private func misses(_ change: (inout [Int]) throws -> Void) rethrows -> [TaskCheck.Kind: Int] {
     var response = Array(document.response)
     try change(&response)
@@ -28,7 +28,7 @@ struct CheckerTests {
     return try #require(checks.dropFirst(number).first)
   }
 
-  /// The place of an item's number in the response.
+  /// The index of an item's number in the response.
   private func start(ofItem item: Int) throws -> Int {
     try #require(document.response.firstIndex(of: TaskVocabulary.number(item)))
   }
@@ -133,7 +133,7 @@ struct CheckerTests {
     let end = variables.position + variables.expected.count
     #expect(misses { $0.insert(TaskVocabulary.number(3), at: end) } == [.variables: 1])
     let third = try check(.copy, 2)
-    // Words 3 to 8 and the end stand one place too early; before them nothing changed.
+    // Words 3 to 8 and the end are one index too early; the words before them are unchanged.
     #expect(misses { $0.remove(at: third.position) } == [.copy: 7])
   }
 

@@ -51,7 +51,7 @@ struct DialogueTests {
       let end = try #require(response.firstIndex(of: TaskVocabulary.stop))
       let missed = document.score(response[...end] + [TaskVocabulary.stop] + response[(end + 1)...])
         .outcomes.filter { !$0.isHit }
-      // The empty turn takes the place of a turn, so the last one is not read.
+      // The empty turn replaces a turn, so the last turn is not read.
       let last = response.count - (document.responses.last?.count ?? 0)
       #expect(
         Set(missed.map(\.check.position))

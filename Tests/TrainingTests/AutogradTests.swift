@@ -3,7 +3,8 @@ import ReferenceModel
 import Testing
 import Training
 
-/// What `Scripts/training_fixture.py` writes: a tiny model, and what PyTorch's autograd says about it.
+/// A tiny model and its gradients from PyTorch's autograd, as `Scripts/training_fixture.py` writes
+/// them.
 private struct AutogradFixture: Decodable {
   struct Pass: Decodable {
     let loss: Double
@@ -53,7 +54,7 @@ func autograd(kind: String) throws {
   expectClose(gradients.headScalars, expected.scalars, "scalars")
 }
 
-/// Equal to a ten-thousandth of the largest.
+/// Expects equality up to a ten-thousandth of the largest value.
 private func expectClose(_ found: [Float], _ expected: [Float], _ name: String) {
   #expect(found.count == expected.count, "\(name)")
   let size = expected.map(abs).max() ?? 0

@@ -26,7 +26,7 @@ func engine() throws {
   #expect(abs(sum / Double(text.count - 1) - loss) < 1e-5 * loss)
 }
 
-/// The model as the engine opens it from a Hugging Face folder.
+/// The model, opened by the engine from a Hugging Face folder.
 private func opened(
   _ model: LlamaConfiguration, _ parameters: ModelParameters
 ) throws -> LlamaModel {
@@ -48,7 +48,7 @@ private func opened(
     return #""\#(tensor.name)":{"dtype":"F32","shape":\#(shape),"data_offsets":\#(ends)}"#
   }
   var header = Data("{\(members.joined(separator: ","))}".utf8)
-  // Tensors begin at multiples of eight bytes.
+  // Tensors begin at offsets that are multiples of eight bytes.
   while header.count % 8 != 0 { header.append(0x20) }
   var file = Data()
   for shift in 0..<8 { file.append(UInt8(truncatingIfNeeded: header.count >> (8 * shift))) }
@@ -57,6 +57,6 @@ private func opened(
     for shift in 0..<4 { file.append(UInt8(truncatingIfNeeded: value.bitPattern >> (8 * shift))) }
   }
   try file.write(to: folder.appending(path: "model.safetensors"))
-  // What is mapped stays readable after the folder is removed.
+  // Mapped files stay readable after the folder is removed.
   return LlamaModel(try ModelFiles.open(folder.path), threads: 1)
 }

@@ -6,7 +6,8 @@ import Training
 
 /// Gradients against central differences of the plain forward pass.
 struct GradientTests {
-  /// Wide enough that differences of losses keep ten digits, and narrow enough for a cubic error of 10⁻⁸.
+  /// Wide enough for differences of losses to keep ten digits, and narrow enough for a cubic error
+  /// of 10⁻⁸.
   private static let step = 1e-4
 
   @Test("the loss is that of plain loops", arguments: try TrainingCase.all())
@@ -50,8 +51,8 @@ struct GradientTests {
     }
   }
 
-  /// Compares some elements; an error is measured by the tensor's largest gradient, since single precision
-  /// rounds sums by their terms.
+  /// Compares some elements. An error is relative to the tensor's largest gradient, because single
+  /// precision rounds sums relative to their terms.
   private func check(
     _ gradients: [Float], _ name: String, loss: (Int, Double) -> Double
   ) {
@@ -78,7 +79,8 @@ struct GradientTests {
     let second = try trainer.accumulate(&looked, [.weights, .inputs], of: parameters, on: batch)
     #expect(first == second)
     #expect(own.inputs == looked.inputs)
-    // The row of a token differs by the gradients of its inputs.
+    // With looked-up inputs, the gradient of a token's row also contains the gradients of its
+    // inputs.
     let hidden = training.model.hidden
     for column in 0..<hidden {
       let token = batch.tokens[0]

@@ -5,7 +5,7 @@ import Testing
 @testable import Training
 
 struct MatrixProductTests {
-  /// Sizes around those of tiles, panels, blocks and runs.
+  /// Sizes around those of tiles, packed operands, blocks and stretches.
   static let shapes = [
     (1, 1, 1), (6, 16, 8), (7, 17, 9), (5, 15, 300), (13, 100, 257), (250, 33, 31), (20, 270, 512),
     (300, 64, 5), (12, 80, 0), (241, 257, 20),
@@ -19,7 +19,7 @@ struct MatrixProductTests {
       (0..<count).map { _ in Float(2 * numbers.unit() - 1) }
     }
     for (turnsA, turnsB) in [(false, false), (false, true), (true, false), (true, true)] {
-      // Rows are farther apart than they are long.
+      // The stride of matrix rows is larger than their length.
       let (aStride, bStride, cStride) = ((turnsA ? m : k) + 3, (turnsB ? k : n) + 1, n + 2)
       let (a, b) = (floats((turnsA ? k : m) * aStride), floats((turnsB ? n : k) * bStride))
       let before = floats(m * cStride)

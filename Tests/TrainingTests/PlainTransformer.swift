@@ -3,8 +3,8 @@ import KVPolicyKit
 import ReferenceModel
 import Training
 
-/// What a forward pass means: simple loops in double precision, one token at a time. The oracle of
-/// losses, and by central differences of gradients.
+/// The definition of a forward pass: simple loops in double precision, one token at a time. It is
+/// the oracle of losses and, by central differences, of gradients.
 struct PlainTransformer {
   let model: LlamaConfiguration
   let layout: ParameterLayout
@@ -14,7 +14,7 @@ struct PlainTransformer {
   var sinks = 0
   var window = Int.max
   var isMixed = false
-  /// The vectors that go into the first layer, where they are not the embedding's rows.
+  /// The vectors that enter the first layer, if they are not rows of the embedding.
   var inputs: [[Double]]?
 
   init(_ model: LlamaConfiguration, _ parameters: ModelParameters, _ rule: AttentionRule) {

@@ -10,8 +10,8 @@ struct TrainingCase: Sendable, CustomTestStringConvertible {
   let rule: AttentionRule
   let lengths: [Int]
 
-  /// Weights larger than those a training begins with, so that nothing is nearly linear, and gains that
-  /// are not all 1.
+  /// Weight matrices larger than at the start of a training, so that no part is nearly linear, and
+  /// gains that are not all 1.
   func parameters() throws -> ModelParameters {
     let layout = ParameterLayout(model)
     var numbers = SplitMix64(seed: 5)
@@ -31,7 +31,7 @@ struct TrainingCase: Sendable, CustomTestStringConvertible {
     func tokens() -> [Int] {
       (0..<count).map { _ in Int(numbers.next() % UInt64(model.vocabulary)) }
     }
-    // Some answers do not count.
+    // Some targets have weight 0 in the loss.
     return try TrainingBatch(
       tokens: tokens(), targets: tokens(), weights: (0..<count).map { Float(($0 + 1) % 4) / 2 },
       lengths: lengths)
@@ -44,7 +44,7 @@ struct TrainingCase: Sendable, CustomTestStringConvertible {
     let single = try LlamaConfiguration(
       layers: 1, hidden: 16, intermediate: 24, queryHeads: 2, keyHeads: 2, headDimension: 8,
       vocabulary: 33, contextLength: 64)
-    // Six query heads of one key head: a block is of sixteen queries.
+    // Six query heads share a key head, so a block has sixteen queries.
     let shared = try LlamaConfiguration(
       layers: 1, hidden: 12, intermediate: 16, queryHeads: 6, keyHeads: 1, headDimension: 4,
       vocabulary: 11, contextLength: 64)

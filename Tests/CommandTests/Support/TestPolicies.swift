@@ -1,6 +1,6 @@
 import KVPolicyKit
 
-/// Keeps everything under the name that the reference has.
+/// Keeps everything, under the name of the reference.
 struct Everything: KVCachePolicy {
   static let name = "full"
   static let summary = "keeps everything"
@@ -11,7 +11,7 @@ struct Everything: KVCachePolicy {
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
 }
 
-/// Keeps everything under a name of its own.
+/// Keeps everything, under a different name.
 struct Whole: KVCachePolicy {
   static let name = "whole"
   static let summary = "keeps everything"

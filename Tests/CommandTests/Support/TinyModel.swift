@@ -2,7 +2,8 @@ import Foundation
 
 /// A random Llama of two layers as a Hugging Face folder, written by the test itself.
 ///
-/// 64 tokens and no tokenizer; or 257 tokens, one for each byte and one that ends a text.
+/// The model has 64 tokens and no tokenizer, or 257 tokens: one for each byte and one that ends a
+/// text.
 struct TinyModel {
   static let plainVocabulary = 64
   static let byteVocabulary = 257
@@ -10,7 +11,7 @@ struct TinyModel {
   static let shape = (layers: 2, keyHeads: 2)
   private static let (hidden, intermediate, heads, width) = (16, 24, 4, 4)
 
-  /// Writes the model into a new folder at `path`. `poison` puts a value that is not a number into a weight.
+  /// Writes the model into a new folder at `path`. `poison` makes one weight a NaN.
   static func write(at path: String, hasTokenizer: Bool = false, poison: Bool = false) throws {
     let vocabulary = hasTokenizer ? byteVocabulary : plainVocabulary
     let folder = URL(fileURLWithPath: path)
@@ -38,8 +39,8 @@ struct TinyModel {
     ]
   }
 
-  /// One token per byte, spelled as byte-level vocabularies spell them: printable Latin-1 as itself, the
-  /// rest from U+0100 on.
+  /// One token per byte, spelled as in byte-level vocabularies: printable Latin-1 characters as
+  /// themselves, the other bytes from U+0100 on.
   private static var tokenizer: [String: Any] {
     var vocabulary: [String: Int] = [:]
     var next: UInt32 = 0x100
@@ -105,7 +106,7 @@ struct TinyModel {
   }
 }
 
-/// The minimal standard generator of Lehmer: enough to fill weights.
+/// Lehmer's minimal standard generator, which is good enough to fill weight matrices.
 private struct Lehmer {
   private var state: UInt64 = 20_240_917
 

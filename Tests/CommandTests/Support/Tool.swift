@@ -2,14 +2,15 @@ import Foundation
 import KVPolicyCommand
 import KVPolicyKit
 
-/// What one run of the tool left behind.
+/// The result of one call of the tool.
 struct Outcome {
   let status: Int32
   let output: String
   let errors: String
 }
 
-/// A folder for one test, with the models it needs, in which the tool runs inside the test's process.
+/// A folder for one test, with the models that the test needs. The tool runs inside the test's
+/// process.
 final class Workshop {
   let folder: String
   /// A model of 64 tokens without a tokenizer.
@@ -47,7 +48,7 @@ final class Workshop {
     Set((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
   }
 
-  /// Runs the tool. `@/` at the start of a word, or after its equals sign, stands for the folder.
+  /// Runs the tool. `@/` at the start of a word or after its equals sign stands for the folder.
   func run(
     _ words: [String], input: [UInt8] = [], environment: [String: String] = [:],
     interactive: Bool = false, closesAfter lines: Int = .max, registry: PolicyRegistry? = nil
@@ -65,7 +66,7 @@ final class Workshop {
       },
       writeError: { errors += $0 },
       read: { limit in
-        // Few at a time, so that readers must put parts together.
+        // Reads return at most seven bytes, so that readers must join parts.
         defer { rest = rest.dropFirst(min(limit, 7)) }
         return Array(rest.prefix(min(limit, 7)))
       },

@@ -26,7 +26,7 @@ struct CheckpointTests {
       #expect(gguf.configuration == expected)
       let want = try logits(files, tokens)
       #expect(want.contains { abs($0) > 0.5 })
-      // Turned pairs are neighbours, and sums over a head take another order.
+      // Rotated pairs are adjacent, so sums over a head are added in another order.
       let got = try logits(gguf, tokens)
       let difference = zip(want, got).map { abs($0 - $1) }.max() ?? 0
       #expect(difference < 2e-5)
@@ -59,7 +59,8 @@ struct CheckpointTests {
       for start in stride(from: 0, to: values.count, by: 32) {
         let block = start..<min(start + 32, values.count)
         let greatest = values[block].map { abs($0) }.max() ?? 0
-        // Half a step; and half a unit of the scale's last bit, as often as the element has steps.
+        // Half a quantisation step, plus half a unit of the scale's last bit for each step of the
+        // element.
         let limit: Float =
           switch format {
           case _ where tensor.shape.count == 1: 0
@@ -160,7 +161,7 @@ private func expanded(_ tensor: StoredTensor) -> [Float] {
   return unsafe [Float](unsafeUninitializedCapacity: matrix.rows * matrix.columns) {
     floats, filled in
     guard let start = floats.baseAddress else { return }
-    // There is room for every row.
+    // The buffer has room for every matrix row.
     for row in 0..<matrix.rows {
       unsafe dequantise(row: row, of: matrix, into: start + row * matrix.columns)
     }

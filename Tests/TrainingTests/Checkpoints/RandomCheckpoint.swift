@@ -14,7 +14,8 @@ func randomCheckpoint(
     configuration, vocabulary: vocabulary, tensors: randomTensors(configuration, seed: seed))
 }
 
-/// Two layers, two query heads to a key head, and heads wider than their share of the stream.
+/// Two layers, two query heads per key head, and heads wider than their share of the residual
+/// stream.
 func tinyConfiguration(
   _ vocabulary: WordVocabulary, tied: Bool = true, hidden: Int = 64
 ) -> LlamaConfiguration {
@@ -27,7 +28,7 @@ func tinyConfiguration(
     eosTokens: ["\n", "</s>"].compactMap(vocabulary.token))
 }
 
-/// Every tensor of a model: gains about 1, and matrices as wide as makes logits of a few units.
+/// Every tensor of a model: gains near 1, and matrices scaled for vocabulary logits of a few units.
 func randomTensors(_ model: LlamaConfiguration, seed: UInt64) -> [FloatTensor] {
   var random = SplitMix64(seed: seed)
   return Checkpoint.parts(model).map { part in
@@ -40,13 +41,13 @@ func randomTensors(_ model: LlamaConfiguration, seed: UInt64) -> [FloatTensor] {
   }
 }
 
-/// Words of the kind that the small models know.
+/// Words like those that the small models know.
 let someWords = [
   "the ", "amber ", "xamber ", "key ", "of ", "is ", "0 ", "17 ", ". ", "? ", "stone-grey ", "\n",
   "amber\n",
 ]
 
-/// Words without a common end: marks, single characters, and two that end a text.
+/// Words without a common ending: marks, single characters, and two words that end a text.
 let shortWords = ["<s>", "the", "key", " ", "?", ".", "7", "\n", "\t", "</s>", "amber ", "~"]
 
 /// Texts of one list's words with their tokens, and texts that have other characters too.
@@ -58,7 +59,7 @@ let someTexts: [(words: [String], text: String, tokens: [Int]?)] = [
   (shortWords, "<s>other\tkeys: Ġ? é7 \u{0}", nil),
 ]
 
-/// The logits after each of `tokens`, with exact rows.
+/// The vocabulary logits after each of `tokens`, with exact rows.
 func logits(_ files: ModelFiles, _ tokens: [Int]) throws -> [Float] {
   let model = LlamaModel(files, threads: 1)
   let store = try PagedKVStore(
@@ -88,7 +89,7 @@ func contents(_ path: String) throws -> [UInt8] {
   Array(try Data(contentsOf: URL(fileURLWithPath: path)))
 }
 
-/// What is said when `body` is refused; nil when it is not.
+/// The message of the error when `body` is refused; nil if it succeeds.
 func refusal(_ body: () throws -> Void) -> String? {
   do {
     try body()

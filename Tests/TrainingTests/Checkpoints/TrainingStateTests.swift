@@ -18,7 +18,7 @@ struct TrainingStateTests {
     var state = try TrainingState(
       parameters: list(1), means: list(2), squares: list(3), step: 12_345,
       seeds: ["data": .max, "words": 7], recipe: "9f\"\u{e9}")
-    // Numbers that arithmetic would lose.
+    // Values that arithmetic would lose.
     state.means[0].values[2] = -0.0
     state.squares[1].values[0] = .leastNonzeroMagnitude
     return state

@@ -22,7 +22,7 @@ enum RecipeText {
     }
     """
 
-  /// The recipe with a part of its text replaced, which must be there.
+  /// The recipe with a part of its text replaced; the part must occur.
   static func tiny(_ part: String, _ replacement: String) throws -> String {
     let pieces = tiny.split(separator: part, maxSplits: 1, omittingEmptySubsequences: false)
     try #require(pieces.count == 2, "'\(part)' is not in the recipe")

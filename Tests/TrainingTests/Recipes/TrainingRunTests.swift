@@ -45,7 +45,7 @@ struct TrainingRunTests {
     for step in steps {
       let stage = recipe.stages[step.stage]
       let longest = stage.mixture.lengths.upperBound
-      // A document's last token is nothing to go on from.
+      // A document's last token has no next token to predict.
       #expect((stage.batchTokens - 10..<stage.batchTokens + longest).contains(step.tokens))
       #expect(step.loss > 0 && step.loss < 10 && step.norm > 0)
     }
@@ -67,7 +67,7 @@ struct TrainingRunTests {
     let (run, steps) = try run(recipe, threads: 2, steps: 150)
     #expect(steps[149].loss < 0.75 * steps[0].loss)
     let check = try run.check()
-    // All of a copy but its words can be known without looking anything up.
+    // Everything in a copy except its words can be predicted without looking anything up.
     #expect(check.accuracy > 0.2 && check.accuracy <= 1)
     #expect(Set(check.kinds.keys) == [.copy])
   }
