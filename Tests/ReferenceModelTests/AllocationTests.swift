@@ -2,7 +2,7 @@ import Foundation
 import ReferenceModel
 import Testing
 
-/// What a decode step asks for, counted by the program `AllocationProbe` in a process of its own.
+/// The allocations of a decode step, counted by the program `AllocationProbe` in its own process.
 @Suite("Memory of a decode step", .enabled(if: Probe.canCount, "counting needs glibc, unsanitised"))
 struct AllocationTests {
   /// Policies that keep 64 rows a lane.
@@ -16,7 +16,7 @@ struct AllocationTests {
     #"{"policy": "morphkv", "window": 8, "capacity": 64, "fusion": "sum", "voters": 50, "sinks": 4}"#,
   ]
   static let steps = 2000
-  /// Far more than a cache of 64 rows needs to show what grows with the steps.
+  /// Many more steps than a cache of 64 rows needs to show memory that grows with the steps.
   static let manySteps = 10_000
 
   @Test(
@@ -45,7 +45,8 @@ struct AllocationTests {
     [1, 2])
   func growingCache(_ configuration: String, threads: Int) throws {
     let short = try Probe.allocations(configuration, steps: Self.steps, threads: threads)
-    // Arrays that double: twice the steps add at most a doubling of each, not as many again.
+    // Arrays double when they grow: twice the steps may double each array once, but may not
+    // allocate as often again.
     let long = try Probe.allocations(configuration, steps: 2 * Self.steps, threads: threads)
     #expect(0 < short && short < Self.steps)
     #expect(long - short < short)
@@ -60,9 +61,10 @@ struct AllocationTests {
   }
 }
 
-/// The program that counts.
+/// The counting program.
 private enum Probe {
-  /// Whether it works here: it takes the place of the C library's functions, and so do sanitisers.
+  /// Whether counting works here: the program replaces functions of the C library, as sanitisers
+  /// do.
   static let canCount: Bool = {
     #if canImport(Glibc)
       return unsafe dlsym(nil, "__asan_init") == nil && dlsym(nil, "__tsan_init") == nil
@@ -71,7 +73,7 @@ private enum Probe {
     #endif
   }()
 
-  /// Allocations of so many decode steps, after the cache is full.
+  /// The number of allocations of `steps` decode steps, after the cache is full.
   static func allocations(
     _ configuration: String, of model: String = OracleCase.root + "/models/llama", steps: Int,
     threads: Int, extra: Int = 0, arithmetic: Arithmetic = .exact

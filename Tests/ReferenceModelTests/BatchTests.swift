@@ -4,7 +4,7 @@ import Testing
 
 @testable import ReferenceModel
 
-/// One sequence of a batch: its policy and the tokens it read before.
+/// One sequence of a batch: its policy, and the tokens it read before the batch.
 private struct Member {
   let policy: PolicyConfiguration
   let prompt: Int
@@ -33,9 +33,10 @@ private struct Member {
 
 @Suite("A batch")
 struct BatchTests {
-  /// By how much a batch's logits may differ from those of `decode(_:)`, which may add the products of a
-  /// matrix in another order: some hundred roundings of 2⁻²⁴ on logits of about 1, with room to spare.
-  /// Rows are f32, for a last bit more or less can move an f16 number by 2⁻¹¹ of itself.
+  /// How far a batch's logits may differ from those of `decode(_:)`, which may add the products of
+  /// a matrix in another order: some hundred roundings of 2⁻²⁴ on logits of about 1, with a margin.
+  /// Rows are f32, because a difference in the last bit can move an f16 number by 2⁻¹¹ of its
+  /// value.
   private static let tolerance: Float = 1e-4
   private static let rows = StoreConfiguration(format: .f32)
   private static let steps = 12
@@ -66,7 +67,7 @@ struct BatchTests {
     return session
   }
 
-  /// What is compared of a session after a step.
+  /// The state of a session after a step, for comparison.
   private struct State: Equatable {
     let logits: [Float]
     let kept: [[Int]]
@@ -82,7 +83,7 @@ struct BatchTests {
     }
   }
 
-  /// Decodes some members together: what each was after every step.
+  /// Decodes some members together and returns the state of each after every step.
   private func run(
     _ members: [Int], threads: Int = 2, inOneStore: Bool = true, rows: StoreConfiguration = rows
   ) throws -> [Int: [State]] {

@@ -5,11 +5,11 @@ import Testing
 @testable import KVPolicyKit
 @testable import ReferenceModel
 
-/// Queries, keys and values that a model computed, as it rotated them.
+/// Queries, keys and values that a model computed, after rotation.
 private final class Recording: @unchecked Sendable {
-  // One session runs on it, and hooks are called one after the other.
+  // A recording serves one session, which calls its hooks one after the other.
   weak var session: LlamaSession?
-  /// By layer and position: all query heads, one after the other.
+  /// By layer and position: the queries of all heads, concatenated.
   var queries: [[Int: [Float]]] = Array(repeating: [:], count: 8)
   /// By lane and position.
   var keys: [[Int: [Float]]] = Array(repeating: [:], count: 32)
@@ -25,14 +25,14 @@ private final class Recording: @unchecked Sendable {
       new = tokens
       let recent = session.recentQueries[layer.layer]
       for (index, position) in recent.positions.enumerated() {
-        // The buffer holds so many queries.
+        // The query buffer holds this many queries.
         queries[layer.layer][position] = (0..<tokenWidth).map {
           unsafe recent.base[index * tokenWidth + $0]
         }
       }
     case .step:
       new = layer.length.tokens - 1..<layer.length.tokens
-      // One token's queries, which its step does not change any more.
+      // The queries of one token, which its step does not change any more.
       queries[layer.layer][new.lowerBound] = (0..<tokenWidth).map {
         unsafe session.scratch.queries.base[$0]
       }
@@ -47,7 +47,7 @@ private final class Recording: @unchecked Sendable {
     }
   }
 
-  /// The same attention for the plain engine, whose vectors need no more rotation.
+  /// The recorded attention for the plain engine, whose vectors need no further rotation.
   func source(_ shape: CacheShape) -> SyntheticAttention {
     let (queries, keys, values) = (queries, keys, values)
     let width = shape.headDimension
@@ -134,7 +134,8 @@ private struct RecordedMorphKV: KVCachePolicy {
     let session = try session(model, RecordedMorphKV(try MorphKV(settings), recording))
     recording.session = session
     var kept: [[[Int]]] = []
-    // Chunks of eight at most, so that even eight voters' recent queries are all that were read.
+    // Chunks of at most eight, so that the recent queries of even eight voters cover all tokens
+    // read.
     for (first, prompt, steps) in [(0, 40, 30), (70, 17, 23)] {
       try session.prefill(tokens(first..<first + prompt), chunk: 8)
       kept.append(self.kept(session))

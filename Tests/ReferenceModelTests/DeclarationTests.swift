@@ -4,7 +4,7 @@ import Testing
 
 @testable import ReferenceModel
 
-/// Declares what a test says, and notes when it is called.
+/// Declares what a test asks for, and counts its calls.
 private struct Declarer: KVCachePolicy {
   static let name = "declarer"
   static let summary = "declares what a test says"
@@ -54,7 +54,7 @@ private struct Declarer: KVCachePolicy {
 
   @Test("takes memory for what is computed, and none for a signal that nobody declared")
   func scratch() throws {
-    // An empty buffer holds a cache line.
+    // An empty buffer already holds a cache line.
     let empty = FloatBuffer().capacity
     let plain = try run(Declarer(.afterPrompt, [.promptRows(4), .stepLogits]))
     #expect(plain.scratch.columnSums.capacity == empty)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Recorded runs of the published implementations")
 struct PublishedTraceTests {
-  /// Cases of the policies that ship; `GeneralityTests` has the others.
+  /// Cases of the policies that ship; `GeneralityTests` covers the other cases.
   static let policies = OracleCase.all.filter { one in
     guard one.origin == .published, !one.name.hasPrefix("arch-") else { return false }
     guard case .object(let settings)? = one.configurationBeside else { return true }

@@ -5,8 +5,8 @@ import Testing
 
 @testable import ReferenceModel
 
-/// SmolLM2 as `transformers` computes it in float32 from the same file (`Scripts/parity.py` made the
-/// fixture). Runs where `Scripts/fetch_model.sh` was run.
+/// SmolLM2 as `transformers` computes it in float32 from the same file (`Scripts/parity.py` wrote
+/// the fixture). Runs only after `Scripts/fetch_model.sh`.
 @Suite("SmolLM2 gives the logits of transformers", .enabled(if: RealModel.isThere))
 struct ParityTests {
   @Test("at every position, and the same 48 greedy tokens", arguments: 0..<6)
@@ -49,7 +49,7 @@ struct ParityTests {
   }
 }
 
-/// The fetched model, if it is there.
+/// The downloaded model, if it exists.
 enum RealModel {
   static let path = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../../Models/SmolLM2-135M-Instruct.Q4_1.gguf").standardizedFileURL.path()

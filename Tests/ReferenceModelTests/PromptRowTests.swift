@@ -4,15 +4,15 @@ import Testing
 @testable import KVPolicyKit
 @testable import ReferenceModel
 
-/// What a policy's hooks see of the engine that calls them.
+/// The parts of the engine that a policy's hooks see.
 private final class Peephole: @unchecked Sendable {
-  // One session runs on it, and hooks are called one after the other.
+  // A peephole serves one session, which calls its hooks one after the other.
   weak var session: LlamaSession?
-  /// Per layer and position: the query of every head, as the engine remembers it.
+  /// Per layer and position: the query of every head, as the engine stores it.
   var queries: [[Int: [Float]]] = Array(repeating: [:], count: 8)
   var rows: [Row] = []
 
-  /// One prompt row of one lane, and what it should come to.
+  /// One prompt row of one lane, and its expected values.
   struct Row {
     let id: LaneID
     let tokens: Int
@@ -25,7 +25,7 @@ private final class Peephole: @unchecked Sendable {
   }
 }
 
-/// Reads every prompt row after every chunk; evicts, and places, in between.
+/// Reads every prompt row after every chunk; evicts and places rows in between.
 private struct Reader: KVCachePolicy {
   static let name = "reader"
   static let summary = "reads the prompt's rows"
@@ -52,7 +52,7 @@ private struct Reader: KVCachePolicy {
     let recent = session.recentQueries[layer.layer]
     let tokenWidth = layer.shape.queryHeads * layer.shape.headDimension
     for (index, position) in recent.positions.enumerated() {
-      // The buffer holds so many queries.
+      // The query buffer holds this many queries.
       hole.queries[layer.layer][position] = (0..<tokenWidth).map {
         unsafe recent.base[index * tokenWidth + $0]
       }
@@ -110,7 +110,7 @@ private struct Reader: KVCachePolicy {
     return (hole, model)
   }
 
-  /// Turns a vector of one head to a place, in double precision.
+  /// Rotates a vector of one head to a place, in double precision.
   private func rotated(_ vector: [Float], at place: Int, _ rope: RopeConfiguration) -> [Double] {
     let half = vector.count / 2
     var result = vector.map { Double($0) }
@@ -144,7 +144,7 @@ private struct Reader: KVCachePolicy {
       for (head, logits) in row.logits.enumerated() {
         let queryHead = row.id.head * shape.group + head
         let stored = Array(all[queryHead * width..<(queryHead + 1) * width])
-        // Under the original positions both were rotated when they were stored.
+        // Under the rule `original`, query and key were both rotated when they were stored.
         let query = rule == .original ? stored.map(Double.init) : rotated(stored, at: place, rope)
         for index in row.positions.indices {
           guard row.positions[index] <= row.position else {
@@ -167,7 +167,7 @@ private struct Reader: KVCachePolicy {
     "of a first layer's query about its own row are those under original positions, after every chunk",
     arguments: [PositionRule.compacted, .placed])
   func ownRows(rule: PositionRule) throws {
-    /// By head and position, in the first layer, whose queries and keys no eviction changes.
+    /// By head and position, in the first layer, where no eviction changes queries and keys.
     func own(_ hole: Peephole) -> [[Int]: [Float]] {
       var found: [[Int]: [Float]] = [:]
       for row in hole.rows where row.id.layer == 0 {
@@ -198,7 +198,7 @@ private struct Reader: KVCachePolicy {
         #expect(row.logSums == logSums)
         continue
       }
-      // Nothing was forgotten yet of what it saw.
+      // No row that this query attended to was forgotten yet.
       first[key] = row.logSums
       for (logits, logSum) in zip(row.logits, row.logSums) {
         let exact = log(logits.reduce(0) { $0 + exp(Double($1)) })

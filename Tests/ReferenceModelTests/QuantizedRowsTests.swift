@@ -9,8 +9,8 @@ import Testing
 struct QuantizedRowsTests {
   private let model: LlamaModel
 
-  /// The tiny Llama's matrices, read as two query heads and one key head of 32 elements instead of four
-  /// and two of 16.
+  /// The tiny Llama's matrices, read as two query heads and one key head of 32 elements instead of
+  /// four query heads and two key heads of 16.
   init() throws {
     let source = URL(filePath: OracleCase.root + "/models/llama")
     let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
@@ -58,11 +58,12 @@ struct QuantizedRowsTests {
       try quantized.decode(token)
       worst = max(worst, distance(row(exact), row(quantized)))
     }
-    // The logits are of size 5; random matrices with sharp attention are a hard case.
+    // The logits are near 5; random matrices with sharp attention are a hard case.
     #expect(0 < worst && worst < 0.5)
   }
 
-  /// Chunks read keys and values as floats, steps read the bytes; keys may be rotated before or after.
+  /// Chunks read keys and values as floats, while steps read the bytes. Keys may be rotated before
+  /// or after storing.
   @Test(
     "are read alike by chunks and by steps",
     arguments: [
@@ -74,7 +75,7 @@ struct QuantizedRowsTests {
     let text = tokens(90)
     try chunks.prefill(text, chunk: 16)
     for token in text { try steps.decode(token) }
-    // Sums in another order may bring an element to the next integer, in layers that are read later.
+    // Sums in another order may move an element to the next integer, in layers that are read later.
     #expect(distance(row(chunks), row(steps)) < 2e-3)
   }
 

@@ -7,7 +7,8 @@ import Testing
 
 @Suite("The memory of a cache")
 struct ResidentMemoryTests {
-  /// Policies of constant size after the prompt, of 200 rows a lane: a dozen pages, so that holes show.
+  /// Policies of constant size after the prompt, with 200 rows a lane: a dozen pages, enough to
+  /// show holes.
   static let policies = [
     PolicyConfiguration("streamingllm", ["sinks": 4, "recent": 196]),
     PolicyConfiguration("h2o", ["heavy": 100, "recent": 100]),
@@ -30,8 +31,8 @@ struct ResidentMemoryTests {
     }
   }
 
-  /// Whether the pages of a store take at most a tenth more than the rows of these sequences, and a page
-  /// for each lane.
+  /// Whether the pages of a store take at most a tenth more than the rows of these sequences, plus
+  /// a page for each lane.
   private func isTight(_ sequences: KVSequence...) -> Bool {
     guard let store = sequences.first?.store else { return false }
     let lanes = store.shape.lanes
@@ -60,7 +61,7 @@ struct ResidentMemoryTests {
     try decode(50, session)
     let fork = session.fork()
     try fork.decode(3)
-    // In turns, so that both drop rows of pages they share.
+    // The sequences take turns, so that both drop rows of pages they share.
     for _ in 0..<600 { try decode(1, session, fork) }
     #expect(isTight(session.sequence, fork.sequence), "\(session.sequence.statistics)")
     #expect(fork.sequence.store.checkInvariants([session.sequence, fork.sequence]) == nil)
@@ -93,7 +94,8 @@ struct ResidentMemoryTests {
       for part in ["full", "evicted", "released", "end"] {
         let cache = try #require(pages[part])
         let taken = try #require(process[part]) - start
-        // Beside the pages: the lists that say where rows are, and free pages not yet worth a call.
+        // In addition to the pages: the lists of row locations, and free pages that are not yet
+        // worth a system call to return.
         #expect(taken >= cache && taken <= cache + 24 << 20, "\(part)\n\(text)")
       }
       #expect(try #require(pages["full"]) >= 170 << 20)
@@ -110,12 +112,13 @@ struct ResidentMemoryTests {
         ])
       let lines = text.split(separator: "\n").dropFirst()
       try #require(lines.count == 10, "\(text)")
-      // The last words of a line are the process's bytes and their unit.
+      // The last two words of a line are the process's bytes and their unit.
       let sizes = lines.compactMap { line in
         line.split(separator: " ").dropLast().last.flatMap { Double($0) }
       }
       try #require(sizes.count == 10, "\(text)")
-      // Rounded to tenths; the first part may still fill the cache and the scratch memory.
+      // Sizes are rounded to tenths. The first part may still fill the cache and the scratch
+      // memory.
       #expect(sizes[9] - sizes[1] <= 0.2, "\(text)")
     }
   #endif

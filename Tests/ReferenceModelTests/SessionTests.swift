@@ -7,7 +7,7 @@ import Testing
 private struct Policy: CustomTestStringConvertible {
   let name: String
   let settings: [String: JSONValue]
-  /// The most rows of a lane after a step.
+  /// The most rows in a lane after a step.
   let rowLimit: Int?
 
   var testDescription: String { "\(name) \(JSONValue.object(settings).text)" }
@@ -107,7 +107,7 @@ struct SessionTests {
     for token in text[20..<30] { try one.decode(token) }
     let other = one.fork()
     #expect(row(other) == row(one))
-    // In turns, so that each would notice what the other writes.
+    // The sequences take turns, so that each would notice writes of the other.
     for token in text[30..<45] {
       try other.decode((token + 1) % model.configuration.vocabulary)
       try one.decode(token)
@@ -188,7 +188,7 @@ struct SessionTests {
       PolicyConfiguration("snapkv", ["window": huge, "capacity": 1_073_741_824]))
     try snapkv.prefill(text)
     #expect(kept(snapkv).allSatisfy { $0 == Array(0..<20) })
-    // Blocks of voters: one entry for them all, or a window with nothing beyond.
+    // Blocks of voters: a single entry for all voters, or a window without further entries.
     for settings in [
       ["window": huge, "capacity": 1_073_741_824], ["voters": huge, "block": huge],
       ["voters": huge, "block": huge, "fusion": "sum", "capacity": 9],
@@ -240,7 +240,7 @@ struct SessionTests {
   }
 }
 
-/// Names a row that cannot be, from the second step on, in the second layer.
+/// Names a row that does not exist, from the second step on, in the second layer.
 private struct BadFromTheSecondStep: KVCachePolicy {
   static let name = "bad"
   static let summary = "makes a bad plan"

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// A program that is built beside the tests, for what only a process of its own can show.
+/// A program that is built beside the tests, for checks that need their own process.
 enum SiblingProgram {
-  /// Runs it to its end; what it printed.
+  /// Runs the program to its end and returns its output.
   static func run(_ name: String, _ arguments: [String]) throws -> String {
     let process = Process()
     // The tests and the program are built into one folder.

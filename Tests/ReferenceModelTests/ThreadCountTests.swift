@@ -15,7 +15,7 @@ import Testing
     #"{"policy": "morphkv", "window": 8, "capacity": 290, "votes": "exact", "attendMask": "perQueryHead"}"#,
   ])
 func threadsDoNotChangeText(configuration: String) throws {
-  // Some 300 rows: more than two of the runs that lanes are split into.
+  // Some 300 rows: more than two of the blocks of rows into which lanes are split.
   let tokens = (0..<340).map { ($0 * 7919 + $0 / 5) % 64 }
   let results = try [1, 2, 3, 5].map { threads in
     let files = try ModelFiles.open(OracleCase.root + "/models/llama")

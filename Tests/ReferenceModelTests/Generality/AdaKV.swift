@@ -33,7 +33,8 @@ struct AdaKV: KVCachePolicy {
   func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     let heads = 0..<cache.shape.keyHeads
     for layer in cache.layers {
-      // One number per head and row; what every head is sure of, and the window, cannot lose.
+      // One score per head and row. The rows that every head is guaranteed, and the window, cannot
+      // lose.
       var scores: [(score: Float, head: Int, row: Int)] = []
       for head in heads {
         let lane = cache.lane(layer: layer, head: head)

@@ -1,6 +1,6 @@
 import KVPolicyKit
 
-/// SnapKV that keeps or drops whole runs of tokens, the same in all heads (NVIDIA/kvpress
+/// SnapKV that keeps or drops whole blocks of tokens, the same blocks in all heads (NVIDIA/kvpress
 /// `ChunkKVPress`).
 struct ChunkKV: KVCachePolicy {
   static let name = "chunkkv"

@@ -5,7 +5,8 @@ import Testing
 
 @testable import ReferenceModel
 
-/// Three systems that do not ship, written as policies of a user: no hook, no store, no model was touched for them.
+/// Three systems that do not ship, written as a user's policies. No hook, store or model was
+/// changed for them.
 @Suite("The contract holds other systems")
 struct GeneralityTests {
   static let registry = PolicyRegistry([PyramidKV.self, AdaKV.self, ChunkKV.self])
@@ -30,7 +31,7 @@ struct GeneralityTests {
     try replay(one, contents, one.configuration(contents), registry: Self.registry)
   }
 
-  /// Settings under which they have something to forget of forty tokens.
+  /// Settings under which the three policies have to forget some of forty tokens.
   static let trials: [(name: String, settings: [String: JSONValue])] = [
     ("pyramidkv", ["capacity": 16, "window": 4]),
     ("pyramidkv", ["capacity": 12, "window": 3, "kernel": 1, "beta": 2, "gqa": "max"]),
@@ -96,7 +97,7 @@ struct GeneralityTests {
         #expect(rows.allSatisfy { $0 <= prompt && $0 >= min(prompt, 4) })
         if layers == 1 { #expect(rows == [min(prompt, 16)]) }
         #expect(zip(rows, rows.dropFirst()).allSatisfy { $0 >= $1 })
-        // The steps between layers are whole rows.
+        // The steps between the budgets of layers are whole rows.
         #expect(rows.reduce(0, +) <= layers * (min(prompt, 16) + layers))
       }
     }
@@ -125,7 +126,7 @@ struct GeneralityTests {
       try engine.read(100)
       try engine.step(3)
       #expect(engine.sequence.checkInvariants() == nil)
-      // Runs of twenty tokens come whole.
+      // Blocks of twenty tokens are kept or dropped as a whole.
       let slack = name == "chunkkv" ? 20 : 0
       #expect((rows - slack...rows + slack).contains(engine.keptNow[0].count - 3), "\(rows)")
     }

@@ -44,7 +44,7 @@ struct PyramidKV: KVCachePolicy {
     }
   }
 
-  /// Rows of a layer beside the window.
+  /// Rows of a layer in addition to the window.
   func rows(layer: Int, of layers: Int, length: Int) -> Int {
     let mean = capacity - window
     if length < 2 * mean { return mean }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Tokenizer metadata that lies is refused")
 struct BrokenMetadataTests {
-  /// One change to sound metadata, and what the message must mention.
+  /// One change to valid metadata, and words that the error message must contain.
   struct Lie: Sendable, CustomTestStringConvertible {
     var testDescription: String
     var mentions: String

@@ -2,8 +2,8 @@ import Foundation
 
 @testable import ReferenceModel
 
-/// Reads just the metadata of a sound GGUF file: enough to test a tokenizer on a real vocabulary
-/// without the engine's own reader.
+/// Reads only the metadata of a valid GGUF file, to test a tokenizer on a real vocabulary without
+/// the engine's own reader.
 struct MetadataReader {
   struct Unexpected: Error {}
 

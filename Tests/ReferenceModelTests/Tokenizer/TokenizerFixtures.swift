@@ -3,16 +3,17 @@ import Testing
 
 @testable import ReferenceModel
 
-/// Where the fixtures are, and how they are read.
+/// The locations of the fixtures, and their decoding.
 enum TokenizerFixtures {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
   static let folder = root.appending(path: "Tests/Fixtures/tokenizer")
 
-  /// The names of the rules that the small vocabulary is used with.
+  /// The names of the pre-tokenization rules that the small vocabulary is used with.
   static let rules = ["gpt2", "smollm", "llama-bpe", "qwen2"]
 
-  /// A string and, for each tokenizer, its ids: with special tokens, and without if they are others.
+  /// A string and its ids for each tokenizer: with special tokens, and without them if the ids
+  /// differ.
   struct Case: Decodable {
     var text: String
     var smollm2: [[Int]]
@@ -36,7 +37,8 @@ enum TokenizerFixtures {
     }
   }
 
-  /// Bytes that are no text, and the ids of their lossy decoding and, for some rules, of themselves.
+  /// Bytes that are not valid text, the ids of their lossy decoding and, for some rules, the ids of
+  /// the bytes themselves.
   struct ByteCase: Decodable {
     var hex: String
     var lossy: [String: [Int]]
@@ -63,7 +65,7 @@ enum TokenizerFixtures {
     try Tokenizer(folder: folder.appending(path: "small/\(rule)").path)
   }
 
-  /// The small vocabulary as a GGUF file has it, without the rule.
+  /// The small vocabulary as GGUF metadata, without the rule.
   static func metadata() throws -> [String: GGUFValue] {
     let path = folder.appending(path: "small/metadata.json").path
     guard case .object(let members) = try JSONNode(file: path) else { return [:] }
@@ -92,7 +94,7 @@ enum TokenizerFixtures {
   }()
 }
 
-/// A small seeded generator (SplitMix64), so that a failing property can be run again.
+/// A small seeded generator (SplitMix64), so that a failing property can be repeated.
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64
 

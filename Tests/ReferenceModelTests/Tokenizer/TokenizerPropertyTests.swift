@@ -61,7 +61,7 @@ struct TokenizerPropertyTests {
     let tokenizer = try TokenizerFixtures.small("smollm")
     var generator = SeededGenerator(state: 42)
     for _ in 0..<3000 {
-      // Mostly single bytes of long characters, so that characters are cut in every way.
+      // Mostly single bytes of multi-byte characters, so that characters are cut at every byte.
       let tokens = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
         Int.random(in: 0..<tokenizer.vocabularySize, using: &generator)
       }
@@ -141,7 +141,7 @@ struct PairMergerTests {
     }
   }
 
-  /// Looks through all pairs for the lowest rank, joins the leftmost such pair, and starts again.
+  /// Searches all pairs for the lowest rank, joins the leftmost such pair, and repeats.
   private func plainJoin(_ piece: [UInt8], _ vocabulary: Vocabulary, _ table: MergeTable) -> [Int] {
     var tokens = piece.map { vocabulary.idOfByte[Int($0)] }
     while true {
@@ -164,7 +164,7 @@ struct PairMergerTests {
       let text = String(repeating: unit, count: bytes / unit.utf8.count)
       let start = ContinuousClock.now
       let tokens = tokenizer.encode(text)
-      // A quadratic scan of so many bytes would take minutes; this bound only tells those apart.
+      // A quadratic scan of this many bytes would take minutes; the bound only detects such a scan.
       #expect(ContinuousClock.now - start < .seconds(20), "\(rule)")
       #expect(try tokenizer.decode(tokens).utf8.count == text.utf8.count, "\(rule)")
     }

@@ -1,7 +1,7 @@
 @testable import ReferenceModel
 
 extension BrokenFolder {
-  /// Settings of config.json that are wrong, or of another kind of model.
+  /// Settings of config.json that are wrong, or that belong to another kind of model.
   static let settings = [
     BrokenFolder(setting: "model_type", nil, says: "'model_type' is missing"),
     BrokenFolder(setting: "model_type", "7", says: "'model_type' is a whole number"),

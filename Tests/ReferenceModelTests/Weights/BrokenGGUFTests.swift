@@ -2,7 +2,7 @@ import Testing
 
 @testable import ReferenceModel
 
-/// One way to break a GGUF file, and words of the message it must give.
+/// One way to break a GGUF file, and words that the error message must contain.
 struct BrokenGGUF: Sendable, CustomTestStringConvertible {
   let name: String
   let words: String
@@ -30,7 +30,7 @@ struct BrokenGGUFTests {
   @Test("cut short anywhere, a file is refused")
   func everyTruncation() throws {
     let whole = TinyGGUF(.q4_0).bytes
-    // The last tensor's padding is not missed; everything before it is.
+    // The padding of the last tensor may be missing, but nothing before it.
     let owned = try openTiny(TinyGGUF(.q4_0)).tensors.last?.bytes ?? 0
     let padding = (32 - owned % 32) % 32
     let step = 7

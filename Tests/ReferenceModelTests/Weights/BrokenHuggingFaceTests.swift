@@ -2,7 +2,7 @@ import Testing
 
 @testable import ReferenceModel
 
-/// One way to break a Hugging Face folder, and words of the message it must give.
+/// One way to break a Hugging Face folder, and words that the error message must contain.
 struct BrokenFolder: Sendable, CustomTestStringConvertible {
   let name: String
   let words: String
@@ -14,7 +14,7 @@ struct BrokenFolder: Sendable, CustomTestStringConvertible {
     (self.name, self.words, self.breaks) = (name, words, breaks)
   }
 
-  /// A folder with one setting of another value, as JSON text; nil removes it.
+  /// A folder in which one setting has another value, as JSON text; nil removes the setting.
   init(setting name: String, _ value: String?, says words: String) {
     self.init("\(name): \(value ?? "absent")", says: words) { $0.settings[name] = value }
   }
@@ -163,7 +163,7 @@ extension BrokenFolder {
       $0.weights.header = nil
       $0.weights.extraMember = ""
       $0.weights.edit = { bytes in
-        // One space more in the header moves all data by one byte.
+        // An extra space in the header moves all data by one byte.
         let length = bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
         bytes.insert(0x20, at: 8 + length)
         bytes.replaceSubrange(0..<8, with: little(UInt64(length + 1)))

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Paths that are no model")
 struct BrokenPathTests {
-  /// What opening `name` in a new folder says, after `prepare` was given the folder.
+  /// The error message of opening `name` in a new folder, after `prepare` received the folder.
   private func message(_ name: String, _ prepare: (String) throws -> Void) throws -> String? {
     try withTemporaryFolder { folder in
       try prepare(folder)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ReferenceModel
 
-/// What the fixtures' script wrote down about a tensor.
+/// The facts about a tensor that the fixtures' script wrote.
 struct Fingerprint: Decodable {
   let shape: [Int]
   let first: UInt32
@@ -17,7 +17,7 @@ struct Fingerprint: Decodable {
     return try JSONDecoder().decode([String: Fingerprint].self, from: data)
   }
 
-  /// Whether `values` are the ones the script saw.
+  /// Whether `values` are the values that the script saw.
   func matches(_ values: [Float]) -> Bool {
     let bits = values.map(\.bitPattern)
     return bits.first == first && bits.last == last && bits.reduce(0, &+) == sum
@@ -235,6 +235,6 @@ struct OpenGGUFTests {
 }
 
 extension Int {
-  /// The bytes of the floats 0, 1, … up to this number of them.
+  /// The bytes of the floats 0, 1, …, below this number.
   fileprivate var floatBytes: [UInt8] { (0..<self).flatMap { little(Float($0).bitPattern) } }
 }

@@ -9,7 +9,7 @@ struct TinySafetensors: Sendable {
     var dtype = "F32"
     var shape: [Int]
     var data: [UInt8]
-    /// What to claim instead of the true values, as JSON.
+    /// The shape to write instead of the true one, as JSON; nil for the true shape.
     var shapeText: String?
     var offsetsText: String?
 
@@ -23,18 +23,18 @@ struct TinySafetensors: Sendable {
   }
 
   var tensors: [Tensor] = []
-  /// What to claim instead of the header's true length.
+  /// The length to write instead of the header's true length.
   var headerLength: UInt64?
-  /// What to write instead of the true header.
+  /// The header to write instead of the true header.
   var header: [UInt8]?
-  /// Put before the header's closing brace.
+  /// Text before the header's closing brace.
   var extraMember = #","__metadata__":{"format":"pt"}"#
-  /// Put after everything.
+  /// Bytes after the end of the data.
   var trailing: [UInt8] = []
-  /// The last thing done to the bytes.
+  /// An edit of the finished bytes.
   var edit: @Sendable (inout [UInt8]) -> Void = { _ in }
 
-  /// The file.
+  /// The bytes of the file.
   var bytes: [UInt8] {
     var members: [String] = []
     var data: [UInt8] = []
@@ -60,7 +60,7 @@ struct TinySafetensors: Sendable {
   mutating func remove(_ name: String) { tensors.removeAll { $0.name == name } }
 }
 
-/// A small sound Hugging Face folder, in parts that a test can falsify.
+/// A small valid Hugging Face folder, in parts that a test can falsify.
 struct TinyFolder: Sendable {
   /// Settings and their JSON text.
   var settings: [String: String] = [
@@ -70,13 +70,13 @@ struct TinyFolder: Sendable {
     "vocab_size": "8", "tie_word_embeddings": "false", "bos_token_id": "1", "eos_token_id": "2",
     "rope_theta": "10000.0", "rope_scaling": "null",
   ]
-  /// What to write instead of the settings.
+  /// The text of config.json to write instead of the settings.
   var configuration: String?
   var weights = TinySafetensors()
-  /// The index and its shards; without one, `weights` are written as one file.
+  /// The index of shards; if nil, `weights` are written as one file.
   var index: String?
   var shards: [String: TinySafetensors] = [:]
-  /// Files not to write after all.
+  /// Files that are left out.
   var missing: Set<String> = []
 
   /// A model of one layer in `dtype`.
@@ -99,7 +99,7 @@ struct TinyFolder: Sendable {
     weights.tensors = shapes.map { TinySafetensors.Tensor($0.0, $0.1, dtype: dtype) }
   }
 
-  /// Splits the weights in two shards with a true index.
+  /// Splits the weights into two shards with a true index.
   mutating func shard() {
     var (first, second) = (weights, weights)
     first.tensors = Array(weights.tensors.prefix(5))
@@ -178,7 +178,7 @@ func openTiny(_ model: TinyFolder) throws -> ModelFiles {
   }
 }
 
-/// What is said when `body` is refused; nil when it is not.
+/// The message of the error when `body` is refused; nil if it succeeds.
 func refusal(_ body: () throws -> ModelFiles) throws -> String? {
   do {
     _ = try body()
@@ -201,7 +201,7 @@ func matrices(_ weights: LlamaWeights) -> [(name: String, matrix: WeightMatrix)]
   return all
 }
 
-/// The elements of `matrix`, row by row, as the reference code expands them.
+/// The elements of `matrix`, matrix row by matrix row, as the reference code expands them.
 func dequantised(_ matrix: WeightMatrix) -> [Float] {
   (0..<matrix.rows).flatMap { row in
     unsafe [Float](unsafeUninitializedCapacity: matrix.columns) { buffer, filled in

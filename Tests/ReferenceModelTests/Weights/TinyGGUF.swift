@@ -1,30 +1,30 @@
 @testable import ReferenceModel
 
-/// A small sound GGUF model, in parts that a test can falsify before they become bytes.
+/// A small valid GGUF model, in parts that a test can falsify before they become bytes.
 struct TinyGGUF: Sendable {
-  /// A tensor as it will be listed, and its data.
+  /// A tensor's entry in the list, and its data.
   struct Tensor: Sendable {
     var name: [UInt8]
     var dimensions: [UInt64]
     var type: UInt32
     var data: [UInt8]
-    /// What to claim instead of the true offset.
+    /// The offset to write instead of the true one; nil for the true offset.
     var offset: UInt64?
   }
 
   var magic = Array("GGUF".utf8)
   var version: UInt32 = 3
-  /// What to claim instead of the true numbers.
+  /// The number to write instead of the true one; nil for the true number.
   var tensorCount: UInt64?
   var valueCount: UInt64?
-  /// Keys, and values with their type in front.
+  /// Keys, and values that begin with their type.
   var values: [(key: [UInt8], value: [UInt8])]
   var tensors: [Tensor]
-  /// Where tensors are really put.
+  /// The alignment at which tensors are really written.
   var alignment = 32
-  /// Put after everything.
+  /// Bytes after the end of the data.
   var trailing: [UInt8] = []
-  /// The last thing done to the bytes.
+  /// An edit of the finished bytes.
   var edit: @Sendable (inout [UInt8]) -> Void = { _ in }
 
   static let hidden = 32
@@ -67,7 +67,7 @@ struct TinyGGUF: Sendable {
     if !tied { tensors.append(Tensor("output.weight", [TinyGGUF.vocabulary, hidden], type)) }
   }
 
-  /// The file.
+  /// The bytes of the file.
   var bytes: [UInt8] {
     var header = magic + little(version)
     header += little(tensorCount ?? UInt64(tensors.count))
@@ -97,7 +97,7 @@ extension TinyGGUF {
     (Array(key.utf8), value)
   }
 
-  /// Gives metadata `key` another value, or adds it.
+  /// Sets the value of metadata `key`, or adds the key.
   mutating func set(_ key: String, _ value: [UInt8]) {
     remove(key)
     values.append(TinyGGUF.value(key, value))
@@ -116,7 +116,7 @@ extension TinyGGUF {
 }
 
 extension TinyGGUF.Tensor {
-  /// A tensor of `shape` (outermost first) whose bytes are all 1: every number in it is finite.
+  /// A tensor of `shape` (outermost first) whose bytes are all 1, so every number in it is finite.
   init(_ name: String, _ shape: [Int], _ type: TensorType) {
     self.name = Array(name.utf8)
     dimensions = shape.reversed().map { UInt64($0) }

@@ -35,8 +35,8 @@ private struct Dice {
 
 @Suite("Randomly damaged model files")
 struct WeightFuzzTests {
-  /// Damages `original` `rounds` times, and reads everything of every model that still opens.
-  /// Returns how many opened.
+  /// Damages `original` `rounds` times, and reads all tensors of every model that still opens.
+  /// Returns how many models opened.
   private func damage(
     _ original: [UInt8], named name: String, in folder: String, model path: String,
     header: Int, rounds: Int, seed: UInt64
@@ -68,7 +68,7 @@ struct WeightFuzzTests {
         whole, named: "a.gguf", in: folder, model: folder + "/a.gguf", header: header,
         rounds: rounds, seed: 1)
     }
-    // Both must happen, or the damage tests nothing.
+    // Both outcomes must occur; otherwise the damage tests nothing.
     #expect(opened > 0 && opened < rounds)
   }
 
