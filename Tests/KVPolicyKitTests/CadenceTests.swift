@@ -3,7 +3,7 @@ import Testing
 
 @testable import KVPolicyKit
 
-/// Cuts its lanes to a size when it is asked, and notes what it was shown.
+/// Cuts its lanes to given sizes when it is called, and records the rows that it received.
 private struct Noter: KVCachePolicy {
   static let name = "noter"
   static let summary = "notes when it is asked"
@@ -12,7 +12,7 @@ private struct Noter: KVCachePolicy {
   var cadence: Cadence
   var scope = Scope.layer
   var signals: Set<Signal> = []
-  /// Rows to cut each lane to, by layer and head.
+  /// The number of rows to cut each lane to, by layer and head.
   var sizes: [[Int]]
   private(set) var asked: [Moment] = []
   private(set) var stepped: [Int] = []
@@ -65,7 +65,7 @@ private struct Noter: KVCachePolicy {
     // Cut at 15 rows, every five steps.
     #expect(try steps(noter(engine)) == [5, 10, 15])
     #expect(engine.keptNow.allSatisfy { $0.count == 12 })
-    // A fork goes on counting from where its origin was.
+    // A fork continues counting from the state of its origin.
     let fork = engine.fork()
     try fork.step(6)
     #expect(try steps(noter(fork)) == [5, 10, 15, 20])
@@ -80,14 +80,14 @@ private struct Noter: KVCachePolicy {
     try engine.read(7)
     #expect(try noter(engine).asked.isEmpty)
     try engine.step()
-    // Eight rows, and none was ever cut.
+    // There are eight rows, and no lane was ever cut.
     #expect(try steps(noter(engine)) == [1])
     #expect(engine.keptNow.map(\.count) == [3, 6, 3, 6])
     try engine.step(7)
     #expect(try steps(noter(engine)) == [1])
     try engine.step()
     #expect(try steps(noter(engine)) == [1, 9])
-    // A caller's cut is one, too.
+    // A cut by the caller counts too.
     try engine.step(2)
     for head in 0..<2 { try engine.edit(head: head) { $0.keep([0], of: $1) } }
     try engine.step(7)
@@ -108,7 +108,7 @@ private struct Noter: KVCachePolicy {
     try engine.step(3)
     try engine.edit(layer: 1, head: 1) { $0.keep([0, 1], of: $1) }
     try engine.step(2)
-    // Five and three rows more in the uncut lanes; the cut one counts from its two rows.
+    // The uncut lanes grew by five and three rows; the cut lane counts from its two rows.
     #expect(try steps(noter(engine)) == [2])
     try engine.step()
     #expect(try steps(noter(engine)) == [2, 8])
@@ -120,7 +120,8 @@ private struct Noter: KVCachePolicy {
       Noter(Cadence(prompt: .never, every: 4, slack: 5), sizes: [[10, 10], [10, 10]]))
     try engine.read(20)
     try engine.step(20)
-    // At step 4 the lanes were cut to ten; at step 8 there are four rows more, at step 12 eight.
+    // At step 4 the lanes were cut to ten rows. They have four rows more at step 8, and eight more
+    // at step 12.
     #expect(try steps(noter(engine)) == [4, 12, 20])
   }
 

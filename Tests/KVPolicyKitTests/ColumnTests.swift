@@ -3,14 +3,14 @@ import Testing
 
 @testable import KVPolicyKit
 
-/// Writes numbers that a test can predict into columns of every kind.
+/// Writes predictable numbers into columns of every kind.
 private struct Marker: KVCachePolicy {
   static let name = "marker"
   static let summary = "marks rows"
   static let source = "a test"
 
   var rule = PositionRule.original
-  /// Tokens up to which it only looks.
+  /// The number of tokens up to which the policy only reads.
   var silent = 0
 
   init(rule: PositionRule = .original, silent: Int = 0) {
@@ -48,7 +48,8 @@ private struct Marker: KVCachePolicy {
     }
   }
 
-  /// What a row's columns hold when these totals of tokens were marked, the row being there from the first on.
+  /// The contents of a row's columns after the moments with these totals of tokens were marked, for
+  /// a row that exists from the first moment on.
   static func columns(_ position: Int, marked: [Int]) -> [Float] {
     var (bytes, counts) = ([Float](repeating: 0, count: 5), [Float](repeating: 0, count: 2))
     var float: Float = -1
@@ -130,8 +131,8 @@ private struct Marker: KVCachePolicy {
     #expect(engine.sequence.statistics.policyStateBytes == 0)
     try check(engine, marked: [])
     try engine.step()
-    // Room for 32 rows in each of two lanes: five bytes, two counts and a float. Nothing was written to the ring
-    // of floats.
+    // Room for 32 rows in each of two lanes, with five bytes, two counts and a float per row.
+    // Nothing was written to the ring of floats.
     #expect(engine.sequence.statistics.policyStateBytes == 2 * 32 * (5 + 8 + 4))
     try check(engine, marked: [21])
     let fork = engine.fork()
@@ -166,7 +167,8 @@ private struct Marker: KVCachePolicy {
 
   @Test("that no memory holds are refused, the room beyond the rows included")
   func limit() throws {
-    // One row of 200 bytes a number would fit the limit; the page of room that is taken does not.
+    // One row of 200 bytes a number would fit the limit, but a whole page of column memory does
+    // not.
     struct Wide: KVCachePolicy {
       static let name = "wide"
       static let summary = "wants much"

@@ -13,9 +13,9 @@ private struct Mutant: KVCachePolicy {
   static let summary = "breaks a rule"
   static let source = "a test"
 
-  /// What a shared counter does to determinism; the reason why policies are values.
+  /// A shared counter breaks determinism, which is why policies are values.
   final class Counter: @unchecked Sendable {
-    // Tests use each counter from one task.
+    // Each counter is used by a single task.
     var value = 0
   }
 
@@ -67,8 +67,8 @@ private struct Mutant: KVCachePolicy {
 }
 
 extension Mutant {
-  /// At a prompt's end, drops the last row and in the second lane another one, but takes all lanes to be as
-  /// long as the first: true of the first prompt only.
+  /// At the end of a prompt, drops the last row, and another row in the second lane. It assumes
+  /// that all lanes are as long as the first, which holds only for the first prompt.
   private func dropLast(_ cache: borrowing CacheView, _ plan: inout CachePlan) {
     guard case .chunk = cache.moment, let layer = cache.layers.first else { return }
     let last = cache.lane(layer: layer, head: 0).count - 1
@@ -99,7 +99,7 @@ extension Mutant {
   @Test("finds a policy that takes lanes to be equally long, which shows in a second prompt")
   func raggedLanes() throws {
     #expect(broken(.equalLanes).contains(.validPlans))
-    // Up to the second prompt there is nothing to find.
+    // Before the second prompt there is no mistake to find.
     let engine = try PlainEngine(
       .random(shape: .small, seed: 1, rotaryBase: 100), policy: Mutant(.equalLanes))
     try engine.read(40, chunk: 16)
@@ -133,7 +133,7 @@ extension Mutant {
   }
 }
 
-/// Reads what it did not declare.
+/// Reads a signal that it did not declare.
 private struct Peeker: KVCachePolicy {
   static let name = "peeker"
   static let summary = "reads what it did not declare"
@@ -180,7 +180,7 @@ private struct Peeker: KVCachePolicy {
   @Test("rotates a key so that only the distance to the query counts")
   func rotation() throws {
     let shape = CacheShape(layers: 1, keyHeads: 1, queryHeads: 1, headDimension: 8)
-    // The same key, query and value vectors everywhere, so that only places differ.
+    // Key, query and value vectors are equal everywhere, so only places differ.
     func outputs(_ rule: PositionRule, skip: Int) throws -> [Float] {
       let base = SyntheticAttention.random(shape: shape, seed: 2)
       var source = SyntheticAttention(

@@ -5,8 +5,9 @@ import Testing
 /// Sum of 1…n.
 private func triangle(_ n: Int) -> Double { Double(n * (n + 1) / 2) }
 
-/// The ledger of some lanes under full attention and some that keep a few first and last tokens, for a
-/// prompt in chunks. Recency is enforced between chunks only, as in the published tables.
+/// The ledger of some lanes under full attention and some lanes that keep a few first and last
+/// tokens, for a prompt in chunks. Recency is enforced only between chunks, as in the published
+/// tables.
 private func ledger(
   prompt: Int, steps: Int, chunk: Int, sinks: Int, local: Int, streamingLanes: Int, fullLanes: Int
 ) -> FootprintLedger {
@@ -28,7 +29,7 @@ private func ledger(
   return ledger
 }
 
-/// One lane whose chunks each leave a share of themselves and 64 more; nothing goes while decoding.
+/// One lane. Each chunk keeps a share of its rows and 64 more; nothing is dropped while decoding.
 private func chunkLedger(prompt: Int, steps: Int, chunk: Int, sparsity: Double) -> FootprintLedger {
   var ledger = FootprintLedger(lanes: 1)
   var past = 0
@@ -46,7 +47,7 @@ private func chunkLedger(prompt: Int, steps: Int, chunk: Int, sparsity: Double) 
   return ledger
 }
 
-/// One lane of a one-piece prompt and then so many rows at each step.
+/// One lane with a prompt in one piece, then the given number of rows at each step.
 private func decodeLedger(
   prompt: Int, steps: Int, stored: Int? = nil, rows: (Int) -> Int
 ) -> FootprintLedger {
@@ -85,7 +86,8 @@ private func decodeLedger(
     #expect(ledger.peak == 0.5)
   }
 
-  // Published closed forms (PruLong `kv_footprint.py`), N = 1000, M = 100, chunks of 256, 4 sinks, 64 local.
+  // Published closed forms (PruLong `kv_footprint.py`), N = 1000, M = 100, chunks of 256, 4 sinks,
+  // 64 local.
   @Test(
     "gives the published numbers for streaming heads in chunks",
     arguments: [(10, 0.302548096_77153, 0.29454545), (7, 0.511783667740071, 0.46363636)])

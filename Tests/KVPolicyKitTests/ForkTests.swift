@@ -13,7 +13,7 @@ import Testing
     let floats = [Float](repeating: 1, count: tokens * shape.keyHeads * shape.headDimension)
     for first in stride(from: 0, to: 8192, by: tokens) {
       for layer in 0..<shape.layers {
-        // tokens × keyHeads × headDimension floats, as is asked for.
+        // The buffer has tokens × keyHeads × headDimension floats, as the call requires.
         try unsafe sequence.append(layer: layer, tokens: tokens, keys: floats, values: floats)
       }
       try sequence.finish(moment: .chunk(tokens: first..<first + tokens, isLast: false))

@@ -19,7 +19,7 @@ import Testing
 
   @Test("shows all, half, some or none of several tokens when it does not")
   func long() throws {
-    // Four tokens a character; the last one stands for two.
+    // One character per four tokens; the last character stands for two tokens.
     let kept = [0, 1, 2, 3, 4, 5, 8, 16, 17]
     let sequence = try engine(keeping: kept, of: 18).sequence
     #expect(sequence.picture(layer: 0, head: 0, width: 5) == "#+-.#")

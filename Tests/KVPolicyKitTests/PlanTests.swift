@@ -11,13 +11,14 @@ private func planned(_ body: (inout CachePlan) -> Void) -> CachePlan {
   return plan
 }
 
-/// A plan that must be refused for ten rows per lane, and why.
+/// A plan that must be refused for ten rows per lane, with the reason.
 struct BadPlan: Sendable, CustomTestStringConvertible {
   let plan: CachePlan
   let reason: String
   var testDescription: String { reason }
 
-  /// The same for a policy that decides before the output, in a step that makes ten rows.
+  /// Plans that must be refused for a policy that decides before the output, in a step that makes
+  /// ten rows.
   static let ofPolicies = [
     BadPlan(
       plan: planned {
@@ -209,7 +210,7 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
     #expect(engine.sequence.checkInvariants() == nil)
     let places = engine.rows[0].map { [$0.position, $0.place ?? -1] }.sorted { $0[0] < $1[0] }
     #expect(places == [0, 1, 3, 4, 5, 6, 8].map { [$0, $0 * 7 % 10] })
-    // Row 7 was at the furthest place, 9, and is gone; the next is 8, of row 4.
+    // Row 7 had the furthest place, 9, and is gone; the next furthest place is 8, of row 4.
     try engine.step()
     #expect(engine.rows[0].last?.place == 9)
   }
@@ -225,7 +226,8 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
       }
       #expect(engine.rows == before)
     }
-    // Wherever rows are placed, a new one comes one after the furthest: at its own position at most.
+    // Wherever rows are placed, a new row comes one after the furthest place: at most at its own
+    // position.
     var numbers = SplitMix64(seed: 2)
     for _ in 0..<40 {
       let (rows, tokens) = (
@@ -255,14 +257,14 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
       let sequence = engine.sequence
       let floats = [Float](repeating: 1, count: tokens * 2)
       let start = ContinuousClock.now
-      // tokens × 1 key head × 2 floats, as is asked for.
+      // The buffer has tokens × 1 key head × 2 floats, as the call requires.
       try unsafe sequence.append(layer: 0, tokens: tokens, keys: floats, values: floats)
       let duration = ContinuousClock.now - start
       try sequence.finish(moment: .chunk(tokens: 0..<tokens, isLast: true))
       #expect(engine.rows[0].map { $0.place ?? -1 } == Array(0..<tokens))
       return duration
     }
-    // Eight times the rows: a quadratic time would be 64 times as long.
+    // Eight times the rows: quadratic time would take 64 times as long.
     let short = try #require(try (0..<5).map { _ in try time(4096) }.min())
     let long = try #require(try (0..<5).map { _ in try time(32768) }.min())
     #expect(long / short < 24)
@@ -341,7 +343,7 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
 
   @Test("before the output hides what it forgets from the output; after it does not")
   func phases() throws {
-    // All weight is on the newest three rows alike, so the output tells which of them were read.
+    // The newest three rows share all attention equally, so the output tells which rows were read.
     func output(_ phase: Phase) throws -> Float? {
       var policy = Scripted { cache, plan in
         let lane = cache.lane(layer: 0, head: 0)
@@ -369,7 +371,7 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
       for _ in 0..<3 { try engine.step() }
       return (engine.sequence.policy(ofLayer: 0) as? Watcher)?.shown ?? []
     }
-    // One row comes at each step, and goes before it is looked at or afterwards.
+    // Each step adds a row, which is dropped before or after the policy sees it.
     #expect(try rowsShown(.beforeStep) == [4, 4, 4])
     #expect(try rowsShown(.beforeOutput) == [5, 5, 5])
     #expect(try rowsShown(.afterOutput) == [5, 5, 5])
@@ -396,7 +398,7 @@ struct BadPlan: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// Drops a row at every step, and notes how many it is shown the probabilities of.
+/// Drops a row at every step, and records the number of rows whose probabilities it receives.
 private struct Watcher: KVCachePolicy {
   static let name = "watcher"
   static let summary = "drops the first row"

@@ -75,7 +75,7 @@ private struct Guarded: KVCachePolicy {
     let engine = try step(Guarded { _, _ in })
     try engine.edit { $0.keep([3], of: $1) }
     #expect(engine.keptNow.map(\.count) == [1])
-    // Nor does the policy have to bring back what the caller forgot.
+    // The policy also need not restore rows that the caller forgot.
     try engine.step(3)
     #expect(engine.keptNow.map(\.count) == [4])
   }

@@ -4,7 +4,7 @@ import Testing
 @testable import KVPolicyKit
 
 extension RowFormat {
-  /// What a row of these floats reads as, by the definition of the format.
+  /// The values that a row of these floats reads back as, by the definition of the format.
   func rounding(_ row: [Float]) -> [Float] {
     switch self {
     case .f32: row
@@ -19,10 +19,10 @@ extension RowFormat {
     }
   }
 
-  /// Floats stored in a row and read from it again.
+  /// Floats after being stored in a row and read back.
   fileprivate func stored(_ row: [Float]) throws -> [Float] {
     let bytes = try rowBytes(headDimension: row.count)
-    // An odd address: rows follow one another without gaps.
+    // An odd address, because rows follow one another without gaps.
     let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes + 1, alignment: 64)
     defer { unsafe memory.deallocate() }
     unsafe encode(row, count: row.count, to: memory + 1)
@@ -81,8 +81,8 @@ extension RowFormat {
           case .f32: 0
           // Half precision keeps 11 significant bits; below 2⁻¹⁴ the spacing is 2⁻²⁴.
           case .f16: max(abs(exact) / 2048, 0x1p-25)
-          // Half a step of the stored scale, which is within 2⁻¹¹ of max/127; if it is below 2⁻¹⁴ it is
-          // within 2⁻²⁵, of which 127 may be missing at the end of the range.
+          // Half a quantisation step. The stored scale is within 2⁻¹¹ of max/127, relatively. A
+          // scale below 2⁻¹⁴ is off by up to 2⁻²⁵, which counts 127 times at the end of the range.
           case .q8_0: (block.map(abs).max() ?? 0) / 127 * 0.5 * (1 + 0x1p-10) + 127 * 0x1p-25
           }
         #expect(abs(stored - exact) <= bound)
@@ -102,7 +102,7 @@ extension RowFormat {
       #expect(stored.dropLast().allSatisfy { $0 == 0 })
       #expect(abs(stored[31] - value) <= abs(value) / 2048)
     }
-    // Below half the least scale there is nothing but zero.
+    // Values below half the smallest scale are stored as zero.
     #expect(try RowFormat.q8_0.stored(Array(repeating: 1e-7, count: 32)).allSatisfy { $0 == 0 })
   }
 

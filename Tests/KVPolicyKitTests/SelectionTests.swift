@@ -17,7 +17,7 @@ private struct Ballot<Score> {
 }
 
 @Suite("Choosing rows by score") struct SelectionTests {
-  /// A lane that holds these positions of so many tokens, in this order.
+  /// A lane that holds these positions of a text of `tokens` tokens, in this order.
   private func lane(_ positions: [Int], of tokens: Int) throws -> (PlainEngine, Lane) {
     let engine = try paintedEngine()
     try engine.read(tokens)
@@ -28,7 +28,7 @@ private struct Ballot<Score> {
     return (engine, engine.sequence.lane(0, 0))
   }
 
-  /// What a plan leaves of a lane with so many rows.
+  /// The rows that a plan leaves in a lane with `rows` rows.
   private func survivors(_ plan: CachePlan, of rows: Int) -> Set<Int> {
     guard let edit = plan.edits.first else { return Set(0..<rows) }
     switch edit {
@@ -39,7 +39,7 @@ private struct Ballot<Score> {
     }
   }
 
-  /// Plain sorting: what should be kept, by position.
+  /// The rows to keep, by position, as plain sorting finds them.
   private func best<Score>(
     _ count: Int, of ballot: Ballot<Score>, isBelow: (Score, Score) -> Bool
   ) -> [Int] {
@@ -53,7 +53,7 @@ private struct Ballot<Score> {
     return (protected + ranked.prefix(count).map { ballot.positions[$0] }).sorted()
   }
 
-  /// Floats in the order of scores: what is no number is below all others.
+  /// The order of scores for floats: NaN is below all other values.
   private static func isBelow(_ a: Float, _ b: Float) -> Bool {
     a.isNaN ? !b.isNaN : a < b
   }
@@ -74,7 +74,7 @@ private struct Ballot<Score> {
       protection: protection)
   }
 
-  /// Checks what is kept for every count, and how the plan says it.
+  /// Checks which rows are kept for every count, and how the plan expresses it.
   private func check<Score>(
     _ ballot: Ballot<Score>, isBelow: (Score, Score) -> Bool,
     _ choose: (inout CachePlan, Int, borrowing LaneView) -> Void
@@ -117,7 +117,7 @@ private struct Ballot<Score> {
         case 0: return (Self.oddFloats + Self.notNumbers).randomElement(using: &numbers) ?? 0
         case 4: return (Self.oddFloats + [-.infinity]).randomElement(using: &numbers) ?? 0
         case 1: return Float(numbers.unit() * 2 - 1)
-        // Equal in their higher bytes, so that the last ones decide.
+        // The upper bytes are equal, so the last byte decides.
         case 2: return Float(bitPattern: 0x3F80_0000 + UInt32.random(in: 0..<40, using: &numbers))
         default:
           let any = Float(bitPattern: .random(in: 0...UInt32.max, using: &numbers))

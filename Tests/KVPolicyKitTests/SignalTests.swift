@@ -4,22 +4,22 @@ import Testing
 
 @testable import KVPolicyKit
 
-/// Reads every prompt row it is lent, and evicts and places between chunks.
+/// Reads every prompt row that it receives; evicts and places rows between chunks.
 private struct PromptReader: KVCachePolicy {
   static let name = "prompt-reader"
   static let summary = "reads the prompt's rows"
   static let source = "a test"
 
-  /// One query, as it was lent with one lane.
+  /// One query, as the policy received it with one lane.
   struct Query {
     let layer: Int
     let head: Int
-    /// Tokens read when it was lent.
+    /// Tokens read at that moment.
     let tokens: Int
     let position: Int
-    /// What the lane held.
+    /// The rows of the lane.
     let rows: [(position: Int, place: Int)]
-    /// Of each query head of the group.
+    /// The attention logits of each query head of the group.
     let logits: [[Float]]
     let logSums: [Float]
   }
@@ -66,7 +66,8 @@ private struct PromptReader: KVCachePolicy {
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     guard forgets else { return }
     cache.forEachLane { lane in
-      // Every third row goes, more in the second lane: some of them are the remembered queries' own.
+      // Drops every third row, and more in the second lane, which includes rows of remembered
+      // queries.
       let rows = lane.rowsByPosition()
       plan.keep(rows.filter { $0 % 3 != lane.id.head && rows.count > 4 }, of: lane.id)
       guard rule == .placed else { return }
@@ -76,7 +77,7 @@ private struct PromptReader: KVCachePolicy {
   }
 }
 
-/// Reads a signal in `evict`.
+/// Reads a signal during `evict`.
 private struct EvictReader: KVCachePolicy {
   static let name = "evict-reader"
   static let summary = "reads a signal when it evicts"
@@ -111,7 +112,7 @@ private struct EvictReader: KVCachePolicy {
     return try #require(engine.sequence.policy(ofLayer: 0) as? PromptReader).queries
   }
 
-  /// Rotates neighbouring elements as far as a place asks for.
+  /// Rotates pairs of adjacent elements by the angles of a place.
   private func rotated(_ vector: [Float], at place: Int) -> [Double] {
     var result = vector.map { Double($0) }
     for index in stride(from: 0, to: vector.count, by: 2) {
@@ -129,7 +130,7 @@ private struct EvictReader: KVCachePolicy {
   func promptRows(rule: PositionRule, forgets: Bool) throws {
     let source = SyntheticAttention.random(shape: Self.shape, seed: 4)
     let queries = try run(PromptReader(rule, forgets: forgets, queries: 12))
-    // Seven chunks; twelve queries are there from the third on.
+    // There are seven chunks; all twelve queries are available from the third chunk on.
     #expect(queries.count == (5 + 10 + 5 * 12) * Self.shape.lanes)
     var older = 0
     for query in queries {
@@ -158,7 +159,8 @@ private struct EvictReader: KVCachePolicy {
     "of a query about its own row is the same after every chunk, wherever its token is placed",
     arguments: [PositionRule.compacted, .placed])
   func ownRow(rule: PositionRule) throws {
-    /// By layer, query head and position: the logits about the query's own row, chunk after chunk.
+    /// By layer, query head and position: the attention logits of the query for its own row, chunk
+    /// after chunk.
     func own(_ policy: PromptReader) throws -> [[Int]: [Float]] {
       var found: [[Int]: [Float]] = [:]
       for query in try run(policy) {
@@ -190,7 +192,7 @@ private struct EvictReader: KVCachePolicy {
         #expect(query.logSums == logSums)
         continue
       }
-      // Nothing was forgotten yet of what it saw.
+      // No row that this query attended to was forgotten yet.
       first[key] = query.logSums
       for (logits, logSum) in zip(query.logits, query.logSums) {
         let exact = log(logits.reduce(0) { $0 + exp(Double($1)) })
@@ -200,7 +202,7 @@ private struct EvictReader: KVCachePolicy {
     #expect(first.count == 34 * Self.shape.lanes)
   }
 
-  /// What a process that traps says.
+  /// The message of a process that traps.
   private func message(_ result: ExitTest.Result?) -> String {
     String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
   }

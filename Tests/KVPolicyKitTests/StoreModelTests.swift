@@ -2,7 +2,7 @@ import KVPolicyKit
 import KVPolicyTesting
 import Testing
 
-/// A sequence as it should be: for each lane, rows by position.
+/// The expected state of a sequence: for each lane, rows by position.
 private struct ModelSequence {
   let engine: PlainEngine
   var lanes: [[Int: StoredRow]]
@@ -18,7 +18,7 @@ private struct ModelSequence {
     return copy
   }
 
-  /// What the store should hold after `count` more tokens were read in one moment.
+  /// Appends the rows that the store should hold after `count` more tokens were read in one moment.
   mutating func append(_ count: Int, firstPosition first: Int, format: RowFormat) {
     let source = engine.source
     for index in lanes.indices {
@@ -76,7 +76,7 @@ private struct RandomWalk {
     store = try PagedKVStore(
       shape: shape, configuration: StoreConfiguration(pageRows: pageRows, format: format))
     let policies = try PolicyAssignment(Painter(rule: rule), shape: shape)
-    // No rotation: a stored key is then the same under every position rule.
+    // Without rotation, a stored key is equal under every position rule.
     let engine = PlainEngine(
       .random(shape: shape, seed: seed), sequence: store.makeSequence(policies))
     engine.remembers = false
@@ -110,7 +110,7 @@ private struct RandomWalk {
     return "read \(count) into \(index)"
   }
 
-  /// Drops or keeps a random part of one lane or of all.
+  /// Drops or keeps a random part of one lane or of all lanes.
   private mutating func edit(_ index: Int) throws -> String {
     let engine = sequences[index].engine
     var plan = CachePlan()

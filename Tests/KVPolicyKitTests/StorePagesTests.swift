@@ -43,7 +43,8 @@ import Testing
       try engine.step()
       #expect(engine.sequence.statistics.rowsLive == start.rowsLive)
     }
-    // Twenty rows fill five pages, so the row in flight takes a sixth for the length of a step.
+    // Twenty rows fill five pages, so the row of the current step takes a sixth page until the step
+    // ends.
     #expect(store.peakPagesInUse == peak)
     #expect(engine.sequence.statistics.residentBytes == start.residentBytes)
     #expect(store.pagesReturned - returned == 200 * 4)
@@ -77,7 +78,7 @@ import Testing
     #expect(engine.rows == before)
     #expect(fork.rows[0][10].key != before[0][0].key)
     try engine.step()
-    // The fork has its own tail by now, so the old one is the origin's alone.
+    // The fork has its own tail now, so the old tail belongs to the origin alone.
     #expect(store.pagesInUse == 4)
     #expect(engine.rows[0].count == 11 && engine.rows[0][10] != fork.rows[0][10])
   }
@@ -107,7 +108,7 @@ import Testing
     let kept = engine.rows[0]
     #expect(fork?.rows[0].count == 64)
     fork = nil
-    // The pages are private now; the next drop finds sixteen of them for fifteen rows.
+    // The pages are private now; the next drop finds sixteen private pages for fifteen rows.
     try engine.edit { $0.drop(15, of: $1) }
     #expect(store.pagesInUse == 4)
     #expect(engine.sequence.statistics.pagesHeld == 4)
@@ -147,13 +148,13 @@ import Testing
       let engine = PlainEngine(
         .random(shape: .single, seed: seed), sequence: store.makeSequence(policies))
       engine.remembers = false
-      // One slab exactly.
+      // Exactly one slab.
       for _ in 0..<16 { try engine.read(64) }
       engines.append(engine)
     }
     #expect(store.pagesInUse == 512)
     engines.removeFirst()
-    // Kept for the next page, for the other slab has no room.
+    // The page is kept for reuse, because the other slab is full.
     #expect(store.mappedBytes == 512 * store.pageBytes)
     engines.removeFirst()
     #expect(store.mappedBytes == 0)
@@ -200,7 +201,8 @@ import Testing
 
   @Test("that were reserved stay free although an earlier layer drops rows of shared pages")
   func reservationHolds() throws {
-    // Three layers of four pages, a fork, and just the three pages that copying its tails needs.
+    // Three layers of four pages, a fork, and exactly the three pages that copying the fork's tails
+    // needs.
     let shape = CacheShape(layers: 3, keyHeads: 1, queryHeads: 1, headDimension: 2)
     let script = Scripted { cache, plan in
       let lane = cache.lane(layer: cache.layers[0], head: 0)
@@ -229,7 +231,7 @@ import Testing
     try fork.edit { $0.keep([5], of: $1) }
     var bytes: [Int] = []
     for round in 0..<120 {
-      // The newest row keeps a page alive, and the pages before it empty.
+      // The newest row keeps one page alive, while the pages before it become empty.
       try fork.read(65)
       try fork.edit { $0.keep([0, fork.sequence.rowCount(layer: 0, head: 0) - 1], of: $1) }
       if round % 40 == 39 { bytes.append(fork.sequence.statistics.residentBytes) }

@@ -4,7 +4,7 @@ import Testing
 @testable import KVPolicyKit
 
 @Suite("Keys and values in bulk") struct VectorTests {
-  /// Both, of a range of rows, as a policy reads them.
+  /// Keys and values of a range of rows, as a policy reads them.
   private func copies(
     _ sequence: KVSequence, _ layer: Int, _ head: Int, _ rows: Range<Int>
   ) -> (keys: [Float], values: [Float]) {
@@ -12,7 +12,7 @@ import Testing
     let signals = SignalBuffers()
     let lane = LaneView(
       sequence.lane(layer, head), group: 1, length: sequence.length, signals: signals)
-    // One number more than is needed: it must stay as it is.
+    // The buffer is one number longer than needed, and the last number must not change.
     var keys = [Float](repeating: -7, count: rows.count * width + 1)
     var values = keys
     var keySpan = keys.mutableSpan
@@ -44,7 +44,7 @@ import Testing
     arguments: RowFormat.allCases, PositionRule.allCases)
   func agree(format: RowFormat, rule: PositionRule) throws {
     var numbers = SplitMix64(seed: 3)
-    // Not a multiple of eight elements, where the format allows it.
+    // A width that is not a multiple of eight elements, if the format allows it.
     let width = format == .q8_0 ? 64 : 14
     let shape = CacheShape(layers: 2, keyHeads: 2, queryHeads: 4, headDimension: width)
     let engine = try paintedEngine(shape, format: format, rule: rule)

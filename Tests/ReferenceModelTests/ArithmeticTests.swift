@@ -13,7 +13,7 @@ struct ArithmeticTests {
     LlamaModel(try openTiny(tiny), threads: threads, arithmetic: .integer)
   }
 
-  /// The logits after the prompt and every step.
+  /// The vocabulary logits after the prompt and after every step.
   private func run(_ model: LlamaModel, prompt: Int = 20) throws -> [[Float]] {
     let session = try makeSession(model, PolicyConfiguration("full"))
     try session.prefill(Array(tokens[..<prompt]))
@@ -35,7 +35,8 @@ struct ArithmeticTests {
     #expect(exact[0] == integer[0])
     let largest = exact.joined().map { abs($0) }.max() ?? 0
     let worst = zip(exact.joined(), integer.joined()).map { abs($0 - $1) }.max() ?? 0
-    // Each of a layer's inputs is off by at most a 254th of the greatest; errors of either sign add up.
+    // Each input of a layer is off by at most a 254th of the largest input; errors of either sign
+    // add up.
     #expect(worst > 0 && worst < largest / 30, "\(worst) of \(largest)")
   }
 

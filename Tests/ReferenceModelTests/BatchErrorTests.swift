@@ -12,7 +12,8 @@ struct BatchErrorTests {
     model = LlamaModel(try ModelFiles.open(OracleCase.root + "/models/llama"), threads: 2)
   }
 
-  /// Three sessions in one store of `pages` pages of four rows per lane, with so many tokens read.
+  /// Three sessions in one store of `pages` pages of four rows per lane, after reading the given
+  /// numbers of tokens.
   private func sessions(_ lengths: [Int], pages: Int = 1000) throws -> [LlamaSession] {
     let rowBytes = try 2 * RowFormat.f32.rowBytes(headDimension: model.shape.headDimension)
     let store = try PagedKVStore(
@@ -31,7 +32,7 @@ struct BatchErrorTests {
     (0..<session.logits.count).map { session.logits[$0] }
   }
 
-  /// Expects `error`, and that nothing changed in any session.
+  /// Expects `error`, and that no session changed.
   private func expect(
     _ error: BatchError, _ tokens: [Int], of sessions: [LlamaSession], on model: LlamaModel? = nil
   ) {
@@ -39,7 +40,7 @@ struct BatchErrorTests {
     #expect(throws: error) { try (model ?? self.model).decode(tokens, of: sessions) }
     for (session, (statistics, values)) in zip(sessions, before) {
       #expect(session.sequence.statistics == statistics && logits(session) == values)
-      // One that ended in the middle of a step stays there.
+      // A session that failed in the middle of a step stays in that state.
       #expect(session.sequence.failure != nil || session.sequence.checkInvariants() == nil)
     }
   }
@@ -66,7 +67,8 @@ struct BatchErrorTests {
 
   @Test("because the pool is full names the first that does not fit; the others can go on")
   func fullPool() throws {
-    // Each has full pages. Two pages a lane are free: one for each of two sequences, none for the third.
+    // Every session has full pages. Two pages a lane are free: enough for two sequences, but not
+    // for the third.
     let sessions = try sessions([4, 8, 12], pages: 8)
     let store = sessions[0].sequence.store
     let lanes = model.shape.lanes
@@ -78,7 +80,7 @@ struct BatchErrorTests {
     try model.decode([1, 2], of: Array(sessions[..<2]))
     #expect(store.freePages == 0)
 
-    // What was evicted from one makes room for another.
+    // Pages that are evicted from one sequence make room for another.
     var plan = CachePlan()
     for layer in 0..<model.shape.layers {
       for head in 0..<model.shape.keyHeads {
@@ -111,7 +113,8 @@ struct BatchErrorTests {
       #expect(logits(session) == logits(twin))
       #expect(session.sequence.length == twin.sequence.length)
     }
-    // It stays at its error, before anything changes in another.
+    // The batch fails again with the error of the bad session, before anything changes in another
+    // session.
     expect(.store(session: 0, reason), [9, 7], of: [bad, good[0]])
     try model.decode([1, 2], of: good)
   }
@@ -127,7 +130,7 @@ struct BatchErrorTests {
   }
 }
 
-/// Names a row that cannot be, at every step, in the second layer.
+/// Names a row that does not exist, at every step, in the second layer.
 private struct BadInTheSecondLayer: KVCachePolicy {
   static let name = "bad"
   static let summary = "makes a bad plan"

@@ -5,13 +5,14 @@ import Testing
 
 @testable import ReferenceModel
 
-/// A recorded run: what was kept, step by step, and the logits.
+/// A recorded run: the rows kept, step by step, and the vocabulary logits.
 struct OracleCase: CustomTestStringConvertible {
-  /// Whose run it is.
+  /// The program that produced the recording.
   enum Origin: String {
     /// The published implementation was executed.
     case published
-    /// Our own reference in double precision was, for settings that no published code offers.
+    /// Our own reference in double precision was executed, for settings that no published code
+    /// offers.
     case reference
   }
 
@@ -22,7 +23,7 @@ struct OracleCase: CustomTestStringConvertible {
   let name: String
   let file: String
   let origin: Origin
-  /// The policy as a configuration, if the trace itself has none.
+  /// The policy's configuration, if the trace itself has none.
   let configurationBeside: JSONValue?
   var testDescription: String { name }
 
@@ -41,7 +42,7 @@ struct OracleCase: CustomTestStringConvertible {
     }
   }()
 
-  /// Cases whose name starts with one of these.
+  /// Cases whose name starts with one of these prefixes.
   static func named(_ prefixes: String...) -> [OracleCase] {
     all.filter { one in prefixes.contains { one.name.hasPrefix($0) } }
   }
@@ -53,7 +54,7 @@ struct OracleCase: CustomTestStringConvertible {
     return object
   }
 
-  /// The policy under which the trace is to be met.
+  /// The policy's configuration that must reproduce the trace.
   func configuration(_ contents: [String: JSONValue]) throws -> PolicyConfiguration {
     try PolicyConfiguration(try #require(configurationBeside ?? contents["config"]))
   }
@@ -87,12 +88,12 @@ struct OracleCase: CustomTestStringConvertible {
 }
 
 extension JSONValue {
-  /// The value as a list of whole numbers.
+  /// The value as a list of integers.
   var integers: [Int]? {
     guard case .array(let list) = self else { return nil }
     return list.compactMap { if case .number(let value) = $0 { Int(value) } else { nil } }
   }
-  /// The value as a whole number.
+  /// The value as an integer.
   var integer: Int? { if case .number(let value) = self { Int(value) } else { nil } }
   /// The value as a list.
   var list: [JSONValue] { if case .array(let list) = self { list } else { [] } }

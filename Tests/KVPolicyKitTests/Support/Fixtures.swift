@@ -8,7 +8,7 @@ extension CacheShape {
   static let small = CacheShape(layers: 2, keyHeads: 2, queryHeads: 4, headDimension: 2)
 }
 
-/// An engine over random numbers whose policy forgets nothing of its own accord.
+/// An engine over random numbers whose policy never forgets anything.
 func paintedEngine(
   _ shape: CacheShape = .single, pageRows: Int = 4, format: RowFormat = .f32,
   limitPages: Int = 1 << 20, rule: PositionRule = .original, seed: UInt64 = 5
@@ -33,7 +33,7 @@ extension PlainEngine {
     try sequence.apply(plan)
   }
 
-  /// Every row of every lane, in the order of their numbers.
+  /// Every row of every lane, ordered by row number.
   var rows: [[StoredRow]] {
     (0..<source.shape.layers).flatMap { layer in
       (0..<source.shape.keyHeads).map { sequence.storedRows(layer: layer, head: $0) }

@@ -1,6 +1,6 @@
 import KVPolicyKit
 
-/// Keeps everything and writes numbers that a test can predict into its columns.
+/// Keeps everything and writes predictable numbers into its columns.
 struct Painter: KVCachePolicy {
   static let name = "painter"
   static let summary = "paints its columns"
@@ -35,13 +35,13 @@ struct Painter: KVCachePolicy {
     }
   }
 
-  /// What is written for a row when so many tokens were read.
+  /// The number written for a row after `tokens` tokens were read.
   static func mark(_ layer: Int, _ head: Int, _ position: Int, _ tokens: Int) -> Float {
     Float(layer * 1000 + head * 100 + position * 7 + tokens % 11)
   }
 }
 
-/// Does what a closure says.
+/// Runs a closure as its hook.
 struct Scripted: KVCachePolicy {
   typealias Script = @Sendable (borrowing CacheView, inout CachePlan) -> Void
 

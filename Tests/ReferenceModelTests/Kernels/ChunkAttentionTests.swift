@@ -3,7 +3,8 @@ import Testing
 
 @testable import ReferenceModel
 
-/// A chunk's queries over the rows of a lane, as plain arrays, and what the fast kernel makes of it.
+/// The queries of a chunk and the rows of a lane as plain arrays, with the result of the fast
+/// kernel.
 private struct ChunkCase {
   let shape: ChunkShape
   let gap = 5
@@ -11,7 +12,7 @@ private struct ChunkCase {
   var keys: [Float]
   var values: [Float]
 
-  /// Numbers of either sign below `size`.
+  /// Random numbers of either sign, below `size` in magnitude.
   init(_ shape: ChunkShape, size: Float = 1, seed: UInt64) {
     var numbers = Numbers(seed: seed)
     self.shape = shape
@@ -21,7 +22,7 @@ private struct ChunkCase {
   }
 
   var scale: Float { 1 / Float(shape.depth).squareRoot() }
-  /// Floats from one query to the next: its heads, and a gap.
+  /// Floats between the starts of consecutive queries: all heads of a query, and a gap.
   var stride: Int { shape.group * shape.depth + gap }
 
   /// The output of every row of A, and the column sums if the shape keeps weights.
@@ -32,7 +33,7 @@ private struct ChunkCase {
     }
     var sums: [Float] = []
     let out = computed(shape.queries * stride, startingFrom: 7) { out in
-      // Each allocation has exactly the floats it says it needs, and is full of NaNs.
+      // Each allocation has exactly as many floats as the kernel declares, all NaN at first.
       let floats = PackedLane.floats(rows: shape.visible, depth: depth)
       var packed = [Float](repeating: .nan, count: floats)
       var scratch = [Float](repeating: .nan, count: shape.scratchFloats)
@@ -57,7 +58,7 @@ private struct ChunkCase {
     return (rows.flatMap { out[$0..<$0 + width] }, sums)
   }
 
-  /// Probabilities of a row of A over what it sees.
+  /// The probabilities of a row of A over the rows that it sees.
   private func probabilities(_ row: Int) -> [Double] {
     let depth = shape.depth
     let query = queries[row * depth..<(row + 1) * depth]
@@ -71,7 +72,7 @@ private struct ChunkCase {
     return weights.map { $0 / total }
   }
 
-  /// Expects the fast kernel to say what softmax and sums in double precision say.
+  /// Expects the fast kernel to agree with softmax and sums in double precision.
   func check(_ comment: Comment) {
     let (mixed, sums) = attend()
     var expected = [Double](repeating: 0, count: shape.height * shape.depth)
@@ -84,7 +85,8 @@ private struct ChunkCase {
         }
       }
     }
-    // A logit of size s is off by up to s · 2⁻²⁰ (`expectClose`), and its weight by as much of itself.
+    // A logit of size s is off by up to s · 2⁻²⁰ (`expectClose`), and its weight by as much of
+    // itself.
     let size = queries.reduce(0) { max($0, Double(abs($1))) } * Double(shape.depth) * Double(scale)
     expectClose(mixed, expected, scale: expected.map { _ in 1 + 2 * size }, comment)
     if shape.keepsWeights {

@@ -117,8 +117,8 @@ func softmax(count: Int) {
     let x = numbers.floats(count).map { $0 * spread }
     let y = softmaxed(x)
     let expected = PlainKernels.softmax(x)
-    // The argument of the exponential carries the rounding of a difference of size `spread`, and a
-    // weight below 2⁻¹²⁶ is 0.
+    // The argument of the exponential carries the rounding of a difference of magnitude `spread`.
+    // An attention weight below 2⁻¹²⁶ is 0.
     let growth = Double(spread) + 1
     expectClose(y, expected, scale: expected.map { $0 * growth + 0x1p-106 }, "\(count) logits")
     #expect(abs(y.reduce(0) { $0 + Double($1) } - 1) < 1e-6)
@@ -149,9 +149,11 @@ func softmaxHuge() {
   #expect(softmaxed([most, -most, most]) == [0.5, 0, 0.5])
 }
 
-/// Weights under the greatest logit, over their sum; 0 if there is none.
+/// Attention weights relative to the largest logit, divided by their sum; all 0 if there is no
+/// finite logit.
 private func softmaxed(_ x: [Float]) -> [Float] {
-  // The floats that fill up sixteen hold what no result may depend on.
+  // The floats that pad the count to a multiple of sixteen are NaN, because no result may depend on
+  // them.
   var y = x + [Float](repeating: .nan, count: 15 - (x.count + 15) % 16)
   var sum: Float = 0
   unsafe y.withUnsafeMutableBufferPointer { y in

@@ -4,7 +4,7 @@ import Testing
 
 private let quantised = TensorType.allCases.filter { $0.blockSize > 1 }
 
-/// Inputs that meet the ends of what a byte holds: see `named`.
+/// Inputs at the limits of a byte; see `named`.
 private struct Inputs: CustomTestStringConvertible {
   let testDescription: String
   let element: @Sendable (Int, inout Numbers) -> Float
@@ -35,7 +35,8 @@ struct IntegerProductTests {
   fileprivate func plain(type: TensorType, inputs: Inputs) {
     for columns in [32, 96, 160] {
       let x = inputs.vector(columns)
-      // One panel, two, and an odd number of them; a last panel of one row, and of nine.
+      // Matrices of one panel, two panels, and an odd number of panels; last panels of one matrix
+      // row, and of nine.
       for rows in [1, 16, 25, 32, 35, 80] {
         let w = randomMatrix(type, rows: rows, columns: columns, seed: UInt64(rows * columns))
         let expected = PlainKernels.multiplyInIntegers(w, x)
@@ -48,7 +49,7 @@ struct IntegerProductTests {
 
   @Test("hold the greatest sums", arguments: quantised, [UInt8(0x00), 0x7F, 0x80, 0xFF])
   func extremes(type: TensorType, byte: UInt8) {
-    // Scales and offsets of 1, all integers as far out as they go, all inputs likewise.
+    // Scales and offsets of 1, with all integers at their limits and all inputs too.
     let head: [UInt8] = type.hasOffset ? [0x00, 0x3C, 0x00, 0x3C] : [0x00, 0x3C]
     let w = WeightBytes(count: 2 * type.blockBytes) {
       let place = $0 % type.blockBytes
@@ -67,7 +68,7 @@ struct IntegerProductTests {
     let x = Inputs.all[0].vector(320)
     let exact = PlainKernels.multiply(w, x)
     for (row, product) in products([w], x, threads: 1)[0].enumerated() {
-      // Every input is off by half a unit, a 127th of at most 1, and a rounding of floats besides.
+      // Every input is off by half a unit, which is a 127th of at most 1, plus a float rounding.
       let bound = (0..<320).reduce(0) {
         $0 + abs(PlainKernels.element(w, row: row, column: $1)) * 0.5001 / 127
       }
@@ -122,7 +123,7 @@ struct PairSumTests {
   func pairs() {
     var numbers = Numbers(seed: 3)
     for round in 0..<2000 {
-      // Up to 31 times ±127, as products have them; the ends in every other round.
+      // Up to 31 times ±127, as in real products; every other round uses the limits.
       let q = SIMD8<UInt32>(bytes: { round % 2 == 0 ? 31 : UInt8(numbers.below(32)) })
       let x = SIMD8<UInt32>(bytes: {
         let byte = round % 2 == 0 ? numbers.below(2) * 254 - 127 : numbers.below(255) - 127
@@ -152,7 +153,7 @@ struct PairSumTests {
 }
 
 extension SIMD8<UInt32> {
-  /// 32 bytes, four to a lane.
+  /// 32 bytes, four to a vector element.
   fileprivate init(bytes: () -> UInt8) {
     self = .zero
     for lane in indices {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ReferenceModel
 
-/// Reproducible numbers: a linear congruential generator, its upper bits.
+/// Reproducible random numbers: the upper bits of a linear congruential generator.
 struct Numbers {
   private var state: UInt64
 
@@ -21,7 +21,8 @@ struct Numbers {
   mutating func floats(_ count: Int) -> [Float] { (0..<count).map { _ in float() } }
 }
 
-/// The bytes of a made-up matrix, starting at an odd multiple of two: the worst alignment files have.
+/// The bytes of a made-up matrix, starting at an odd multiple of two: the worst alignment that
+/// files have.
 @safe final class WeightBytes: Sendable {
   let count: Int
   nonisolated(unsafe) private let storage: UnsafeMutableRawPointer
@@ -79,8 +80,8 @@ func columnCounts(_ type: TensorType) -> [Int] {
   type.blockSize == 1 ? [1, 7, 8, 45, 103] : [32, 96, 160]
 }
 
-/// Expects `actual` to be `expected` up to rounding: single precision carries an error of some units
-/// of `scale`, the sum of the sizes of what was added up.
+/// Expects `actual` to equal `expected` up to rounding. Single precision carries an error of some
+/// units of `scale`, the sum of the magnitudes of the added terms.
 func expectClose(
   _ actual: [Float], _ expected: [Double], scale: [Double], _ comment: Comment,
   sourceLocation: SourceLocation = #_sourceLocation
@@ -88,7 +89,8 @@ func expectClose(
   #expect(actual.count == expected.count, sourceLocation: sourceLocation)
   for index in expected.indices {
     let error = abs(Double(actual[index]) - expected[index])
-    // Sums of up to some hundred terms: far fewer than 16 roundings in a row per lane, 2⁻²⁴ each.
+    // Sums of up to some hundred terms: far fewer than 16 consecutive roundings per vector element,
+    // 2⁻²⁴ each.
     guard error <= scale[index] * 0x1p-20 else {
       Issue.record(
         "\(comment): element \(index) is \(actual[index]), not \(expected[index])",
@@ -98,8 +100,8 @@ func expectClose(
   }
 }
 
-/// What `body` writes to the `count` floats it is given. They are followed by guards, which are
-/// expected to survive.
+/// The floats that `body` writes to the `count` floats it is given. Guards follow them, and the
+/// test expects the guards to survive.
 @safe func computed(
   _ count: Int, startingFrom initial: Float = .nan,
   _ body: (UnsafeMutablePointer<Float>) -> Void
@@ -113,8 +115,8 @@ func expectClose(
   return Array(output[..<count])
 }
 
-/// Per row, the sum of the sizes of everything a product may add up: for the types with an offset
-/// those are the terms `d·q·x` and `m·x`, which may cancel; twice the greatest element of a block
+/// Per matrix row, the sum of the magnitudes of everything that a product may add up. For types
+/// with an offset, the terms `d·q·x` and `m·x` may cancel; twice the largest element of a block
 /// bounds each of them.
 func sizes(_ w: WeightMatrix, _ x: [Float]) -> [Double] {
   let block = w.type.blockSize

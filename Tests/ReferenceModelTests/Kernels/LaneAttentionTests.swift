@@ -3,7 +3,7 @@ import Testing
 
 @testable import ReferenceModel
 
-/// A way a lane can lie in memory.
+/// A layout of a lane in memory.
 struct LaneCase: Sendable, CustomStringConvertible {
   let headDimension: Int
   let format: RowFormat
@@ -117,7 +117,7 @@ func storedRow(format: RowFormat) throws {
     let end = try format.rowBytes(headDimension: count)
     var expected: [Float] = []
     let loaded = computed(count) { target in
-      // One byte more than is stored, to see that it is left alone.
+      // One byte more than is stored, to check that the kernel does not touch it.
       let bytes = UnsafeMutableRawPointer.allocate(byteCount: end + 1, alignment: 2)
       defer { unsafe bytes.deallocate() }
       unsafe bytes.storeBytes(of: 0x55, toByteOffset: end, as: UInt8.self)
@@ -136,7 +136,7 @@ func storedRow(format: RowFormat) throws {
   }
 }
 
-/// The product of two vectors, and the sum of the sizes of its terms.
+/// The product of two vectors, and the sum of the magnitudes of its terms.
 func dot(_ a: [Float], _ b: [Float]) -> (sum: Double, size: Double) {
   zip(a, b).reduce((0, 0)) { total, pair in
     let product = Double(pair.0) * Double(pair.1)

@@ -6,7 +6,7 @@ import KVPolicyKit
 @safe final class TestLane {
   let format: RowFormat
   let headDimension: Int
-  /// Per row, as stored: rounded to the format.
+  /// One entry per row, with the values as stored, which means rounded to the format.
   private(set) var keys: [[Float]] = []
   private(set) var values: [[Float]] = []
   private let pageRows = 16
@@ -15,8 +15,8 @@ import KVPolicyKit
   private let pages: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private let pageCount: Int
 
-  /// `count` rows: in slots 0, 1, 2… when dense; else scattered over twice as many pages as needed,
-  /// of which the unused ones are absent.
+  /// `count` rows: in slots 0, 1, 2… if dense; otherwise scattered over twice as many pages as
+  /// needed, of which the unused pages are absent.
   init(count: Int, headDimension: Int, format: RowFormat, isDense: Bool, seed: UInt64) {
     self.format = format
     self.headDimension = headDimension
@@ -64,7 +64,8 @@ import KVPolicyKit
     values.append(unsafe write(value, to: page + (pageRows + slot % pageRows) * rowBytes))
   }
 
-  /// Stores a row by the definition of its format; returns what it reads as.
+  /// Stores a row as the definition of its format says, and returns the values that it reads back
+  /// as.
   @unsafe private func write(_ row: [Float], to p: UnsafeMutableRawPointer) -> [Float] {
     switch format {
     case .f32:
@@ -78,7 +79,8 @@ import KVPolicyKit
       }
       return row.map { Float(Float16($0)) }
     case .q8_0:
-      // Any bytes are a row: these have every value, and scales of very different sizes.
+      // Any bytes form a valid row. These bytes take every value, and the scales have very
+      // different sizes.
       var read: [Float] = []
       for block in 0..<row.count / 32 {
         let scale = Float16(row[32 * block] * (block % 2 == 0 ? 0.01 : 100))

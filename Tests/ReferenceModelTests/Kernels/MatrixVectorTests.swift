@@ -2,7 +2,8 @@ import Testing
 
 @testable import ReferenceModel
 
-/// Sizes that meet every path: one row, fewer and more rows than are handed out at once.
+/// Sizes that take every path: one matrix row, and fewer and more matrix rows than a thread takes
+/// at once.
 private let rowCounts = [1, 16, 35]
 
 @Test("a matrix times a vector is what the plain loop says", arguments: TensorType.allCases)
@@ -131,7 +132,7 @@ func chunksDoNotMatter(type: TensorType) {
 
 @Test("the largest scales and integers do not overflow", arguments: TensorType.allCases)
 func extremes(type: TensorType) {
-  // Every byte 0x7B: the greatest finite halves begin with it, and all integers are large.
+  // Every byte is 0x7B: the largest finite halves begin with this byte, and all integers are large.
   let columns = 64
   let size = columns / type.blockSize * type.blockBytes
   let w = WeightBytes(count: size) { _ in 0x7B }.matrix(type, rows: 1, columns: columns)

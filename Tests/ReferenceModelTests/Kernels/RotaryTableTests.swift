@@ -16,7 +16,7 @@ func rotation(headDimension: Int) {
   table.prepare(0..<100)
   var numbers = Numbers(seed: 3)
   let x = numbers.floats(3 * headDimension)
-  // Inside the table, at its end, and past it.
+  // Positions inside the table, at its end, and beyond it.
   for position in [0, 1, 99, table.prepared.upperBound - 1, table.prepared.upperBound, 5000] {
     for pairing in [RotaryPairing.halves, .interleaved] {
       let y = rotated(x, table, position: position, pairing: pairing)
@@ -74,7 +74,7 @@ func window() {
   for position in [1, 1000, 1001, 1_000_000, 5] {
     table.prepare(position..<position + 1)
     #expect(table.prepared.contains(position) && table.prepared.count == size)
-    // Before the window, in it and after it.
+    // Positions before the window, in it and after it.
     for other in [0, position, position + 1, position + size] {
       #expect(
         rotated(x, table, position: other, pairing: .halves)

@@ -50,7 +50,7 @@ func threadNumbersAreExclusive() {
 func wakesUp() {
   let team = ThreadTeam(threads: 2)
   for _ in 0..<5 {
-    // Longer than the workers keep looking for work.
+    // Waits longer than the workers spin while they look for work.
     usleep(3000)
     let sums = computed(2, startingFrom: 0) { y in team.run { unsafe y[$0] += 1 } }
     #expect(sums == [1, 1])
