@@ -14,8 +14,9 @@ enum FunctionNames {
     return names
   }
 
-  /// The functions that an article names: in prose between back-ticks, and wherever labels are written, as in
-  /// a diagram. Links to symbols are left to docc, which knows more than functions.
+  /// The functions that an article names: in prose between back-ticks, and wherever argument labels
+  /// are written, as in a diagram. Links to symbols are left to DocC, which also checks other
+  /// symbols.
   static func mentioned(in text: String) -> Set<String> {
     let spoken = text.codeVoice.compactMap {
       $0.wholeMatch(of: /(?:\w+\.)?([a-z]\w*\((?:\w+:)*\))/)

@@ -1,14 +1,14 @@
 import Foundation
 import Testing
 
-/// The package's own files, found from this one.
+/// The package's own files, located relative to this file.
 enum Repository {
   /// The folder that holds `Package.swift`.
   static let root = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../..").standardizedFileURL
 
-  /// Paths from the root of all files with this ending in these folders, sorted. Hidden files and build
-  /// products are passed over.
+  /// Paths, relative to the root, of all files with this ending in these folders, sorted. Hidden
+  /// files and build products are skipped.
   static func files(_ ending: String, in folders: [String]) -> [String] {
     var found: [String] = []
     for folder in folders {
@@ -29,7 +29,8 @@ enum Repository {
     try String(contentsOf: root.appending(path: path), encoding: .utf8)
   }
 
-  /// All prose: the files at the top, the notes, the examples', the catalogs' and the fixtures'.
+  /// All Markdown: the files at the top, the notes, and the files of examples, catalogs and
+  /// fixtures.
   static let markdown: [String] = {
     let top = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].filter {
       FileManager.default.fileExists(atPath: root.appending(path: $0).path())
@@ -41,23 +42,24 @@ enum Repository {
   static let swift = files(".swift", in: ["Sources", "Examples", "Tests"])
 }
 
-/// A fenced block of a text.
+/// A fenced block of code in a text.
 struct CodeBlock: CustomTestStringConvertible, Sendable {
-  /// The file it is in, from the root.
+  /// The file of the block, relative to the root.
   let file: String
   /// The line of its opening fence, from 1.
   let line: Int
   /// The word after the fence: `swift`, `json`, `sh`; empty if there is none.
   let language: String
-  /// Its lines, without the indentation of the fence.
+  /// The lines of the block, without the indentation of the fence.
   let lines: [String]
 
   var testDescription: String { "\(file):\(line)" }
 
-  /// Whether it is a sketch in a comment, with something left out.
+  /// Whether the block is a sketch in a comment, with parts left out.
   var isAbbreviated: Bool { file.hasSuffix(".swift") && lines.contains { $0.contains("…") } }
 
-  /// Whether it is a part of a manifest; `Scripts/check_package.sh` builds the README's.
+  /// Whether the block is part of a package manifest; `Scripts/check_package.sh` builds the
+  /// README's.
   var isManifest: Bool { lines.contains { $0.contains(".package(") } }
 
   /// The fenced blocks of a text.

@@ -3,7 +3,8 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-/// Settings under which a policy has something to forget in a trial of forty and forty tokens.
+/// Settings under which a policy has to forget rows in a trial with a prompt of forty tokens and
+/// forty steps.
 struct Subject: Sendable, CustomTestStringConvertible {
   let name: String
   var settings: [String: JSONValue] = [:]

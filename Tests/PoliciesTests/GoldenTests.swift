@@ -9,7 +9,7 @@ struct GoldenCase: Decodable, Sendable, CustomTestStringConvertible {
   let policy: String
   let settings: JSONValue
   let prompt: Int
-  /// The moment of the first set: 0 for the end of the prompt, 1 for the first step.
+  /// The moment of the first entry of `kept`: 0 for the end of the prompt, 1 for the first step.
   let first: Int
   /// Moments × key heads × positions kept.
   let kept: [[[Int]]]

@@ -3,7 +3,7 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-/// A prompt in which one token draws most of the attention.
+/// A text in which one token draws most of the attention.
 private let hitter: @Sendable (Int, Int) -> Double = { _, key in key == 4 ? 1 : 0.1 }
 
 @Suite("In pictures") struct PolicyPictureTests {
@@ -49,7 +49,7 @@ private let hitter: @Sendable (Int, Int) -> Double = { _, key in key == 4 ? 1 : 
       key == (query < 12 ? 4 : 7) ? 1 : 0.1
     }
     #expect(try picture(of: policy, prompt: 8, steps: 4, attention: turning) == "....#...####")
-    // Token 7 was dropped before anyone looked at it: what is gone cannot be wanted back.
+    // Token 7 was dropped before any query attended to it, and a dropped row cannot come back.
     #expect(try picture(of: policy, prompt: 8, steps: 8, attention: turning) == "....#.......####")
     #expect(
       try picture(of: policy, prompt: 12, steps: 3, attention: { _, key in key == 7 ? 1 : 0.1 })
@@ -58,7 +58,8 @@ private let hitter: @Sendable (Int, Int) -> Double = { _, key in key == 4 ? 1 : 
 
   @Test("MorphKV's voters may be more than its window: what one of them looked at stays")
   func morphVoters() throws {
-    // Token 6 looks at token 1, all others at everything alike, and then the earliest tokens win.
+    // The query of token 6 attends to token 1. All other queries attend to all tokens equally, so
+    // the earliest tokens win.
     let once: @Sendable (Int, Int) -> Double = { query, key in query == 6 && key != 1 ? 0.01 : 1 }
     func kept(_ voters: JSONValue) throws -> String {
       let policy = try MorphKV(["capacity": 4, "window": 3, "voters": voters, "block": 2])

@@ -54,7 +54,7 @@ import Testing
         #expect(early.kept[0].allSatisfy { $0.count == 12 })
         #expect(official.kept[0].allSatisfy { $0.count == trial.prompt })
         #expect(early.kept.dropFirst() == official.kept.dropFirst())
-        // The first output already reads the survivors only, in both.
+        // In both runs, the first output already reads only the surviving rows.
         for (one, other) in zip(early.outputs, official.outputs) {
           #expect(zip(one, other).allSatisfy { abs($0 - $1) < 1e-4 })
         }

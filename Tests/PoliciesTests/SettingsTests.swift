@@ -57,7 +57,7 @@ import Testing
         let engine = try PlainEngine(.weights { _, _ in 1 }, policy: type.init(settings))
         try engine.read(60)
         try engine.step()
-        // One row may be in flight, and SnapKV keeps what is generated.
+        // A step may hold one extra row, and SnapKV keeps all generated rows.
         #expect((rows...rows + 1).contains(engine.keptNow[0].count), "\(name), \(rows)")
       }
       #expect(!refused)

@@ -3,14 +3,14 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-/// A vote, or several joined: a whole number, and between which two rounding may put it.
+/// A vote, or several votes joined: an integer between two bounds that rounding may reach.
 private struct Vote {
   var low = 0
   var exact = 0
   var high = 0
 
-  /// What attention to a row, as a share, comes to: `round(255·√f)`. Near a half, single precision may
-  /// round to either side.
+  /// The vote for a row that receives a share of the attention: `round(255·√f)`. Near a half,
+  /// single precision may round up or down.
   init(share: Double) {
     func rounded(_ share: Double) -> Int { Int((255 * min(share, 1).squareRoot()).rounded()) }
     low = rounded(share * (1 - Vote.margin))
@@ -20,7 +20,7 @@ private struct Vote {
 
   init() {}
 
-  /// By how much a share in single precision may be off, relatively.
+  /// The relative error of a share in single precision.
   private static let margin = 1e-5
 
   var squared: Vote {
@@ -29,7 +29,7 @@ private struct Vote {
     return vote
   }
 
-  /// Both, joined by their maximum or their sum.
+  /// Two votes, joined by their maximum or their sum.
   func joined(_ other: Vote, byMaximum: Bool) -> Vote {
     func join(_ a: Int, _ b: Int) -> Int { byMaximum ? max(a, b) : a + b }
     var vote = Vote()
@@ -49,10 +49,10 @@ private struct BlockOracle {
   let voters: Int
   let usesMaximum: Bool
   let burst: Double
-  /// Voters of a block.
+  /// The number of voters in a block.
   private let length: Int
   private let entries: Int
-  /// How many queries have voted.
+  /// The number of queries that have voted.
   private var recorded = 0
   /// By lane and position: the votes of each entry of the ring.
   private var votes: [[Int: [Vote]]]
@@ -66,7 +66,7 @@ private struct BlockOracle {
     votes = Array(repeating: [:], count: numbers.shape.lanes)
   }
 
-  /// The last queries of a prompt vote about the rows that are there when it has ended.
+  /// The last queries of a prompt vote about the rows that exist when the prompt has ended.
   mutating func endPrompt(_ tokens: Range<Int>, rows: [[Int]]) {
     let queries = tokens.suffix(voters)
     for (lane, rows) in rows.enumerated() {
@@ -77,7 +77,7 @@ private struct BlockOracle {
     recorded += queries.count
   }
 
-  /// A new token votes about the rows that its step left.
+  /// A new token votes about the rows that remain after its step.
   mutating func step(_ token: Int, rows: [[Int]]) {
     for (lane, rows) in rows.enumerated() {
       cast(recorded, token, in: lane, rows, horizon: token + 1 - window)
@@ -95,7 +95,7 @@ private struct BlockOracle {
       let distant = rows.indices.reduce(0) { $0 + (rows[$1] < horizon ? p[$1] : 0) }
       for index in rows.indices {
         let whole = rows[index] < horizon ? distant : distant + p[index]
-        // A query later than which all rows are attends to none.
+        // A query that is earlier than all rows attends to no row.
         shares[index] = max(shares[index], whole > 0 ? p[index] / whole : 0)
       }
     }
@@ -109,8 +109,8 @@ private struct BlockOracle {
     }
   }
 
-  /// Whether a lane may be left with `kept` of the rows `present`, of which those at `exposed` positions
-  /// compete for `capacity − window − sinks` places.
+  /// Whether a lane may be left with `kept` of the rows `present`, where the rows at `exposed`
+  /// positions compete for `capacity − window − sinks` slots.
   func agrees(
     _ kept: [Int], of present: [Int], lane: Int, exposed: Range<Int>, _ verdict: inout Verdict
   ) -> Bool {
@@ -127,7 +127,8 @@ private struct BlockOracle {
 }
 
 extension Verdict {
-  /// The same for whole numbers, of which each lies between two bounds, as rounding decides.
+  /// Whether the choice agrees with integer scores, each of which lies between two bounds because
+  /// of rounding.
   mutating func agrees(
     _ kept: [Int], with count: Int, of candidates: [Int], scores: [Int], between low: [Int],
     and high: [Int]
@@ -137,7 +138,7 @@ extension Verdict {
     if ranked.prefix(count).map({ candidates[$0] }).sorted() == kept { return true }
     guard kept.count == min(count, candidates.count) else { return false }
     tooClose += 1
-    // No row that went was better than one that stayed, whatever was rounded.
+    // However the scores were rounded, no dropped row scored higher than a kept row.
     let chosen = Set(kept)
     for stayed in candidates.indices where chosen.contains(candidates[stayed]) {
       for gone in candidates.indices where !chosen.contains(candidates[gone]) {
@@ -148,7 +149,7 @@ extension Verdict {
   }
 }
 
-/// One choice of every setting.
+/// One value for every setting.
 struct BlockOptions: Sendable, CustomTestStringConvertible {
   var fusion = "max"
   var block = 1
@@ -169,7 +170,8 @@ struct BlockOptions: Sendable, CustomTestStringConvertible {
   }
   var testDescription: String { JSONValue.object(settings).text }
 
-  /// Every fusion, block and number of voters; windows, sinks, bursts and prompts take turns.
+  /// Every fusion, block length and number of voters, combined in turn with windows, sinks, bursts
+  /// and prompts.
   static let all: [BlockOptions] = {
     var all: [BlockOptions] = []
     for fusion in ["max", "sum"] {
@@ -196,7 +198,8 @@ struct BlockOptions: Sendable, CustomTestStringConvertible {
   func keeps(_ options: BlockOptions) throws {
     var verdict = Verdict()
     let index = BlockOptions.all.firstIndex { $0.testDescription == options.testDescription } ?? 0
-    // Prompts below the window, about the capacity, and above both, with another one in between.
+    // Prompts shorter than the window, near the capacity, and longer than both, with a second
+    // prompt later.
     for (number, prompt) in [1...5, 6...13, 18...40].enumerated() {
       let trial = Trial(seed: UInt64(index * 3 + number + 5000), prompt: prompt, steps: 52)
       try compare(trial, options, second: [5, 15, 25][(index + number) % 3], &verdict)
@@ -204,8 +207,8 @@ struct BlockOptions: Sendable, CustomTestStringConvertible {
     verdict.expectMeaningful(options.testDescription)
   }
 
-  /// Reads the trial's prompt, decodes, reads a second prompt of so many tokens and decodes again: as many
-  /// tokens in all as the trial has.
+  /// Reads the trial's prompt, decodes, reads a second prompt and decodes again: as many tokens in
+  /// all as the trial has.
   private func compare(
     _ trial: Trial, _ options: BlockOptions, second: Int, _ verdict: inout Verdict
   ) throws {
@@ -215,7 +218,7 @@ struct BlockOptions: Sendable, CustomTestStringConvertible {
     var oracle = BlockOracle(Numbers(trial), options)
     var before = Array(repeating: [Int](), count: trial.shape.lanes)
 
-    /// What each lane held with the new tokens, before anything was forgotten.
+    /// The rows of each lane with the new tokens, before anything was forgotten.
     func present(_ tokens: Range<Int>) -> [[Int]] { before.map { $0 + tokens } }
 
     func check(_ rows: [[Int]], trigger: Int, recent: Int, acts: Bool) throws {
@@ -247,7 +250,7 @@ struct BlockOptions: Sendable, CustomTestStringConvertible {
     func step() throws {
       let token = engine.sequence.length.tokens
       try engine.step()
-      // Who is decoded now has no vote yet.
+      // The token of the current step has no vote yet.
       try check(
         present(token..<token + 1),
         trigger: max(
@@ -277,7 +280,8 @@ struct BlockOptions: Sendable, CustomTestStringConvertible {
 
   @Test("of one voter and head rank rows as its floats do, but for rounding")
   func asExact() throws {
-    // One voter, one head a group, and the same rows asked: the vote is a monotone function of the float.
+    // With one voter, one head per group and equal rows, the vote is a monotone function of the
+    // float.
     var (same, all) = (0, 0)
     for seed in 1...6 as ClosedRange<UInt64> {
       let shape = CacheShape(layers: 1, keyHeads: 2, queryHeads: 2, headDimension: 4)

@@ -44,7 +44,7 @@ import Testing
     verdict.expectMeaningful("H2O")
   }
 
-  /// Attention received so far by every token of one lane, per query head.
+  /// The attention that each token of one lane received so far, per query head.
   private struct Sums {
     let numbers: Numbers
     let lane: Int

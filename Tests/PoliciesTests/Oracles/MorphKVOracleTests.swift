@@ -5,7 +5,7 @@ import Testing
 
 /// MorphKV with exact votes, recomputed from stored queries in double precision.
 private struct MorphOracle {
-  /// What one lane has to choose from.
+  /// The candidates of one lane.
   struct Choice {
     let layer: Int
     let present: [Int]
@@ -35,12 +35,12 @@ private struct MorphOracle {
   var prunesPrompt: Bool { settings["prunePrompt"] == "atPrefillEnd" }
   var asksQueryHeads: Bool { settings["attendMask"] == "perQueryHead" }
 
-  /// Rows at which it acts.
+  /// The number of rows at which the policy acts.
   var trigger: Int {
     max(capacity + 2, Int((Double(capacity + 1) * number("burst")).rounded(.up)))
   }
 
-  /// Step 0 is the end of the prompt: no token stands beside the window then.
+  /// At step 0, the end of the prompt, there is no current token beside the window.
   func choice(_ run: Run, step: Int, lane: Int) -> Choice {
     let present = run.present(step, lane: lane)
     let nearest = step == 0 ? window : window + 1
@@ -50,26 +50,28 @@ private struct MorphOracle {
       voters: voters(current: step == 0 ? nil : prompt + step - 1))
   }
 
-  /// The queries that vote when the token at `current` is decoded, or at the end of the prompt.
+  /// The queries that vote when the token at `current` is decoded, or at the end of the prompt if
+  /// `current` is nil.
   private func voters(current: Int?) -> Range<Int> {
     let includesCurrent = settings["includeCurrentQuery"] == true
     let newest = current.map { includesCurrent ? $0 : $0 - 1 } ?? prompt - 1
     let takesAll = settings["rows"] == "W"
     var count = takesAll ? window : window - 1
-    // The official ring is made with the prompt's queries and only rolled: it never grows.
+    // The official ring is created with the prompt's queries and is only rotated afterwards: it
+    // never grows.
     if !takesAll, settings["shortPrompt"] == "official", prompt > 1 {
       count = min(count, prompt - 1)
     }
     return max(0, newest - count + 1)..<newest + 1
   }
 
-  /// Scores of the distant tokens; `queryHeads` are reduced to one.
+  /// Scores of the distant tokens, reduced over `queryHeads`.
   func scores(_ choice: Choice, _ queryHeads: Range<Int>) -> [Double] {
     let support = settings["normaliser"] == "distantOnly" ? choice.distant : choice.present
     let votes = choice.voters.map { voter in
       vote(queryHeads.map { numbers.logits(choice.layer, $0, query: voter, over: support) })
     }
-    // The distant tokens come first in either support.
+    // In either support, the distant tokens come first.
     return choice.distant.indices.map { index in
       if choice.distant[index] < Int(number("sinks")) { return .infinity }
       let all = votes.map { $0[index] }
@@ -91,7 +93,7 @@ private struct MorphOracle {
     }
   }
 
-  /// What one query head would keep; nil if scores are too close to tell.
+  /// The tokens that one query head would keep; nil if scores are too close to decide.
   func clearBest(_ choice: Choice, _ queryHead: Int) -> [Int]? {
     let scores = scores(choice, queryHead..<queryHead + 1)
     let ranked = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }
@@ -102,13 +104,13 @@ private struct MorphOracle {
   }
 }
 
-/// One choice of every option.
+/// One value for every option.
 struct MorphOptions: Sendable, CustomTestStringConvertible {
   let settings: [String: JSONValue]
   var testDescription: String { JSONValue.object(settings).text }
 
-  /// Every combination of the options that change what is chosen; sinks, bursts and short prompts take
-  /// turns.
+  /// Every combination of the options that change what is chosen, combined in turn with sinks,
+  /// bursts and short prompts.
   static let all: [MorphOptions] = {
     var all: [MorphOptions] = []
     for fusion in ["sum", "max"] {
@@ -143,7 +145,7 @@ struct MorphOptions: Sendable, CustomTestStringConvertible {
   func keeps(_ options: MorphOptions) throws {
     var verdict = Verdict()
     let index = MorphOptions.all.firstIndex { $0.testDescription == options.testDescription } ?? 0
-    // Prompts below the window, between window and capacity, and above both.
+    // Prompts shorter than the window, between window and capacity, and longer than both.
     for (number, prompt) in [1...4, 6...12, 14...30].enumerated() {
       let trial = Trial(seed: UInt64(index * 3 + number + 1), prompt: prompt, steps: 24)
       try compare(trial, options, window: 3 + index % 3, capacity: 9 + index % 4, &verdict)
@@ -190,7 +192,8 @@ struct MorphOptions: Sendable, CustomTestStringConvertible {
       of: choice.distant, scores: oracle.scores(choice, queryHeads))
   }
 
-  /// The step's output is attention over the survivors, or over each query head's own choice.
+  /// Expects the step's output to be attention over the surviving rows, or over each query head's
+  /// own choice.
   private func expectOutputs(
     _ run: Run, _ oracle: MorphOracle, step: Int, lane: Int, acts: Bool
   ) {
@@ -201,7 +204,7 @@ struct MorphOptions: Sendable, CustomTestStringConvertible {
       var read = run.kept[step][lane]
       if acts, oracle.asksQueryHeads {
         let choice = oracle.choice(run, step: step, lane: lane)
-        // What rounding may decide either way proves nothing about the output.
+        // A choice that rounding may decide either way proves nothing about the output.
         guard let own = oracle.clearBest(choice, queryHead) else { continue }
         read = own
       }

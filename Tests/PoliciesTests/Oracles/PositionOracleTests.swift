@@ -70,7 +70,8 @@ import Testing
       for position in engine.keptNow[0] { counts[position] += 1 }
     }
     #expect(counts[17...] == [draws, draws, draws])
-    // Five of seventeen stay: a binomial count, within five standard deviations of its mean.
+    // Five of seventeen rows stay. The count is binomial, and within five standard deviations of
+    // its mean.
     let share = 5.0 / 17
     let deviation = (Double(draws) * share * (1 - share)).squareRoot()
     for count in counts[..<17] {

@@ -36,7 +36,7 @@ import Testing
         let scores = scores(
           numbers, lane: lane, prompt: trial.prompt, window: window, kernel: kernel,
           averages: pool == "average", gqa: gqa, poolFirst: poolFirst)
-        // A maximum over neighbours makes exact ties, which rounding cannot break.
+        // A maximum over neighbours creates exact ties, which rounding cannot change.
         let isRight = verdict.agrees(
           Array(kept.dropLast(window)), with: capacity - window, of: earlier, scores: scores)
         try #require(isRight, "\(trial.testDescription), lane \(lane)")

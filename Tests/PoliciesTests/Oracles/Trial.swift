@@ -4,7 +4,7 @@ import KVPolicyTesting
 import Policies
 import Testing
 
-/// A random shape, prompt and seed for a policy to be compared with its oracle on.
+/// A random shape, prompt and seed on which a policy is compared with its oracle.
 struct Trial: Sendable, CustomTestStringConvertible {
   let shape: CacheShape
   let prompt: Int
@@ -30,7 +30,7 @@ struct Trial: Sendable, CustomTestStringConvertible {
     self.seed = seed
   }
 
-  /// Runs a policy and remembers what it kept.
+  /// Runs a policy and records what it keeps.
   func run(_ policy: any KVCachePolicy) throws -> Run {
     let source = SyntheticAttention.random(shape: shape, seed: seed, rotaryBase: 50)
     let engine = try PlainEngine(source, policy: policy)
@@ -42,7 +42,7 @@ struct Trial: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// What a policy kept: after the prompt, then after each step.
+/// The rows that a policy kept: after the prompt, then after each step.
 struct Run {
   let trial: Trial
   /// Moments × lanes × positions.
@@ -51,16 +51,16 @@ struct Run {
   let outputs: [[Float]]
   let plans: [PlannedMoment]
 
-  /// What one lane held when the output of step `step` (from 1) was to be computed: what the last moment
-  /// left, and the new token. Step 0 is the end of the prompt.
+  /// The rows of one lane for the output of step `step` (from 1): the rows that remained after the
+  /// previous moment, and the new token. Step 0 is the end of the prompt.
   func present(_ step: Int, lane: Int) -> [Int] {
     step == 0
       ? Array(0..<trial.prompt) : kept[step - 1][lane] + [trial.prompt + step - 1]
   }
 }
 
-/// The attention that a run was made of, in double precision and from the numbers alone: queries, keys
-/// and values are computed once and rotated at their positions.
+/// The attention of a run in double precision, from the run's numbers alone: queries, keys and
+/// values are computed once and rotated at their positions.
 final class Numbers {
   let shape: CacheShape
   private let queries: [[[Double]]]
@@ -95,7 +95,7 @@ final class Numbers {
     return result
   }
 
-  /// Logits of the query at `query` over the keys at `tokens`; −∞ for later ones.
+  /// Attention logits of the query at `query` over the keys at `tokens`; −∞ for later keys.
   func logits(_ layer: Int, _ queryHead: Int, query: Int, over tokens: [Int]) -> [Double] {
     let q = queries[layer * shape.queryHeads + queryHead][query]
     let lane = keys[layer * shape.keyHeads + queryHead / shape.group]
@@ -108,7 +108,7 @@ final class Numbers {
     }
   }
 
-  /// Probabilities of the same.
+  /// Attention probabilities of the query at `query` over the keys at `tokens`.
   func attention(_ layer: Int, _ queryHead: Int, query: Int, over tokens: [Int]) -> [Double] {
     softmax(logits(layer, queryHead, query: query, over: tokens))
   }
@@ -122,7 +122,7 @@ final class Numbers {
     }
   }
 
-  /// Query heads of a key head.
+  /// The query heads of a key head.
   func group(_ head: Int) -> Range<Int> { head * shape.group..<(head + 1) * shape.group }
 }
 
@@ -133,9 +133,9 @@ func softmax(_ logits: [Double]) -> [Double] {
   return exponentials.map { $0 / sum }
 }
 
-/// Compares choices with an oracle's, counting those that rounding may decide.
+/// Compares choices with an oracle's choices, and counts the choices that rounding may decide.
 struct Verdict {
-  /// Scores closer than this, relatively, may be ranked either way in single precision.
+  /// Scores that differ by less, relatively, may be ranked either way in single precision.
   static let margin = 2e-5
   var compared = 0
   var tooClose = 0
@@ -143,8 +143,9 @@ struct Verdict {
   /// - Parameters:
   ///   - kept: the candidates that the policy kept.
   ///   - candidates: candidates, with their scores in double precision, in ascending position.
-  /// - Returns: whether `kept` are the `count` best, equal scores going to the lower position; true also
-  ///   if it differs only where scores are closer than the margin, which is counted.
+  /// - Returns: whether `kept` are the `count` best, with equal scores going to the lower position.
+  ///   Also true if the choice differs only where scores are closer than the margin; such cases are
+  ///   counted.
   mutating func agrees(
     _ kept: [Int], with count: Int, of candidates: [Int], scores: [Double]
   ) -> Bool {
@@ -162,7 +163,7 @@ struct Verdict {
     return isClose
   }
 
-  /// Fails if the oracle had nothing to say, or too little.
+  /// Fails if the oracle checked nothing, or too little.
   func expectMeaningful(_ what: String) {
     #expect(compared > 0, "\(what): nothing was compared")
     #expect(
