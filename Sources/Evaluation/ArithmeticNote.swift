@@ -1,6 +1,6 @@
 import ReferenceModel
 
 extension Arithmetic {
-  /// What a heading says of the arithmetic, after the threads: nothing if it is exact.
+  /// The arithmetic as headings say it after the threads; empty for exact arithmetic.
   var note: String { self == .exact ? "" : ", \(rawValue) arithmetic" }
 }

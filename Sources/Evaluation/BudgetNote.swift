@@ -1,16 +1,17 @@
 import Reporting
 
-/// What the notes under a table say of the budget.
+/// The note on the budget under a table.
 ///
-/// They name the policies that take none, whose rows would else look as if they had kept to it.
+/// It names the policies that take no budget. A reader would otherwise believe that their lines
+/// kept to it.
 struct BudgetNote {
-  /// A row of the table.
+  /// A line of the table.
   typealias Row = (label: String, budget: Int?, takesBudget: Bool?)
 
   private let budgets: [Int]
   private let without: [String]
 
-  /// A note on these rows; labels that come again are named once.
+  /// A note on these lines of a table; a repeated label is named once.
   init(_ rows: [Row]) {
     func once<Value: Hashable>(_ values: [Value]) -> [Value] {
       var seen: Set<Value> = []
@@ -29,6 +30,6 @@ struct BudgetNote {
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
-  /// The text as the notes of a legend; none where there is no text.
+  /// The text as a list of legend notes; empty if there is no text.
   var notes: [(term: String, meaning: String)] { text.map { [("budget", $0)] } ?? [] }
 }

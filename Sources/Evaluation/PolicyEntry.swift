@@ -1,21 +1,22 @@
 import KVPolicyKit
 
-/// One policy to run: what it is called, its configuration, and what it was told of a budget.
+/// One policy to run: its name in tables, its configuration, and its budget.
 public struct PolicyEntry: Equatable, Sendable {
-  /// Its name in tables.
+  /// The policy's name in tables.
   public var label: String
-  /// Its configuration.
+  /// The policy's configuration.
   public var configuration: PolicyConfiguration
-  /// Rows per lane that it was given; nil where it has no budget.
+  /// The budget in rows per lane; nil if the policy was given none.
   public let budget: Int?
-  /// Whether it takes a budget: true if it was given one, false if the policy has no use for it.
+  /// Whether the policy takes a budget: true if it was given one, false if it has no use for a
+  /// budget.
   ///
-  /// Nil if none was offered, because the configuration states its own sizes.
+  /// Nil if no budget was offered, because the configuration states its own sizes.
   public let takesBudget: Bool?
 
-  /// An entry whose configuration spends `budget`, or states its own sizes if that is nil.
+  /// An entry whose configuration spends `budget`, or states its own sizes if `budget` is nil.
   ///
-  /// By default it is named after its policy.
+  /// The default label is the policy's name.
   public init(_ configuration: PolicyConfiguration, label: String? = nil, budget: Int? = nil) {
     self.init(
       configuration, label: label, budget: budget, takesBudget: budget == nil ? nil : true)
