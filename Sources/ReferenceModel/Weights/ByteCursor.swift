@@ -1,7 +1,7 @@
-/// Reads a mapped file from front to back; every read names what it was looking for, so that a
-/// file that ends early or lies about a length gives a message that helps.
+/// Reads a mapped file from front to back. Every read names what it reads, so that the error for a
+/// truncated file or a false length says what is wrong.
 struct ByteCursor {
-  /// The file that is read.
+  /// The file to read.
   let file: MappedFile
   /// The next byte to read; never past the end.
   private(set) var offset = 0
@@ -21,8 +21,8 @@ struct ByteCursor {
     return value
   }
 
-  /// A 64-bit count of things that each take at least `bytes` bytes, checked against what is left
-  /// so that nothing is ever allocated for things the file cannot hold.
+  /// A 64-bit count of items of at least `bytes` bytes each. The count is checked against the
+  /// remaining bytes, so that a false count never makes a reader allocate.
   mutating func count(
     of what: @autoclosure () -> String, eachAtLeast bytes: Int
   ) throws(ModelError) -> Int {
@@ -37,7 +37,7 @@ struct ByteCursor {
     return Int(claimed)
   }
 
-  /// UTF-8 text after its 64-bit length.
+  /// UTF-8 text, stored after its length in bytes (64 bits).
   mutating func text(
     of what: @autoclosure () -> String, limit: Int = .max
   ) throws(ModelError) -> String {

@@ -1,8 +1,8 @@
-/// Writes row `row` of `matrix` as `matrix.columns` floats.
+/// Writes matrix row `row` of `matrix` as `matrix.columns` floats.
 ///
-/// Plain loops in the arithmetic of ggml's definition: one `Float` operation per step of the
-/// formula in `TensorType`, in that order, each rounded once. It is what the fast kernels are tested
-/// against, and it looks up embeddings.
+/// Plain loops that follow ggml's definition: one `Float` operation per step of the formula in
+/// `TensorType`, in the formula's order, each rounded once. The fast kernels are tested against
+/// this function, and it looks up embeddings.
 ///
 /// - Parameters:
 ///   - row: in `0..<matrix.rows`.
@@ -11,8 +11,9 @@
   row: Int, of matrix: WeightMatrix, into output: UnsafeMutablePointer<Float>
 ) {
   precondition(row >= 0 && row < matrix.rows, "row \(row) of a matrix of \(matrix.rows) rows")
-  // The matrix holds `rows × rowBytes` bytes (its own invariant), so row `row` is inside it, and
-  // block `index` of `columns / blockSize` is inside the row. `output` has room for `columns`.
+  // The matrix holds `rows × rowBytes` bytes (an invariant of `WeightMatrix`), so matrix row `row`
+  // is inside the matrix, and block `index` of `columns / blockSize` is inside the matrix row.
+  // `output` has room for `columns` floats.
   let start = unsafe matrix.base + row * matrix.rowBytes
   let type = matrix.type
   for index in 0..<matrix.columns / type.blockSize {
@@ -46,7 +47,7 @@ private func half(_ block: UnsafeRawPointer, _ offset: Int) -> Float {
   unsafe Float(Float16(bitPattern: word(block, offset)))
 }
 
-/// 32 signed bytes after their scale.
+/// Expands a Q8_0 block: a scale, then 32 signed bytes.
 private func expandQ8(_ block: UnsafeRawPointer, into values: UnsafeMutablePointer<Float>) {
   let scale = unsafe half(block, 0)
   for element in 0..<32 {
@@ -55,7 +56,8 @@ private func expandQ8(_ block: UnsafeRawPointer, into values: UnsafeMutablePoint
   }
 }
 
-/// 32 nibbles after their scale, and their offset if they have one; without, 8 stands for zero.
+/// Expands a Q4 block: a scale, an offset in Q4_1 only, then 32 nibbles. Without an offset, nibble
+/// 8 stands for zero.
 private func expandQ4(
   _ block: UnsafeRawPointer, offset: Float?, into values: UnsafeMutablePointer<Float>
 ) {
@@ -68,7 +70,8 @@ private func expandQ4(
   }
 }
 
-/// 32 nibbles as in Q4, their fifth bits in a 32-bit word before them: bit `e` belongs to element `e`.
+/// Expands a Q5 block: as Q4, with the fifth bits in a 32-bit word before the nibbles. Bit `e`
+/// belongs to element `e`.
 private func expandQ5(
   _ block: UnsafeRawPointer, offset: Float?, into values: UnsafeMutablePointer<Float>
 ) {

@@ -1,12 +1,12 @@
 extension StoredTensor {
-  /// Where the tensor stops being made of finite numbers, in words; nil when it never does.
+  /// Describes the first element or scale that is not finite; nil if every number is finite.
   ///
-  /// Reads every float, and of the quantised types every scale and offset: a finite scale times
-  /// a small integer is finite.
+  /// Reads every element of a float type, but only the scales and offsets of a quantised type: a
+  /// finite scale times a small integer is finite.
   func firstNonFinite() -> String? {
     guard let address = unsafe file.pointer(at: offset, bytes: bytes) else { return nil }
     let stride = type.blockBytes
-    // `bytes` is a whole number of blocks, so every load below stays inside the tensor.
+    // `bytes` is a multiple of the block's size, so every load below stays inside the tensor.
     for block in 0..<bytes / stride {
       let start = unsafe address + block * stride
       let isFinite =
@@ -26,7 +26,7 @@ extension StoredTensor {
   }
 }
 
-// A float is infinite or not a number exactly when all its exponent bits are set.
+// A float is infinite or NaN exactly when all its exponent bits are set.
 
 private func isFiniteSingle(_ start: UnsafeRawPointer) -> Bool {
   let exponent: UInt32 = 0x7F80_0000

@@ -1,6 +1,6 @@
 public import KVPolicyKit
 
-/// The numbers that make a transformer of the Llama family, checked when they were read.
+/// The sizes and constants of a Llama-family transformer, checked when they are read.
 public struct LlamaConfiguration: Sendable, Equatable {
   /// `llama` or `mistral`; both run the same arithmetic.
   public var architecture: String
@@ -16,17 +16,17 @@ public struct LlamaConfiguration: Sendable, Equatable {
   public var keyHeads: Int
   /// Elements of one head's query, key and value; even.
   public var headDimension: Int
-  /// Tokens the model knows: rows of the embedding.
+  /// Tokens in the vocabulary: matrix rows of the embedding.
   public var vocabulary: Int
-  /// Positions the model was made for.
+  /// The longest context the model is made for, in tokens.
   public var contextLength: Int
   /// Added to the mean square in RMSNorm; positive.
   public var normEpsilon: Float
-  /// How positions turn queries and keys.
+  /// How positions rotate queries and keys.
   public var rope: RopeConfiguration
   /// Whether the embedding is also the output head.
   public var tiedEmbedding: Bool
-  /// The token a text begins with, if the file names one.
+  /// The token that begins a text, if the file names a BOS token.
   public var bosToken: Int?
   /// The tokens that end a text; may be empty.
   public var eosTokens: [Int]
@@ -40,7 +40,7 @@ public struct LlamaConfiguration: Sendable, Equatable {
   /// The architectures that run, for messages.
   static let architectures = ["llama", "mistral"]
 
-  /// Refuses every architecture but those of `architectures`.
+  /// Refuses every architecture that is not in `architectures`.
   static func checkArchitecture(_ name: String) throws(ModelError) {
     guard architectures.contains(name) else {
       throw .unsupported(
@@ -48,7 +48,7 @@ public struct LlamaConfiguration: Sendable, Equatable {
     }
   }
 
-  /// Checks what no single number shows: heads in whole groups, dimensions in whole pairs.
+  /// Checks that the key heads divide the query heads evenly and that a head has an even size.
   func checkHeads(file: String) throws(ModelError) {
     guard queryHeads % keyHeads == 0 else {
       throw .malformed(
@@ -63,36 +63,38 @@ public struct LlamaConfiguration: Sendable, Equatable {
   }
 }
 
-/// Rotary position embedding: which angles, and which elements they turn together.
+/// Rotary position embedding: the angles, and the pairs of elements they rotate.
 public struct RopeConfiguration: Sendable, Equatable {
-  /// How the angles are stretched for contexts longer than those of the first training.
+  /// How angles are scaled for contexts longer than the original training context.
   public enum Scaling: Sendable, Equatable {
-    /// Not at all.
+    /// No scaling.
     case none
     /// Every position is divided by `factor`.
     case linear(factor: Double)
-    /// Llama 3's rule: frequencies with a wavelength below `originalContext / high` stay, those
-    /// above `originalContext / low` are divided by `factor`, and those between are blended.
+    /// Llama 3's rule, by wavelength. A frequency with a wavelength below `originalContext / high`
+    /// stays unchanged. With a wavelength above `originalContext / low` it is divided by `factor`.
+    /// In between, the two results are blended.
     case llama3(factor: Double, low: Double, high: Double, originalContext: Int)
   }
 
-  /// The base: pair `i` turns by `position · theta^(−2i / dimensions)` before scaling.
+  /// The base: pair `i` rotates by `position · theta^(−2i / dimensions)` before scaling.
   public var theta: Double
-  /// How the angles are stretched.
+  /// How the angles are scaled.
   public var scaling: Scaling
-  /// `dimensions / 2` divisors of the inverse frequencies, positive, if the file has them.
+  /// `dimensions / 2` positive divisors of the inverse frequencies; nil if the file has none.
   public var frequencyFactors: [Float]?
-  /// Which elements turn together.
+  /// Which elements rotate as a pair.
   public var pairing: RotaryPairing
-  /// Elements of a head that turn; all of them in every supported model.
+  /// Elements of a head that rotate: all elements in every supported model.
   public var dimensions: Int
 }
 
 extension LlamaConfiguration {
-  /// A model of these sizes without files: plain rotary embedding in Hugging Face's order, a tied head.
+  /// A model without files: plain rotary embedding in Hugging Face's order and a tied head.
   ///
-  /// - Throws: `ModelError.request` when a size is not positive, heads do not divide into groups, or a
-  ///   head is odd.
+  /// - Throws: `ModelError.request` when a size is below 1 or above 2^24, when the key heads do not
+  ///   divide the query heads evenly, when a head has an odd number of elements, or when
+  ///   `ropeTheta` or `normEpsilon` is not positive.
   public init(
     layers: Int, hidden: Int, intermediate: Int, queryHeads: Int, keyHeads: Int,
     headDimension: Int, vocabulary: Int, contextLength: Int, ropeTheta: Double = 10_000,

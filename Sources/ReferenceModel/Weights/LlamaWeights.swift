@@ -1,4 +1,4 @@
-/// All weights of a model, where its files have them.
+/// All weights of a model: matrices in the mapped files, or in panels after `inPanels`.
 package struct LlamaWeights: Sendable {
   /// One transformer layer. Matrices are `outputs × inputs`.
   package struct Layer: Sendable {
@@ -24,22 +24,23 @@ package struct LlamaWeights: Sendable {
 
   /// `vocabulary × hidden`
   package let embedding: WeightMatrix
-  /// In order.
+  /// The layers, from input to output.
   package private(set) var layers: [Layer]
   /// `hidden` gains of the last norm.
   package let outputNorm: [Float]
-  /// `vocabulary × hidden`; the embedding when it is tied.
+  /// `vocabulary × hidden`; the embedding's matrix when the head is tied.
   package private(set) var head: WeightMatrix
 }
 
 extension LlamaWeights {
-  /// Takes every tensor the model needs out of `table`; throws at the first that is missing or
-  /// has another shape.
+  /// Takes every tensor the model needs out of `table`; throws at the first tensor that is missing
+  /// or has a wrong shape.
   init(
     _ model: LlamaConfiguration, from table: inout TensorTable, names: TensorNames
   ) throws(ModelError) {
     embedding = try table.matrix(names.embedding, rows: model.vocabulary, columns: model.hidden)
-    // Not reserved in advance: a false number of layers must fail at the first missing tensor.
+    // No capacity is reserved: a false number of layers must fail at the first missing tensor,
+    // before it allocates.
     var layers: [Layer] = []
     for index in 0..<model.layers {
       layers.append(try Layer(model, from: &table, names: names.layer(index)))
@@ -54,7 +55,8 @@ extension LlamaWeights {
 }
 
 extension LlamaWeights {
-  /// The same weights, ready for products. The embedding, whose rows are looked up, stays in the file.
+  /// The weights with the quantised matrices of the products rearranged into panels. The embedding
+  /// stays in the file, because its matrix rows are looked up.
   func inPanels(team: ThreadTeam) -> LlamaWeights {
     var copy = self
     copy.layers = layers.map { $0.inPanels(team: team) }

@@ -6,35 +6,36 @@
   import Glibc
 #endif
 
-/// A file mapped into memory, or bytes that are there already; read-only, for as long as the object lives.
+/// A mapped file, or a copy of bytes; read-only while the object lives.
 ///
-/// Every access goes through a method that checks it against the size the file had when it was
-/// mapped. (Somebody who shortens the file afterwards is outside what a mapping can defend against.)
+/// Every access goes through a method that checks the range against the size the file had when it
+/// was mapped. (A mapping cannot defend against a process that shortens the file afterwards.)
 @safe package final class MappedFile: @unchecked Sendable {
-  // @unchecked: the bytes are private, or promised, and read-only from `init` to `deinit`; no state changes.
+  // @unchecked: the bytes are a private copy or a private mapping, and read-only from `init` to
+  // `deinit`. No other state changes.
 
-  /// What happens to the bytes at the end.
+  /// How `deinit` frees the bytes.
   private enum Owner {
-    /// They are a mapping of the system's, to be given back.
+    /// The bytes are a mapping; `munmap` frees them.
     case mapping
-    /// They were allocated for this object.
+    /// The bytes were allocated for this object; `deallocate` frees them.
     case allocation
   }
 
-  /// The path it was opened with, or the name the bytes were given, for messages.
+  /// The path of the file, or the name given to the bytes, for messages.
   package let path: String
-  /// Bytes in the file; at least 1.
+  /// The file's size in bytes; at least 1.
   package let count: Int
-  /// First of `count` readable bytes; page-aligned.
+  /// First of `count` readable bytes; a mapping is page-aligned, a copy aligned to 64 bytes.
   @unsafe private let base: UnsafeRawPointer
   private let owner: Owner
 
-  /// Maps the regular file at `path`. Fails on a missing, unreadable, empty or special file.
+  /// Maps the regular file at `path`. Throws for a missing, unreadable, empty or special file.
   package init(_ path: String) throws(ModelError) {
     guard !path.utf8.contains(0) else {
       throw ModelError.unreadable(path: path, reason: "the path contains a zero byte")
     }
-    // Without O_NONBLOCK, opening a pipe would wait for a writer for ever.
+    // Without O_NONBLOCK, opening a pipe without a writer would block.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw ModelError.unreadable(path: path, reason: MappedFile.lastSystemError())
@@ -52,12 +53,12 @@
     owner = .mapping
   }
 
-  /// Copies `bytes`, as if they were a file called `name`.
+  /// Copies `bytes` and treats the copy as a file called `name`.
   package init(_ bytes: [UInt8], name: String) throws(ModelError) {
     try MappedFile.checkNotEmpty(bytes.count, path: name)
-    // At the start of a cache line, as a mapping is.
+    // Starts on a cache line, as a mapping does.
     let copy = UnsafeMutableRawPointer.allocate(byteCount: bytes.count, alignment: 64)
-    // Both are `bytes.count` bytes.
+    // Source and copy both have `bytes.count` bytes.
     unsafe bytes.withUnsafeBytes { source in
       unsafe UnsafeMutableRawBufferPointer(start: copy, count: source.count).copyMemory(
         from: source)
@@ -76,7 +77,7 @@
     }
   }
 
-  /// The little-endian integer at byte `offset`, or nil where the file does not hold it whole.
+  /// The little-endian integer at byte `offset`; nil if it is not entirely inside the file.
   package func integer<Number: FixedWidthInteger>(at offset: Int, as type: Number.Type) -> Number? {
     guard let address = unsafe pointer(at: offset, bytes: MemoryLayout<Number>.size) else {
       return nil
@@ -85,14 +86,14 @@
     return unsafe Number(littleEndian: address.loadUnaligned(as: Number.self))
   }
 
-  /// A copy of `bytes` bytes from `offset` on, or nil where the file does not hold them.
+  /// A copy of `bytes` bytes from `offset` on; nil if the range is not inside the file.
   package func copy(at offset: Int, bytes: Int) -> [UInt8]? {
     guard let address = unsafe pointer(at: offset, bytes: bytes) else { return nil }
     // `pointer` proved that the range is inside the mapping.
     return unsafe [UInt8](UnsafeRawBufferPointer(start: address, count: bytes))
   }
 
-  /// `bytes` bytes from `offset` on as text, or nil where they are not there or not valid UTF-8.
+  /// `bytes` bytes from `offset` on as text; nil if the range is not inside the file or not UTF-8.
   package func text(at offset: Int, bytes: Int) -> String? {
     guard let address = unsafe pointer(at: offset, bytes: bytes) else { return nil }
     // `pointer` proved that the range is inside the mapping; bytes may be read as UInt8 anywhere.
@@ -101,8 +102,8 @@
       validating: UnsafeBufferPointer(start: start, count: bytes), as: UTF8.self)
   }
 
-  /// The address of byte `offset`, or nil unless `bytes` bytes from there on are in the file.
-  /// It is good for reading those bytes while this object lives.
+  /// The address of byte `offset`; nil unless `bytes` bytes from `offset` on are inside the file.
+  /// The address is valid for reading `bytes` bytes while this object lives.
   @unsafe package func pointer(at offset: Int, bytes: Int) -> UnsafeRawPointer? {
     // `count - bytes` cannot overflow: both are checked to be non-negative first.
     guard offset >= 0, bytes >= 0, bytes <= count, offset <= count - bytes else { return nil }
@@ -111,14 +112,14 @@
 }
 
 extension MappedFile {
-  /// Whether `path` is a folder; false for everything else, also for what does not exist.
+  /// Whether `path` is a folder; false for any other kind of file and for a missing path.
   static func isFolder(_ path: String) -> Bool {
     var information = stat()
     guard unsafe stat(path, &information) == 0 else { return false }
     return information.st_mode & S_IFMT == S_IFDIR
   }
 
-  /// The size of an open file, refusing what cannot be mapped.
+  /// The size of an open file; throws for a file that cannot be mapped.
   private static func sizeOfRegularFile(
     _ descriptor: Int32, path: String
   ) throws(ModelError) -> Int {
@@ -140,9 +141,9 @@ extension MappedFile {
     guard size > 0 else { throw ModelError.malformed(file: path, reason: "the file is empty") }
   }
 
-  /// What the last failed system call complained of.
+  /// The system's message for the last failed system call.
   private static func lastSystemError() -> String {
-    // strerror returns a zero-terminated string that stays until the next call; it is copied here.
+    // strerror returns a zero-terminated string that is valid until the next call, so it is copied.
     guard let text = unsafe strerror(errno) else { return "unknown system error" }
     return unsafe String(cString: text)
   }

@@ -13,23 +13,24 @@ public struct ModelFiles: Sendable {
     case huggingFace
   }
 
-  /// What was opened.
+  /// The layout that was opened.
   public let kind: Kind
-  /// The model.
+  /// The model's configuration.
   public let configuration: LlamaConfiguration
-  /// Every tensor of the files, in the order of a GGUF file, or by name.
+  /// Every tensor of the files: in the order of a GGUF file, or by shard and then by name.
   public let tensors: [TensorSummary]
   /// The weights.
   package let weights: LlamaWeights
-  /// The metadata of a GGUF file, else empty.
+  /// The metadata of a GGUF file; empty for a Hugging Face folder.
   package let metadata: [String: GGUFValue]
-  /// The Hugging Face folder, where the tokenizer's files may be; nil for GGUF.
+  /// The Hugging Face folder, which may hold the tokenizer's files; nil for GGUF.
   package let folder: String?
   /// The tensors that the model computes with.
   private let needed: [StoredTensor]
 
   /// Opens the model at `path`: a GGUF file, a Hugging Face folder, or a folder that holds exactly
-  /// one GGUF file. Throws what is wrong with it; never traps, whatever the files hold.
+  /// one GGUF file. Throws an error that describes the problem; never traps, whatever the files
+  /// contain.
   public static func open(_ path: String) throws(ModelError) -> ModelFiles {
     guard MappedFile.isFolder(path) else { return try ModelFiles(gguf: try MappedFile(path)) }
     let names: Set<String>
@@ -54,14 +55,14 @@ public struct ModelFiles: Sendable {
         + "exactly one .gguf file (found \(found))")
   }
 
-  /// Opens a GGUF file that is already in memory, of which a copy is kept. `name` stands for a path in
-  /// messages.
+  /// Opens a GGUF file that is already in memory, and keeps a copy. Messages show `name` as the
+  /// path.
   public static func open(gguf bytes: [UInt8], name: String) throws(ModelError) -> ModelFiles {
     try ModelFiles(gguf: try MappedFile(bytes, name: name))
   }
 
-  /// Reads every weight and throws at the first that is infinite or not a number, naming its
-  /// tensor. Takes as long as reading the files does.
+  /// Reads every weight the model needs and throws at the first infinite or NaN value, naming the
+  /// tensor. Takes as long as reading the files.
   public func checkFinite() throws(ModelError) {
     for tensor in needed {
       if let problem = tensor.firstNonFinite() {
@@ -93,12 +94,13 @@ extension ModelFiles {
       huggingFace: "\(folder)/\(HuggingFaceFolder.configurationName)")
     let stored = try HuggingFaceFolder.tensors(in: folder, names: names)
     var table = try TensorTable(stored)
-    // Older files carry the rotary frequencies, which follow from the configuration.
+    // Older files store the rotary frequencies, which the configuration already determines.
     table.ignore { $0.hasSuffix("rotary_emb.inv_freq") }
     try table.checkKinds()
     weights = try LlamaWeights(configuration, from: &table, names: .huggingFace)
     if configuration.tiedEmbedding {
-      // The configuration decides: a head that is stored all the same is the embedding again.
+      // The configuration decides that the head is tied, so a stored head only repeats the
+      // embedding.
       table.ignore { $0 == TensorNames.huggingFace.head }
     }
     try table.checkNothingLeft()

@@ -1,14 +1,14 @@
-/// One setting of a model file, whatever the format it was written in.
+/// One setting of a model file, in a form independent of the file's format.
 enum Setting {
   case integer(Int64)
   case number(Double)
   case bool(Bool)
   case text(String)
   case integers([Int64])
-  /// Anything no setting is made of; says what it is.
+  /// A kind of value that no setting has; holds the kind's name for messages.
   case other(String)
 
-  /// What kind of value it is, for messages.
+  /// The kind of the value, for messages.
   var kind: String {
     switch self {
     case .integer: "a whole number"
@@ -21,22 +21,22 @@ enum Setting {
   }
 }
 
-/// The settings of a model, looked up by name and checked as they are read: every getter throws
-/// an error that names the setting, its value and what would be legal.
+/// The settings of a model, looked up by name. Every getter checks the value and throws an error
+/// that names the setting, its value and the legal values.
 struct ModelSettings {
   /// The file, for messages.
   let file: String
   /// Settings by name; a JSON null counts as absent.
   private let values: [String: Setting]
-  /// All names, also those whose value is null.
+  /// All names, including the names of null values.
   private let names: Set<String>
-  /// Put before names in messages.
+  /// A prefix for names in messages.
   private let prefix: String
 
-  /// Sizes larger than this are refused: beyond any real model, small enough never to overflow.
+  /// The largest size accepted: beyond any real model, yet products of two sizes never overflow.
   static let sizeLimit: Int64 = 1 << 24
 
-  /// The settings in an object of `file`; `prefix` is the path of the object in it.
+  /// The settings in a JSON object of `file`; `prefix` is the object's path in the file.
   init(_ object: [String: JSONNode], file: String, prefix: String = "") {
     self.file = file
     self.prefix = prefix
@@ -52,13 +52,13 @@ struct ModelSettings {
     self.values = metadata.mapValues(Setting.init)
   }
 
-  /// Whether the setting is written down, if only as null.
+  /// Whether the file contains the setting, even as null.
   func declares(_ name: String) -> Bool { names.contains(name) }
 
   /// Whether the setting has a value.
   func has(_ name: String) -> Bool { values[name] != nil }
 
-  /// A whole number from 1 to `sizeLimit`.
+  /// An integer from 1 to `sizeLimit`; throws where the setting is absent.
   func size(_ name: String) throws(ModelError) -> Int {
     guard let size = try sizeIfPresent(name) else {
       throw .malformed(file: file, reason: "'\(prefix)\(name)' is missing")
@@ -66,7 +66,7 @@ struct ModelSettings {
     return size
   }
 
-  /// A whole number from 1 to `sizeLimit`, or nil where the setting is absent.
+  /// An integer from 1 to `sizeLimit`, or nil where the setting is absent.
   func sizeIfPresent(_ name: String) throws(ModelError) -> Int? {
     guard let value = values[name] else { return nil }
     let legal = "a whole number from 1 to \(ModelSettings.sizeLimit)"
@@ -108,7 +108,8 @@ struct ModelSettings {
     return text
   }
 
-  /// Token numbers below `vocabulary`: one, or a list of them; empty where the setting is absent.
+  /// Token numbers below `vocabulary`, from one number or a list, without duplicates; empty where
+  /// the setting is absent.
   func tokens(_ name: String, vocabulary: Int) throws(ModelError) -> [Int] {
     guard let value = values[name] else { return [] }
     let legal = "token numbers from 0 to \(vocabulary - 1)"
@@ -135,7 +136,7 @@ struct ModelSettings {
 }
 
 extension Setting {
-  /// The setting a JSON value stands for; nil for null.
+  /// The setting for a JSON value; nil for null.
   init?(_ node: JSONNode) {
     switch node {
     case .null: return nil
@@ -157,7 +158,7 @@ extension Setting {
     }
   }
 
-  /// The setting a GGUF value stands for.
+  /// The setting for a GGUF value.
   init(_ value: GGUFValue) {
     switch value {
     case .integer(let integer): self = .integer(integer)

@@ -1,31 +1,31 @@
-/// What a model file says about one tensor; for listings.
+/// One tensor as a model file lists it, for listings.
 public struct TensorSummary: Sendable, Equatable {
   /// The tensor's name in the file.
   public let name: String
   /// Elements along each axis, outermost first: a matrix is `[rows, columns]`.
   public let shape: [Int]
-  /// How its elements are stored.
+  /// How the elements are stored.
   public let type: TensorType
-  /// Bytes it takes in the file.
+  /// Bytes the tensor takes in the file.
   public let bytes: Int
 }
 
-/// A tensor found in a mapped file, its place checked against the file's size.
+/// A tensor in a mapped file, its byte range checked against the file's size.
 @safe struct StoredTensor: Sendable {
   /// The tensor's name in the file.
   let name: String
   /// Elements along each axis, outermost first; each at least 1.
   let shape: [Int]
-  /// How its elements are stored.
+  /// How the elements are stored.
   let type: TensorType
-  /// Where its bytes are; keeps the mapping alive.
+  /// The file with the tensor's bytes; keeps the mapping alive.
   let file: MappedFile
-  /// First byte, counted from the start of the file.
+  /// Offset of the first byte from the start of the file.
   let offset: Int
-  /// Exactly the bytes that `shape` elements of `type` take.
+  /// Size in bytes: exactly the size of `shape` elements of `type`.
   let bytes: Int
 
-  /// Checks shape and place; throws what is wrong with them, naming the tensor.
+  /// Checks shape and byte range; throws an error that names the tensor and the problem.
   init(
     name: String, shape: [Int], type: TensorType, file: MappedFile, offset: Int
   ) throws(ModelError) {
@@ -55,23 +55,23 @@ public struct TensorSummary: Sendable, Equatable {
     self.bytes = bytes
   }
 
-  /// The tensor as a matrix: all axes but the last folded into rows.
+  /// The tensor as a matrix: all axes but the last are folded into matrix rows.
   var matrix: WeightMatrix? {
     guard let columns = shape.last,
       let address = unsafe file.pointer(at: offset, bytes: bytes)
     else { return nil }
-    // The bytes hold exactly `shape` elements (checked in `init`), so rows × columns of them.
+    // The bytes hold exactly `shape` elements (checked in `init`), which is rows × columns.
     return unsafe WeightMatrix(
       type: type, rows: shape.dropLast().reduce(1, *), columns: columns, base: address, owner: file)
   }
 
-  /// All elements widened to 32 bits, row by row; nil for a quantised type.
+  /// All elements widened to 32 bits, in row-major order; nil for a quantised type.
   func floats() -> [Float]? {
     guard type.blockSize == 1, let matrix else { return nil }
     return unsafe [Float](unsafeUninitializedCapacity: matrix.rows * matrix.columns) {
       floats, filled in
       guard let start = floats.baseAddress else { return }
-      // There is room for `rows` rows of `columns` floats.
+      // The buffer has room for `rows` matrix rows of `columns` floats.
       for row in 0..<matrix.rows {
         unsafe dequantise(row: row, of: matrix, into: start + row * matrix.columns)
       }
@@ -79,12 +79,12 @@ public struct TensorSummary: Sendable, Equatable {
     }
   }
 
-  /// The listing of this tensor.
+  /// The tensor's summary for listings.
   var summary: TensorSummary {
     TensorSummary(name: name, shape: shape, type: type, bytes: bytes)
   }
 
-  /// Refuses two tensors that share bytes. All must be in the same file.
+  /// Refuses tensors that share bytes. All `tensors` must be in the same file.
   static func checkNoOverlap(_ tensors: [StoredTensor]) throws(ModelError) {
     let ordered = tensors.sorted { $0.offset < $1.offset }
     for (first, second) in zip(ordered, ordered.dropFirst())
@@ -97,8 +97,8 @@ public struct TensorSummary: Sendable, Equatable {
 }
 
 extension TensorType {
-  /// Bytes of a tensor of `shape` in this type; nil where the number does not fit an `Int`.
-  /// The last axis must be a multiple of `blockSize`.
+  /// Bytes of a tensor of `shape` in this type; nil if the size does not fit an `Int`. The last
+  /// axis must be a multiple of `blockSize`.
   func bytes(shape: [Int]) -> Int? {
     var total = blockBytes
     for (axis, size) in shape.enumerated() {

@@ -1,10 +1,10 @@
-/// What a file format calls the tensors of a Llama model.
+/// The names that a file format gives the tensors of a Llama model.
 package struct TensorNames {
   /// The tensors of one layer.
   package struct Layer {
-    /// The names of the layer's tensors.
+    /// The names of the attention block's tensors.
     package let attentionNorm, query, key, value, output: String
-    /// The names of the layer's tensors.
+    /// The names of the feed-forward block's tensors.
     package let feedForwardNorm, gate, up, down: String
   }
 

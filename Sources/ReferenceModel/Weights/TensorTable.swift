@@ -1,11 +1,11 @@
-/// The tensors of a model by name. Each is taken once; what is left over at the end is something
-/// the file means the model to compute and this engine would not, so it is refused.
+/// The tensors of a model by name. Each tensor is taken once. A tensor left over at the end belongs
+/// to a computation that this engine does not perform, so the file is refused.
 struct TensorTable {
   private var left: [String: StoredTensor] = [:]
-  /// What was taken, in that order.
+  /// The tensors taken so far, in the order of taking.
   private(set) var taken: [StoredTensor] = []
 
-  /// Refuses two tensors of one name.
+  /// Refuses two tensors with the same name.
   init(_ tensors: [StoredTensor]) throws(ModelError) {
     for tensor in tensors {
       guard left.updateValue(tensor, forKey: tensor.name) == nil else {
@@ -14,10 +14,10 @@ struct TensorTable {
     }
   }
 
-  /// Whether `name` is there and not taken yet.
+  /// Whether tensor `name` exists and was not taken yet.
   func has(_ name: String) -> Bool { left[name] != nil }
 
-  /// The shape of `name`, outermost axis first, if it is there.
+  /// The shape of tensor `name`, outermost axis first; nil if it is missing or already taken.
   func shape(_ name: String) -> [Int]? { left[name]?.shape }
 
   /// Takes a matrix of exactly `rows × columns`.
@@ -29,7 +29,7 @@ struct TensorTable {
     return matrix
   }
 
-  /// Takes a list of exactly `count` floats and widens it to 32 bits.
+  /// Takes a vector of exactly `count` floats and widens the elements to 32 bits.
   mutating func vector(_ name: String, count: Int) throws(ModelError) -> [Float] {
     let tensor = try take(name, shape: [count])
     guard let floats = tensor.floats() else {
@@ -39,18 +39,19 @@ struct TensorTable {
     return floats
   }
 
-  /// Forgets tensors that a sound file may have and the model does not need.
+  /// Discards tensors that a valid file may contain and the model does not need.
   mutating func ignore(where isNeedless: (String) -> Bool) {
     left = left.filter { !isNeedless($0.key) }
   }
 
-  /// Refuses, before anything is taken, what would otherwise look like a missing tensor.
+  /// Refuses biases and mixtures of experts. Called before any tensor is taken, because otherwise
+  /// the error would report a missing tensor.
   func checkKinds() throws(ModelError) {
     let foreign = left.keys.filter { TensorTable.foreignKind($0) != nil }
     if let name = foreign.min() { throw TensorTable.refusal(name) }
   }
 
-  /// Refuses tensors that nothing took.
+  /// Refuses the tensors that were not taken.
   func checkNothingLeft() throws(ModelError) {
     if let name = left.keys.min() { throw TensorTable.refusal(name) }
   }
@@ -67,7 +68,7 @@ struct TensorTable {
     return tensor
   }
 
-  /// What a tensor with this name does that plain Llama models do not.
+  /// The role of a tensor with this name that plain Llama models lack; nil if the name shows none.
   private static func foreignKind(_ name: String) -> String? {
     if name.hasSuffix(".bias") { return "a bias" }
     let expertMarks = ["_exps.", "ffn_gate_inp", ".experts.", "block_sparse_moe"]
