@@ -1,5 +1,5 @@
-/// A GGUF file (version 3) in the making: header, metadata, list of tensors, then their data, each at a
-/// multiple of 32 bytes.
+/// Builds a GGUF file (version 3): header, metadata, list of tensors, then the tensors' data, each
+/// tensor at a multiple of 32 bytes.
 package struct GGUFBytes {
   private static let alignment = 32
   private var metadata: [UInt8] = []
@@ -7,11 +7,11 @@ package struct GGUFBytes {
   private var data: [UInt8] = []
   private var (valueCount, tensorCount) = (0, 0)
 
-  /// A file without metadata and tensors.
+  /// Starts a file without metadata and tensors.
   package init() {}
 
-  /// Adds a value. Numbers become 32-bit ones, which is what readers expect of the keys of a model:
-  /// unsigned alone, signed in lists.
+  /// Adds a metadata value. Numbers are stored in 32 bits, as readers expect for a model's keys.
+  /// Integers are unsigned as single values and signed in lists.
   package mutating func add(_ key: String, _ value: GGUFValue) {
     valueCount += 1
     put(key, to: &metadata)
@@ -34,7 +34,8 @@ package struct GGUFBytes {
     }
   }
 
-  /// Adds a tensor of `shape`, outermost axis first, whose elements are `bytes` in ggml's type `type`.
+  /// Adds a tensor of `shape`, outermost axis first, with the elements `bytes` in ggml's type
+  /// `type`.
   package mutating func add(_ name: String, shape: [Int], type: UInt32, bytes: [UInt8]) {
     tensorCount += 1
     put(name, to: &list)
@@ -46,7 +47,7 @@ package struct GGUFBytes {
     GGUFBytes.pad(&data)
   }
 
-  /// The file.
+  /// The bytes of the whole file.
   package var bytes: [UInt8] {
     var file = Array("GGUF".utf8)
     put(UInt32(3), to: &file)
@@ -73,14 +74,14 @@ package struct GGUFBytes {
   }
 }
 
-/// Lowest byte first.
+/// Appends a number, lowest byte first.
 private func put<Number: FixedWidthInteger>(_ number: Number, to bytes: inout [UInt8]) {
   for shift in stride(from: 0, to: Number.bitWidth, by: 8) {
     bytes.append(UInt8(truncatingIfNeeded: number >> shift))
   }
 }
 
-/// UTF-8 after its length.
+/// Appends the length of the text in bytes (64 bits), then the text in UTF-8.
 private func put(_ text: String, to bytes: inout [UInt8]) {
   put(UInt64(text.utf8.count), to: &bytes)
   bytes += text.utf8

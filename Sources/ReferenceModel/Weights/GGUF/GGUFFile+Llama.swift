@@ -1,5 +1,6 @@
 extension GGUFFile {
-  /// The architecture the file names; throws unless it is one this engine runs.
+  /// The architecture that the file names; throws if this engine does not run it, or if the file is
+  /// only a part of a split model.
   func checkedArchitecture() throws(ModelError) -> String {
     let settings = ModelSettings(metadata, file: file.path)
     guard let name = try settings.text("general.architecture") else {
@@ -14,7 +15,8 @@ extension GGUFFile {
     return name
   }
 
-  /// The model the metadata and the tensors describe. Takes the rotary factors out of `table`.
+  /// The configuration that the metadata and the tensors describe. Takes the rotary factors out of
+  /// `table`.
   func configuration(
     architecture: String, table: inout TensorTable
   ) throws(ModelError) -> LlamaConfiguration {
@@ -55,7 +57,7 @@ extension GGUFFile {
   private func refuseOtherArithmetic(
     _ architecture: String, _ settings: ModelSettings
   ) throws(ModelError) {
-    // Zero means "not set"; the other number changes nothing.
+    // Zero means "not set"; the number beside each key is the neutral value.
     let neutral: KeyValuePairs<String, Double> = [
       "expert_count": 0, "attention.scale": 0, "attention.max_alibi_bias": 0,
       "attention.clamp_kqv": 0, "logit_scale": 1, "embedding_scale": 1, "residual_scale": 1,
@@ -81,7 +83,7 @@ extension GGUFFile {
     }
   }
 
-  /// Tokens in the embedding, read from its shape: the metadata need not say.
+  /// The size of the vocabulary, read from the embedding's shape: the metadata may lack it.
   private func embeddedTokens(_ table: TensorTable, hidden: Int) throws(ModelError) -> Int {
     let name = TensorNames.gguf.embedding
     guard let shape = table.shape(name) else { throw .tensor(name: name, reason: "is missing") }
@@ -94,7 +96,7 @@ extension GGUFFile {
     return shape[0]
   }
 
-  /// Elements of a head: as given, or the stream's share of it.
+  /// Elements of a head: the number in the metadata, or `hidden / heads`.
   private func headDimension(
     _ architecture: String, _ settings: ModelSettings, hidden: Int, heads: Int
   ) throws(ModelError) -> Int {
@@ -140,7 +142,7 @@ extension GGUFFile {
     _ architecture: String, _ settings: ModelSettings
   ) throws(ModelError) -> RopeConfiguration.Scaling {
     let type = try settings.text("\(architecture).rope.scaling.type")
-    // Older files have `scale_linear`, and no type. A factor of 0 means none was set.
+    // Older files have `scale_linear` and no type. A factor of 0 means that no factor is set.
     let linear = try settings.number("\(architecture).rope.scale_linear", in: 0...1e6) ?? 0
     let factor = try settings.number("\(architecture).rope.scaling.factor", in: 0...1e6) ?? linear
     switch type {

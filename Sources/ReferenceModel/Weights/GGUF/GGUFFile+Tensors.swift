@@ -1,6 +1,6 @@
 extension GGUFFile {
-  /// The tensors with their types known and their places checked: inside the file, aligned,
-  /// apart from each other, and nothing after the last one.
+  /// The tensors, with supported types and checked byte ranges: inside the file, aligned, without
+  /// overlap, and without data after the last tensor.
   func tensors() throws(ModelError) -> [StoredTensor] {
     var tensors: [StoredTensor] = []
     for entry in entries { tensors.append(try tensor(entry)) }
@@ -27,14 +27,14 @@ extension GGUFFile {
         name: entry.name,
         reason: "its offset \(entry.offset) is not a multiple of the alignment \(alignment)")
     }
-    // An offset that does not fit is past the end whatever the file; `StoredTensor` says so.
+    // An offset that does not fit an `Int` is past the end of any file; `StoredTensor` throws then.
     let relative = Int(exactly: entry.offset) ?? .max
     let (offset, overflow) = dataStart.addingReportingOverflow(relative)
     return try StoredTensor(
       name: entry.name, shape: shape, type: type, file: file, offset: overflow ? .max : offset)
   }
 
-  /// Data that no tensor owns means that list and data do not belong together.
+  /// Refuses data after the last tensor: the list of tensors then belongs to other data.
   private func checkEnd(_ tensors: [StoredTensor]) throws(ModelError) {
     let end = tensors.map { $0.offset + $0.bytes }.max() ?? dataStart
     guard file.count - end < alignment else {

@@ -2,27 +2,27 @@
 ///
 /// Layout: magic, version, counts; the metadata; the tensor list; padding; tensor data.
 struct GGUFFile {
-  /// A tensor as the file lists it, before any of it is believed.
+  /// A tensor as the file lists it, before any check.
   struct Entry {
-    /// Unique in the file.
+    /// The tensor's name, unique in the file.
     let name: String
     /// Elements along each axis, innermost first (ggml's order).
     let dimensions: [UInt64]
-    /// ggml's number for the type.
+    /// The type, by ggml's number.
     let type: UInt32
-    /// First byte, counted from `dataStart`.
+    /// Offset of the first byte from `dataStart`.
     let offset: UInt64
   }
 
-  /// Values by key.
+  /// The metadata values by key.
   let metadata: [String: GGUFValue]
-  /// In the file's order.
+  /// The tensors in the file's order.
   let entries: [Entry]
   /// The file.
   let file: MappedFile
-  /// Tensor data, and every tensor in it, starts at a multiple of this.
+  /// The tensor data and every tensor start at a multiple of `alignment` bytes.
   let alignment: Int
-  /// First byte of tensor data; at most `file.count` rounded up to the alignment.
+  /// Offset of the tensor data; at most `file.count`, rounded up to the alignment.
   let dataStart: Int
 
   /// The longest metadata key, in bytes: the format's own limit.

@@ -1,8 +1,8 @@
-/// A metadata value of a GGUF file, with the file's many number types folded into a few.
+/// A metadata value of a GGUF file, with the format's many number types folded into a few.
 package enum GGUFValue: Sendable, Equatable {
-  /// Any integer type that fits; an unsigned value above `Int64.max` is refused when parsed.
+  /// A value of any integer type; an unsigned value above `Int64.max` is refused when parsed.
   case integer(Int64)
-  /// f32 or f64.
+  /// A 32-bit or 64-bit float.
   case float(Double)
   /// A Boolean.
   case bool(Bool)
@@ -17,7 +17,7 @@ package enum GGUFValue: Sendable, Equatable {
 }
 
 extension GGUFValue {
-  /// The most elements of an array that are read: far more than any vocabulary has.
+  /// The most elements an array may have: far more than any vocabulary has.
   static let arrayLimit = 1 << 24
 
   /// Reads the type and the value of metadata `key`.
@@ -146,18 +146,18 @@ package enum GGMLType {
     "BF16", nil, nil, nil, "TQ1_0", "TQ2_0", nil, nil, nil, "MXFP4",
   ]
 
-  /// ggml's name of type `number`, or a phrase that says it has none.
+  /// ggml's name for type `number`, or a phrase that says the type is unknown.
   static func name(_ number: UInt32) -> String {
     if number < UInt32(names.count), let name = names[Int(number)] { return name }
     return "unknown ggml type \(number)"
   }
 
-  /// Our type for ggml's type `number`, if this engine computes with it.
+  /// This engine's type for ggml's type `number`; nil if the engine does not support the type.
   static func tensorType(_ number: UInt32) -> TensorType? {
     TensorType(rawValue: name(number))
   }
 
-  /// ggml's number for `type`; nil for a type that ggml does not have.
+  /// ggml's number for `type`; nil if ggml does not have the type.
   package static func number(_ type: TensorType) -> UInt32? {
     names.firstIndex(of: type.rawValue).map(UInt32.init)
   }

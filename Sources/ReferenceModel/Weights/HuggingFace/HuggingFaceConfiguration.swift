@@ -16,7 +16,7 @@ extension LlamaConfiguration {
     let heads = try settings.size("num_attention_heads")
     let dimension = try LlamaConfiguration.headDimension(settings, hidden: hidden, heads: heads)
     let vocabulary = try settings.size("vocab_size")
-    // What an absent setting means differs between the two architectures.
+    // The default of this setting differs between the two architectures.
     let defaultKeyHeads = architecture == "mistral" ? 8 : heads
     self.init(
       architecture: architecture,
@@ -48,13 +48,13 @@ extension LlamaConfiguration {
     }
   }
 
-  /// Refuses attention that sees less than the whole context.
+  /// Refuses a sliding window that is shorter than the context.
   private static func refuseSlidingWindow(
     _ settings: ModelSettings, _ architecture: String, context: Int
   ) throws(ModelError) {
     guard architecture == "mistral" else { return }
     guard settings.declares("sliding_window") else {
-      // What Mistral's configuration class fills in when the setting is absent.
+      // 4096 is the default of Mistral's configuration class.
       guard context > 4096 else { return }
       throw .unsupported(
         what: "mistral without 'sliding_window', which then is 4096, below "
@@ -68,7 +68,7 @@ extension LlamaConfiguration {
     }
   }
 
-  /// Elements of a head: as given, or the stream's share of it.
+  /// Elements of a head: the number in the file, or `hidden / heads`.
   private static func headDimension(
     _ settings: ModelSettings, hidden: Int, heads: Int
   ) throws(ModelError) -> Int {

@@ -2,12 +2,12 @@
 enum HuggingFaceFolder {
   /// The file that describes the model.
   static let configurationName = "config.json"
-  /// The weights, when they are in one file.
+  /// The file with all weights, if there is only one.
   static let singleName = "model.safetensors"
-  /// The list of shards, when they are not.
+  /// The list of shards, if the weights are in several files.
   static let indexName = "model.safetensors.index.json"
 
-  /// All tensors of `folder`; `names` are the files in it.
+  /// All tensors of `folder`; `names` are the folder's files.
   static func tensors(
     in folder: String, names: Set<String>
   ) throws(ModelError) -> [StoredTensor] {
@@ -27,7 +27,7 @@ enum HuggingFaceFolder {
         tensors.append(tensor)
       }
     }
-    // Every tensor found is in the map once, so equal numbers mean that none is missing.
+    // Every tensor found is in the map once, so equal counts mean that no tensor is missing.
     guard tensors.count == shardOfTensor.count else {
       let found = Set(tensors.map(\.name))
       let missing = shardOfTensor.keys.filter { !found.contains($0) }.min() ?? ""
@@ -48,7 +48,8 @@ enum HuggingFaceFolder {
     }
   }
 
-  /// The shard of each tensor. A shard's name is a plain name: nothing outside the folder is read.
+  /// The shard of each tensor. A shard's name must be a plain file name, so no file outside the
+  /// folder is read.
   private static func weightMap(_ index: String) throws(ModelError) -> [String: String] {
     guard case .object(let members) = try JSONNode(file: index),
       case .object(let map)? = members["weight_map"], !map.isEmpty

@@ -1,6 +1,6 @@
 extension RopeConfiguration {
-  /// Reads the rotary settings of a `config.json`, of which there are two generations:
-  /// `rope_theta` at the top with an optional `rope_scaling`, or both in `rope_parameters`.
+  /// Reads the rotary settings of a `config.json`. Two generations exist: `rope_theta` at the top
+  /// with an optional `rope_scaling`, or both settings in `rope_parameters`.
   init(
     huggingFace members: [String: JSONNode], dimensions: Int, file: String
   ) throws(ModelError) {

@@ -1,5 +1,5 @@
-/// A JSON value, as strictly as a model file needs it: whole numbers stay apart from others,
-/// a repeated key is an error, and nothing nests deeper than `depthLimit`.
+/// A JSON value, parsed as strictly as a model file requires: integers stay apart from other
+/// numbers, a repeated key is an error, and nesting is limited to `depthLimit`.
 package enum JSONNode: Sendable, Equatable {
   /// `null`
   case null
@@ -9,25 +9,25 @@ package enum JSONNode: Sendable, Equatable {
   case integer(Int64)
   /// Any other number; finite.
   case number(Double)
-  /// Text, its escapes resolved.
+  /// Text with its escapes resolved.
   case string(String)
   /// A list of values.
   case array([JSONNode])
   /// Values by key.
   case object([String: JSONNode])
 
-  /// How many lists and objects may contain a value.
+  /// The deepest nesting: how many lists and objects may enclose a value.
   package static let depthLimit = 64
-  /// The largest file that is read as JSON, in bytes.
+  /// The largest JSON file that is read, in bytes.
   package static let sizeLimit = 32 << 20
 
-  /// Reads the whole of `bytes` as one value; `file` names them in messages.
+  /// Parses all of `bytes` as one value; messages name `file` as the source.
   package init(parsing bytes: [UInt8], file: String) throws(ModelError) {
     var parser = JSONParser(bytes: bytes, file: file)
     self = try parser.document()
   }
 
-  /// Reads the file at `path`.
+  /// Parses the file at `path`.
   package init(file path: String) throws(ModelError) {
     let file = try MappedFile(path)
     guard file.count <= JSONNode.sizeLimit, let bytes = file.copy(at: 0, bytes: file.count) else {
@@ -38,7 +38,7 @@ package enum JSONNode: Sendable, Equatable {
     try self.init(parsing: bytes, file: path)
   }
 
-  /// What kind of value it is, for messages.
+  /// The kind of the value, for messages.
   package var kind: String {
     switch self {
     case .null: "null"

@@ -4,13 +4,13 @@ struct JSONParser {
   private let file: String
   private var position = 0
 
-  /// Starts before the first of `bytes`; `file` names them in messages.
+  /// Starts at the first of `bytes`; messages name `file` as the source.
   init(bytes: [UInt8], file: String) {
     self.bytes = bytes
     self.file = file
   }
 
-  /// One value, with nothing but white space after it.
+  /// Parses one value that only white space may follow.
   mutating func document() throws(ModelError) -> JSONNode {
     let node = try value(depth: 0)
     skipSpace()
@@ -122,7 +122,7 @@ extension JSONParser {
     throw problem("a text is not closed")
   }
 
-  /// The character that the escape after a backslash stands for.
+  /// Parses the escape after a backslash and returns its character.
   private mutating func escape() throws(ModelError) -> String {
     guard let byte = peek() else { throw problem("a text is not closed") }
     position += 1
@@ -140,7 +140,7 @@ extension JSONParser {
     }
   }
 
-  /// One `\uXXXX`, or two that form a surrogate pair.
+  /// Parses the rest of `\uXXXX`, or of two such escapes that form a surrogate pair.
   private mutating func unicodeEscape() throws(ModelError) -> String {
     let first = try fourHexDigits()
     if let scalar = Unicode.Scalar(first) { return String(Character(scalar)) }
@@ -179,14 +179,14 @@ extension JSONParser {
     }
   }
 
-  /// Steps over `byte` if it is next.
+  /// Consumes `byte` if it is next.
   private mutating func accept(_ byte: UInt8) -> Bool {
     guard peek() == byte else { return false }
     position += 1
     return true
   }
 
-  /// Steps over white space and then over `byte`, if it is next.
+  /// Consumes white space, and then `byte` if it is next.
   private mutating func take(_ byte: UInt8) -> Bool {
     skipSpace()
     return accept(byte)

@@ -1,11 +1,12 @@
 import KVPolicyKit
 
-/// Whole files of 32-bit floats, written and read.
+/// Writes files of 32-bit floats, and reads files of floats.
 extension SafetensorsFile {
-  /// The file that holds `tensors` in this order, and `metadata` if there is any.
+  /// The bytes of a file with `tensors`, in the order of the list, and with `metadata` unless it is
+  /// empty.
   ///
-  /// The same input gives the same bytes. Each tensor has as many values as its shape says, and a name
-  /// of its own.
+  /// Equal inputs give equal bytes. Every tensor must have as many values as its shape requires,
+  /// and a unique name.
   package static func bytes(
     of tensors: [FloatTensor], metadata: [String: String] = [:]
   ) -> [UInt8] {
@@ -24,7 +25,7 @@ extension SafetensorsFile {
           + #""data_offsets":[\#(start),\#(end)]}"#)
     }
     var header = Array("{\(members.joined(separator: ","))}".utf8)
-    // The data starts at a multiple of 8, as readers that map the file like it.
+    // The data starts at a multiple of 8 bytes, so that it is aligned when a reader maps the file.
     while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(8 + header.count + end)
@@ -36,7 +37,8 @@ extension SafetensorsFile {
     return bytes
   }
 
-  /// The tensors of the file at `path`, in the order of their data, widened to 32 bits; and its metadata.
+  /// The tensors of the file at `path`, in the order of their data and widened to 32 bits, and the
+  /// file's metadata.
   package static func floats(
     at path: String
   ) throws(ModelError) -> (tensors: [FloatTensor], metadata: [String: String]) {
@@ -65,16 +67,16 @@ extension SafetensorsFile {
   }
 }
 
-/// A named list of floats with a shape: what a trainer saves, and reads again.
+/// A named list of floats with a shape, as a trainer saves and loads it.
 public struct FloatTensor: Sendable, Equatable {
-  /// Its name, such as `model.layers.0.mlp.up_proj.weight`.
+  /// The tensor's name, such as `model.layers.0.mlp.up_proj.weight`.
   public var name: String
   /// Elements along each axis, outermost first: a matrix is `[outputs, inputs]`.
   public var shape: [Int]
-  /// The elements, row-major; as many as the product of `shape`.
+  /// The elements in row-major order; their count is the product of `shape`.
   public var values: [Float]
 
-  /// Puts the three together; whoever uses the tensor checks that they agree.
+  /// Stores name, shape and values. The user of the tensor checks that shape and values agree.
   public init(_ name: String, shape: [Int], values: [Float]) {
     self.name = name
     self.shape = shape

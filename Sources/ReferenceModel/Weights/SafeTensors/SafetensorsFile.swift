@@ -3,19 +3,19 @@
 /// Layout: the header's length (64 bits), the header (JSON: name → dtype, shape, data_offsets),
 /// then the data, which the tensors cover without gap or overlap.
 package enum SafetensorsFile {
-  /// The longest header that is read, in bytes.
+  /// The longest header accepted, in bytes.
   static let headerLimit = JSONNode.sizeLimit
 
   /// Reads and checks the header of `file`.
   static func tensors(in file: MappedFile) throws(ModelError) -> [StoredTensor] {
     let (members, dataStart) = try header(of: file)
     var tensors: [StoredTensor] = []
-    // Sorted, so that of several broken tensors the same one is reported every time.
+    // Sorted, so that a file with several broken tensors always gives the same error.
     for (name, node) in members.sorted(by: { $0.key < $1.key }) where name != "__metadata__" {
       tensors.append(try tensor(name, node, file: file, dataStart: dataStart))
     }
     try StoredTensor.checkNoOverlap(tensors)
-    // Without overlaps, the sum of the sizes is the size of the data exactly if there is no gap.
+    // Without overlaps, the sizes add up to the size of the data exactly if there is no gap.
     let owned = tensors.reduce(0) { $0 + $1.bytes }
     guard owned == file.count - dataStart else {
       throw .malformed(
@@ -26,7 +26,7 @@ package enum SafetensorsFile {
     return tensors
   }
 
-  /// The header's members, and the first byte of data.
+  /// The header's members, and the offset of the data.
   static func header(
     of file: MappedFile
   ) throws(ModelError) -> (members: [String: JSONNode], dataStart: Int) {
@@ -67,7 +67,7 @@ package enum SafetensorsFile {
         reason: "its data_offsets \(range) are not a range in the \(file.count - dataStart) "
           + "bytes of data")
     }
-    // At most the file's size (checked above), so the sum fits.
+    // The sum is at most the file's size (checked above), so it does not overflow.
     let offset = dataStart + range[0]
     let tensor = try StoredTensor(
       name: name, shape: shape, type: type, file: file, offset: offset)
@@ -94,7 +94,7 @@ package enum SafetensorsFile {
     return type
   }
 
-  /// A list of whole numbers that are not negative.
+  /// A list of non-negative integers; nil for any other value.
   private static func naturals(_ node: JSONNode?) -> [Int]? {
     guard case .array(let elements)? = node else { return nil }
     var numbers: [Int] = []
