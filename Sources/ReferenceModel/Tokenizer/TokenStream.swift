@@ -1,12 +1,12 @@
-/// Turns tokens into text as they come, never showing half a character.
+/// Decodes tokens one by one into text, and never returns half a character.
 ///
-/// A token may end inside a character (a Unicode scalar); the bytes of its start wait for the next
-/// token. What all calls return, one after the other, is what `Tokenizer.decode` returns for all
-/// tokens at once, U+FFFD for broken bytes included.
+/// A token may end inside a character (a Unicode scalar); the character's first bytes wait for the
+/// next token. The results of all calls, concatenated, equal the result of `Tokenizer.decode` for
+/// all tokens at once, including U+FFFD for broken bytes.
 public struct TokenStream: Sendable {
   private let tokenizer: Tokenizer
   private let skipSpecial: Bool
-  /// The start of a character whose rest has not come; at most three bytes.
+  /// The first bytes of an incomplete character; at most three.
   private var pending: [UInt8] = []
 
   init(tokenizer: Tokenizer, skipSpecial: Bool) {
@@ -14,9 +14,10 @@ public struct TokenStream: Sendable {
     self.skipSpecial = skipSpecial
   }
 
-  /// Takes the next token; returns the text that is now complete, often empty.
+  /// Takes the next token and returns the text that is now complete, which may be empty.
   ///
-  /// - Throws: `ModelError.request` if `token` is not in the vocabulary; the stream stays as it was.
+  /// - Throws: `ModelError.request` if `token` is not in the vocabulary; the stream is then
+  ///   unchanged.
   public mutating func push(_ token: Int) throws(ModelError) -> String {
     let bytes = try tokenizer.bytes(of: token)
     if skipSpecial && tokenizer.isSpecial(token) { return "" }
@@ -27,7 +28,7 @@ public struct TokenStream: Sendable {
     return text
   }
 
-  /// Ends the text: a character that was never completed becomes U+FFFD. The stream is then as new.
+  /// Ends the text: an incomplete character becomes U+FFFD. The stream can then start a new text.
   public mutating func finish() -> String {
     let text = String(decoding: pending, as: UTF8.self)
     pending.removeAll()

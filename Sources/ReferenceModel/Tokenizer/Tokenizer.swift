@@ -1,23 +1,27 @@
 /// Turns text into a model's tokens and back: byte-level byte-pair encoding.
 ///
-/// Text is searched for added tokens (`<|im_start|>`), cut into pieces by the model's own rule
-/// (`PreTokenizer`), and each piece's bytes are joined, the most frequent pair first, into tokens.
-/// Where every byte is a token (`missingBytes` is empty), any text is read back exactly.
+/// Encoding finds added tokens (`<|im_start|>`) in the text, cuts the rest into pieces by the
+/// model's rule (`PreTokenizer`), and merges the bytes of each piece into tokens, the pair of
+/// lowest rank first. If every byte has a token (`missingBytes` is empty), decoding restores the
+/// text exactly, unless the rule composes text or inserts spaces, or an added token takes in the
+/// white space around it.
 public struct Tokenizer: Sendable {
   private let parts: TokenizerParts
   private let merges: MergeTable
   private let vocabulary: Vocabulary
-  /// Added tokens looked for in the text as it came, and in the composed text.
+  /// Added tokens to find in the original text, and in the composed text.
   private let rawAdded: AddedTokens
   private let composedAdded: AddedTokens
 
-  /// How many tokens there are; ids are `0..<vocabularySize`. The model may have more rows than that.
+  /// The number of tokens; ids are `0..<vocabularySize`. The model's embedding may have more matrix
+  /// rows.
   public var vocabularySize: Int { vocabulary.count }
   /// The token that begins a text, if the model has one.
   public var bosToken: Int? { parts.bos }
   /// The tokens that end a text or a turn; generation stops at any of them. Ascending.
   public let eosTokens: [Int]
-  /// Whether the model expects `bosToken` before every text. `encode` leaves that to the caller.
+  /// Whether the model expects `bosToken` before every text. `encode` adds no BOS token; the caller
+  /// does.
   public var addsBOS: Bool { parts.addsBOS }
   /// The name of the rule that cuts text into pieces, such as `smollm`.
   public var preTokenizer: String { parts.preTokenizer.name }
@@ -26,7 +30,7 @@ public struct Tokenizer: Sendable {
   /// The chat template as the model's files give it, in Jinja; nil if they have none.
   public var chatTemplateSource: String? { parts.chatTemplate }
 
-  /// Checks and joins what a file gave.
+  /// Checks the parts and makes a tokenizer of them.
   ///
   /// - Throws: `ModelError.tokenizer` if the parts contradict one another.
   init(_ parts: TokenizerParts) throws(ModelError) {
@@ -44,19 +48,20 @@ public struct Tokenizer: Sendable {
   /// The tokens of `text`, without a BOS token.
   ///
   /// - Parameters:
-  ///   - text: any text; empty gives no tokens.
-  ///   - parseSpecial: whether `<|im_end|>` and its like in the text become that token, as a rendered
-  ///     chat needs; if not they are text like any other, as is right for what a user typed.
+  ///   - text: any text; an empty text gives no tokens.
+  ///   - parseSpecial: whether a special token's text, such as `<|im_end|>`, becomes the special
+  ///     token, as a rendered chat needs. Otherwise it is ordinary text, which is right for text
+  ///     that a user typed.
   public func encode(_ text: String, parseSpecial: Bool = true) -> [Int] {
     encode(bytes: Array(text.utf8), parseSpecial: parseSpecial)
   }
 
   /// The tokens of `bytes`, without a BOS token.
   ///
-  /// Bytes that are no UTF-8 are kept as they are, and where a rule asks for their class they count
-  /// as symbols, as U+FFFD does; so text is cut in the same places as its lossy decoding. A byte for
-  /// which the vocabulary has no token (`missingBytes`) becomes the unknown token, or vanishes if
-  /// there is none, as in the libraries that models are trained with.
+  /// Bytes that are not UTF-8 stay unchanged, and the rule treats them as symbols, as it treats
+  /// U+FFFD; so text is cut at the same points as its lossy decoding. A byte without a token in the
+  /// vocabulary (`missingBytes`) becomes the unknown token. Without an unknown token the byte is
+  /// dropped, as in the libraries that models are trained with.
   public func encode(bytes: [UInt8], parseSpecial: Bool = true) -> [Int] {
     var tokens: [Int] = []
     var merger = PairMerger()
@@ -93,7 +98,7 @@ public struct Tokenizer: Sendable {
     }
   }
 
-  /// The text of `tokens`; bytes that are no UTF-8 become U+FFFD.
+  /// The text of `tokens`; bytes that are not UTF-8 become U+FFFD.
   ///
   /// - Parameters:
   ///   - tokens: tokens of the vocabulary.
@@ -108,7 +113,7 @@ public struct Tokenizer: Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// The bytes that `token` stands for; they may be a part of a character.
+  /// The bytes of `token`, which may be only a part of a character.
   ///
   /// - Throws: `ModelError.request` for a token outside the vocabulary.
   public func bytes(of token: Int) throws(ModelError) -> [UInt8] {
@@ -119,14 +124,14 @@ public struct Tokenizer: Sendable {
     return Array(vocabulary.bytes(of: token))
   }
 
-  /// A decoder for tokens that come one at a time.
+  /// A decoder that takes one token at a time.
   public func makeStream(skipSpecial: Bool) -> TokenStream {
     TokenStream(tokenizer: self, skipSpecial: skipSpecial)
   }
 
-  /// How conversations are written for this model.
+  /// The format of conversations for this model.
   ///
-  /// - Throws: `ModelError` if there is no template, or it is not one that is supported.
+  /// - Throws: `ModelError` if the model has no template, or the template is not supported.
   public func chatTemplate() throws(ModelError) -> ChatTemplate {
     guard let source = parts.chatTemplate else {
       throw ModelError.tokenizer(
@@ -135,12 +140,12 @@ public struct Tokenizer: Sendable {
     return try ChatTemplate.detect(from: source)
   }
 
-  /// The bytes that no token of the vocabulary stands for, ascending. SmolLM2 has 21 such, most of
-  /// which no UTF-8 contains.
+  /// The bytes without a token in the vocabulary, ascending. SmolLM2 lacks 21 bytes, most of which
+  /// never occur in UTF-8.
   public var missingBytes: [UInt8] {
     (UInt8.min...UInt8.max).filter { vocabulary.idOfByte[Int($0)] < 0 }
   }
 
-  /// Whether `token`, which must be in the vocabulary, is a special one.
+  /// Whether `token`, which must be in the vocabulary, is a special token.
   func isSpecial(_ token: Int) -> Bool { vocabulary.kinds[token] == .special }
 }

@@ -1,7 +1,8 @@
-/// The alphabet in which byte-level vocabularies are written: one printable character per byte.
+/// The alphabet that byte-level vocabularies are written in: one printable character per byte.
 ///
-/// The printable bytes of Latin-1 stand for themselves; the other 68 (controls, space, DEL to U+00A0,
-/// soft hyphen) are written, in order, as U+0100, U+0101, …; so a space reads `Ġ` and a newline `Ċ`.
+/// The printable bytes of Latin-1 stand for themselves. The other 68 bytes (controls, space, DEL to
+/// U+00A0, soft hyphen) are written, in order, as U+0100, U+0101, …; so a space is `Ġ` and a
+/// newline `Ċ`.
 package enum ByteAlphabet {
   /// The character that stands for each byte. 256 entries.
   static let scalars: [UInt32] = {
@@ -16,7 +17,7 @@ package enum ByteAlphabet {
     }
   }()
 
-  /// The byte each character stands for, or nil. One entry for every scalar up to the last in use.
+  /// The byte of each character, or nil. One entry for every scalar up to the last scalar in use.
   private static let byteOfScalar: [UInt8?] = {
     var table = [UInt8?](repeating: nil, count: Int(scalars.max() ?? 0) + 1)
     for (byte, scalar) in scalars.enumerated() { table[Int(scalar)] = UInt8(byte) }

@@ -1,11 +1,11 @@
-/// A binary heap of numbers that gives back the lowest.
+/// A binary heap of integers that returns the lowest first.
 struct Heap {
   private var items: [UInt64] = []
 
-  /// Forgets all items and keeps their memory.
+  /// Removes all items and keeps the memory.
   mutating func removeAll() { items.removeAll(keepingCapacity: true) }
 
-  /// Adds `item`; logarithmic, constant if it is larger than most.
+  /// Adds `item`. Takes logarithmic time, or constant time if `item` is larger than most items.
   mutating func push(_ item: UInt64) {
     var hole = items.count
     items.append(item)
@@ -18,7 +18,7 @@ struct Heap {
     items[hole] = item
   }
 
-  /// Removes the lowest item; nil if there is none.
+  /// Removes and returns the lowest item; nil if the heap is empty.
   mutating func popLowest() -> UInt64? {
     guard let lowest = items.first, let item = items.popLast() else { return nil }
     guard !items.isEmpty else { return lowest }

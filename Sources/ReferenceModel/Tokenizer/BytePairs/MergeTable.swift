@@ -1,17 +1,18 @@
-/// Which neighbouring tokens join, in what order, and into what.
+/// The pairs of neighbouring tokens that merge, their ranks, and the merged tokens.
 ///
-/// A hash table with open addressing: encoding asks it about every pair of neighbours, and a
-/// general dictionary would be most of the time spent.
+/// A hash table with open addressing: encoding looks up every pair of neighbours, and a general
+/// dictionary would take most of the encoding time.
 struct MergeTable: Sendable {
-  /// The token that each merge makes, by rank; rank 0 happens first.
+  /// The token that each merge makes, by rank; rank 0 merges first.
   private(set) var merged: [Int32] = []
-  /// `left << 32 | right`, or `empty`. A power of two of slots, at most half of them taken.
+  /// `left << 32 | right`, or `empty`. The number of slots is a power of two; at most half the
+  /// slots are taken.
   private var pairs: [UInt64]
   /// The rank of the pair in the same slot.
   private var ranks: [UInt32]
   private let mask: Int
   private static let empty = UInt64.max
-  /// The rank of a pair that never joins.
+  /// The rank of a pair that never merges.
   static let never = UInt32.max
 
   /// An empty table with room for `count` merges.
@@ -24,9 +25,9 @@ struct MergeTable: Sendable {
     merged.reserveCapacity(count)
   }
 
-  /// Adds the next merge. A pair that is listed again takes the later rank.
+  /// Adds the next merge. A pair that is added again takes the later rank.
   ///
-  /// Precondition: no more merges than the table was made for, so a free slot always remains.
+  /// Precondition: no more merges than the table's capacity, so a free slot always remains.
   mutating func append(left: Int32, right: Int32, into token: Int32) {
     let pair = MergeTable.pair(left, right)
     var slot = firstSlot(of: pair)
@@ -36,7 +37,7 @@ struct MergeTable: Sendable {
     merged.append(token)
   }
 
-  /// The rank at which `left` and `right` join, or `never`.
+  /// The rank of the merge of `left` and `right`, or `never`.
   func rank(_ left: Int32, _ right: Int32) -> UInt32 {
     let pair = MergeTable.pair(left, right)
     var slot = firstSlot(of: pair)
@@ -57,13 +58,13 @@ struct MergeTable: Sendable {
   }
 }
 
-/// The way both file formats write a merge as one text.
+/// The text form of a merge, which both file formats use.
 enum MergeLine {
   /// The two texts of `line`, which one space separates.
   ///
-  /// - Throws: `ModelError.tokenizer` if there are not two.
+  /// - Throws: `ModelError.tokenizer` if the line does not have two texts.
   static func parse(_ line: String) throws(ModelError) -> (left: String, right: String) {
-    // Cut at the byte: as a Character, a space followed by a combining mark is no space.
+    // Split at the byte: a space followed by a combining mark is a different Character.
     let halves = line.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
     guard halves.count == 2, !halves[0].isEmpty, !halves[1].isEmpty,
       let left = String(halves[0]), let right = String(halves[1])

@@ -1,24 +1,26 @@
-/// Joins the bytes of one piece of text into tokens: always the pair of lowest rank, leftmost first.
+/// Merges the bytes of a piece into tokens: always the pair of lowest rank, leftmost first.
 ///
-/// The tokens form a linked list and the candidate pairs a heap, so `n` bytes cost `n log n` steps
-/// whatever they are; a million equal letters are no worse than prose. One value is reused for all
-/// pieces of a text, so that only the first pieces allocate.
+/// The tokens form a linked list and the candidate pairs a heap, so `n` bytes cost at most `n log
+/// n` steps; a million equal letters are no worse than prose. One merger is reused for all pieces
+/// of a text, so that only the first pieces allocate.
 struct PairMerger {
-  /// The tokens so far, and each one's neighbours (-1: none). A joined token leaves its slot.
+  /// The tokens so far, and the slots of each token's neighbours (-1: none). A merge leaves the
+  /// slot of its right token unused.
   private var tokens: [Int32] = []
   private var previous: [Int32] = []
   private var next: [Int32] = []
-  /// The rank of the pair that starts in each slot; `never` where none does, or the slot is empty.
+  /// The rank of the pair that starts in each slot; `never` if the pair does not merge or the slot
+  /// is unused.
   private var ranks: [UInt32] = []
-  /// Candidates, `rank << 32 | slot`: comparing two compares rank, then position.
+  /// Candidates, `rank << 32 | slot`, so that integer order is the order of rank, then of position.
   private var heap = Heap()
 
-  /// The longest run of bytes that is joined as one; longer pieces are cut, to keep slots in 32 bits.
+  /// The longest piece in bytes; a longer piece is cut so that slots fit 32 bits.
   private static let longestPiece = 1 << 30
 
   /// Appends the tokens of `piece` to `output`.
   ///
-  /// A byte without a token of its own becomes `unknown`, or nothing if there is none.
+  /// A byte without a token becomes `unknown`; if `unknown` is nil, the byte is dropped.
   mutating func encode(
     _ piece: ArraySlice<UInt8>, vocabulary: Vocabulary, merges: MergeTable, unknown: Int32?,
     into output: inout [Int]
@@ -37,7 +39,7 @@ struct PairMerger {
     }
   }
 
-  /// One slot per byte.
+  /// Makes one slot per byte, without the dropped bytes.
   private mutating func start(
     with piece: ArraySlice<UInt8>, vocabulary: Vocabulary, unknown: Int32?
   ) {
@@ -64,7 +66,7 @@ struct PairMerger {
     }
     while let candidate = heap.popLowest() {
       let (rank, slot) = (UInt32(candidate >> 32), Int(candidate & 0xFFFF_FFFF))
-      // A candidate whose pair has changed since is stale: the slot has another rank by now.
+      // A candidate is stale if its pair has changed since: the slot then has another rank.
       guard ranks[slot] == rank else { continue }
       join(slot, into: merges.merged[Int(rank)], merges)
     }
@@ -81,7 +83,7 @@ struct PairMerger {
     if previous[slot] >= 0 { propose(Int(previous[slot]), merges) }
   }
 
-  /// Makes the pair that starts in `slot` a candidate, if it joins at all.
+  /// Makes the pair that starts in `slot` a candidate, if the pair merges.
   private mutating func propose(_ slot: Int, _ merges: MergeTable) {
     let right = next[slot]
     let rank = right < 0 ? MergeTable.never : merges.rank(tokens[slot], tokens[Int(right)])

@@ -1,44 +1,46 @@
-/// The tokens: their bytes by id, and their ids by text.
+/// A tokenizer's tokens: the bytes of each id, and the id of each text.
 struct Vocabulary: Sendable {
   /// What a token is for.
   enum Kind: UInt8, Sendable {
-    /// A piece of text, spelled in the byte alphabet; merges make it.
+    /// A piece of text, spelled in the byte alphabet and made by merges.
     case ordinary
-    /// A mark such as `<|im_end|>`, matched in the text only on request, left out on request.
+    /// A mark such as `<|im_end|>`: matched in text only with `parseSpecial`, omitted from decoded
+    /// text with `skipSpecial`.
     case special
-    /// Added after training: matched in any text, never left out.
+    /// Added after training: matched in any text, never omitted from decoded text.
     case added
-    /// Fills a gap between ids; no text becomes it.
+    /// Fills a gap between ids; encoding never yields this token.
     case unused
   }
 
-  /// One token as a file gives it.
+  /// One token as its file stores it.
   struct Entry {
-    /// Its text: in the byte alphabet if it is ordinary, plain otherwise.
+    /// The token's text: in the byte alphabet for an ordinary token, plain otherwise.
     var text: String
-    /// What it is for.
+    /// What the token is for.
     var kind: Kind
-    /// Whether the pairs may use it; false for a token that only the list of added ones names.
+    /// Whether merges may use the token; false for a token that only the list of added tokens
+    /// names.
     var isInModel = true
   }
 
   /// What each token is for, by id.
   let kinds: [Kind]
-  /// The token of each single byte, or -1. 256 entries.
+  /// The token of each single byte; -1 if there is none. 256 entries.
   let idOfByte: [Int32]
-  /// All tokens' bytes, one after the other; token `t` is `starts[t]..<starts[t + 1]`.
+  /// The bytes of all tokens, concatenated; token `t` is `starts[t]..<starts[t + 1]`.
   private let storage: [UInt8]
   /// `count + 1` offsets into `storage`.
   private let starts: [Int]
-  /// The id of each text that merges may name, by its UTF-8.
+  /// The id of each text that merges may name, by the text's UTF-8.
   private let idOfText: [[UInt8]: Int32]
 
-  /// How many tokens there are; ids are `0..<count`.
+  /// The number of tokens; ids are `0..<count`.
   var count: Int { kinds.count }
 
   /// Takes the tokens in the order of their ids.
   ///
-  /// - Throws: `ModelError.tokenizer` if there are none, or two share a text.
+  /// - Throws: `ModelError.tokenizer` if there are no tokens, or two tokens share a text.
   init(_ entries: [Entry]) throws(ModelError) {
     guard !entries.isEmpty, entries.count < Int(Int32.max) else {
       throw ModelError.tokenizer(
@@ -67,10 +69,10 @@ struct Vocabulary: Sendable {
   /// The bytes of `token`, which must be in `0..<count`.
   func bytes(of token: Int) -> ArraySlice<UInt8> { storage[starts[token]..<starts[token + 1]] }
 
-  /// The token whose text, as the file writes it, is `text`.
+  /// The id of the token with text `text`, spelled as in the file.
   func id(ofText text: String) -> Int? { idOfText[Array(text.utf8)].map(Int.init) }
 
-  /// The token that is exactly `bytes`, made of ordinary text.
+  /// The id of the ordinary token with exactly these bytes.
   func id(ofBytes bytes: ArraySlice<UInt8>) -> Int? {
     guard let id = idOfText[ByteAlphabet.spelling(of: bytes)], kinds[Int(id)] == .ordinary else {
       return nil

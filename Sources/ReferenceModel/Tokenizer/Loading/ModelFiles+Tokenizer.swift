@@ -1,8 +1,8 @@
 extension ModelFiles {
-  /// The tokenizer that belongs to the model: in the metadata of a GGUF file, or `tokenizer.json` of a
-  /// Hugging Face folder.
+  /// The model's tokenizer, from the metadata of a GGUF file or from `tokenizer.json` of a Hugging
+  /// Face folder.
   ///
-  /// - Throws: `ModelError.tokenizer` if there is none or it is of a kind that is not supported,
+  /// - Throws: `ModelError.tokenizer` if there is no tokenizer or its kind is not supported,
   ///   `ModelError.unreadable` or `.malformed` for files that cannot be used.
   public func tokenizer() throws(ModelError) -> Tokenizer {
     guard let folder else { return try Tokenizer(metadata: metadata) }

@@ -3,12 +3,12 @@ import Foundation
 extension Tokenizer {
   /// Reads the tokenizer of a Hugging Face model folder.
   ///
-  /// `tokenizer.json` must be there; `tokenizer_config.json` (BOS and end token, chat template),
-  /// `generation_config.json` (more end tokens) and `chat_template.jinja` are read where they are.
+  /// `tokenizer.json` is required; `tokenizer_config.json` (BOS and end token, chat template),
+  /// `generation_config.json` (more end tokens) and `chat_template.jinja` are read if they exist.
   /// `truncation` and `padding` in `tokenizer.json` are settings of a training run and are ignored.
   ///
-  /// - Throws: `ModelError.unreadable` or `.malformed` for a file that cannot be read or is no JSON;
-  ///   `ModelError.tokenizer` if the tokenizer is contradictory or of a kind that is not supported.
+  /// - Throws: `ModelError.unreadable` or `.malformed` for a file that cannot be read or is not
+  ///   JSON; `ModelError.tokenizer` if the tokenizer is contradictory or its kind is not supported.
   package init(folder: String) throws(ModelError) {
     let file = try TokenizerFile(try JSONNode(file: folder + "/tokenizer.json"))
     var parts = file.parts
@@ -39,20 +39,20 @@ extension Tokenizer {
 }
 
 extension TokenizerJSON {
-  /// A token named by its text, or by an object that has it as `content`.
+  /// The text of a token, given directly or as `content` of an object.
   fileprivate func tokenName(_ key: String) throws(ModelError) -> String? {
     guard case .object? = members[key] else { return try text(key) }
     return try object(key)?.text("content")
   }
 
-  /// One id or a list of them.
+  /// The ids under `key`, from one id or a list of ids; empty if absent.
   fileprivate func ids(_ key: String) throws(ModelError) -> [Int] {
     guard let node = members[key] else { return [] }
     guard case .array(let list) = node else { return [try id(node, of: key)] }
     return try list.map { node throws(ModelError) in try id(node, of: key) }
   }
 
-  /// The template, or the one named `default` if there is a list of them.
+  /// The chat template; from a list of templates, the template named `default`.
   fileprivate func chatTemplate() throws(ModelError) -> String? {
     guard case .array(let list)? = members["chat_template"] else {
       return try text("chat_template")

@@ -4,10 +4,11 @@ extension Tokenizer {
   /// Uses `tokenizer.ggml.model` (must be `gpt2`: byte-level pairs), `.tokens`, `.merges`,
   /// `.token_type`, `.pre`, the BOS and end tokens, `.add_bos_token`, `.add_space_prefix`, and
   /// `tokenizer.chat_template`. Without `.pre` the rule is GPT-2's. The unknown token that a GGUF
-  /// file names is not what a byte without a token becomes: such bytes vanish, as they do in the
-  /// model's own tokenizer.
+  /// file names is ignored: bytes without a token are dropped, as in the model's original
+  /// tokenizer.
   ///
-  /// - Throws: `ModelError.tokenizer` if the metadata is incomplete, contradictory or of another kind.
+  /// - Throws: `ModelError.tokenizer` if the metadata is incomplete, contradictory, or for another
+  ///   kind of tokenizer.
   package init(metadata: [String: GGUFValue]) throws(ModelError) {
     let reader = TokenizerMetadata(values: metadata)
     let kind = try reader.text("tokenizer.ggml.model")
@@ -22,7 +23,8 @@ extension Tokenizer {
     parts.merges = try reader.merges()
     let rule = try reader.text("tokenizer.ggml.pre") ?? "gpt2"
     parts.preTokenizer = try PreTokenizer.named(rule)
-    // Files in this format do not say these two; they belong to the rule.
+    // GGUF has no key for ignoring merges, and a file may lack `.add_bos_token`. The rule
+    // determines both.
     let isLlama3 = parts.preTokenizer.name == "llama-bpe"
     parts.ignoresMerges = isLlama3
     parts.addsBOS = try reader.flag("tokenizer.ggml.add_bos_token") ?? isLlama3
@@ -45,7 +47,7 @@ extension Tokenizer {
   }
 }
 
-/// Reads the values the tokenizer needs, and refuses values of another type.
+/// Reads the values the tokenizer needs, and refuses values of a wrong type.
 private struct TokenizerMetadata {
   let values: [String: GGUFValue]
 
@@ -74,7 +76,7 @@ private struct TokenizerMetadata {
   }
 
   /// The tokens with their kinds. Token types: 1 ordinary, 2 unknown, 3 control, 4 added by the
-  /// user, 5 unused; without types all are ordinary.
+  /// user, 5 unused. Without types all tokens are ordinary.
   func entries() throws(ModelError) -> [Vocabulary.Entry] {
     let (texts, types) = ("tokenizer.ggml.tokens", "tokenizer.ggml.token_type")
     guard case .strings(let tokens)? = values[texts] else {
@@ -104,7 +106,7 @@ private struct TokenizerMetadata {
     return entries
   }
 
-  /// The merges, each written as two texts with a space between them.
+  /// The merges, each stored as two texts with a space between the two.
   func merges() throws(ModelError) -> [(left: String, right: String)] {
     let key = "tokenizer.ggml.merges"
     guard case .strings(let lines)? = values[key] else {

@@ -1,15 +1,15 @@
 /// The content of `tokenizer.json`: vocabulary, merges, added tokens, and the rules around them.
 struct TokenizerFile {
-  /// What the file says, without what only the files beside it say.
+  /// The parts of the tokenizer that this file defines; other files of the folder define the rest.
   private(set) var parts = TokenizerParts()
-  /// The token that the post-processor puts before every text.
+  /// The text of the token that the post-processor puts before every text.
   private(set) var leadingToken: String?
   private let file: TokenizerJSON
   private var idOfText: [[UInt8]: Int] = [:]
 
-  /// Reads the whole of the file, given as `node`.
+  /// Reads the file's content, given as `node`.
   ///
-  /// - Throws: `ModelError.tokenizer` for anything that is contradictory or not supported.
+  /// - Throws: `ModelError.tokenizer` for contradictory or unsupported content.
   init(_ node: JSONNode) throws(ModelError) {
     file = try TokenizerJSON(node, what: "tokenizer.json")
     parts.preTokenizer = try preTokenizer()
@@ -26,7 +26,7 @@ struct TokenizerFile {
     if let unknown = try model.text("unk_token") { parts.unknown = try id(of: unknown) }
   }
 
-  /// The id of the token whose text is `text`, ordinary or added.
+  /// The id of the ordinary or added token with text `text`.
   func id(of text: String) throws(ModelError) -> Int {
     guard let id = idOfText[Array(text.utf8)] else {
       throw ModelError.tokenizer(
@@ -57,7 +57,7 @@ struct TokenizerFile {
     }
   }
 
-  /// The merges, each a text with one space or a list of two texts.
+  /// The merges, each stored as a text with one space or as a list of two texts.
   private func merges(
     _ model: TokenizerJSON
   ) throws(ModelError) -> [(left: String, right: String)] {
@@ -82,9 +82,9 @@ struct TokenizerFile {
 // MARK: - Tokens
 
 extension TokenizerFile {
-  /// Puts the model's tokens and the added ones in the order of their ids.
+  /// Sorts the model's tokens and the added tokens by id.
   ///
-  /// Ids must be 0, 1, 2, … without gaps: then no id, however large, makes us allocate anything.
+  /// Ids must be 0, 1, 2, … without gaps, so that a large id cannot cause a large allocation.
   private mutating func readTokens(_ model: TokenizerJSON) throws(ModelError) {
     guard let vocabulary = try model.object("vocab") else {
       throw ModelError.tokenizer(reason: "tokenizer.json has no model.vocab")
@@ -214,7 +214,7 @@ extension TokenizerFile {
     }
   }
 
-  /// Finds the token that is put before every text; a template that does anything else is refused.
+  /// Finds the token that the template puts before every text; refuses any other kind of template.
   private mutating func readPostProcessor() throws(ModelError) {
     for part in try file.object("post_processor")?.unwrapped("processors") ?? [] {
       let kind = try part.text("type") ?? "absent"

@@ -1,10 +1,10 @@
-/// An object of `tokenizer.json` or a file beside it, read with the types that are expected.
+/// An object of `tokenizer.json` or of a file beside it; every getter checks the value's type.
 ///
-/// `null` counts as absent, as it does to the library that writes these files.
+/// `null` counts as absent, as in the library that writes these files.
 struct TokenizerJSON {
   /// The object's values.
   let members: [String: JSONNode]
-  /// What the object is, for messages.
+  /// A description of the object, for messages.
   let what: String
 
   /// Takes `node`, which must be an object.
@@ -43,13 +43,14 @@ struct TokenizerJSON {
     return try TokenizerJSON(node, what: "\(what), \(key)")
   }
 
-  /// A token's id.
+  /// The token id in `node`; messages call the value `name`.
   func id(_ node: JSONNode, of name: String) throws(ModelError) -> Int {
     guard case .integer(let id) = node else { throw wrongType(name, node, "a whole number") }
     return Int(id)
   }
 
-  /// The object itself if its type is none of `kinds` that wrap a list, else the list's objects.
+  /// The objects of the list under key `list` if the object's type is `Sequence`, otherwise the
+  /// object itself. A Sequence inside a Sequence is refused.
   func unwrapped(_ list: String) throws(ModelError) -> [TokenizerJSON] {
     guard try text("type") == "Sequence" else { return [self] }
     var parts: [TokenizerJSON] = []
@@ -63,7 +64,7 @@ struct TokenizerJSON {
     return parts
   }
 
-  /// The error for a part of some type or setting that is not supported.
+  /// The error for an unsupported type or setting of the object.
   func unsupported(_ found: String, supported: String) -> ModelError {
     .tokenizer(reason: "\(what): \(found) is not supported; supported: \(supported)")
   }

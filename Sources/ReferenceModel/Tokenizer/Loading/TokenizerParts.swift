@@ -1,28 +1,28 @@
-/// What a tokenizer file says, whatever its format, before it is believed.
+/// The content of a tokenizer's files, in a form independent of their format, before any check.
 struct TokenizerParts: Sendable {
-  /// A token that is looked for in the text.
+  /// A token to find in the text before it is split.
   struct Added: Sendable {
-    /// What to look for.
+    /// The token's text and how it is matched.
     var pattern: AddedTokens.Pattern
-    /// Whether it is looked for after the text is composed, or before.
+    /// Whether to search the composed text (NFC) instead of the original text.
     var isComposed = false
   }
 
   /// The tokens by id.
   var entries: [Vocabulary.Entry] = []
-  /// Pairs of token texts that join, first things first.
+  /// Pairs of token texts that merge, in the order of their ranks.
   var merges: [(left: String, right: String)] = []
-  /// How text is cut.
+  /// How text is cut into pieces.
   var preTokenizer = PreTokenizer(steps: [.split(.gpt2)])
-  /// The tokens that are looked for in the text.
+  /// The tokens to find in the text before it is split.
   var added: [Added] = []
-  /// Whether a piece that is a token as a whole is that token, whatever the merges make of it.
+  /// Whether a piece that equals a token becomes this token without applying the merges.
   var ignoresMerges = false
-  /// What a byte without a token becomes.
+  /// The token for a byte without a token; nil drops such bytes.
   var unknown: Int?
   /// The token that begins a text.
   var bos: Int?
-  /// The tokens that end one.
+  /// The tokens that end a text.
   var eos: [Int] = []
   /// Whether texts begin with `bos`.
   var addsBOS = false
@@ -31,7 +31,7 @@ struct TokenizerParts: Sendable {
 
   /// The merges by id.
   ///
-  /// - Throws: `ModelError.tokenizer` if one names or makes a text that is no token.
+  /// - Throws: `ModelError.tokenizer` if a merge names or makes a text that is not a token.
   func mergeTable(_ vocabulary: Vocabulary) throws(ModelError) -> MergeTable {
     var table = MergeTable(capacity: merges.count)
     for (rank, (left, right)) in merges.enumerated() {
@@ -48,7 +48,8 @@ struct TokenizerParts: Sendable {
     return table
   }
 
-  /// Refuses ids outside the vocabulary, and a vocabulary that cannot write plain text.
+  /// Refuses ids outside the vocabulary, a missing BOS token that texts must begin with, and a
+  /// vocabulary that cannot encode plain text.
   func check(_ vocabulary: Vocabulary) throws(ModelError) {
     let named = [("unknown", unknown), ("BOS", bos)] + eos.map { ("end", $0) }
     for (name, id) in named {
