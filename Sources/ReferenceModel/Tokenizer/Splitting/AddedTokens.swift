@@ -1,38 +1,38 @@
 /// Finds whole tokens such as `<|im_start|>` in text before it is split.
 ///
-/// Scans once from the left; at each place the longest token wins. A trie, so the cost is the text's
-/// length times, at worst, the longest token's.
+/// Scans once from the left; at each index the longest token wins. The tokens are in a trie, so the
+/// time is at most the length of the text times the length of the longest token.
 struct AddedTokens: Sendable {
-  /// One token and how it is found.
+  /// A token and how it is matched.
   struct Pattern: Sendable {
-    /// Its id.
+    /// The token's id.
     var id: Int
-    /// The text it stands for.
+    /// The token's text in UTF-8.
     var text: [UInt8]
-    /// Whether it is matched only on request.
+    /// Whether the token is matched only with `parseSpecial`.
     var isSpecial: Bool
-    /// Whether it takes in the white space before it, and after it.
+    /// Whether the match includes the white space before the token, and the white space after it.
     var takesSpaceBefore = false
     var takesSpaceAfter = false
-    /// Whether it is matched only where no letter, digit or underscore touches it.
+    /// Whether the token is matched only where no letter, digit or underscore is next to it.
     var isWholeWord = false
   }
 
-  /// A part of the text: a token found there, or text to split.
+  /// A part of the text: a matched token, or a range of text to split.
   enum Part: Equatable {
     case token(Int)
     case text(Range<Int>)
   }
 
   private let patterns: [Pattern]
-  /// For each node of the trie the pattern that ends there, or -1; node 0 is the root.
+  /// The index of the pattern that ends at each node of the trie, or -1; node 0 is the root.
   private var patternAtNode: [Int32] = [-1]
-  /// `node << 8 | byte` to the node below.
+  /// Maps `node << 8 | byte` to the child node.
   private var children: [Int: Int] = [:]
   /// Which bytes can start a match. 256 entries.
   private var canStart = [Bool](repeating: false, count: 256)
 
-  /// Prepares to find `patterns`; one without text is never found.
+  /// Builds the trie of `patterns`; a pattern without text never matches.
   init(_ patterns: [Pattern]) {
     self.patterns = patterns
     for (index, pattern) in patterns.enumerated() {
@@ -53,8 +53,8 @@ struct AddedTokens: Sendable {
     }
   }
 
-  /// The parts of `bytes[range]`, in order. Special tokens are text like any other, and hide what
-  /// they overlap, unless `parseSpecial`.
+  /// The parts of `bytes[range]`, in order. Without `parseSpecial`, special tokens are ordinary
+  /// text, but still hide the tokens that overlap them.
   func parts(of bytes: [UInt8], in range: Range<Int>, parseSpecial: Bool) -> [Part] {
     var parts: [Part] = []
     var (textStart, index) = (range.lowerBound, range.lowerBound)
@@ -131,7 +131,7 @@ extension AddedTokens {
     return stop
   }
 
-  /// `\w`: letters and what counts as such, marks, digits, connectors, joiners.
+  /// `\w`: alphabetic characters, marks, digits, connectors and joiners.
   private static func isWordCharacter(_ scalar: Unicode.Scalar) -> Bool {
     let properties = scalar.properties
     switch properties.generalCategory {

@@ -1,11 +1,12 @@
-/// A text's bytes, each with the class of the character it belongs to.
+/// The bytes of a text, each with its character's class.
 ///
-/// The rules that split text ask only for these five classes, so Unicode's tables are read once
-/// per character and the scanners run over two byte arrays.
+/// The rules that split text need only five classes, so Unicode's tables are read once per
+/// character and the scanners read two byte arrays.
 struct ClassifiedText {
-  /// The text, UTF-8 as far as it is valid.
+  /// The text in UTF-8, which may contain invalid bytes.
   private(set) var bytes: [UInt8] = []
-  /// For each byte its character's class; `continuation` is set on all but a character's first byte.
+  /// The class of each byte's character; `continuation` is set on all bytes but a character's
+  /// first.
   private(set) var classes: [UInt8] = []
 
   /// `\p{L}`
@@ -14,9 +15,9 @@ struct ClassifiedText {
   static let number: UInt8 = 1
   /// Carriage return or line feed.
   static let newline: UInt8 = 2
-  /// Any other `\s`.
+  /// Any other white space, `\s`.
   static let space: UInt8 = 3
-  /// Everything else, bytes that are no UTF-8 among it (U+FFFD is of this class too).
+  /// Everything else, including bytes that are not UTF-8 (U+FFFD has this class too).
   static let other: UInt8 = 4
   /// Marks a byte that is not the first of its character.
   static let continuation: UInt8 = 0x80
@@ -46,7 +47,7 @@ struct ClassifiedText {
     self.classes = classes
   }
 
-  /// The class of the character that byte `index` belongs to.
+  /// The class of the character that contains byte `index`.
   func kind(at index: Int) -> UInt8 { classes[index] & ~ClassifiedText.continuation }
 
   /// Whether the character at `index` is white space of any kind.
@@ -55,22 +56,22 @@ struct ClassifiedText {
     return kind == ClassifiedText.space || kind == ClassifiedText.newline
   }
 
-  /// Where the character at `index` ends, inside `..<end`.
+  /// The end of the character at `index`, at most `end`.
   func characterEnd(_ index: Int, _ end: Int) -> Int {
     var stop = index + 1
     while stop < end, classes[stop] & ClassifiedText.continuation != 0 { stop += 1 }
     return stop
   }
 
-  /// Where the characters of class `kind` that start at `index` end, inside `..<end`.
+  /// The end of the stretch of characters of class `kind` that starts at `index`, at most `end`.
   func runEnd(of kind: UInt8, _ index: Int, _ end: Int) -> Int {
     var stop = index
     while stop < end, self.kind(at: stop) == kind { stop += 1 }
     return stop
   }
 
-  /// The pieces in `ranges` with a space put before each that does not start with one; the new text
-  /// and the pieces' new places.
+  /// Inserts a space before each piece in `ranges` that does not start with a space; returns the
+  /// new text and the ranges of the pieces in it.
   func prefixingSpaces(_ ranges: [Range<Int>]) -> (ClassifiedText, [Range<Int>]) {
     var text = ClassifiedText(bytes: [], classes: [])
     var moved: [Range<Int>] = []

@@ -1,10 +1,11 @@
 import Foundation
 
-/// Unicode's composed form (NFC) of text that may be broken UTF-8.
+/// Unicode's composed form (NFC) of text that may contain broken UTF-8.
 enum Composition {
-  /// `bytes` composed. Bytes that are no UTF-8 stay as they are; nothing composes across them.
+  /// Composes `bytes`. Bytes that are not UTF-8 stay unchanged, and no characters compose across
+  /// them.
   static func compose(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-    // No character below U+0300 (lead byte 0xCC) changes by itself or joins one before it.
+    // No character below U+0300 (lead byte 0xCC) changes by itself or joins a character before it.
     guard bytes.contains(where: { $0 >= 0xCC }) else { return Array(bytes) }
     let bytes = Array(bytes)
     var composed: [UInt8] = []
@@ -21,8 +22,9 @@ enum Composition {
     return composed + compose(String(decoding: bytes[validStart...], as: UTF8.self)).utf8
   }
 
-  /// As many combining marks on one letter are left to Foundation. From 64 on it loses some, and it
-  /// takes quadratic time, minutes for a megabyte; real text has five or six.
+  /// The most combining marks on one letter that Foundation composes for us. From 64 marks on
+  /// Foundation loses some, and it takes quadratic time, minutes for a megabyte. Real text has five
+  /// or six marks.
   private static let marksInReason = 30
 
   private static func compose(_ text: String) -> String {
@@ -33,8 +35,9 @@ enum Composition {
       if marks.count <= marksInReason && !marks.contains(where: isDoubleMark) {
         plain.append(contentsOf: marks)
       } else {
-        // So many marks never all join their letter, nor does a double one; so nothing after them can
-        // join it either, and what follows is composed by itself.
+        // More marks than `marksInReason` never all join their letter, nor does a double mark. The
+        // remaining marks keep every later character from joining the letter, so the text after the
+        // marks is composed separately.
         composed += longRun(marks, after: foundation(plain))
         plain = String.UnicodeScalarView()
       }
@@ -52,8 +55,9 @@ enum Composition {
     return String(composed + foundation(plain))
   }
 
-  /// The composed `text` with `marks` after its last letter: the standard's own algorithm, for one
-  /// letter (UAX #15: decompose, sort the marks by class, join what nothing of its class blocks).
+  /// The composed `text` with `marks` after its last letter. This is the standard's algorithm for
+  /// one letter (UAX #15): decompose, sort the marks by class, join every mark that no earlier
+  /// unjoined mark of the same or a higher class blocks.
   private static func longRun(
     _ marks: [Unicode.Scalar], after text: String.UnicodeScalarView
   ) -> String.UnicodeScalarView {
@@ -76,7 +80,7 @@ enum Composition {
     return head + [base] + rest
   }
 
-  /// The one character that `base` and `mark` make, if there is one.
+  /// The single character that `base` and `mark` compose to; nil if there is none.
   private static func composite(
     _ base: Unicode.Scalar, _ mark: Unicode.Scalar
   ) -> Unicode.Scalar? {
@@ -84,8 +88,8 @@ enum Composition {
     return pair.count == 1 ? pair.first : nil
   }
 
-  /// Three Tibetan vowels, of no class themselves, but made of two marks that are; Foundation leaves
-  /// those out of the order.
+  /// Whether `scalar` is one of three Tibetan vowels that have combining class 0 but consist of two
+  /// marks with nonzero classes. Foundation does not sort the two marks among the other marks.
   private static func isDoubleMark(_ scalar: Unicode.Scalar) -> Bool {
     scalar.value == 0xF73 || scalar.value == 0xF75 || scalar.value == 0xF81
   }
@@ -95,7 +99,7 @@ enum Composition {
     scalar.value < 0x300 ? 0 : scalar.properties.canonicalCombiningClass.rawValue
   }
 
-  /// `marks` by class; those of one class keep their order.
+  /// `marks` sorted by class; marks of one class keep their order.
   private static func sorted(_ marks: [Unicode.Scalar]) -> [Unicode.Scalar] {
     let keyed = marks.enumerated().map { (order: order($0.element), place: $0.offset, $0.element) }
     return keyed.sorted { ($0.order, $0.place) < ($1.order, $1.place) }.map(\.2)

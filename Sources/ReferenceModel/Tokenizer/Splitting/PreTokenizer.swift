@@ -1,23 +1,25 @@
-/// Cuts text into the pieces inside which bytes may join: words, numbers, runs of spaces.
+/// Cuts text into pieces: words, numbers, stretches of spaces. Merges never cross pieces.
 ///
-/// A tokenizer is trained with one such rule and gives other tokens with any other.
+/// A tokenizer is trained with one rule, and gives different tokens with any other rule.
 struct PreTokenizer: Sendable, Equatable {
-  /// One cut; each next one cuts the pieces of the last.
+  /// One step, which works on the pieces of the previous step.
   enum Step: Sendable, Equatable {
-    /// Numbers (any `\p{N}`) apart from the rest: each digit alone, or each run of them.
+    /// Separates numbers (any `\p{N}`) from other text: every digit alone, or a stretch of digits
+    /// together.
     case digits(individually: Bool)
-    /// At the matches of a regular expression.
+    /// Cuts at the matches of a regular expression.
     case split(SplitPattern)
-    /// A space before every piece that does not start with one.
+    /// Inserts a space before every piece that does not start with a space.
     case prefixSpace
   }
 
-  /// What to do, in order.
+  /// The steps, in order.
   var steps: [Step]
-  /// Whether text is first brought to its composed form (NFC), as the model's training text was.
+  /// Whether text is first composed (NFC), as the model's training text was.
   var composes = false
 
-  /// The rules that have a name, as `tokenizer.ggml.pre` writes it, with the other names for each.
+  /// The rules with a name. The names are values of `tokenizer.ggml.pre`; a rule's first name is
+  /// its `name`.
   private static let rules: [(names: [String], rule: PreTokenizer)] = [
     (["gpt2", "gpt-2", "default"], PreTokenizer(steps: [.split(.gpt2)])),
     (
@@ -30,7 +32,7 @@ struct PreTokenizer: Sendable, Equatable {
 
   /// The rule called `name` in a GGUF file.
   ///
-  /// - Throws: `ModelError.tokenizer` naming the rules there are.
+  /// - Throws: `ModelError.tokenizer` if no rule has the name; the message lists all names.
   static func named(_ name: String) throws(ModelError) -> PreTokenizer {
     if let found = rules.first(where: { $0.names.contains(name) }) { return found.rule }
     let names = rules.flatMap(\.names).joined(separator: ", ")
@@ -38,7 +40,7 @@ struct PreTokenizer: Sendable, Equatable {
       reason: "there is no rule '\(name)' for splitting text; there are \(names)")
   }
 
-  /// The rule's own name; for a combination without one, its steps.
+  /// The rule's name; for a combination without a name, the names of its steps.
   var name: String {
     if let known = PreTokenizer.rules.first(where: { $0.rule == self }) { return known.names[0] }
     let parts = steps.map { step in
@@ -51,7 +53,8 @@ struct PreTokenizer: Sendable, Equatable {
     return ((composes ? ["nfc"] : []) + (parts.isEmpty ? ["none"] : parts)).joined(separator: "+")
   }
 
-  /// The pieces of `text`, in order; none is empty. A rule that puts spaces in changes the text too.
+  /// The pieces of `text`, in order; no piece is empty. A rule that inserts spaces also changes
+  /// `text`.
   func split(_ text: inout ClassifiedText) -> [Range<Int>] {
     var pieces = text.bytes.isEmpty ? [] : [0..<text.bytes.count]
     for step in steps {
@@ -72,7 +75,7 @@ struct PreTokenizer: Sendable, Equatable {
     return pieces
   }
 
-  /// Cuts each range wherever `pieceEnd(start, end)` says that a piece from `start` ends.
+  /// Cuts each range into pieces; `pieceEnd(start, end)` is the end of the piece at `start`.
   private static func cut(
     _ ranges: [Range<Int>], pieceEnd: (Int, Int) -> Int
   ) -> [Range<Int>] {

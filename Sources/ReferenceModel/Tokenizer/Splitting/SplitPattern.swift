@@ -1,16 +1,16 @@
-/// A regular expression that cuts text into words, as a scanner written by hand.
+/// A regular expression that cuts text into words, implemented as a hand-written scanner.
 ///
-/// Every alternative of these expressions starts at the current character and together they cover
-/// all text, so the matches, one after the other, are the pieces.
+/// Every alternative of these expressions starts at the current character, and together the
+/// alternatives cover all text. So consecutive matches are the pieces.
 enum SplitPattern: String, CaseIterable, Sendable {
-  /// GPT-2: contractions, then words, numbers and symbols, each with one space before it.
+  /// GPT-2: contractions, then words, numbers and symbols, each with an optional space before it.
   case gpt2 =
     #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
-  /// Llama 3: contractions in either case, a word may start with any one symbol, numbers go in
-  /// threes, newlines stay with what precedes them.
+  /// Llama 3: contractions in either case; a word may start with one symbol or space; a number has
+  /// at most three digits; newlines stay with the symbols or white space before them.
   case llama3 =
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-  /// Qwen2: as Llama 3, with every digit apart.
+  /// Qwen2: as Llama 3, but every digit is a piece.
   case qwen2 =
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
 
@@ -23,8 +23,8 @@ enum SplitPattern: String, CaseIterable, Sendable {
     }
   }
 
-  /// Where the piece that starts at `index` ends. `index` starts a character inside `..<end`, which
-  /// counts as the end of the text.
+  /// The end of the piece that starts at `index`. `index` is below `end` and is the first byte of a
+  /// character; `end` counts as the end of the text.
   func pieceEnd(_ text: ClassifiedText, _ index: Int, _ end: Int) -> Int {
     switch self {
     case .gpt2: gpt2End(text, index, end)
@@ -71,7 +71,7 @@ enum SplitPattern: String, CaseIterable, Sendable {
     return stop > letters ? stop : nil
   }
 
-  /// `\s*[\r\n]+`: up to the last newline of the white space here, if there is one.
+  /// `\s*[\r\n]+`: the white space from `index` to its last newline; nil if it has no newline.
   private func lineEnd(_ text: ClassifiedText, _ index: Int, _ end: Int) -> Int? {
     var stop: Int?
     var cursor = index
@@ -82,7 +82,8 @@ enum SplitPattern: String, CaseIterable, Sendable {
     return stop
   }
 
-  /// `\s+(?!\S)|\s+`: white space, less its last character where a word follows that may want it.
+  /// `\s+(?!\S)|\s+`: white space. Before other text, the last of several white-space characters is
+  /// left for the next piece.
   private func spaceEnd(_ text: ClassifiedText, _ index: Int, _ end: Int) -> Int {
     var stop = index
     var last = index
@@ -93,7 +94,7 @@ enum SplitPattern: String, CaseIterable, Sendable {
     return stop == end || last == index ? stop : last
   }
 
-  /// `index`, or the next one if here is a space and something after it that is not white.
+  /// `index + 1` if `index` is a space before a character that is not white space, else `index`.
   private func afterSpace(_ text: ClassifiedText, _ index: Int, _ end: Int) -> Int {
     guard text.bytes[index] == UInt8(ascii: " "), index + 1 < end else { return index }
     return text.isSpace(at: index + 1) ? index : index + 1
@@ -114,7 +115,8 @@ enum SplitPattern: String, CaseIterable, Sendable {
       return second | fold == UInt8(ascii: "e") ? index + 3 : nil
     case UInt8(ascii: "l"):
       return second | fold == UInt8(ascii: "l") ? index + 3 : nil
-    // The long s, U+017F, is the one other character that case folding turns into one of these.
+    // The long s, U+017F, is the only other character that case folding turns into one of the
+    // letters above.
     case 0xC5:
       return anyCase && second == 0xBF ? index + 3 : nil
     default: return nil

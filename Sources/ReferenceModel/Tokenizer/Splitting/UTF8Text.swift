@@ -1,11 +1,11 @@
-/// Reading UTF-8 that may be broken, one character at a time.
+/// Reads UTF-8 that may contain invalid bytes, one character at a time.
 enum UTF8Text {
   /// The character that starts at `index`, which must be inside `bytes`.
   ///
-  /// - Returns: the scalar and how many bytes it takes. Where the bytes are no character, the scalar
-  ///   is nil and the length that of the longest start of one (at least 1 byte): what
-  ///   `String(decoding:as:)` shows as a single U+FFFD. `isCut` says that the bytes end inside what
-  ///   could still become a character.
+  /// - Returns: the scalar and its length in bytes. For invalid bytes the scalar is nil, and the
+  ///   length is that of the longest valid start of a character, at least 1 byte: the bytes that
+  ///   `String(decoding:as:)` replaces by a single U+FFFD. `isCut` tells that `bytes` ends inside a
+  ///   character that more bytes could complete.
   static func character(
     in bytes: [UInt8], at index: Int
   ) -> (scalar: Unicode.Scalar?, length: Int, isCut: Bool) {
@@ -22,8 +22,9 @@ enum UTF8Text {
     return (Unicode.Scalar(value), count, false)
   }
 
-  /// How many bytes a character with this first byte has, and which second bytes are legal
-  /// (narrower after some: no overlong forms, no surrogates, nothing past U+10FFFF).
+  /// The length of a character with first byte `lead`, and the legal second bytes; nil for an
+  /// illegal first byte. Some first bytes narrow the range, which excludes overlong forms,
+  /// surrogates and scalars past U+10FFFF.
   private static func form(_ lead: UInt8) -> (count: Int, second: ClosedRange<UInt8>)? {
     switch lead {
     case 0xC2...0xDF: (2, 0x80...0xBF)
@@ -37,9 +38,10 @@ enum UTF8Text {
     }
   }
 
-  /// How many bytes at the end of `bytes` are the start of a character whose rest is missing: 0 to 3.
+  /// The number of bytes, 0 to 3, of an incomplete character at the end of `bytes`.
   static func cutBytes(atEndOf bytes: [UInt8]) -> Int {
-    // A cut character has at most three bytes, and its first one cannot be inside another character.
+    // A cut character has at most three bytes, and its first byte cannot be inside another
+    // character.
     for length in stride(from: 1, through: min(3, bytes.count), by: 1) {
       let start = bytes.count - length
       guard bytes[start] & 0xC0 != 0x80 else { continue }
