@@ -1,14 +1,15 @@
 extension ChatTemplate {
-  /// Recognises a template by what it does, whatever its spacing and quotes.
+  /// Recognises a template by its tags, independent of spacing and quotes.
   ///
-  /// - Throws: `ModelError.unsupported` naming what is supported.
+  /// - Throws: `ModelError.unsupported` for any other template; the message names the supported
+  ///   templates.
   public static func detect(from template: String) throws(ModelError) -> ChatTemplate {
     let unsupported = ModelError.unsupported(
       what: "this chat template",
       supported: "ChatML, with or without a default system message;"
         + " write the prompt yourself and pass it as plain text")
     guard var tags = JinjaTag.tags(of: template) else { throw unsupported }
-    // A prelude that gives the one setting its default changes nothing for us.
+    // The prelude sets a default for `add_generation_prompt`, which `render` always receives.
     if tags.starts(with: prelude) { tags.removeFirst(prelude.count) }
     guard tags.starts(with: loopStart) else { throw unsupported }
     tags.removeFirst(loopStart.count)
@@ -34,7 +35,7 @@ extension ChatTemplate {
   private static let firstIsNotSystem = JinjaTag.statement(
     "if loop.first and messages[0]['role']!='system'")
 
-  /// The turn, the end of the loop, and the generation prompt.
+  /// The legal endings: a turn, the end of the loop, and the generation prompt.
   private static let endings: [[JinjaTag]] = [
     .output([
       .text("<|im_start|>"), .code("message['role']"), .text("\n"), .code("message['content']"),

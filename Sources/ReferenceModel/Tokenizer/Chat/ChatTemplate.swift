@@ -1,18 +1,18 @@
-/// How a conversation is written as one text for the model.
+/// The format that turns a conversation into one text for the model.
 ///
-/// Models carry their template as a Jinja program. Instead of running programs we recognise the
-/// families whose meaning we know exactly, and refuse the rest.
+/// A model's files hold the template as a Jinja program. This type does not run programs: it
+/// recognises the templates whose meaning is known exactly, and refuses all other templates.
 public enum ChatTemplate: Sendable, Equatable {
   /// `<|im_start|>role`, newline, content, `<|im_end|>`, newline; for each message.
   ///
-  /// `defaultSystem` is the system message that the model wants where a conversation does not begin
-  /// with one (SmolLM2, Qwen2); nil for none.
+  /// `defaultSystem` is the system message to add if a conversation does not begin with a system
+  /// message (SmolLM2, Qwen2); nil for none.
   case chatML(defaultSystem: String?)
 
   /// The conversation as text, to be encoded with `parseSpecial`.
   ///
-  /// A message whose content spells a special token becomes that token, as in the original
-  /// templates: check what you did not write yourself.
+  /// A special token's text inside a message becomes the special token, as in the original
+  /// templates: check content that you did not write yourself.
   ///
   /// - Parameters:
   ///   - messages: the turns so far, oldest first.
@@ -36,28 +36,28 @@ public enum ChatTemplate: Sendable, Equatable {
 
 /// One turn of a conversation.
 public struct ChatMessage: Sendable, Equatable {
-  /// Who speaks: `system`, `user`, `assistant`, or what else the template knows.
+  /// The speaker: `system`, `user`, `assistant`, or another role that the template knows.
   public var role: String
-  /// What is said.
+  /// The text of the turn.
   public var content: String
 
-  /// A turn of `role`, saying `content`.
+  /// Makes a turn of `role` with the text `content`.
   public init(role: String, content: String) {
     self.role = role
     self.content = content
   }
 
-  /// Instructions for the whole conversation.
+  /// A system turn: instructions for the whole conversation.
   public static func system(_ content: String) -> ChatMessage {
     ChatMessage(role: "system", content: content)
   }
 
-  /// What the person says.
+  /// A turn of the user.
   public static func user(_ content: String) -> ChatMessage {
     ChatMessage(role: "user", content: content)
   }
 
-  /// What the model said.
+  /// A turn of the model.
   public static func assistant(_ content: String) -> ChatMessage {
     ChatMessage(role: "assistant", content: content)
   }

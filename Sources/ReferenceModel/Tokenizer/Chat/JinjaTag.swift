@@ -1,5 +1,5 @@
-/// One tag of a Jinja template, in a form in which equal meanings compare equal: quotes are single,
-/// spaces are only where words need them, and neighbouring texts of a sum are one.
+/// One tag of a Jinja template, in a normal form so that equal meanings compare equal: quotes are
+/// single, spaces stand only between names, and neighbouring texts of a sum are joined.
 enum JinjaTag: Equatable {
   /// A term of a sum.
   enum Term: Equatable {
@@ -9,10 +9,10 @@ enum JinjaTag: Equatable {
 
   /// `{% … %}`
   case statement(String)
-  /// `{{ … }}`, whose terms are joined.
+  /// `{{ … }}`, the sum of the terms.
   case output([Term])
 
-  /// The text of an output that is nothing but text.
+  /// The text of an output that is a single text; nil for any other tag.
   var printedText: String? {
     guard case .output(let terms) = self, terms.count == 1, case .text(let text) = terms[0] else {
       return nil
@@ -20,10 +20,11 @@ enum JinjaTag: Equatable {
     return text
   }
 
-  /// The tags of `template`; nil if it has anything outside tags, or is not understood.
+  /// The tags of `template`; nil if the template has text outside tags or an unknown form.
   ///
-  /// A newline after a statement is not output, as where these templates run; nor is white space
-  /// beside a tag that has a minus on that side.
+  /// A newline after a statement is not output, as in the environment these templates are written
+  /// for (Jinja's `trim_blocks`). White space beside a tag is not output if the tag has a minus on
+  /// that side.
   static func tags(of template: String) -> [JinjaTag]? {
     var scanner = JinjaScanner(template)
     return scanner.tags()
@@ -53,8 +54,9 @@ private struct JinjaScanner {
     return tags
   }
 
-  /// Steps over white space that is not output. `whole`: this side asked for it. If not, it is
-  /// output unless the next tag asks for it, or it is the one newline that follows a statement.
+  /// Skips white space that is not output. `whole`: the previous tag ends with a minus, so all
+  /// white space is skipped. Otherwise all of it is skipped if the next tag starts with a minus;
+  /// else only a newline directly after a statement is skipped, with `newline`.
   private mutating func skipSpace(whole: Bool, newline: Bool = false) {
     var stop = index
     while stop < scalars.count, scalars[stop].properties.isWhitespace { stop += 1 }
@@ -67,7 +69,7 @@ private struct JinjaScanner {
     }
   }
 
-  /// Words, signs and texts up to the tag's end; texts keep a quote in front to tell them apart.
+  /// Words, signs and texts up to the tag's end; a quote in front marks a text.
   private mutating func words() -> [String]? {
     var words: [String] = []
     while index < scalars.count {
@@ -135,12 +137,12 @@ private struct JinjaScanner {
     return .output(terms)
   }
 
-  /// The other way to write what templates ask of a message.
+  /// Two spellings of a message's members, in dots and in brackets; brackets are the normal form.
   private static let dotted = [
     "message.role": "message['role']", "message.content": "message['content']",
   ]
 
-  /// The words with a space only between two names.
+  /// The words joined, with a space only between two names.
   private static func joined(_ words: [String]) -> String {
     var code = ""
     var isAfterName = false
