@@ -1,6 +1,7 @@
 import MiniTasks
 
-/// What a model of English reads. It ends where a name is due that only its first line gives.
+/// The text for a model of English. It ends where a name must follow that only its first line
+/// gives.
 let story = """
   The lighthouse keeper's name was Imra, and she had lived on the rock for eleven years. Every \
   evening she climbed the hundred and twelve steps, wound the clockwork that turned the great lens, \
@@ -10,7 +11,7 @@ let story = """
   lighthouse keeper, whose name was
   """
 
-/// What the bundled model reads: questions in the language of the tasks, the only one it knows.
+/// The text for the bundled model: questions in the language of the tasks, its only language.
 func task() throws -> String {
   let document = try TaskMixture(lengths: 192...192, kinds: [.questions]).document(.heldOut(0))
   return try TaskVocabulary.text(of: Array(document.prompt))

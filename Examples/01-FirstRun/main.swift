@@ -1,4 +1,5 @@
-// Reads a text under two policies, lets the model go on, and shows what each cache still holds.
+// Reads a text under full attention and two policies, lets the model continue the text, and shows
+// which tokens each cache still holds.
 //
 //     swift run -c release FirstRun [MODEL]
 import BundledModel

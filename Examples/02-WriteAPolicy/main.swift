@@ -1,4 +1,4 @@
-// The whole command line of `kvpolicy`, with one policy more.
+// The whole command line of `kvpolicy`, with one additional policy.
 import Foundation
 import KVPolicyCommand
 import KVPolicyKit

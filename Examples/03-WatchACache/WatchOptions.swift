@@ -5,19 +5,19 @@ import MiniTasks
 import Policies
 import ReferenceModel
 
-/// What is to be drawn.
+/// The options of the command line, and the pictures they ask for.
 struct WatchOptions {
   var policy = "h2o"
   var budget = 16
   var prompt = 24
   var steps = 24
   var framesPerSecond = 12.0
-  /// A model's path, or `bundled`; without one, attention comes from random vectors.
+  /// A model's path, or `bundled`; nil takes attention from random vectors.
   var model: String?
-  /// Whether `--help` was asked for.
+  /// Whether `--help` was given.
   var wantsHelp = false
 
-  /// What `--help` prints.
+  /// The text that `--help` prints.
   static var help: String {
     let usual = try? WatchOptions([])
     func number(_ value: Int?) -> String { value.map { "\($0)" } ?? "" }
@@ -39,7 +39,7 @@ struct WatchOptions {
       """
   }
 
-  /// Something on the command line that is not understood.
+  /// An argument that is unknown, incomplete or out of range.
   struct Mistake: Error, CustomStringConvertible {
     let description: String
   }
@@ -69,7 +69,7 @@ struct WatchOptions {
     }
   }
 
-  /// Gives `draw` a picture after the prompt and after every step.
+  /// Calls `draw` with a picture after the prompt and after every step.
   func watch(_ draw: (_ frame: String, _ isFirst: Bool) -> Void) throws {
     let settings = try PolicyRegistry.all.type(named: policy).settings(budget: .rows(budget)) ?? [:]
     let configuration = PolicyConfiguration(policy, settings)
@@ -82,7 +82,7 @@ struct WatchOptions {
     }
   }
 
-  /// A sequence that has read its prompt, and what makes it go on.
+  /// A sequence that has read its prompt, and a closure that advances it by one token.
   private typealias Run = (sequence: KVSequence, step: () throws -> Void)
 
   private func randomRun(_ configuration: PolicyConfiguration) throws -> Run {
@@ -95,8 +95,8 @@ struct WatchOptions {
     return (engine.sequence, { try engine.step() })
   }
 
-  /// A model counts upwards: a text in which every token has a use for some of those before. The bundled
-  /// one, which cannot count in words, begins a document of the tasks.
+  /// Counting upwards is a text in which every token depends on some earlier tokens. The bundled
+  /// model knows only the language of the tasks, so it reads the beginning of a task document.
   private func modelRun(_ path: String, _ configuration: PolicyConfiguration) throws -> Run {
     let isBundled = path == BundledModel.name
     let files = isBundled ? try BundledModel.open() : try ModelFiles.open(path)
@@ -114,7 +114,7 @@ struct WatchOptions {
 
   private func frame(of sequence: KVSequence) -> String {
     let cache = sequence.statistics
-    // As wide as a line of 80 columns can hold beside the names of lanes and the numbers of rows.
+    // The widest picture that fits 80 columns beside the lanes' names and the row counts.
     let width = min(prompt + steps, 52)
     return """
       \(policy), \(budget) rows a lane; \(cache.tokens) tokens read
@@ -125,7 +125,7 @@ struct WatchOptions {
   }
 }
 
-/// A whole number in `range`.
+/// Parses an integer in `range`; throws `Mistake` for any other text.
 private func number(_ name: String, _ text: String, in range: ClosedRange<Int>) throws -> Int {
   guard let number = Int(text), range.contains(number) else {
     throw WatchOptions.Mistake(

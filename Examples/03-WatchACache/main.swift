@@ -14,7 +14,7 @@ do {
     exit(0)
   }
   try options.watch { frame, isFirst in
-    // On a terminal every frame is drawn over the one before.
+    // On a terminal every frame is drawn over the previous frame.
     let isTerminal = isatty(STDOUT_FILENO) != 0
     let lines = frame.components(separatedBy: "\n").count
     print(isFirst || !isTerminal ? frame : "\u{1B}[\(lines)A\(frame)")
