@@ -16,7 +16,7 @@ public struct Tokenizer: Sendable {
   /// The number of tokens; ids are `0..<vocabularySize`. The model's embedding may have more matrix
   /// rows.
   public var vocabularySize: Int { vocabulary.count }
-  /// The token that begins a text, if the model has one.
+  /// The token that begins a text; nil if the model has no BOS token.
   public var bosToken: Int? { parts.bos }
   /// The tokens that end a text or a turn; generation stops at any of them. Ascending.
   public let eosTokens: [Int]

@@ -2,7 +2,7 @@ public import KVPolicyKit
 
 /// The sizes and constants of a Llama-family transformer, checked when they are read.
 public struct LlamaConfiguration: Sendable, Equatable {
-  /// `llama` or `mistral`; both run the same arithmetic.
+  /// `llama` or `mistral`; the arithmetic of both is identical.
   public var architecture: String
   /// Transformer layers; at least 1.
   public var layers: Int
@@ -37,7 +37,7 @@ public struct LlamaConfiguration: Sendable, Equatable {
       layers: layers, keyHeads: keyHeads, queryHeads: queryHeads, headDimension: headDimension)
   }
 
-  /// The architectures that run, for messages.
+  /// The supported architectures.
   static let architectures = ["llama", "mistral"]
 
   /// Refuses every architecture that is not in `architectures`.

@@ -1,8 +1,8 @@
 /// Merges the bytes of a piece into tokens: always the pair of lowest rank, leftmost first.
 ///
-/// The tokens form a linked list and the candidate pairs a heap, so `n` bytes cost at most `n log
-/// n` steps; a million equal letters are no worse than prose. One merger is reused for all pieces
-/// of a text, so that only the first pieces allocate.
+/// The tokens form a linked list and the candidate pairs a heap, so n bytes take O(n log n) time in
+/// the worst case. A million equal letters are no worse than prose. One merger is reused for all
+/// pieces of a text, so that only the first pieces allocate.
 struct PairMerger {
   /// The tokens so far, and the slots of each token's neighbours (-1: none). A merge leaves the
   /// slot of its right token unused.

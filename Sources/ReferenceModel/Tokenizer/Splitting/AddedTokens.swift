@@ -91,7 +91,7 @@ struct AddedTokens: Sendable {
   }
 }
 
-// MARK: - What is around a match
+// MARK: - Around a match
 
 extension AddedTokens {
   private func isWholeWord(
