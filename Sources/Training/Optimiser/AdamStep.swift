@@ -1,11 +1,13 @@
 import Foundation
 internal import ReferenceModel
 
-/// The numbers of one step of AdamW, and its arithmetic. Elements do not meet, so order means nothing.
+/// The constants of one step of AdamW, and its arithmetic. Elements are independent of each other,
+/// so their
+/// order does not matter.
 struct AdamStep {
   private let beta1, beta2, epsilon: Float
   private let rate, decay, factor: Float
-  // What the moments are divided by, as factors.
+  // The bias corrections of the moments, as factors.
   private let correction1, rootCorrection2: Float
 
   init(_ configuration: AdamW.Configuration, number: Int, rate: Float, factor: Float) {
@@ -18,7 +20,7 @@ struct AdamStep {
     rootCorrection2 = Float(1 / (1 - pow(Double(beta2), Double(number))).squareRoot())
   }
 
-  /// The step for `count` weights `w` with gradients `g` and moments `m` and `v`.
+  /// Updates `count` weights `w` with gradients `g` and moments `m` and `v`.
   @unsafe func apply(
     _ w: UnsafeMutablePointer<Float>, _ g: UnsafePointer<Float>, _ m: UnsafeMutablePointer<Float>,
     _ v: UnsafeMutablePointer<Float>, count: Int, decays: Bool

@@ -1,36 +1,38 @@
 internal import ReferenceModel
 
-/// Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019, algorithm 2), over any run of floats.
+/// Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019, algorithm 2), over an array of
+/// floats.
 ///
-/// With moments m and v corrected for their beginning at zero, a step is
-/// `w −= rate · (m̂ / (√v̂ + ε) + decay · w)`, the decay for matrices only.
+/// With moments m̂ and v̂ corrected for their start at zero, a step is
+/// `w −= rate · (m̂ / (√v̂ + ε) + decay · w)`. Only matrices decay.
 public struct AdamW: Sendable {
-  /// The constants of the method.
+  /// The constants of AdamW.
   public struct Configuration: Sendable, Equatable {
-    /// How much of the gradients' mean stays each step.
+    /// The decay of the gradients' running mean.
     public var beta1: Float = 0.9
-    /// How much of their mean square stays.
+    /// The decay of the gradients' running mean square.
     public var beta2: Float = 0.95
-    /// Added to the root of the mean square.
+    /// Added to the root of the mean square (ε).
     public var epsilon: Float = 1e-8
-    /// The part of a matrix's weights that a step of rate 1 takes away.
+    /// The share of a matrix's weights that a step with learning rate 1 would remove.
     public var weightDecay: Float = 0.1
 
-    /// The usual ones.
+    /// The default constants.
     public init() {}
   }
 
   /// The constants.
   public var configuration: Configuration
-  /// Steps taken.
+  /// The number of steps taken.
   public private(set) var steps = 0
-  /// The gradients' mean.
+  /// The running mean of the gradients (m).
   public private(set) var first: [Float]
-  /// Their mean square.
+  /// The running mean of the squared gradients (v).
   public private(set) var second: [Float]
   private let decayed: [Range<Int>]
 
-  /// For `count` floats, of which those in `decayed`, in order, lose weight.
+  /// An optimiser of `count` floats. Weight decay applies to the ranges `decayed`, which are
+  /// ascending.
   public init(count: Int, decayed: [Range<Int>] = [], _ configuration: Configuration = .init()) {
     self.configuration = configuration
     self.decayed = decayed
@@ -38,8 +40,8 @@ public struct AdamW: Sendable {
     second = first
   }
 
-  /// For the weights of a model, gone on with after `steps` steps with the moments they left.
-  /// - Throws: `TrainingError.request` when the moments are not as many as the weights.
+  /// An optimiser that resumes after `steps` steps, with the moments of that step.
+  /// - Throws: `TrainingError.request` when the number of moments is not that of the weights.
   public init(
     _ layout: ParameterLayout, _ configuration: Configuration, steps: Int, first: [Float],
     second: [Float]
@@ -52,14 +54,14 @@ public struct AdamW: Sendable {
     (self.first, self.second, self.steps) = (first, second, steps)
   }
 
-  /// For the weights of a model, whose matrices lose weight.
+  /// An optimiser of a model's weights, whose matrices decay.
   public init(_ layout: ParameterLayout, _ configuration: Configuration = .init()) {
     self.init(
       count: layout.count, decayed: layout.tensors.filter(\.isMatrix).map(\.range), configuration)
   }
 
-  /// Takes one step with the gradients of `values`, each times `factor`, as clipping wants it.
-  /// - Precondition: there are as many of both as the optimiser was made for.
+  /// Takes one step with the gradients of `values`, each multiplied by `factor` (for clipping).
+  /// - Precondition: `values` and `gradients` have the length the optimiser was made for.
   public mutating func step(
     _ values: inout MutableSpan<Float>, gradients: [Float], rate: Float, factor: Float = 1
   ) {
@@ -97,7 +99,7 @@ public struct AdamW: Sendable {
     }
   }
 
-  /// All floats, in runs that lose weight or do not.
+  /// All floats, divided into ranges that decay and ranges that do not.
   private func parts(count: Int) -> [(range: Range<Int>, decays: Bool)] {
     var (parts, end): ([(range: Range<Int>, decays: Bool)], Int) = ([], 0)
     for range in decayed {

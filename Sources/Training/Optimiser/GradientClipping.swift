@@ -1,8 +1,9 @@
 internal import ReferenceModel
 
 extension Gradients {
-  /// The Euclidean norm of the gradients of all weights. Runs of 4096 are summed in single precision and
-  /// these in double, always in the same order.
+  /// The Euclidean norm of the gradients of all weights. Blocks of 4096 are summed in single
+  /// precision, the
+  /// block sums in double, always in the same order.
   public var weightNorm: Double {
     unsafe weights.withUnsafeBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return 0 }
@@ -15,7 +16,7 @@ extension Gradients {
     }
   }
 
-  /// What to multiply the gradients by so that their norm is at most `limit`.
+  /// The factor that scales the gradients to a norm of at most `limit`.
   public func clippingFactor(limit: Double) -> Float {
     let norm = weightNorm
     return norm > limit ? Float(limit / norm) : 1

@@ -1,14 +1,14 @@
 import Foundation
 
-/// How long each step of a training is: a linear rise, then half a cosine down to a floor.
+/// The learning rate of each training step: a linear warm-up, then half a cosine down to a floor.
 public struct LearningRateSchedule: Sendable, Equatable {
-  /// The greatest rate.
+  /// The greatest learning rate.
   public let peak: Float
-  /// The rate at the end and after it.
+  /// The learning rate at the end of the schedule and after it.
   public let floor: Float
-  /// Steps of the rise; the peak is reached in the last of them.
+  /// Steps of the warm-up; its last step has the peak rate.
   public let warmUp: Int
-  /// Steps of the whole training.
+  /// Steps of the whole schedule.
   public let steps: Int
 
   /// A schedule.
@@ -26,7 +26,7 @@ public struct LearningRateSchedule: Sendable, Equatable {
     self.steps = steps
   }
 
-  /// The rate of step `step`, the first of which is 0.
+  /// The learning rate of step `step`; the first step is 0.
   public func rate(at step: Int) -> Float {
     if step < warmUp { return peak * Float(step + 1) / Float(warmUp) }
     guard step < steps else { return floor }
