@@ -1,9 +1,11 @@
 import Foundation
 internal import ReferenceModel
 
-/// Consecutive queries of one text, for the query heads that share a key head.
+/// A block of consecutive queries of one text, for the query heads that share a key head.
 ///
-/// Row r of a block is query `r / group`, head `r % group`.
+/// Matrix row r of a block is query `r / group`, head `r % group`. `weights` holds attention
+/// logits, then
+/// attention weights or probabilities.
 @unsafe struct AttentionBlock {
   let attention: BlockAttention
   let rows: AttentionRows
@@ -13,14 +15,14 @@ internal import ReferenceModel
   let visible: VisibleKeys
   let thread: Int
   let stride: Int
-  // Scratch, in this order: three of height × depth, two of height × stride.
+  // Scratch in this order: three matrices of height × depth, two of height × stride.
   let scaledQueries: UnsafeMutablePointer<Float>
   let outputs: UnsafeMutablePointer<Float>
   let queryGradients: UnsafeMutablePointer<Float>
   let weights: UnsafeMutablePointer<Float>
   let weightGradients: UnsafeMutablePointer<Float>
 
-  /// The block of `queries`, positions in `text`.
+  /// The block of `queries`, which are positions in `text`.
   init(
     _ attention: BlockAttention, _ rows: AttentionRows, text: Range<Int>, head: Int,
     queries: Range<Int>, mask: AttentionMask, thread: Int, scratch: FloatBuffer
@@ -33,7 +35,8 @@ internal import ReferenceModel
     unsafe self.thread = thread
     let visible = mask.visible(to: queries)
     unsafe self.visible = visible
-    // One cache line more than whole tiles, so that rows do not share a few sets of the cache.
+    // A tile more than whole tiles, so that matrix rows do not map to the same few sets of the
+    // cache.
     let stride = ProductTile.wholeColumns(visible.columns) + ProductTile.columns
     unsafe self.stride = stride
     let height = queries.count * attention.group
@@ -49,20 +52,22 @@ internal import ReferenceModel
   var depth: Int { unsafe attention.depth }
   var height: Int { unsafe queries.count * group }
 
-  /// Position of a row's query.
+  /// The position of the query of matrix row `row`.
   func position(_ row: Int) -> Int { unsafe queries.lowerBound + row / group }
 
-  /// Where the row's query, or what belongs to it, is among rows of `queryHeads` items.
+  /// The index of the query of matrix row `row` in buffers with `queryHeads` items a token.
   func place(_ row: Int) -> Int {
     unsafe (text.lowerBound + position(row)) * attention.queryHeads + head * group + row % group
   }
 
-  /// The first element of a key, or of what belongs to it, in rows of `keyHeads × depth`.
+  /// The offset of the key or value at `position` in buffers with `keyHeads × depth` floats a
+  /// token.
   func keyOffset(_ position: Int) -> Int {
     unsafe (text.lowerBound + position) * attention.keyWidth + head * depth
   }
 
-  /// Copies the rows' part of `source`, rows of `queryHeads × depth`, to `target`.
+  /// Copies the block's queries in `source`, which has `queryHeads × depth` floats a token, to
+  /// `target`.
   func gather(
     _ source: UnsafePointer<Float>, times factor: Float = 1, to target: UnsafeMutablePointer<Float>
   ) {
@@ -72,7 +77,7 @@ internal import ReferenceModel
     }
   }
 
-  /// `A · Kᵀ` into `target`, for keys or values as K.
+  /// `A · Kᵀ` into `target`; `source` holds keys or values as K.
   func multiply(
     _ a: UnsafePointer<Float>, withRows source: UnsafePointer<Float>,
     into target: UnsafeMutablePointer<Float>
@@ -87,7 +92,7 @@ internal import ReferenceModel
     }
   }
 
-  /// `W · V` into `target`, for keys or values as V; `w` is `height × stride`.
+  /// `W · V` into `target`; `source` holds keys or values as V, and `w` is `height × stride`.
   func mix(
     _ w: UnsafePointer<Float>, ofRows source: UnsafePointer<Float>,
     into target: UnsafeMutablePointer<Float>
@@ -101,7 +106,7 @@ internal import ReferenceModel
     }
   }
 
-  /// `target += Wᵀ · A`, for gradients of keys or values.
+  /// `target += Wᵀ · A`, for the gradients of keys or values.
   func spread(
     _ w: UnsafePointer<Float>, _ a: UnsafePointer<Float>,
     to target: UnsafeMutablePointer<Float>
@@ -127,7 +132,7 @@ extension AttentionBlock {
       let x = unsafe weights + row * stride
       let seen = unsafe visible.seen(by: position(row))
       unsafe fillGap(x, row, with: -.infinity)
-      // A query sees itself, so the greatest logit is finite.
+      // A query attends to itself, so the greatest logit is finite.
       let top = unsafe Kernels.greatest(padding: x, count: seen)
       let sum = unsafe Kernels.exponentials(x, count: seen, top: top)
       unsafe clear(x, after: seen)
@@ -166,7 +171,8 @@ extension AttentionBlock {
     }
   }
 
-  /// Logits become probabilities P, and their gradients dP those of the logits: `P · (dP − mean)`.
+  /// Turns attention logits into probabilities P, and the gradients dP into those of the logits:
+  /// `P · (dP − mean)`.
   @inline(__always)
   private func findGradients(_ row: Int, logSum: Float, mean: Float) {
     let (p, d) = unsafe (weights + row * stride, weightGradients + row * stride)
@@ -183,14 +189,15 @@ extension AttentionBlock {
     }
   }
 
-  /// What the row's query does not see among the columns before its own.
+  /// Sets the columns that the query of `row` does not attend to, among those before its own, to
+  /// `value`.
   @inline(__always)
   private func fillGap(_ x: UnsafeMutablePointer<Float>, _ row: Int, with value: Float) {
     let gap = unsafe visible.gap(at: position(row))
     if !gap.isEmpty { unsafe (x + gap.lowerBound).update(repeating: value, count: gap.count) }
   }
 
-  /// Zeros for the columns after those a query sees; up to a whole tile they are zeros already.
+  /// Zeros the columns after the `seen` first. Columns up to the next whole tile are zero already.
   @inline(__always)
   private func clear(_ x: UnsafeMutablePointer<Float>, after seen: Int) {
     let first = ProductTile.wholeColumns(seen)

@@ -1,6 +1,7 @@
 internal import ReferenceModel
 
-/// Where the rows of one attention lie: a row of `queryHeads × depth` or `keyHeads × depth` floats for
+/// The queries, keys and values of one attention: `queryHeads × depth` or `keyHeads × depth` floats
+/// for
 /// each token of a batch.
 @unsafe struct AttentionRows {
   let queries: UnsafePointer<Float>
@@ -10,12 +11,14 @@ internal import ReferenceModel
 
 /// Attention of whole texts under a mask, and its gradient.
 ///
-/// Threads share out pairs of a text and a key head, so each gradient has one writer. A pair goes
-/// through its queries in blocks; the query heads of the group are rows of one product. Only the
-/// logarithm of each softmax's sum is kept for the way back, which computes the probabilities again
-/// (Dao, "FlashAttention-2", 2023, §3.1).
+/// Threads share the pairs of a text and a key head, so each gradient has one writer. A pair
+/// handles its
+/// queries in blocks; one product computes all query heads of the group. The forward pass keeps
+/// only the
+/// log-sum-exp of each query, and the backward pass recomputes the probabilities from it (Dao,
+/// "FlashAttention-2", 2023, §3.1).
 final class BlockAttention {
-  /// Rows of a block, about: their logits over a thousand keys fit a second cache.
+  /// The approximate height of a block: its logits over a thousand keys fit a second-level cache.
   private static let wantedHeight = 96
 
   let queryHeads: Int
@@ -38,7 +41,8 @@ final class BlockAttention {
   var keyWidth: Int { keyHeads * depth }
   var scale: Float { 1 / Float(depth).squareRoot() }
 
-  /// Fills `out`, rows of `queryHeads × depth`, and `sums`, rows of `queryHeads` logarithms.
+  /// Fills `out`, `queryHeads × depth` floats a token, and `sums`, `queryHeads` log-sum-exps a
+  /// token.
   @unsafe func attend(
     _ rows: AttentionRows, texts: [Range<Int>], mask: AttentionMask,
     into out: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>
@@ -51,8 +55,9 @@ final class BlockAttention {
     }
   }
 
-  /// Adds to the gradients of queries, keys and values; `out` and `sums` are what `attend` filled and
-  /// `dOut` is the gradient of `out`.
+  /// Adds to the gradients of queries, keys and values. `attend` has filled `out` and `sums`;
+  /// `dOut` is the
+  /// gradient of `out`.
   @unsafe func attendBackward(
     _ rows: AttentionRows, texts: [Range<Int>], mask: AttentionMask,
     out: UnsafePointer<Float>, sums: UnsafePointer<Float>, dOut: UnsafePointer<Float>,
@@ -66,7 +71,7 @@ final class BlockAttention {
     }
   }
 
-  /// Calls `body` for all blocks; those of a text and key head in order, on one thread.
+  /// Calls `body` for all blocks. The blocks of one text and key head come in order, on one thread.
   private func forEachBlock(
     _ texts: [Range<Int>], _ body: (Range<Int>, Int, Range<Int>, Int) -> Void
   ) {
@@ -82,7 +87,7 @@ final class BlockAttention {
   }
 }
 
-/// Where gradients of queries, keys and values are added, in rows like theirs.
+/// The gradients of queries, keys and values to add to, laid out like `AttentionRows`.
 @unsafe struct AttentionGradients {
   let queries: UnsafeMutablePointer<Float>
   let keys: UnsafeMutablePointer<Float>

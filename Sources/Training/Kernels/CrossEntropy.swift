@@ -2,10 +2,11 @@ import Foundation
 internal import ReferenceModel
 
 extension Kernels {
-  /// `−log softmax(logits)[target]`. The logits become their gradient times `factor`:
+  /// `−log softmax(logits)[target]`. Replaces the vocabulary logits by their gradient times
+  /// `factor`:
   /// `factor · (softmax − 1 at the target)`.
   ///
-  /// There is room up to the next multiple of sixteen floats.
+  /// `logits` needs room up to the next multiple of sixteen floats.
   @unsafe static func crossEntropy(
     _ logits: UnsafeMutablePointer<Float>, count: Int, target: Int, factor: Float
   ) -> Double {

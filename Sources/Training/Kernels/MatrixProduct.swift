@@ -1,12 +1,12 @@
 package import ReferenceModel
 
-/// A matrix as a product reads it: as it lies in memory, or transposed.
+/// An operand of a product: a matrix in memory, or its transpose.
 @unsafe package struct Operand {
   let base: UnsafePointer<Float>
   let stride: Int
   let isTransposed: Bool
 
-  /// Element (i, k) is `base[i × stride + k]`, or `base[k × stride + i]` of one that is transposed.
+  /// Element (i, k) is `base[i × stride + k]`, or `base[k × stride + i]` for a transposed operand.
   package init(_ base: UnsafePointer<Float>, stride: Int, transposed: Bool = false) {
     unsafe self.base = unsafe base
     unsafe self.stride = stride
@@ -20,7 +20,7 @@ package struct ProductShape: Sendable {
   let columns: Int
   let depth: Int
 
-  /// Names the sizes.
+  /// The sizes of a product.
   package init(rows: Int, columns: Int, depth: Int) {
     self.rows = rows
     self.columns = columns
@@ -28,13 +28,13 @@ package struct ProductShape: Sendable {
   }
 }
 
-/// Where a product goes: element (i, j) at `base[i × stride + j]`.
+/// The destination of a product: element (i, j) at `base[i × stride + j]`.
 @unsafe package struct Target {
   let base: UnsafeMutablePointer<Float>
   let stride: Int
   let adds: Bool
 
-  /// Overwrites what is there, or adds to it.
+  /// A destination that is overwritten or, with `adding`, added to.
   package init(_ base: UnsafeMutablePointer<Float>, stride: Int, adding: Bool = false) {
     unsafe self.base = unsafe base
     unsafe self.stride = stride
@@ -44,25 +44,28 @@ package struct ProductShape: Sendable {
 
 /// `C = A·B` and `C += A·B` on a team's threads.
 ///
-/// Blocks of C are shared out. For one of them, 256 elements of the inner dimension at a time, the rows
-/// of A and panels of sixteen columns of B are copied to where they lie in the order of reading, and stay
-/// in the second cache. Every element is a sum in the same order however C is cut, so results do not
+/// Threads share blocks of C. For a block, 256 elements of the inner dimension at a time, the
+/// matrix rows
+/// of A and slices of sixteen columns of B are packed in the order of reading, so that they stay in
+/// the
+/// second-level cache. Every element is summed in the same order for any division of C, so results
+/// do not
 /// depend on the number of threads.
 package final class MatrixProduct {
   let team: ThreadTeam
   private let scratch: [FloatBuffer]
-  /// Operations of the products on all threads so far.
+  /// The operations of all products on all threads so far.
   package private(set) var operations = 0.0
-  /// Seconds they took.
+  /// The seconds these products took.
   package private(set) var seconds = 0.0
 
-  /// Products on `team`, one at a time.
+  /// Products on `team`, one product at a time.
   package init(team: ThreadTeam) {
     self.team = team
     scratch = (0..<team.threads).map { _ in FloatBuffer() }
   }
 
-  /// The product on all threads. 2 · rows · columns · depth operations.
+  /// Multiplies on all threads. Takes 2 · rows · columns · depth operations.
   @unsafe package func multiply(
     _ shape: ProductShape, _ a: Operand, _ b: Operand, into c: Target
   ) {
@@ -77,7 +80,7 @@ package final class MatrixProduct {
     operations += 2 * Double(shape.rows) * Double(shape.columns) * Double(shape.depth)
   }
 
-  /// The product on the calling thread, which is number `thread` of the team.
+  /// Multiplies on the calling thread, which is number `thread` of the team.
   @unsafe func multiply(
     _ shape: ProductShape, _ a: Operand, _ b: Operand, into c: Target, thread: Int
   ) {
@@ -88,16 +91,16 @@ package final class MatrixProduct {
   }
 }
 
-/// How C is cut into blocks.
+/// The division of C into blocks.
 struct ProductGrid {
-  /// So much of A and B, 256 deep, fits half of a second cache of one mebibyte.
+  /// Packed operands of this size, 256 deep, fit half of a second-level cache of one mebibyte.
   private static let (greatestRows, greatestColumns) = (240, 256)
 
   private let shape: ProductShape
   private var down: Int
   private var across: Int
 
-  /// As few blocks as the caches allow, and about as many for every thread.
+  /// As few blocks as the caches allow, in about equal numbers for every thread.
   init(_ shape: ProductShape, threads: Int) {
     self.shape = shape
     down = (shape.rows + Self.greatestRows - 1) / Self.greatestRows
@@ -107,7 +110,8 @@ struct ProductGrid {
 
   var count: Int { down * across }
 
-  /// Cuts once more along the longer side of a block; false when blocks are about to be single tiles.
+  /// Divides once more along the longer side of a block; false when blocks would become single
+  /// tiles.
   private mutating func grow() -> Bool {
     let (height, width) = (shape.rows / down, shape.columns / across)
     if height >= width, height > 2 * ProductTile.rows {
@@ -120,7 +124,7 @@ struct ProductGrid {
     return true
   }
 
-  /// The rows and columns of block `index`; they begin with whole tiles, and either may be empty.
+  /// The rows and columns of block `index`. Both begin at a whole tile, and either may be empty.
   func block(_ index: Int) -> (rows: Range<Int>, columns: Range<Int>) {
     (
       Self.part(index / across, of: down, shape.rows, unit: ProductTile.rows),

@@ -1,8 +1,9 @@
 internal import ReferenceModel
 
 extension Kernels {
-  /// The gradient of `y = x · r · weight` with `r = 1 / √(mean(x²) + ε)`, added to `dx`:
-  /// `r · (weight·dy) − x · r³/count · Σ weight·dy·x`. Adds `dy · x · r` to `gain` if there is one.
+  /// Adds the gradient of `y = x · r · weight`, with `r = 1 / √(mean(x²) + ε)`, to `dx`:
+  /// `r · (weight·dy) − x · r³/count · Σ weight·dy·x`. Adds `dy · x · r` to `gain` if it is not
+  /// nil.
   @unsafe static func rmsNormBackward(
     _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, dy: UnsafePointer<Float>,
     epsilon: Float, count: Int, into dx: UnsafeMutablePointer<Float>,

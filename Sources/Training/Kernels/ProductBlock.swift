@@ -1,13 +1,15 @@
 internal import ReferenceModel
 
-/// One block of C, and its multiplication.
+/// The multiplication of one block of C.
 @unsafe struct ProductBlock {
-  /// Elements of the inner dimension that are multiplied at a time.
+  /// Elements of the inner dimension that are multiplied together.
   private static let run = 256
-  /// Floats between rows of A that are copied: not a power of two, whose rows would share a few sets
-  /// of the cache.
+  /// Floats between packed matrix rows of A. With a power of two, the rows would map to the same
+  /// few sets of
+  /// the cache.
   private static let rowStride = run + 8
-  /// Floats between strips of a transposed A. Their last eight take what is written past the end.
+  /// Floats between strips of a transposed A. The last eight take the stores past the end of a
+  /// strip.
   private static let stripStride = ProductTile.rows * run + 8
 
   private let rows: Range<Int>
@@ -26,12 +28,12 @@ internal import ReferenceModel
     unsafe self.c = unsafe c
   }
 
-  /// Multiplies, with copies in `scratch`.
+  /// Multiplies the block, with packed operands in `scratch`.
   func multiply(_ scratch: FloatBuffer) {
     guard unsafe !rows.isEmpty, unsafe !columns.isEmpty else { return }
     if unsafe depth == 0 { return unsafe clear() }
     let strips = unsafe (rows.count + ProductTile.rows - 1) / ProductTile.rows
-    // A strip of copied rows takes more than a transposed one.
+    // Packed matrix rows take more floats than a transposed strip.
     let panels = unsafe scratch.room(
       strips * ProductTile.rows * Self.rowStride + ProductTile.wholeColumns(columns.count)
         * Self.run)
@@ -46,7 +48,7 @@ internal import ReferenceModel
     }
   }
 
-  /// A product of nothing.
+  /// The product of depth 0: zeros, unless the destination is added to.
   private func clear() {
     guard unsafe !c.adds else { return }
     for row in unsafe rows {
@@ -83,7 +85,8 @@ internal import ReferenceModel
     }
   }
 
-  /// Where six rows of A lie: element (i, k) of strip s at `s × distance + i × stride + k × step`.
+  /// Strips of six matrix rows of A: element (i, k) of strip s is at `s × distance + i × stride + k
+  /// × step`.
   @unsafe private struct Strips {
     let base: UnsafePointer<Float>
     let distance: Int
@@ -91,7 +94,7 @@ internal import ReferenceModel
     let step: Int
   }
 
-  /// The block's rows of A between `first` and `first + count`, copied where that pays.
+  /// The block's rows of A between depths `first` and `first + count`, packed where that is faster.
   private func stripSource(
     _ first: Int, _ count: Int, _ packed: UnsafeMutablePointer<Float>
   ) -> Strips {
@@ -101,7 +104,7 @@ internal import ReferenceModel
         base: packed, distance: Self.stripStride, stride: 1, step: ProductTile.rows)
     }
     let source = unsafe a.base + rows.lowerBound * a.stride + first
-    // A few panels read the rows so few times that a copy would cost as much.
+    // With few columns the rows are read so few times that packing would not pay.
     if unsafe columns.count <= 4 * ProductTile.columns {
       return unsafe Strips(
         base: source, distance: ProductTile.rows * a.stride, stride: a.stride, step: 1)
@@ -113,7 +116,7 @@ internal import ReferenceModel
       base: packed, distance: ProductTile.rows * Self.rowStride, stride: Self.rowStride, step: 1)
   }
 
-  /// Six neighbours of a row of memory become one step of a strip.
+  /// Packs a transposed A: six consecutive floats in memory become one step of a strip.
   @inline(never)
   private func packTransposed(
     _ first: Int, _ count: Int, into packed: UnsafeMutablePointer<Float>
@@ -122,8 +125,9 @@ internal import ReferenceModel
       let source = unsafe a.base + ((first &+ k) &* a.stride &+ rows.lowerBound)
       var target = unsafe packed + k &* ProductTile.rows
       var row = 0
-      // Eight floats are in the matrix as long as eight rows remain; the two too many are
-      // overwritten by the next step or lie in the strip's last eight.
+      // While eight rows remain, all eight floats are in the matrix. The two that do not belong to
+      // the
+      // strip are overwritten by the next step or lie in the strip's last eight floats.
       while unsafe row &+ 8 <= rows.count {
         unsafe store8(load8(source + row), target)
         row &+= ProductTile.rows
@@ -139,7 +143,7 @@ internal import ReferenceModel
     }
   }
 
-  /// Columns of B in panels of sixteen: element (k, j) at `panel × count × 16 + k × 16 + j`.
+  /// Packs B into slices of sixteen columns: element (k, j) at `slice × count × 16 + k × 16 + j`.
   private func packB(_ first: Int, _ count: Int, into panels: UnsafeMutablePointer<Float>) {
     var (column, panel) = unsafe (columns.lowerBound, panels)
     while unsafe column < columns.upperBound {
@@ -168,7 +172,7 @@ internal import ReferenceModel
         unsafe store8(load8(from), to)
         unsafe store8(load8(from + 8), to + 8)
       } else {
-        // Missing columns are computed and thrown away: they only have to be numbers.
+        // The results for missing columns are discarded; their inputs only have to be numbers.
         for j in 0..<ProductTile.columns { unsafe to[j] = j < width ? from[j] : 0 }
       }
       unsafe from += b.stride
