@@ -1,8 +1,8 @@
 internal import ReferenceModel
 
-/// What a forward pass keeps of one layer for the way back. Everything else is computed again.
+/// The activations of one layer that the backward pass reads. It recomputes everything else.
 struct LayerActivations {
-  /// `tokens × hidden`: what goes into the layer.
+  /// `tokens × hidden`: the input of the layer.
   let stream = FloatBuffer()
   /// `tokens × queryHeads·headDimension`, rotated.
   let queries = FloatBuffer()
@@ -10,20 +10,20 @@ struct LayerActivations {
   let keys = FloatBuffer()
   /// `tokens × keyHeads·headDimension`
   let values = FloatBuffer()
-  /// What attention gives under each of its masks, one or two: like `queries`.
+  /// The attention output under each mask (one or two), shaped like `queries`.
   let outputs = [FloatBuffer(), FloatBuffer()]
-  /// `tokens × queryHeads`, for each mask: logarithms of the softmax's sums.
+  /// `tokens × queryHeads` for each mask: the log-sum-exp of the attention logits.
   let sums = [FloatBuffer(), FloatBuffer()]
-  /// The two outputs mixed, where there are two.
+  /// The mixture of the two attention outputs, where there are two masks.
   let mixed = FloatBuffer()
-  /// `tokens × hidden`: the stream between attention and the feed-forward block.
+  /// `tokens × hidden`: the residual stream between attention and the feed-forward block.
   let middle = FloatBuffer()
   /// `tokens × intermediate`
   let gate = FloatBuffer()
   /// `tokens × intermediate`
   let up = FloatBuffer()
 
-  /// Room for a batch.
+  /// Allocates the buffers for a batch of `count` tokens.
   func makeRoom(_ count: Int, _ model: LlamaConfiguration, masks: Int) {
     let queryWidth = model.queryHeads * model.headDimension
     let keyWidth = model.keyHeads * model.headDimension
@@ -39,30 +39,33 @@ struct LayerActivations {
   }
 }
 
-/// Memory that a pass works in, used again by the next.
+/// Buffers that every pass reuses.
 struct TrainingScratch {
-  /// `tokens × hidden`: the stream after the last layer.
+  /// `tokens × hidden`: the residual stream after the last layer.
   let last = FloatBuffer()
   /// `tokens × hidden`
   let normed = FloatBuffer()
   /// `tokens × hidden`: the gradient of `normed`.
   let normedGradient = FloatBuffer()
-  /// `tokens × hidden`: the gradient of the stream.
+  /// `tokens × hidden`: the gradient of the residual stream.
   let streamGradient = FloatBuffer()
-  /// `tokens × intermediate`, two of them.
+  /// Two buffers of `tokens × intermediate`.
   let wide = [FloatBuffer(), FloatBuffer()]
-  /// `tokens × queryHeads·headDimension`: the gradient of what attention gives, all of it and under a mask.
+  /// `tokens × queryHeads·headDimension`: the gradient of the mixed attention output, then its
+  /// share under
+  /// one mask.
   let attentionGradients = [FloatBuffer(), FloatBuffer()]
-  /// Gradients of queries, keys and values.
+  /// The gradients of queries, keys and values.
   let queryGradient = FloatBuffer()
   let keyGradient = FloatBuffer()
   let valueGradient = FloatBuffer()
-  /// `TrainingPass.headTokens × vocabulary`, rows in whole tiles.
+  /// `TrainingPass.headTokens × vocabulary` vocabulary logits; matrix rows are padded to whole
+  /// tiles.
   let logits = FloatBuffer()
-  /// Sums over runs of tokens, before they are added in order.
+  /// Partial sums over blocks of tokens, before they are added in order.
   let partial = FloatBuffer()
 
-  /// Room for a batch.
+  /// Allocates the buffers for a batch of `count` tokens.
   func makeRoom(_ count: Int, _ model: LlamaConfiguration) {
     let queryWidth = model.queryHeads * model.headDimension
     let keyWidth = model.keyHeads * model.headDimension

@@ -1,28 +1,30 @@
-/// Which keys the queries of a training pass see.
+/// Which keys the queries of a training pass attend to.
 public enum AttentionRule: Sendable, Equatable {
-  /// A query sees its own position and all before it.
+  /// A query attends to its own position and every earlier one.
   case causal
-  /// The first `sinks` positions and the last `window`, the query's own included.
+  /// A query attends to the first `sinks` positions and the last `window`, its own position
+  /// included.
   case streaming(sinks: Int, window: Int)
-  /// `z · causal + (1 − z) · streaming`: `scalars` holds z of each head, `layers × queryHeads`.
+  /// `z · causal + (1 − z) · streaming`: `scalars` holds the z of each head, `layers × queryHeads`.
   ///
-  /// What DuoAttention learns (Xiao et al., ICLR 2025, §2.2): heads whose z stays near 0 do without the
-  /// middle of the context.
+  /// DuoAttention (Xiao et al., ICLR 2025, §2.2) learns these scalars. A head whose z stays near 0
+  /// does
+  /// without the middle of the context.
   case mixed(scalars: [Float], sinks: Int, window: Int)
 }
 
-/// The keys of one sequence that some queries see.
+/// Which keys of a text the queries under one mask attend to.
 enum AttentionMask: Sendable {
   case causal
   case streaming(sinks: Int, window: Int)
 
-  /// What consecutive queries see, in positions of the sequence.
+  /// The keys that the block of consecutive `queries` attends to, in positions of the sequence.
   func visible(to queries: Range<Int>) -> VisibleKeys {
     switch self {
     case .causal:
       return VisibleKeys(sinks: 0, window: queries.upperBound, left: 0, end: queries.upperBound)
     case .streaming(let sinks, let window):
-      // Neither matters beyond the last position, and their sum must not overflow.
+      // Sinks or a window beyond the last position change nothing, and their sum must not overflow.
       let (sinks, window) = (min(sinks, queries.upperBound), min(window, queries.upperBound))
       let left = max(0, queries.lowerBound - window + 1 - sinks)
       return VisibleKeys(sinks: sinks, window: window, left: left, end: queries.upperBound)
@@ -30,8 +32,9 @@ enum AttentionMask: Sendable {
   }
 }
 
-/// The keys that a block of queries sees, side by side as columns: the sinks, then those from the first
-/// query's window on.
+/// The keys that a block of queries attends to, packed into columns: the sinks, then the keys from
+/// the
+/// start of the first query's window.
 ///
 /// ```text
 ///   positions   0 1 2 3 4 5 6 7 8 9      2 sinks, a window of 3, queries 8 and 9
@@ -42,25 +45,25 @@ enum AttentionMask: Sendable {
 struct VisibleKeys: Sendable {
   let sinks: Int
   let window: Int
-  /// Positions between the sinks and the first window that no query of the block sees.
+  /// Positions between the sinks and the first window that no query of the block attends to.
   let left: Int
-  /// The position after the last query's.
+  /// The position after the last query.
   let end: Int
 
-  /// Columns in all.
+  /// The number of columns.
   var columns: Int { end - left }
 
-  /// Runs of positions and the column each begins at.
+  /// Consecutive positions and the column each stretch begins at.
   var pieces: [(keys: Range<Int>, column: Int)] {
     if left == 0 { return [(0..<end, 0)] }
     let last = (keys: sinks + left..<end, column: sinks)
     return sinks == 0 ? [last] : [(0..<sinks, 0), last]
   }
 
-  /// Columns that the query at `position` sees, from the first to the last.
+  /// The columns up to the query at `position`: it attends to all of them except `gap(at:)`.
   func seen(by position: Int) -> Int { position + 1 - left }
 
-  /// Columns among these that it does not see; may be empty.
+  /// The columns below `seen(by:)` that the query at `position` does not attend to; may be empty.
   func gap(at position: Int) -> Range<Int> {
     sinks..<max(sinks, position + 1 - window - left)
   }

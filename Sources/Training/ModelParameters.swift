@@ -2,20 +2,25 @@ import Foundation
 import KVPolicyKit
 public import ReferenceModel
 
-/// All weights of a model in training.
+/// All weights of a model that is being trained.
 public struct ModelParameters: Sendable, Equatable {
   /// Where each tensor lies.
   public let layout: ParameterLayout
-  /// `layout.count` floats.
+  /// All weights in the order of `layout`: `layout.count` floats.
   public private(set) var values: [Float]
 
-  /// The weights a training begins with: normal numbers of deviation 1/√columns, of the matrices that write
-  /// into the residual stream less by 5 · √(2 · layers), of the embedding 0.1; gains of norms 1.
+  /// Initial weights. Matrices are normal with standard deviation 1/√columns, the embedding with
+  /// 0.1, and
+  /// the gains of the norms are 1. For the matrices that write into the residual stream the
+  /// deviation is
+  /// divided by 5 · √(2 · layers).
   ///
-  /// With GPT-2's smaller numbers a small model needs many times as many tokens before it finds that it can
-  /// look things up.
+  /// With GPT-2's smaller deviations a small model needs several times the tokens before it learns
+  /// to look
+  /// things up.
   ///
-  /// Each tensor draws numbers of its own, so none depends on how many came before.
+  /// Each tensor has a random generator of its own, so its values do not depend on the tensors
+  /// before it.
   public init(_ model: LlamaConfiguration, seed: UInt64) {
     layout = ParameterLayout(model)
     values = [Float](repeating: 1, count: layout.count)
@@ -31,8 +36,8 @@ public struct ModelParameters: Sendable, Equatable {
     }
   }
 
-  /// The weights in `values`, which lie as `layout` says.
-  /// - Throws: `TrainingError.request` when they are too few or too many.
+  /// The weights in `values`, in the order of `layout`.
+  /// - Throws: `TrainingError.request` when `values` does not have `layout.count` elements.
   public init(_ layout: ParameterLayout, values: [Float]) throws(TrainingError) {
     guard values.count == layout.count else {
       throw .request("the model has \(layout.count) weights, not \(values.count)")
@@ -44,13 +49,13 @@ public struct ModelParameters: Sendable, Equatable {
   /// The elements of one tensor, row by row.
   public subscript(tensor: ParameterLayout.Tensor) -> ArraySlice<Float> { values[tensor.range] }
 
-  /// Changes the values where they lie; their number stays.
+  /// Changes the values in place; their number cannot change.
   public mutating func update(_ body: (inout MutableSpan<Float>) -> Void) {
     var span = values.mutableSpan
     body(&span)
   }
 
-  /// Box and Muller's transform; one of its two numbers.
+  /// A normal number by the Box-Muller transform, which discards the second number of the pair.
   private static func normal(_ numbers: inout SplitMix64) -> Double {
     let radius = (-2 * log(1 - numbers.unit())).squareRoot()
     return radius * cos(2 * .pi * numbers.unit())

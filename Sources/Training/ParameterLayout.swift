@@ -1,25 +1,26 @@
 public import ReferenceModel
 
-/// Where every tensor of a model lies in one run of floats.
+/// Where every tensor of a model lies in one contiguous array of floats.
 ///
-/// Weights, gradients and an optimiser's moments all use the same layout. Names are those of Hugging
-/// Face's files; matrices are `outputs × inputs`, row by row.
+/// Weights, gradients and an optimiser's moments all use the same layout. Names are those of
+/// Hugging
+/// Face's files; matrices are `outputs × inputs`, row-major.
 public struct ParameterLayout: Sendable, Equatable {
   /// One tensor.
   public struct Tensor: Sendable, Equatable {
     /// Its name in a safetensors file.
     public let name: String
-    /// Where it begins.
+    /// The offset of its first float.
     public let offset: Int
-    /// Rows of a matrix; 1 of a norm's gains.
+    /// The rows of a matrix; 1 for the gains of a norm.
     public let rows: Int
-    /// Elements of a row.
+    /// The elements of a row.
     public let columns: Int
-    /// Whether it is a matrix, which weight decay applies to.
+    /// Whether the tensor is a matrix. Weight decay applies to matrices only.
     public let isMatrix: Bool
-    /// The floats that are its elements.
+    /// The indices of its floats.
     public var range: Range<Int> { offset..<offset + rows * columns }
-    /// The axes, as files give them.
+    /// The sizes of the axes, as files store them.
     var shape: [Int] { isMatrix ? [rows, columns] : [columns] }
   }
 
@@ -29,19 +30,19 @@ public struct ParameterLayout: Sendable, Equatable {
     let feedForwardNorm, gate, up, down: Tensor
   }
 
-  /// All tensors, in the order in which they lie; no gaps.
+  /// All tensors in memory order, without gaps.
   public let tensors: [Tensor]
   let embedding: Tensor
   let layers: [Layer]
   let outputNorm: Tensor
 
-  /// Floats in all.
+  /// The number of floats.
   public var count: Int { outputNorm.range.upperBound }
 
-  /// The layout of a model, with Hugging Face's names. The head is the embedding.
+  /// The layout of a model, with Hugging Face's names. The embedding is also the output head.
   public init(_ model: LlamaConfiguration) { self.init(model, names: .huggingFace) }
 
-  /// The layout with a file format's names.
+  /// The layout with the names of a file format.
   init(_ model: LlamaConfiguration, names: TensorNames) {
     var tensors: [Tensor] = []
     func add(_ name: String, _ rows: Int?, _ columns: Int) -> Tensor {

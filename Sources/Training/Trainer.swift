@@ -1,17 +1,21 @@
 public import ReferenceModel
 
-/// Computes losses and their gradients: the transformer that `ReferenceModel` runs, and the way back.
+/// Computes losses and their gradients: the forward pass of the transformer that `ReferenceModel`
+/// runs,
+/// and its backward pass.
 ///
 /// Everything is single precision. Sums have a fixed order, so results are the same to the last bit
-/// whatever the number of threads. The memory of one pass, about `layers · 2 · (hidden + queries + keys +
-/// intermediate)` floats a token, is kept for the next; one pass at a time.
+/// for
+/// any number of threads. A pass takes about `layers · 2 · (hidden + queries + keys +
+/// intermediate)`
+/// floats a token, and the next pass reuses this memory. A trainer runs one pass at a time.
 public final class Trainer {
   /// The sizes of the model.
   public let configuration: LlamaConfiguration
-  /// Where its tensors lie.
+  /// Where the model's tensors lie.
   public let layout: ParameterLayout
 
-  /// What the products of matrices on all threads came to so far: operations, and the seconds they took.
+  /// The operations of all matrix products on all threads so far, and the seconds they took.
   public var productWork: (operations: Double, seconds: Double) {
     (product.operations, product.seconds)
   }
@@ -24,8 +28,8 @@ public final class Trainer {
   var rotary: RotaryTable
   var rotaryBack: RotaryTable
 
-  /// A trainer of models of these sizes.
-  /// - Throws: `TrainingError.unsupported` for an output head of its own or interleaved rotation.
+  /// A trainer for models of these sizes.
+  /// - Throws: `TrainingError.unsupported` for an untied output head or interleaved rotation.
   public init(_ configuration: LlamaConfiguration, threads: Int) throws(TrainingError) {
     guard configuration.tiedEmbedding else {
       throw .unsupported(what: "an output head of its own", supported: "a tied embedding")
@@ -49,8 +53,9 @@ public final class Trainer {
   /// - Parameters:
   ///   - parameters: the weights.
   ///   - batch: the texts.
-  ///   - rule: what queries see.
-  ///   - inputs: `tokens × hidden` floats to go into the first layer instead of the tokens' embeddings.
+  ///   - rule: which keys the queries attend to.
+  ///   - inputs: `tokens × hidden` floats that enter the first layer instead of the tokens'
+  ///     embeddings.
   /// - Throws: `TrainingError.request` when something does not fit the model.
   public func loss(
     of parameters: ModelParameters, on batch: TrainingBatch, rule: AttentionRule = .causal,
@@ -68,13 +73,14 @@ public final class Trainer {
   /// Adds the gradients of `factor ·` loss to `gradients`, and returns the loss.
   ///
   /// - Parameters:
-  ///   - gradients: sums that grow; `inputs` is replaced.
-  ///   - request: which of them; the others are neither computed nor changed.
+  ///   - gradients: the sums to add to; `inputs` is replaced.
+  ///   - request: which gradients to compute; all others stay unchanged.
   ///   - parameters: the weights.
   ///   - batch: the texts.
-  ///   - rule: what queries see.
-  ///   - inputs: as in `loss`; the embedding then has only the gradient of its use as a head.
-  ///   - factor: for a step of several passes, the share of this one.
+  ///   - rule: which keys the queries attend to.
+  ///   - inputs: as in `loss`; the embedding's gradient then comes from its use as output head
+  ///     only.
+  ///   - factor: the share of this pass in a step of several passes.
   /// - Throws: `TrainingError.request` when something does not fit the model.
   public func accumulate(
     _ gradients: inout Gradients, _ request: GradientRequest = .weights,
@@ -92,7 +98,7 @@ public final class Trainer {
     }
   }
 
-  /// The likeliest answer at every token of a batch; the lower of two that are alike.
+  /// The most likely next token at every token of a batch; of equally likely tokens, the lowest.
   /// - Throws: `TrainingError.request` when something does not fit the model.
   public func answers(
     of parameters: ModelParameters, on batch: TrainingBatch

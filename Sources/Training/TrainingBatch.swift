@@ -1,16 +1,18 @@
-/// Some texts to learn from, one after the other. Attention never leaves a text.
+/// Texts to learn from, one after the other. Attention stays within a text.
 public struct TrainingBatch: Sendable, Equatable {
-  /// What the model reads.
+  /// The tokens that the model reads.
   public let tokens: [Int]
-  /// What it is to answer at each of them.
+  /// The token that the model is to predict at each index.
   public let targets: [Int]
-  /// How much each answer counts; the loss is their weighted mean.
+  /// The weight of each prediction. The loss is the weighted mean of the cross-entropies.
   public let weights: [Float]
-  /// Tokens of each text.
+  /// The number of tokens of each text.
   public let lengths: [Int]
 
-  /// A batch of texts with targets and weights of their own.
-  /// - Throws: `TrainingError.request` when the numbers do not fit together.
+  /// A batch of texts with given targets and weights.
+  /// - Throws: `TrainingError.request` when the counts do not fit together, a weight is negative or
+  ///   not
+  ///   finite, or no weight is positive.
   public init(
     tokens: [Int], targets: [Int], weights: [Float], lengths: [Int]
   ) throws(TrainingError) {
@@ -30,7 +32,7 @@ public struct TrainingBatch: Sendable, Equatable {
     self.lengths = lengths
   }
 
-  /// Texts each of whose tokens is to be foretold from those before it; all count alike.
+  /// Texts each of whose tokens is predicted from the tokens before it, all with weight 1.
   /// - Throws: `TrainingError.request` for a text of fewer than two tokens.
   public init(texts: [[Int]]) throws(TrainingError) {
     guard texts.allSatisfy({ $0.count >= 2 }) else {
@@ -42,7 +44,7 @@ public struct TrainingBatch: Sendable, Equatable {
       weights: [Float](repeating: 1, count: tokens.count), lengths: texts.map { $0.count - 1 })
   }
 
-  /// The tokens of each text.
+  /// The indices of each text's tokens.
   var ranges: [Range<Int>] {
     var end = 0
     return lengths.map { length in

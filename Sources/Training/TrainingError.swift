@@ -2,13 +2,13 @@
 ///
 /// Each message says what is wrong, what is legal, and what to do.
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The model is one that training does not know.
+  /// A kind of model that training does not support.
   case unsupported(what: String, supported: String)
-  /// Numbers, tokens or sizes that do not fit together.
+  /// Counts, tokens or sizes that do not fit together.
   case request(String)
-  /// A recipe that is none, or cannot be followed.
+  /// A recipe that cannot be read or followed.
   case recipe(String)
-  /// A step whose loss or gradients are no finite numbers.
+  /// A step whose loss or gradients are not finite.
   case diverged(step: Int)
 
   /// The message shown to a person.

@@ -1,7 +1,7 @@
 internal import ReferenceModel
 
 extension TrainingPass {
-  /// The loss, and the gradients asked for; after `forward`.
+  /// The loss, and the gradients in `request`. `forward` must have run.
   func backward(
     _ sums: inout Gradients, _ request: GradientRequest, factor: Float, fromEmbedding: Bool
   ) -> Double {
@@ -17,7 +17,7 @@ extension TrainingPass {
         unsafe addGradient(scratch.streamGradient, attended(layer), tensors.output, to: gradients)
         if request.contains(.headScalars) {
           unsafe addScalars(index, layer, to: &sums.headScalars)
-          // Below the first layer's scalars nothing else may be wanted.
+          // A pass that asks for scalars only needs nothing below those of the first layer.
           if index == 0, request == .headScalars { break }
         }
         unsafe attentionBackward(index, layer, tensors, gradients)
@@ -59,7 +59,7 @@ extension TrainingPass {
     unsafe normBackward(layer.middle, tensors.feedForwardNorm, gradients)
   }
 
-  /// From `scratch.attentionGradients[0]` to the stream.
+  /// The backward pass of attention, from `scratch.attentionGradients[0]` to the residual stream.
   private func attentionBackward(
     _ index: Int, _ layer: LayerActivations, _ tensors: ParameterLayout.Layer,
     _ gradients: UnsafeMutablePointer<Float>?
@@ -89,7 +89,7 @@ extension TrainingPass {
     unsafe normBackward(layer.stream, tensors.attentionNorm, gradients)
   }
 
-  /// The gradient of what attention gives under mask `number`: its share of all.
+  /// The gradient of the attention output under mask `number`: its share of the whole gradient.
   private func maskGradient(_ index: Int, _ number: Int) -> FloatBuffer {
     let (all, part) = unsafe (scratch.attentionGradients[0], scratch.attentionGradients[1])
     guard unsafe masks.count > 1 else { return all }

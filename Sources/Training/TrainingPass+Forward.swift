@@ -1,7 +1,7 @@
 internal import ReferenceModel
 
 extension TrainingPass {
-  /// Runs all layers; the trainer's activations hold what the way back needs.
+  /// Runs all layers and fills the trainer's activations for the backward pass.
   func forward(inputs: [Float]?) {
     unsafe embed(inputs)
     for (index, tensors) in unsafe trainer.layout.layers.enumerated() {
@@ -64,7 +64,7 @@ extension TrainingPass {
     }
   }
 
-  /// `z · causal + (1 − z) · streaming`, head by head.
+  /// `z · causal + (1 − z) · streaming` for each head.
   private func mix(_ index: Int, _ layer: LayerActivations) {
     let (heads, depth) = unsafe (model.queryHeads, model.headDimension)
     unsafe forEachToken { token in
@@ -79,7 +79,7 @@ extension TrainingPass {
     }
   }
 
-  /// Turns queries and keys, or their gradients, to their positions.
+  /// Rotates queries and keys, or their gradients, by the angles of their positions.
   func rotateAll(_ table: RotaryTable, queries: FloatBuffer, keys: FloatBuffer) {
     let (queryHeads, keyHeads, depth) = unsafe (
       model.queryHeads, model.keyHeads, model.headDimension
@@ -94,7 +94,7 @@ extension TrainingPass {
     }
   }
 
-  /// The rows attention reads.
+  /// The queries, keys and values of a layer.
   func rows(_ layer: LayerActivations) -> AttentionRows {
     unsafe AttentionRows(
       queries: layer.queries.base, keys: layer.keys.base, values: layer.values.base)

@@ -1,13 +1,13 @@
 internal import ReferenceModel
 
 extension TrainingPass {
-  /// Tokens whose logits are in memory at a time.
+  /// The largest number of tokens whose vocabulary logits are in memory together.
   private static let headTokens = 1024
 
-  /// The loss, from the stream after the last layer.
+  /// The loss, from the residual stream after the last layer.
   ///
-  /// On the way back `scratch.streamGradient` receives the gradient of that stream times `factor`, and
-  /// `gradients`, if there are any, those of the head and the last norm.
+  /// With `back`, `scratch.streamGradient` receives the gradient of this stream times `factor`, and
+  /// `gradients`, if not nil, receives the gradients of the output head and the last norm.
   func loss(_ gradients: UnsafeMutablePointer<Float>?, factor: Float, back: Bool = false) -> Double
   {
     unsafe normAll(scratch.last, trainer.layout.outputNorm)
@@ -23,12 +23,14 @@ extension TrainingPass {
       unsafe clear(scratch.streamGradient, width: hidden)
       unsafe normBackward(scratch.last, trainer.layout.outputNorm, gradients)
     }
-    // In order, whatever thread found each.
+    // In the order of tokens, so the sum does not depend on the threads.
     let sum = unsafe zip(losses, batch.weights).reduce(0) { $0 + $1.0 * Double($1.1) }
     return unsafe sum / batch.totalWeight
   }
 
-  /// The token of the greatest logit at every token, from the stream after the last layer.
+  /// The token with the greatest vocabulary logit at every index, from the residual stream after
+  /// the last
+  /// layer.
   func answers() -> [Int] {
     unsafe normAll(scratch.last, trainer.layout.outputNorm)
     var answers = unsafe [Int](repeating: 0, count: count)
@@ -45,7 +47,7 @@ extension TrainingPass {
     return answers
   }
 
-  /// Floats of a row of logits: whole tiles.
+  /// Floats of a matrix row of vocabulary logits, padded to whole tiles.
   private var logitStride: Int { unsafe ProductTile.wholeColumns(model.vocabulary) }
 
   private func computeLogits(_ tokens: Range<Int>) {
@@ -72,7 +74,8 @@ extension TrainingPass {
     }
   }
 
-  /// From the gradients of logits to those of the normed stream and of the head.
+  /// From the gradients of the vocabulary logits to those of the normed stream and of the output
+  /// head.
   private func headBackward(_ tokens: Range<Int>, _ gradients: UnsafeMutablePointer<Float>?) {
     let embedding = unsafe trainer.layout.embedding
     let start = unsafe tokens.lowerBound * hidden

@@ -1,12 +1,13 @@
 internal import ReferenceModel
 
-/// Gradients that are sums over tokens. Runs of a fixed number of tokens are summed first, on any
-/// thread, and then added in order.
+/// Gradients that are sums over tokens. Threads sum blocks of 256 tokens; the block sums are then
+/// added in
+/// order, so the result does not depend on the threads.
 extension TrainingPass {
   private static let run = 256
   private var runs: Int { unsafe (count + Self.run - 1) / Self.run }
 
-  /// Calls `body` with each run's number and tokens, on all threads.
+  /// Calls `body` with each block's number and tokens, on all threads.
   private func forEachRun(_ body: (Int, Range<Int>) -> Void) {
     unsafe trainer.team.share(runs, grain: 1) { _, numbers in
       for number in numbers {
@@ -15,7 +16,9 @@ extension TrainingPass {
     }
   }
 
-  /// From `scratch.normedGradient` to the stream's, to which it is added, and to the norm's gains.
+  /// The backward pass of a norm: adds the gradient from `scratch.normedGradient` to the gradients
+  /// of the
+  /// residual stream and of the norm's gains.
   func normBackward(
     _ x: FloatBuffer, _ tensor: ParameterLayout.Tensor, _ gradients: UnsafeMutablePointer<Float>?
   ) {
@@ -59,8 +62,9 @@ extension TrainingPass {
     }
   }
 
-  /// Adds the gradient of each token's input to its row. Threads share out columns, so each sum is in the
-  /// order of tokens.
+  /// Adds the gradient of each token's input to the token's matrix row of the embedding. Threads
+  /// share the
+  /// columns, so every sum is in the order of tokens.
   func addEmbedding(to gradients: UnsafeMutablePointer<Float>) {
     let target = unsafe gradients + trainer.layout.embedding.offset
     unsafe trainer.team.share(hidden, grain: 32) { _, columns in

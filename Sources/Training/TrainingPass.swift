@@ -1,8 +1,8 @@
 internal import ReferenceModel
 
-/// One batch on its way through the model.
+/// One pass of a batch through the model, forward and backward.
 @unsafe struct TrainingPass {
-  /// Elementwise work is shared out in runs of so many tokens.
+  /// Threads share elementwise work in blocks of this many tokens.
   static let grain = 16
 
   let trainer: Trainer
@@ -10,7 +10,7 @@ internal import ReferenceModel
   let texts: [Range<Int>]
   let positions: [Int]
   let masks: [AttentionMask]
-  /// `layers × queryHeads`, where there are two masks.
+  /// The z of each head, `layers × queryHeads`, where there are two masks; else empty.
   let scalars: [Float]
   let weights: UnsafePointer<Float>
   let count: Int
@@ -47,17 +47,17 @@ internal import ReferenceModel
   var hidden: Int { unsafe model.hidden }
   var scratch: TrainingScratch { unsafe trainer.scratch }
 
-  /// Where a tensor's weights lie.
+  /// The weights of a tensor.
   func weight(_ tensor: ParameterLayout.Tensor) -> UnsafePointer<Float> {
     unsafe weights + tensor.offset
   }
 
-  /// What goes into layer `index`; after the last one, what comes out of it.
+  /// The residual stream that enters layer `index`, or that leaves the last layer.
   func stream(_ index: Int) -> FloatBuffer {
     unsafe index < model.layers ? trainer.layers[index].stream : scratch.last
   }
 
-  /// What attention gives the output product.
+  /// The attention output that the output projection multiplies.
   func attended(_ layer: LayerActivations) -> FloatBuffer {
     unsafe masks.count > 1 ? layer.mixed : layer.outputs[0]
   }
@@ -90,7 +90,7 @@ internal import ReferenceModel
       into: Target(dx.base, stride: tensor.columns, adding: adding))
   }
 
-  /// `dW += dYᵀ·X` over all tokens, if there are gradients of weights.
+  /// `dW += dYᵀ·X` over all tokens; does nothing without `gradients`.
   func addGradient(
     _ dy: FloatBuffer, _ x: FloatBuffer, _ tensor: ParameterLayout.Tensor,
     to gradients: UnsafeMutablePointer<Float>?
@@ -103,7 +103,7 @@ internal import ReferenceModel
       into: Target(gradients + tensor.offset, stride: tensor.columns, adding: true))
   }
 
-  /// The norm of all tokens into `scratch.normed`.
+  /// Normalises all tokens of `x` into `scratch.normed`.
   func normAll(_ x: FloatBuffer, _ tensor: ParameterLayout.Tensor) {
     unsafe forEachToken { token in
       unsafe Kernels.rmsNorm(
