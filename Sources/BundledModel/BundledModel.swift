@@ -3,13 +3,14 @@ public import ReferenceModel
 
 /// The small model that comes with the program: it knows the language of `MiniTasks` and nothing else.
 ///
-/// Its weights are a literal (`Weights.swift`, written by `Scripts/bundle_model.py`), so that the program
-/// needs no file beside it, wherever it is copied to.
+/// Its weights are a literal (`Weights.swift`, written by `Scripts/bundle_model.py`), so the
+/// program needs no
+/// other file, wherever it is copied.
 public enum BundledModel {
-  /// What reports and command lines call it.
+  /// The name of the model in reports and on command lines.
   public static let name = "bundled"
 
-  /// The model; decoded at the first call.
+  /// The model, decoded at the first call.
   ///
   /// - Throws: `ModelError` for weights that were damaged by hand.
   public static func open() throws(ModelError) -> ModelFiles { try opened.get() }
@@ -20,7 +21,7 @@ public enum BundledModel {
 
   /// The GGUF file.
   static func bytes() throws(ModelError) -> [UInt8] {
-    // The buffer is the literal, which is ASCII and lasts; it is copied here.
+    // The buffer is the literal itself, which is ASCII and static; `Data` copies it.
     let text = weights.withUTF8Buffer { unsafe Data($0) }
     guard let bytes = Data(base64Encoded: text, options: .ignoreUnknownCharacters) else {
       throw .malformed(

@@ -1,20 +1,21 @@
 import KVPolicyKit
 
-/// A document while it is written.
+/// A document that is being written.
 struct DocumentDraft {
-  /// Lines of the first prompt, without their ends; they will be mixed with filler.
+  /// Lines of the first prompt, without their line ends; `open` mixes them with filler.
   private var lines: [[Int]] = []
-  /// What the user asks and what is answered, turn by turn.
+  /// The requests and the response of each turn.
   private var turns = [Turn()]
-  /// Tokens of all responses so far.
+  /// The number of tokens in all responses so far.
   private var written = 0
-  /// What is checked, and the line that each check depends on: where the line will stand is known when the
+  /// The checks, and the line that each check depends on. The position of this line is known only
+  /// when the
   /// prompts are complete.
   private var checks: [(check: TaskCheck, source: Source)] = []
 
-  /// One turn while it is written.
+  /// A turn that is being written.
   private struct Turn {
-    /// Lines that end its prompt, in this order.
+    /// The lines that end the turn's prompt, in order.
     var requests: [[Int]] = []
     var response: [Int] = []
   }
@@ -29,7 +30,7 @@ struct DocumentDraft {
     case response(Int)
   }
 
-  /// Adds a line at a random place of the first prompt.
+  /// Adds a line at a random position in the first prompt.
   mutating func state(_ line: [Int]) -> Source {
     lines.append(line)
     return .line(lines.count - 1)
@@ -42,7 +43,7 @@ struct DocumentDraft {
     return .request(turn: turns.count - 1, turns[turns.count - 1].requests.count - 1)
   }
 
-  /// Adds a line to the turn's response, and what is checked in it.
+  /// Adds a line to the turn's response, with the checks of this line.
   @discardableResult
   mutating func respond(_ line: [Int], checking expectations: [Expectation] = []) -> Source {
     let start = written
@@ -57,7 +58,7 @@ struct DocumentDraft {
     return .response(start)
   }
 
-  /// Ends the turn; what follows is the next one's.
+  /// Ends the turn and begins the next one.
   mutating func endTurn() {
     write([TaskVocabulary.stop])
     turns.append(Turn())
@@ -68,16 +69,16 @@ struct DocumentDraft {
     written += tokens.count
   }
 
-  /// What is checked in a line that is being written.
+  /// A check of a line that is being written.
   struct Expectation {
     var kind: TaskCheck.Kind
     var item: Int
-    /// Places in the line.
+    /// The indices of the checked tokens in the line.
     var places: Range<Int>
     var source: Source
   }
 
-  /// The document of exactly `tokens` tokens, which must be enough.
+  /// The finished document of exactly `tokens` tokens, which must suffice for the lines so far.
   mutating func document(tokens count: Int, using random: inout SplitMix64) -> TaskDocument {
     write([TaskVocabulary.stop])
     let requests = turns.flatMap(\.requests)
@@ -102,7 +103,7 @@ struct DocumentDraft {
       })
   }
 
-  /// Lines and filler in random order.
+  /// Writes the lines of the first prompt and the filler in random order.
   private func open(
     fillerTokens: Int, places: inout Places, using random: inout SplitMix64
   ) {
@@ -131,7 +132,7 @@ private struct Places {
     tokens += response
   }
 
-  /// The index in the document at which a line begins.
+  /// The index in the document at which the line of `source` begins.
   func index(of source: DocumentDraft.Source) -> Int {
     guard case .response(var position) = source else { return starts[source] ?? 0 }
     for response in responses {
@@ -142,14 +143,14 @@ private struct Places {
   }
 }
 
-/// Sentences that mean nothing.
+/// Sentences without meaning.
 enum Filler {
-  /// Lines that take exactly `tokens` tokens with their ends: four to nine each where that is possible.
+  /// Lines of exactly `tokens` tokens with their line ends: four to nine each where possible.
   static func lines(tokens: Int, using random: inout SplitMix64) -> [[Int]] {
     var (lines, left) = ([[Int]](), tokens)
     while left > 0 {
       let drawn = random.draw(4...9)
-      // A remainder too short for a sentence makes the last one longer.
+      // A remainder too short for a sentence makes the last sentence longer.
       let length = left - drawn < 4 ? left : drawn
       lines.append((0..<length - 1).map { _ in random.draw(from: TaskVocabulary.filler) })
       left -= length

@@ -1,14 +1,16 @@
 import KVPolicyKit
 
-/// Draws the constraints of a list, states them, and writes the list that meets them.
+/// Draws the constraints of a list, states them in the prompt, and writes the list that satisfies
+/// them.
 struct ListWriter {
   private let numbers: ClosedRange<Int>
-  /// What each item holds instead of the words of rest: by number, by place.
+  /// The words that replace filler words in each item: by item number, then by index in the item.
   private var words: [Int: [Int: Int]] = [:]
-  /// Why: what will be checked, by number.
+  /// The checks of each item, by item number.
   private var expectations: [Int: [DocumentDraft.Expectation]] = [:]
 
-  /// Writes a list into a draft, and returns its items. `things` are the words left for single items.
+  /// Writes a list into a draft, and returns its items. The words of single items are drawn from
+  /// `things`.
   static func write(
     _ recipe: TaskRecipe.List, things: [Int], into draft: inout DocumentDraft,
     using random: inout SplitMix64
@@ -41,7 +43,8 @@ struct ListWriter {
 
   /// `from 20 blue until 32 bare`
   ///
-  /// Each range lies within its own share of the items, closing item included: ranges never touch.
+  /// Each range lies within its own section of the items, closing item included, so ranges never
+  /// touch.
   private mutating func stateRanges(
     _ count: Int, in draft: inout DocumentDraft, using random: inout SplitMix64
   ) {
@@ -65,9 +68,12 @@ struct ListWriter {
 
   /// `every 8 chime`
   ///
-  /// Items count from 1; the item that counts to the period holds the word, and the next begins at 1. An
-  /// item's count follows from the item before it, and whether it is the period, from the prompt: a model
-  /// need not learn to divide. Without a rule the count goes on.
+  /// Each item counts up from 1. The item whose count is the period holds the word, and the next
+  /// item counts
+  /// from 1 again. An item's count follows from the item before it, and whether the count is the
+  /// period
+  /// follows from the prompt, so a model need not learn to divide. Without a rule the count goes
+  /// on.
   private mutating func statePeriodic(
     _ rules: Int, in draft: inout DocumentDraft, using random: inout SplitMix64
   ) {
@@ -126,9 +132,9 @@ struct ListWriter {
   }
 }
 
-/// A line of a response that a later turn can ask for again.
+/// A line of a response that a later turn can request again.
 struct WrittenLine {
-  /// Its tokens, of which the first names the line.
+  /// The tokens of the line; the first token identifies it.
   var words: [Int]
   var source: DocumentDraft.Source
 }

@@ -1,30 +1,31 @@
 import KVPolicyKit
 
-/// States facts, asks for some of them in random order, and answers.
+/// States facts, asks for some of them in random order, and writes the answers.
 struct QuestionWriter {
-  /// The names that no line has used yet, in random order.
+  /// The names that are still unused, in random order.
   private var names: [Int] = []
-  /// Questions in the order of their lines: what an answer holds after its label.
+  /// Questions in the order in which they are asked.
   private var questions: [Question] = []
-  /// Questions asked so far, in all turns.
+  /// The number of questions asked so far, in all turns.
   private var asked = 0
-  /// Answers that a later turn can ask for again.
+  /// Answers that a later turn can request again.
   private var answers: [WrittenLine] = []
 
   private struct Question {
     var kind: TaskCheck.Kind
-    /// What the request names, and what the answer is.
+    /// The answer without its label. The request names the first word.
     var words: [Int]
     var source: DocumentDraft.Source
 
-    /// Whether a later turn can ask for the answer again. A copy would be long.
+    /// Whether a later turn can request the answer again. Copies are too long to be repeated.
     var canBeRepeated: Bool { kind == .recall || kind == .variables }
   }
 
   init() {}
 
-  /// Writes the facts, the requests and the answers into a draft. The copied words are taken from
-  /// `things`, so that nothing else in the document repeats them.
+  /// States the facts in a draft, and returns a writer that can ask for them. The copied words are
+  /// removed
+  /// from `things`, so that they occur nowhere else in the document.
   static func facts(
     _ recipe: TaskRecipe.Questions, things: inout [Int], into draft: inout DocumentDraft,
     using random: inout SplitMix64
@@ -39,20 +40,22 @@ struct QuestionWriter {
     return writer
   }
 
-  /// Asks all questions in one turn: one line each at the end of its prompt. The answers follow whatever the
-  /// response holds already.
+  /// Asks all questions in one turn: one line each at the end of its prompt. The answers follow the
+  /// items
+  /// that the response already has.
   mutating func askAll(in draft: inout DocumentDraft) {
     ask(questions, in: &draft)
   }
 
-  /// Asks over several turns, some of the time for items and answers of earlier turns.
+  /// Asks the questions over several turns. Later turns also request items and answers of earlier
+  /// turns.
   mutating func converse(
     _ dialogue: TaskRecipe.Dialogue, items: [WrittenLine], in draft: inout DocumentDraft,
     using random: inout SplitMix64
   ) {
     var turns = [[Question]](repeating: [], count: dialogue.turns + 1)
     for question in questions { turns[random.draw(0...dialogue.turns)].append(question) }
-    // Without a list, something must be answered before the first look back.
+    // Without a list, a question must be answered before the first look back.
     if items.isEmpty {
       for turn in turns.indices.dropFirst() {
         turns[0] += turns[turn].filter(\.canBeRepeated)
@@ -62,7 +65,7 @@ struct QuestionWriter {
     for turn in turns.indices {
       if turn > 0 { draft.endTurn() }
       var asked = turns[turn]
-      // Every later turn has its share of the looks back.
+      // Each later turn has an equal share of the looks back.
       let looks = turn == 0 ? 0 : (dialogue.again + turn - 1) / dialogue.turns
       for _ in 0..<looks {
         let looksAtAnswer = !answers.isEmpty && random.draw(0...3) == 0
@@ -91,7 +94,7 @@ struct QuestionWriter {
     }
   }
 
-  /// A copy is checked word by word, the end included, other answers as a whole.
+  /// A copy is checked word by word, including its end; other answers are checked as a whole.
   private func expectations(of question: Question, number: Int) -> [DocumentDraft.Expectation] {
     let places = 2..<question.words.count + 1
     let checked = question.kind == .copy ? places.map { $0..<$0 + 1 } : [places]
@@ -128,7 +131,8 @@ struct QuestionWriter {
 
   /// `set nina oscar`, `set oscar 7`
   ///
-  /// The answer walks the chain, `nina oscar 7`, so that each of its tokens needs one look at the prompt.
+  /// The answer walks the chain, `nina oscar 7`, so that each token needs only one look at the
+  /// prompt.
   private mutating func stateVariables(
     _ recipe: TaskRecipe.Questions, in draft: inout DocumentDraft, using random: inout SplitMix64
   ) {
@@ -136,7 +140,7 @@ struct QuestionWriter {
       let length = random.draw(1...recipe.longestChain)
       let value = TaskVocabulary.number(random.draw(1...TaskVocabulary.largestNumber))
       let words = (0..<length).map { _ in names.removeLast() } + [value]
-      // The line that assigns the number is the one the checked token depends on.
+      // The checked tokens depend on the line that assigns the number.
       var source = DocumentDraft.Source.line(0)
       for (variable, value) in zip(words, words.dropFirst()) {
         source = draft.state([TaskVocabulary.token("set"), variable, value])

@@ -1,33 +1,38 @@
-/// A prompt that states things to be remembered, and the one response that is right. A dialogue has several
-/// of both.
+/// A prompt that states things to be remembered, and its only right response. A dialogue has
+/// several prompts
+/// and responses.
 public struct TaskDocument: Equatable, Sendable {
-  /// Prompts and responses, in turn.
+  /// The prompts and responses in turn.
   public let tokens: [Int]
   /// The indices in `tokens` of each turn's response, `TaskVocabulary.stop` included.
   ///
-  /// Each of these tokens follows from the tokens before it; the tokens between two responses are the prompt
-  /// of the second.
+  /// Each of these tokens follows from the tokens before it. The tokens between two responses are
+  /// the prompt
+  /// of the second one.
   public let responses: [Range<Int>]
-  /// What the responses must get right, in the order of the true ones.
+  /// What the responses must get right, in the order of the true responses.
   public let checks: [TaskCheck]
 
-  /// Tokens of the first prompt.
+  /// The number of tokens in the first prompt.
   public var promptLength: Int { responses.first?.lowerBound ?? tokens.count }
   /// The first prompt.
   public var prompt: ArraySlice<Int> { tokens[..<promptLength] }
   /// The true responses, joined.
   public var response: [Int] { responses.flatMap { tokens[$0] } }
-  /// What each turn's user says.
+  /// The prompt of each turn.
   public var prompts: [ArraySlice<Int>] {
     zip([0] + responses.map(\.upperBound), responses).map { tokens[$0..<$1.lowerBound] }
   }
 
   /// Compares a response with the true one.
   ///
-  /// Lines are found by the number or label with which they begin, the first if there are several, wherever
-  /// they stand: an item left out costs its own checks and `completion`, not those of the items after it.
-  /// - Parameter written: tokens that a model wrote, the responses to all turns joined. Each ends with
-  ///   `TaskVocabulary.stop`; nothing after as many of these as there are turns counts.
+  /// A line is found by the number or label it begins with, at any position; of several such lines
+  /// the first
+  /// one counts. So a missing item fails its own checks and `completion`, but not the checks of
+  /// later items.
+  /// - Parameter written: tokens that a model wrote, the responses to all turns joined. Each
+  ///   response ends
+  ///   with `TaskVocabulary.stop`; tokens after the last turn's response are ignored.
   public func score<Written: Sequence<Int>>(_ written: Written) -> TaskScore {
     let response = ResponseLines(written, turns: responses.count)
     let truth = ResponseLines(self.response, turns: responses.count)
@@ -48,7 +53,7 @@ public struct TaskDocument: Equatable, Sendable {
       unaskedWords: unaskedWords(in: response, truth: truth))
   }
 
-  /// Words of constraints at places where no constraint holds.
+  /// The number of constraint words at indices where no constraint holds.
   private func unaskedWords(in response: ResponseLines, truth: ResponseLines) -> Int {
     var checked: Set<[Int]> = []
     for check in checks where check.kind != .completion {
@@ -65,9 +70,9 @@ public struct TaskDocument: Equatable, Sendable {
   }
 }
 
-/// A response, cut into lines.
+/// A response, split into lines.
 private struct ResponseLines {
-  /// The numbers with which lines begin.
+  /// The numbers that lines begin with.
   private(set) var listHeaders: [Int] = []
   /// The first tokens of the lines that end a list.
   private(set) var endings: [Int] = []
@@ -85,19 +90,20 @@ private struct ResponseLines {
     }
   }
 
-  /// The first line that begins with a token.
+  /// The first line that begins with the token `header`.
   func line(_ header: Int) -> ArraySlice<Int>? { linesByHeader[header] }
 }
 
 extension TaskDocument {
-  /// Indices in `written` of tokens that are not those of the true response's line.
+  /// Indices in `written` of tokens that differ from the true response's line.
   ///
-  /// Lines are found by the number or label with which they begin, wherever they stand; all of a line that
-  /// the true response has not, or that was written before, is a mistake.
+  /// A line is found by the number or label it begins with, at any position. Every token of a line
+  /// is a
+  /// mistake if the true response has no such line, or if the line was written before.
   ///
   /// - Parameter written: tokens that a model wrote.
   public func mistakes(in written: [Int]) -> [Int] {
-    // The ends of turns begin with the same token; no other two lines do.
+    // Only the lines that end a turn begin with the same token (`stop`).
     var truth: [Int: [ArraySlice<Int>]] = [:]
     for line in TaskDocument.lines(response[...]) {
       if let header = line.first { truth[header, default: []].append(line) }
@@ -117,7 +123,9 @@ extension TaskDocument {
     return mistakes
   }
 
-  /// The lines of a text, their ends included; the last may have none. The end of a turn ends a line too.
+  /// The lines of a text, with their line ends; the last line may have none. The end of a turn also
+  /// ends a
+  /// line.
   private static func lines(_ text: ArraySlice<Int>) -> [ArraySlice<Int>] {
     var (lines, start) = ([ArraySlice<Int>](), text.startIndex)
     for index in text.indices

@@ -1,14 +1,14 @@
-/// What can be wrong with a text of the task language, or with what a document is asked to hold.
+/// What can be wrong with a text of the task language, or with the recipe of a document.
 public enum TaskError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// A text holds something that is no word of the language.
+  /// A text contains a word that is not in the language.
   case unknownWord(String, line: Int)
-  /// A text ends a line or itself right after a word.
+  /// A line or the whole text ends right after a word, without the word's space.
   case unfinishedWord(String, line: Int)
-  /// A number is no token of the language.
+  /// A number that is not a token of the language.
   case unknownToken(Int)
-  /// A recipe asks for what the language cannot say.
+  /// A recipe for a document that the language cannot express.
   case recipe(String)
-  /// A recipe asks for more than its tokens can hold.
+  /// A recipe for a document that needs more tokens than it allows.
   case tooShort(tokens: Int, needed: Int)
 
   /// The message shown to a person.

@@ -2,10 +2,13 @@ import KVPolicyKit
 
 /// Writes documents: LongGenBench and RULER in miniature, in a language of 512 words.
 ///
-/// A prompt states constraints on a long numbered list, and facts, scattered among sentences that mean
-/// nothing; the response writes the list and answers questions. Every token of the response is determined, and
-/// each needs one or two looks at the prompt, so that a small model with full attention makes no mistakes and
-/// one whose cache forgot a line does.
+/// A prompt states constraints on a long numbered list, and facts, scattered among sentences
+/// without
+/// meaning. The response writes the list and answers questions. Every token of the response is
+/// determined,
+/// and each needs one or two looks at the prompt. So a small model with full attention makes no
+/// mistakes,
+/// and a model whose cache forgot a line does.
 ///
 /// ```swift
 /// let recipe = TaskRecipe(tokens: 1500, list: .init(items: 80, once: 20, ranges: 8, periodic: 2))
@@ -13,26 +16,26 @@ import KVPolicyKit
 /// let score = document.score(written)
 /// ```
 public struct TaskGenerator: Sendable {
-  /// What documents hold.
+  /// The contents of the documents.
   public let recipe: TaskRecipe
-  /// Which document it is.
+  /// The seed, which selects the document.
   public let seed: TaskSeed
 
-  /// Checks a recipe.
+  /// Makes a generator for a valid recipe.
   ///
-  /// - Throws: `TaskError` if the language cannot say it, or its tokens cannot hold it.
+  /// - Throws: `TaskError` if the language cannot express the recipe, or its tokens cannot hold it.
   public init(recipe: TaskRecipe, seed: TaskSeed) throws(TaskError) {
     try recipe.check()
     (self.recipe, self.seed) = (recipe, seed)
   }
 
-  /// The document: the same for the same recipe and seed, on every machine.
+  /// The document. The same recipe and seed give the same document on every machine.
   public func document() -> TaskDocument {
     var random = seed.generator
     return TaskGenerator.document(recipe, using: &random)
   }
 
-  /// A document of a recipe that was checked.
+  /// A document of a recipe that has been checked.
   static func document(
     _ recipe: TaskRecipe, using random: inout SplitMix64
   ) -> TaskDocument {

@@ -1,25 +1,28 @@
 import KVPolicyKit
 
-/// Documents of all kinds and sizes to learn from: every seed gives another recipe.
+/// Documents of all kinds and sizes to learn from: every seed draws its own recipe.
 ///
-/// Lengths and kinds are the curriculum. A model learns to look things up from copies in few steps, and from
-/// anything else in very many; so training opens with short copies, goes on with all kinds at 96 tokens and
-/// more, and ends with the lengths to be tested.
+/// Lengths and kinds form the curriculum. A model learns within few steps to look things up from
+/// copies, and
+/// very slowly from all other kinds. So training begins with short copies, continues with all kinds
+/// at 96
+/// tokens and more, and ends with the lengths to be tested.
 public struct TaskMixture: Equatable, Sendable {
   /// What a document asks for.
   public enum Kind: String, CaseIterable, Sendable {
-    /// One copy, as long as fits.
+    /// One copy, as long as the document allows.
     case copy
     /// A list.
     case list
-    /// Answers.
+    /// Answers to questions.
     case questions
     /// A list, then answers.
     case both
-    /// A list, then answers over several turns, some of which repeat what earlier turns wrote.
+    /// A list, then answers over several turns, some of which repeat lines that earlier turns
+    /// wrote.
     case dialogue
 
-    /// The fewest tokens in which the kind has room.
+    /// The fewest tokens of a document of this kind.
     public var shortest: Int {
       switch self {
       case .copy: 24
@@ -31,12 +34,14 @@ public struct TaskMixture: Equatable, Sendable {
 
   /// Lengths to draw from.
   public let lengths: ClosedRange<Int>
-  /// Kinds to draw from. One that is there twice is drawn twice as often; by default lists are.
+  /// Kinds to draw from. A kind that is listed twice is drawn twice as often; by default lists are
+  /// favoured.
   public let kinds: [Kind]
 
   /// Documents of the given lengths and kinds.
   ///
-  /// - Throws: `TaskError` if some are shorter than `Kind.shortest`, or there are no kinds.
+  /// - Throws: `TaskError` if `lengths` begins below a kind's `Kind.shortest`, or there are no
+  ///   kinds.
   public init(
     lengths: ClosedRange<Int>, kinds: [Kind] = [.list, .list, .list, .questions, .both]
   ) throws(TaskError) {
@@ -55,19 +60,19 @@ public struct TaskMixture: Equatable, Sendable {
     return TaskGenerator.document(recipe(using: &random), using: &random)
   }
 
-  /// Draws a recipe that its tokens can hold.
+  /// Draws a recipe that its number of tokens can hold.
   func recipe(using random: inout SplitMix64) -> TaskRecipe {
     var recipe = TaskRecipe(tokens: length(using: &random))
     let kind = random.draw(from: kinds)
     if kind == .copy {
-      // Beside the words and their copy: both ends of the document, and what surrounds the words.
+      // 16 tokens frame the document and the words; each word is written twice.
       let most = min(TaskLayout.mostCopiedWords, (recipe.tokens - 16) / 2)
       recipe.questions = .init(copiedWords: random.draw(max(1, most - 2)...most))
       return recipe
     }
     if kind == .dialogue { recipe.dialogue = dialogue(tokens: recipe.tokens / 4, using: &random) }
     if kind != .list {
-      // Questions leave most of a document to its list, if there is one.
+      // Where there is a list, questions leave most of the document to it.
       let room = kind == .questions ? recipe.tokens * 3 / 5 : recipe.tokens / 4
       recipe.questions = questions(
         tokens: room, lookingBack: recipe.dialogue?.again ?? 0, using: &random)
@@ -78,7 +83,8 @@ public struct TaskMixture: Equatable, Sendable {
     return recipe
   }
 
-  /// Draws a length. Every doubling of the shortest is equally likely, so that a mixture of all lengths has
+  /// Draws a length. Every doubling of the shortest length is equally likely, so a mixture of all
+  /// lengths has
   /// as many documents of 256 to 512 tokens as of 2048 to 4096.
   private func length(using random: inout SplitMix64) -> Int {
     var (doublings, start) = ([ClosedRange<Int>](), lengths.lowerBound)
@@ -86,7 +92,7 @@ public struct TaskMixture: Equatable, Sendable {
       doublings.append(start...min(2 * start - 1, lengths.upperBound))
       start *= 2
     }
-    // The end of the span may be a doubling cut short; it must not be drawn more often than its size says.
+    // A last doubling that is cut short must not be drawn more often than its size warrants.
     if doublings.count > 1, let last = doublings.last, 2 * last.count < last.lowerBound {
       doublings.removeLast()
       doublings[doublings.count - 1] =
@@ -95,13 +101,13 @@ public struct TaskMixture: Equatable, Sendable {
     return random.draw(doublings.count == 1 ? lengths : random.draw(from: doublings))
   }
 
-  /// One to six more turns, and one or more looks back in each, in about `tokens` tokens.
+  /// One to six more turns, with one or more looks back in each, in about `tokens` tokens.
   private func dialogue(tokens: Int, using random: inout SplitMix64) -> TaskRecipe.Dialogue {
     let turns = random.draw(1...max(1, min(6, tokens / 32)))
     return .init(turns: turns, again: random.draw(turns...max(turns, min(12, tokens / 18))))
   }
 
-  /// At least one question, in at most `tokens` tokens, or 24 if that is more.
+  /// At least one question, in at most `tokens` tokens, or 24 if `tokens` is less.
   private func questions(
     tokens: Int, lookingBack: Int, using random: inout SplitMix64
   ) -> TaskRecipe.Questions {
@@ -121,11 +127,12 @@ public struct TaskMixture: Equatable, Sendable {
     return questions
   }
 
-  /// A list that takes at most `tokens` tokens, its constraints included; at least three items.
+  /// A list of at least three items that takes at most `tokens` tokens, its constraints included.
   private func list(tokens: Int, using random: inout SplitMix64) -> TaskRecipe.List {
-    // Beside the items: the request, both rules of a period, the end of the list.
+    // Besides the items: the request, both periodic rules, the end of the list.
     let room = tokens - 15
-    // An item costs its line, 10, and its part of the densest constraints drawn below, 3.75.
+    // An item costs its line, 10 tokens, and its share of the densest constraints drawn below,
+    // 3.75.
     let most = min(TaskVocabulary.largestNumber, room * 10 / 138)
     var list = TaskRecipe.List(items: max(3, random.draw(max(3, most * 4 / 10)...max(3, most))))
     list.once = random.draw(1...max(1, list.items / 2))

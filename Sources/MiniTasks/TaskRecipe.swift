@@ -1,16 +1,16 @@
-/// How large a document is, and what it asks for.
+/// The size of a document, and what it asks for.
 public struct TaskRecipe: Equatable, Sendable {
   /// The list to write, if any.
   public struct List: Equatable, Sendable {
-    /// Items; at least 3 for each range.
+    /// The number of items; at least 3 for each range.
     public var items: Int
-    /// The number of the first item; nil draws it.
+    /// The number of the first item; nil draws a number.
     public var first: Int?
-    /// Items that hold a word of their own; at most `items`.
+    /// The number of items with a word that belongs to a single item; at most `items`.
     public var once: Int
-    /// Runs of items that share a word. They never touch.
+    /// The number of ranges: consecutive items that share a word. Ranges never touch.
     public var ranges: Int
-    /// Rules for every few items, counted from the first: 0, 1 or 2, each with a place of its own in an item.
+    /// The number of periodic rules, 0, 1 or 2, each with its own index in an item.
     public var periodic: Int
 
     /// A list of `items` items, by default with a constraint of each kind.
@@ -22,18 +22,18 @@ public struct TaskRecipe: Equatable, Sendable {
 
   /// The questions to answer, after the list if there is one.
   public struct Questions: Equatable, Sendable {
-    /// Keys that are asked for.
+    /// The number of keys that are asked for.
     public var recall: Int
-    /// Keys that are given and never asked for.
+    /// The number of keys that are given and never asked for.
     public var unasked: Int
-    /// Variables that are asked for, each at the end of a chain of its own.
+    /// The number of variables that are asked for, each at the end of a separate chain.
     public var variables: Int
     /// The largest number of assignments in a chain; each length from 1 is equally likely.
     public var longestChain: Int
-    /// Words of the string to write again; 0 asks for none.
+    /// The number of words to copy; 0 asks for no copy.
     public var copiedWords: Int
 
-    /// Questions of the given numbers.
+    /// The given numbers of questions.
     public init(
       recall: Int = 0, unasked: Int = 0, variables: Int = 0, longestChain: Int = 3,
       copiedWords: Int = 0
@@ -42,28 +42,30 @@ public struct TaskRecipe: Equatable, Sendable {
       (self.longestChain, self.copiedWords) = (longestChain, copiedWords)
     }
 
-    /// Questions asked.
+    /// The number of questions asked.
     public var count: Int { recall + variables + (copiedWords > 0 ? 1 : 0) }
   }
 
-  /// What the user asks after the first answer.
+  /// The turns after the first answer.
   public struct Dialogue: Equatable, Sendable {
-    /// Turns after the first.
+    /// The number of turns after the first.
     public var turns: Int
-    /// Items and answers, written in earlier turns, that later turns ask for again; at least `turns`.
+    /// The number of items and answers of earlier turns that later turns request again; at least
+    /// `turns`.
     public var again: Int
 
     /// A dialogue of `turns` more turns.
     public init(turns: Int = 1, again: Int = 1) { (self.turns, self.again) = (turns, again) }
   }
 
-  /// Tokens of the whole document, prompts and responses; filler makes up what the rest leaves.
+  /// The number of tokens of the whole document, prompts and responses. Filler takes the unused
+  /// tokens.
   public var tokens: Int
   /// The list to write, if any.
   public var list: List?
   /// The questions to answer, if any.
   public var questions: Questions?
-  /// Later turns, if any. Each question is asked in a turn drawn at random.
+  /// The later turns, if any. Each question is asked in a turn drawn at random.
   public var dialogue: Dialogue?
 
   /// A document of `tokens` tokens.
@@ -74,7 +76,7 @@ public struct TaskRecipe: Equatable, Sendable {
     (self.questions, self.dialogue) = (questions, dialogue)
   }
 
-  /// Tokens that the document may need before filler: what the longest chains would take.
+  /// Tokens that the document may need before filler, if every chain has the greatest length.
   public var neededTokens: Int {
     // The lines that open the document and the response, and the token that ends it.
     var needed = 5
@@ -91,7 +93,7 @@ public struct TaskRecipe: Equatable, Sendable {
     return needed
   }
 
-  /// Refuses what the language cannot say, or the tokens cannot hold.
+  /// Throws for a recipe that the language cannot express, or that the tokens cannot hold.
   func check() throws(TaskError) {
     try list?.check()
     try questions?.check()

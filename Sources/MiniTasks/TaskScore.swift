@@ -1,32 +1,34 @@
-/// How a response did.
+/// The score of a response.
 public struct TaskScore: Equatable, Sendable {
-  /// One check, and how it came out.
+  /// A check and its outcome.
   public struct Outcome: Equatable, Sendable {
-    /// What was checked, and where.
+    /// The check.
     public let check: TaskCheck
     /// Whether the response has the item or answer at all; for completion, whether the list ends.
     public let isPresent: Bool
-    /// Whether it is right.
+    /// Whether the check succeeded.
     public let isHit: Bool
   }
 
-  /// Every check, in the order of the true response.
+  /// The outcome of every check, in the order of the true response.
   public let outcomes: [Outcome]
-  /// Items that the list should have.
+  /// The number of items that the list should have.
   public let items: Int
-  /// Those of them that were written.
+  /// The number of these items that the response has.
   public let itemsWritten: Int
-  /// Words of constraints where none was called for.
+  /// The number of constraint words at indices where no constraint holds.
   public let unaskedWords: Int
 
-  /// The share of hits among the checks of a kind; what is missing counts as a miss. Nil if there are none.
+  /// The share of hits among the checks of a kind. A missing item or answer counts as a miss. Nil
+  /// if there are
+  /// no checks of the kind.
   public func accuracy(_ kind: TaskCheck.Kind) -> Double? {
     let asked = outcomes.filter { $0.check.kind == kind }
     guard !asked.isEmpty else { return nil }
     return Double(asked.count { $0.isHit }) / Double(asked.count)
   }
 
-  /// Whether nothing is wrong.
+  /// Whether the response has no mistakes.
   public var isPerfect: Bool {
     itemsWritten == items && unaskedWords == 0 && outcomes.allSatisfy { $0.isHit }
   }

@@ -1,14 +1,15 @@
 public import KVPolicyKit
 
-/// Which document of a recipe: training and held-out ones never share a number.
+/// Selects a document of a recipe. Training and held-out documents never share a random state.
 public enum TaskSeed: Hashable, Sendable {
   /// A document to learn from.
   case training(UInt32)
-  /// A document to be tested with.
+  /// A document to test with.
   case heldOut(UInt32)
 
-  /// The random numbers of the document. Different seeds start at different states: the two kinds differ in
-  /// the lowest bit, and the scrambling that follows is one to one.
+  /// The random generator of the document. Different seeds start at different states: the two cases
+  /// differ in
+  /// the lowest bit, and the mixing function is one to one.
   public var generator: SplitMix64 {
     switch self {
     case .training(let number): SplitMix64(seed: SplitMix64.mix(UInt64(number) << 1))
@@ -17,7 +18,8 @@ public enum TaskSeed: Hashable, Sendable {
   }
 }
 
-/// Drawing, spelled out: the standard library does not promise the same draws in every version.
+/// Drawing, written out because the standard library does not promise the same draws in every
+/// version.
 extension SplitMix64 {
   /// A number in `range`, which is not empty.
   mutating func draw(_ range: ClosedRange<Int>) -> Int {
@@ -30,7 +32,7 @@ extension SplitMix64 {
     choices[draw(0...choices.count - 1)]
   }
 
-  /// The same elements in another order.
+  /// Permutes the elements.
   mutating func shuffle<Element>(_ elements: inout [Element]) {
     for last in stride(from: elements.count - 1, to: 0, by: -1) {
       elements.swapAt(draw(0...last), last)

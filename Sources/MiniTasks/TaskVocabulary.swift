@@ -3,11 +3,11 @@
 /// A text is words written one after the other, each with the space after it: `"at "`, `"37 "`. The end of a
 /// line is a token too. Encoding and decoding are exact inverses on such texts.
 public enum TaskVocabulary {
-  /// Number of tokens: 512.
+  /// The number of tokens: 512.
   public static let count = TaskWords.all.count
-  /// Every token as it is written: a word and its space, or the end of a line.
+  /// Every token as text: a word and its space, or the end of a line.
   public static let words = TaskWords.all.map { $0 == "\n" ? $0 : $0 + " " }
-  /// The token after which a response is over.
+  /// The token that ends a response.
   public static let stop = token("stop")
   /// The largest number that is a token; the smallest is 1.
   public static let largestNumber = TaskWords.numbers.count
@@ -44,7 +44,7 @@ public enum TaskVocabulary {
     return encoded
   }
 
-  /// The text that tokens stand for.
+  /// The text of tokens.
   ///
   /// - Throws: `TaskError.unknownToken` for a token outside the vocabulary.
   public static func text(of encoded: [Int]) throws(TaskError) -> String {
@@ -62,7 +62,7 @@ public enum TaskVocabulary {
     return firstNumber + number - 1
   }
 
-  /// The number that a token writes, if it writes one.
+  /// The number that a token stands for, or nil.
   static func number(of token: Int) -> Int? {
     let number = token - firstNumber + 1
     return (1...largestNumber).contains(number) ? number : nil
@@ -70,7 +70,7 @@ public enum TaskVocabulary {
 
   /// The token of a word of the fixed list.
   static func token(_ word: String) -> Int {
-    // Only literals of this module come here; text from outside goes through `encode`, which throws.
+    // Only literals of this module arrive here; other texts go through `encode`, which throws.
     guard let token = tokens[word] else { preconditionFailure("'\(word)' is no word") }
     return token
   }

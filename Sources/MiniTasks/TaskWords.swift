@@ -1,25 +1,27 @@
-/// The words of the language, by the part they play.
+/// The words of the language, by their role.
 ///
-/// Their order is part of trained models: never change it.
+/// Trained models depend on the order of the words: never change it.
 enum TaskWords {
-  /// What gives a line its meaning.
+  /// The words that give a line its meaning.
   static let structure = words(
     """
     start at from until every key set copy end list to ask last answer done stop plain bare
     still calm
     """)
-  /// Questions, in the order in which they are asked.
+  /// The labels of questions, in the order in which they are asked.
   static let labels = (1...24).map { "q\($0)" }
-  /// Items of a list, periods, and the values of variables: a token each, so that nobody has to spell.
+  /// Numbers: items of a list, periods, and the values of variables. Each is one token, so a model
+  /// need not
+  /// spell.
   static let numbers = (1...256).map { String($0) }
-  /// Keys of recall lines, and variables.
+  /// The names of keys and variables.
   static let names = words(
     """
     ada alma anton bela boris cara carl clara dana david dora edgar elena emil erik eva felix
     fiona frank gina greta hanna henry hugo ida igor ines ivan jana jonas julia karl kira laura
     leo lina lukas maria max mila nina oscar paula peter rosa simon tara viktor
     """)
-  /// What single items of a list hold, recall lines answer, and copies consist of.
+  /// The words of single items, the values of keys, and the words of copies.
   static let things = words(
     """
     anchor apple arrow barrel basket bottle bread brick bridge button candle carpet chain clock
@@ -28,23 +30,23 @@ enum TaskWords {
     piano pillow pocket ribbon saddle shovel silver spoon table ticket tower violin wagon
     whistle window
     """)
-  /// What the items of a range hold.
+  /// The words of ranges.
   static let colors = words(
     """
     amber azure beige black blue bronze brown coral crimson gold gray green indigo ivory olive
     pink purple red white yellow
     """)
-  /// What the first rule of a period calls for.
+  /// The words of the first periodic rule.
   static let sounds = words(
     """
     bang beep buzz chime clang click crack gong hiss hum knock ring roar snap thud toll
     """)
-  /// What the second rule of a period calls for.
+  /// The words of the second periodic rule.
   static let weather = words(
     """
     breeze cloud dew dust fog frost hail haze ice mist rain sleet smoke snow storm thunder
     """)
-  /// Sentences between the lines that matter.
+  /// The words of the filler sentences.
   static let filler = words(
     """
     the a and of in on with by was is had went came saw took gave found made kept left old young
@@ -53,7 +55,7 @@ enum TaskWords {
     song never often
     """)
 
-  /// Every word; its place is its token.
+  /// Every word; its index is its token.
   static let all =
     ["\n"] + structure + labels + numbers + names + things + colors + sounds + weather + filler
 

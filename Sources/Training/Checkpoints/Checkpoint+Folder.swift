@@ -5,7 +5,7 @@ extension Checkpoint {
   /// Writes a Hugging Face folder: `config.json`, `model.safetensors`, `tokenizer.json` and
   /// `tokenizer_config.json`. The same checkpoint gives the same bytes.
   ///
-  /// The folder appears whole or not at all. It must not be there yet.
+  /// The folder appears whole or not at all. It must not exist yet.
   public func write(folder: String) throws(CheckpointError) {
     let files: [String: [UInt8]] = [
       "config.json": config.fileBytes,
@@ -16,7 +16,7 @@ extension Checkpoint {
     try WholeFile.write(files, folder: folder)
   }
 
-  /// What the model is, for `transformers`.
+  /// The description of the model, for `transformers`.
   private var config: JSONValue {
     let model = configuration
     return [
@@ -27,12 +27,12 @@ extension Checkpoint {
       "num_key_value_heads": JSONValue(model.keyHeads), "head_dim": JSONValue(model.headDimension),
       "vocab_size": JSONValue(model.vocabulary),
       "max_position_embeddings": JSONValue(model.contextLength),
-      // Through its shortest decimals, which are read as the same 32-bit number.
+      // The shortest decimal number that reads back as the same 32-bit number.
       "rms_norm_eps": .number(Double("\(model.normEpsilon)") ?? Double(model.normEpsilon)),
       "rope_theta": .number(model.rope.theta), "rope_scaling": .null,
       "tie_word_embeddings": .bool(model.tiedEmbedding), "attention_bias": false,
       "mlp_bias": false, "torch_dtype": "float32",
-      // Absent, they would be 1 and 2.
+      // For absent members `transformers` would assume 1 and 2.
       "bos_token_id": model.bosToken.map { JSONValue($0) } ?? .null, "eos_token_id": eosTokens,
     ]
   }

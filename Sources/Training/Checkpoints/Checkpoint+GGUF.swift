@@ -2,16 +2,17 @@ import KVPolicyKit
 internal import ReferenceModel
 
 extension Checkpoint {
-  /// How a GGUF file stores the elements of matrices. Gains of norms are 32-bit floats in all of them.
+  /// How a GGUF file stores the elements of matrices. The gains of norms are always 32-bit floats.
   public enum MatrixFormat: String, CaseIterable, Sendable {
-    /// 32-bit floats: the parameters as they are.
+    /// 32-bit floats: the parameters without rounding.
     case f32
     /// 16-bit floats.
     case f16
-    /// Blocks of 32 bytes with a 16-bit scale; 16-bit floats where columns do not divide into blocks.
+    /// Blocks of 32 bytes with a 16-bit scale; 16-bit floats if the columns do not divide into
+    /// blocks.
     case q8_0
 
-    /// llama.cpp's number for such files.
+    /// llama.cpp's number of the file type.
     fileprivate var fileType: Int64 {
       switch self {
       case .f32: 0
@@ -21,16 +22,18 @@ extension Checkpoint {
     }
   }
 
-  /// Writes or replaces a GGUF file; it appears whole or not at all.
+  /// Writes or replaces a GGUF file, which appears whole or not at all.
   public func write(gguf path: String, _ format: MatrixFormat = .f32) throws(CheckpointError) {
     try WholeFile.write(try gguf(format), to: path)
   }
 
   /// The checkpoint as a GGUF file. The same checkpoint gives the same bytes.
   ///
-  /// A parameter becomes the nearest number of the format: in `q8_0` one of 255 steps of a block's
-  /// scale, which is its greatest size divided by 127, rounded to 16 bits. Of several tokens that end a
-  /// text the first is named, since readers know one.
+  /// Each parameter is rounded to the nearest number of the format. In `q8_0` this is one of 255
+  /// steps of
+  /// the block's scale: the greatest magnitude in the block divided by 127, rounded to 16 bits. If
+  /// several
+  /// tokens end a text, the file names the first one only, since readers know one.
   ///
   /// - Throws: `CheckpointError.tensor` for a number beyond the format's largest.
   public func gguf(_ format: MatrixFormat = .f32) throws(CheckpointError) -> [UInt8] {
@@ -50,7 +53,7 @@ extension Checkpoint {
     return file.bytes
   }
 
-  /// The format of a tensor's elements, and ggml's number for it.
+  /// The format of a tensor's elements, and ggml's number of the format.
   private static func stored(
     _ shape: [Int], _ format: MatrixFormat
   ) -> (row: RowFormat, type: UInt32) {
@@ -63,7 +66,7 @@ extension Checkpoint {
       case .f16, .q8_0: (.f16, .f16)
       }
     guard let number = GGMLType.number(type) else {
-      // The types are the three above, whatever was asked for: a gap in the list is a mistake of ours.
+      // Only the three types above occur, whatever the request, so a missing number is a bug.
       preconditionFailure("ggml has a number for each of f32, f16 and q8_0")
     }
     return (row, number)
@@ -93,8 +96,9 @@ extension Checkpoint {
 }
 
 extension FloatTensor {
-  /// The rows of each head in GGUF's order, where elements that turn together are neighbours: row `i`
-  /// of the first half, then row `i` of the second.
+  /// The rows of each head in GGUF's order, where the two elements of a rotated pair are
+  /// neighbours: row `i`
+  /// of the first half, then row `i` of the second half.
   func interleaved(heads: Int) -> [Float] {
     guard let rows = shape.first, let columns = shape.last else { return values }
     let half = rows / heads / 2

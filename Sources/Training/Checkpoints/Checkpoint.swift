@@ -1,11 +1,12 @@
 public import ReferenceModel
 
-/// A model's parameters with all that other programs need to run it.
+/// A model's parameters, with everything that other programs need to run the model.
 ///
-/// Tensors have Hugging Face's names and order: matrices are `outputs × inputs`, row-major, and element
-/// `i` of a head turns with `i + headDimension / 2`.
+/// Tensors have Hugging Face's names and order. Matrices are `outputs × inputs`, row-major. Element
+/// `i` of a
+/// head is rotated with element `i + headDimension / 2`.
 public struct Checkpoint: Sendable {
-  /// The model; its vocabulary has as many tokens as `vocabulary`.
+  /// The sizes of the model; its vocabulary size is `vocabulary.count`.
   public let configuration: LlamaConfiguration
   /// The tokens.
   public let vocabulary: WordVocabulary
@@ -15,9 +16,11 @@ public struct Checkpoint: Sendable {
   /// Checks that the parts describe one model, and that every number is finite.
   ///
   /// - Parameters:
-  ///   - configuration: of architecture `llama`, with rotary positions that are not stretched.
+  ///   - configuration: of architecture `llama`, with unscaled rotary positions.
   ///   - vocabulary: the tokens.
-  ///   - tensors: exactly those of the model, in any order; no head where it is tied to the embedding.
+  ///   - tensors: exactly those of the model, in any order, without an output head if it is tied to
+  ///     the
+  ///     embedding.
   public init(
     _ configuration: LlamaConfiguration, vocabulary: WordVocabulary, tensors: [FloatTensor]
   ) throws(CheckpointError) {
@@ -90,7 +93,7 @@ public struct Checkpoint: Sendable {
 }
 
 extension FloatTensor {
-  /// Refuses another number of values than the shape says.
+  /// Throws if the number of values does not fit the shape.
   func checkCount() throws(CheckpointError) {
     guard shape.reduce(1, *) == values.count else {
       throw .tensor(name: name, reason: "has \(values.count) values, and shape \(shape)")
@@ -99,13 +102,14 @@ extension FloatTensor {
 }
 
 extension Checkpoint {
-  /// A tensor that a model needs.
+  /// A tensor that a model consists of.
   struct Part {
-    /// What Hugging Face's files and GGUF files call it.
+    /// The names of the tensor in Hugging Face's files and in GGUF files.
     let name, gguf: String
     /// Elements along each axis, outermost first.
     let shape: [Int]
-    /// The heads whose rows GGUF files have in another order, if it is a query or key matrix.
+    /// The number of heads of a query or key matrix, whose rows GGUF files reorder; nil for other
+    /// tensors.
     let turnedHeads: Int?
   }
 

@@ -2,7 +2,7 @@
 ///
 /// Each message says what is wrong, what is legal, and what to do.
 public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// A list of words that texts cannot be read back with.
+  /// A list of words that would make texts ambiguous.
   case vocabulary(reason: String)
   /// A model that the files cannot describe.
   case configuration(reason: String)
@@ -10,9 +10,9 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
   case tensor(name: String, reason: String)
   /// A file that cannot be written.
   case unwritable(path: String, reason: String)
-  /// A file that cannot be read, or contradicts its format: cut short, or not such a file at all.
+  /// A file that cannot be read, is truncated, or is not in the expected format.
   case unreadable(path: String, reason: String)
-  /// A sound file that belongs to another run or another kind of program.
+  /// An intact file that belongs to another run or another kind of program.
   case foreign(path: String, reason: String)
 
   /// The message shown to a person.

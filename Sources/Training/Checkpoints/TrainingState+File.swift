@@ -1,17 +1,18 @@
 internal import ReferenceModel
 
-/// The state as one safetensors file: tensors `parameter/NAME`, `mean/NAME` and `square/NAME`, and the
-/// numbers as texts in its metadata.
+/// The state as one safetensors file: tensors `parameter/NAME`, `mean/NAME` and `square/NAME`, and
+/// the step,
+/// seeds and recipe as texts in the metadata.
 extension TrainingState {
   private static let format = "kvpolicy-training-state-1"
   private static let seedPrefix = "seed/"
   private static let lists = ["parameter/", "mean/", "square/"]
 
-  /// Writes or replaces the file at `path`; it appears whole or not at all.
+  /// Writes or replaces the file at `path`, which appears whole or not at all.
   public func write(to path: String) throws(CheckpointError) {
     try check()
     var metadata = ["format": TrainingState.format, "step": "\(step)", "recipe": recipe]
-    // Numbers that do not fit a floating one, so they are texts.
+    // A 64-bit seed does not fit a floating-point number, so seeds are stored as texts.
     for (name, seed) in seeds { metadata[TrainingState.seedPrefix + name] = "\(seed)" }
     var tensors: [FloatTensor] = []
     for (list, prefix) in zip([parameters, means, squares], TrainingState.lists) {
@@ -23,11 +24,11 @@ extension TrainingState {
     try WholeFile.write(SafetensorsFile.bytes(of: tensors, metadata: metadata), to: path)
   }
 
-  /// Reads the file at `path`. Tensors come in the order in which they were written.
+  /// Reads the file at `path`. Tensors keep the order in which they were written.
   ///
   /// - Parameters:
   ///   - path: a file that `write(to:)` wrote.
-  ///   - recipe: what the file's must be; nil takes any.
+  ///   - recipe: the recipe that the file must have; nil accepts any recipe.
   public init(from path: String, recipe: String?) throws(CheckpointError) {
     let file: (tensors: [FloatTensor], metadata: [String: String])
     do throws(ModelError) {
@@ -70,7 +71,7 @@ extension TrainingState {
     return (step, seeds, recipe)
   }
 
-  /// The three lists, without what their names begin with.
+  /// The parameters, means and squares, with the prefixes of their names removed.
   private static func split(
     _ tensors: [FloatTensor], path: String
   ) throws(CheckpointError) -> [[FloatTensor]] {

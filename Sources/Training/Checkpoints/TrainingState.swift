@@ -1,21 +1,21 @@
 public import ReferenceModel
 
-/// All that a run needs to go on exactly where it was: parameters, Adam's two moments, and numbers.
+/// Everything that a run needs to resume exactly: the parameters, Adam's two moments, and numbers.
 public struct TrainingState: Sendable, Equatable {
   /// The parameters.
   public var parameters: [FloatTensor]
-  /// Running means of the gradients, named and shaped as the parameters are, in their order.
+  /// Running means of the gradients, with the names, shapes and order of the parameters.
   public var means: [FloatTensor]
-  /// Running means of the gradients' squares, likewise.
+  /// Running means of the squared gradients, with the names, shapes and order of the parameters.
   public var squares: [FloatTensor]
-  /// Steps done.
+  /// The number of finished steps.
   public var step: Int
-  /// The states of the run's random generators, by what they are for.
+  /// The states of the run's random generators, by their purpose.
   public var seeds: [String: UInt64]
-  /// What identifies the recipe: a run is only gone on with by the same one.
+  /// The text that identifies the recipe: only the same recipe can resume the run.
   public var recipe: String
 
-  /// Takes the parts, and checks that the three lists agree.
+  /// Makes a state, and checks that the three lists agree.
   public init(
     parameters: [FloatTensor], means: [FloatTensor], squares: [FloatTensor], step: Int,
     seeds: [String: UInt64], recipe: String
@@ -29,7 +29,7 @@ public struct TrainingState: Sendable, Equatable {
     try check()
   }
 
-  /// Refuses lists of which one has a tensor that the others have not.
+  /// Throws if the tensors of the three lists do not have the same names and shapes.
   func check() throws(CheckpointError) {
     var names: Set<String> = []
     for tensor in parameters {

@@ -1,7 +1,7 @@
 import Foundation
 import KVPolicyKit
 
-/// Files that appear whole or not at all: written beside their place, then renamed into it.
+/// Files that appear whole or not at all: written under a temporary name, then renamed.
 enum WholeFile {
   /// Writes or replaces the file at `path`.
   static func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {
@@ -12,7 +12,7 @@ enum WholeFile {
     }
   }
 
-  /// Makes `folder` with `files` by name. It must not be there yet.
+  /// Creates `folder` with `files` by name. The folder must not exist yet.
   static func write(_ files: [String: [UInt8]], folder: String) throws(CheckpointError) {
     let place = URL(fileURLWithPath: folder).standardizedFileURL
     let beside = place.deletingLastPathComponent()
@@ -46,7 +46,7 @@ enum WholeFile {
 }
 
 extension JSONValue {
-  /// The value as a file for people too: indented, keys sorted.
+  /// The value as an indented file with sorted keys, which people can read.
   var fileBytes: [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -1,9 +1,11 @@
 import KVPolicyKit
 internal import ReferenceModel
 
-/// The vocabulary as tokenizers' files have it: byte-level pairs without a pair, and added tokens.
+/// The vocabulary in the format of tokenizer files: byte-pair encoding without merges, and added
+/// tokens.
 extension WordVocabulary {
-  /// The tokens by id: words as they are, bytes in the alphabet of byte-level vocabularies.
+  /// The texts of the tokens by id: words unchanged, bytes in the alphabet of byte-level
+  /// vocabularies.
   var tokens: [String] {
     words + bytes.map { String(decoding: ByteAlphabet.spelling(of: [$0]), as: UTF8.self) }
   }
@@ -14,7 +16,9 @@ extension WordVocabulary {
     return [
       "version": "1.0", "truncation": .null, "padding": .null, "normalizer": .null,
       "added_tokens": .array(words.enumerated().map { added($0.element, id: $0.offset) }),
-      // The rule of the GGUF file's `smollm`. It cuts nothing that pairs would join: there are none.
+      // The rule that GGUF files call `smollm`. It cannot separate bytes that a merge would join:
+      // there are no
+      // merges.
       "pre_tokenizer": [
         "type": "Sequence",
         "pretokenizers": [
@@ -46,12 +50,13 @@ extension WordVocabulary {
 
   /// The metadata of a GGUF file.
   ///
-  /// Readers take token 11 for the beginning and the end of a text where the file names none, so it
-  /// always names some: byte 0, which no text has, unless the model knows better.
+  /// If a file names no token for the beginning or the end of a text, readers assume token 11. So
+  /// the file
+  /// always names both: byte 0, which occurs in no text, unless the model has such tokens.
   func metadata(bos: Int?, eos: Int?) -> [(key: String, value: GGUFValue)] {
     let types =
       [Int64](repeating: 4, count: words.count) + [Int64](repeating: 1, count: bytes.count)
-    // Byte 0 is no word, so it is the first of the bytes.
+    // Byte 0 cannot be a word, so it is the first of the bytes.
     let never = words.count
     return [
       ("tokenizer.ggml.model", .string("gpt2")),

@@ -1,30 +1,36 @@
 /// The tokens of a model that knows a fixed list of words: the words, in order, then single bytes.
 ///
-/// A text is words written one after the other, each with the space or line break that belongs to it:
-/// `"amber "`, `"7\n"`. Every byte is a token too, unless it is a word already, so that any text at all
-/// has tokens; a model learns never to say them.
+/// A text is words written one after the other, each with the space or line break that belongs to
+/// it:
+/// `"amber "`, `"7\n"`. Every byte is a token too, unless it is a word already, so that every text
+/// can be
+/// encoded. A trained model does not write these bytes.
 ///
-/// Programs find words in a text in two ways: from the left, always the longest; or the longest word
-/// first, wherever it is. Both find the words that were written if no word can also be read across the
-/// border of two others. So a list is legal if
+/// Programs find words in a text in two ways: from the left, always the longest word; or the
+/// longest word
+/// first, anywhere in the text. Both find the words that were written if no word also occurs across
+/// a
+/// border of words. So a list is legal if
 ///
 /// - no word is empty or given twice;
-/// - words are made of the ASCII characters from space to `~`, tab and line break: other characters stand
-///   for bytes in the files' own alphabet;
-/// - in no text of the words is there a word that lies across a border between words. With `a` and `b`
+/// - words consist of the ASCII characters from space to `~`, tab and line break, because other
+///   characters
+///   stand for bytes in the alphabet of the files;
+/// - no text of the words contains a word that lies across a border between words. With `a` and `b`
 ///   there is no `ab`, and with `xa ` and `b` no `a b`.
 ///
-/// Lists in which every word ends in its only space or line break are legal, whatever precedes it.
+/// A list is legal if every word ends in its only space or line break.
 public struct WordVocabulary: Sendable, Equatable {
   /// The words; word `i` is token `i`.
   public let words: [String]
-  /// The bytes that are tokens of their own, ascending; they follow the words.
+  /// The bytes that are not words, ascending; their tokens follow the words.
   public let bytes: [UInt8]
 
-  /// How many tokens there are: the rows of the model's embedding.
+  /// The number of tokens, which is the number of rows of the model's embedding.
   public var count: Int { words.count + bytes.count }
 
-  /// Checks the list. Takes time in proportion to the words, and to the squares of their lengths.
+  /// Checks the list. Takes time in proportion to the number of words and to the squares of their
+  /// lengths.
   public init(_ words: [String]) throws(CheckpointError) {
     guard !words.isEmpty else {
       throw CheckpointError.vocabulary(reason: "there are no words; give at least one")
@@ -44,7 +50,8 @@ public struct WordVocabulary: Sendable, Equatable {
     }
     try WordVocabulary.checkBorders(words, known: known)
     self.words = words
-    // A word of one visible character is written as the byte is, and is that byte's token.
+    // A byte and a word of one visible character have the same spelling, so the word is the byte's
+    // token.
     bytes = (UInt8.min...UInt8.max).filter { !(0x21...0x7E).contains($0) || !known.contains([$0]) }
   }
 
@@ -52,8 +59,9 @@ public struct WordVocabulary: Sendable, Equatable {
     (0x20...0x7E).contains(byte) || byte == 0x09 || byte == 0x0A
   }
 
-  /// Refuses a word that can be read across the border of two others: the end of a word, then any words,
-  /// then the beginning of a word.
+  /// Throws for a word that also occurs across a border of words: the end of a word, then any
+  /// number of
+  /// words, then the beginning of a word.
   private static func checkBorders(
     _ words: [String], known: Set<ArraySlice<UInt8>>
   ) throws(CheckpointError) {
@@ -66,7 +74,7 @@ public struct WordVocabulary: Sendable, Equatable {
     }
     for text in words {
       let word = Array(text.utf8)
-      // Places in the word where a border of a text can be.
+      // The offsets in the word at which a border of a text can be.
       var borders: [Int] = []
       for place in 1..<max(1, word.count) {
         let isBorder =

@@ -1,8 +1,9 @@
 import KVPolicyKit
 
-/// Reads one JSON object member by member; each is asked for once, and one that nobody asked for is refused.
+/// Reads one JSON object member by member. `refuseUnknown` then throws for a member that was never
+/// read.
 struct RecipeReader {
-  /// What messages call the object: `recipe`, `stages[2]`.
+  /// The name of the object in messages: `recipe`, `stages[2]`.
   let place: String
   private let members: [String: JSONValue]
   private var asked: Set<String> = []
@@ -15,7 +16,7 @@ struct RecipeReader {
     self.members = members
   }
 
-  /// A member that must be there.
+  /// A required member.
   mutating func value(_ name: String) throws(TrainingError) -> JSONValue {
     asked.insert(name)
     guard let value = members[name] else {
@@ -24,7 +25,7 @@ struct RecipeReader {
     return value
   }
 
-  /// A whole number.
+  /// A required integer in `range`.
   mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(TrainingError) -> Int {
     let value = try value(name)
     guard case .number(let number) = value, let whole = Int(exactly: number), range.contains(whole)
@@ -34,7 +35,7 @@ struct RecipeReader {
     return whole
   }
 
-  /// A number.
+  /// A required number in `range`.
   mutating func number(
     _ name: String, in range: ClosedRange<Double>
   ) throws(TrainingError) -> Double {
@@ -45,7 +46,7 @@ struct RecipeReader {
     return number
   }
 
-  /// Two whole numbers, the least and the most.
+  /// A required pair of integers in `range`: the least and the most.
   mutating func span(
     _ name: String, in range: ClosedRange<Int>
   ) throws(TrainingError) -> ClosedRange<Int> {
@@ -61,7 +62,7 @@ struct RecipeReader {
     return low...high
   }
 
-  /// One or more of the names of `Choice`.
+  /// A required list of one or more names of `Choice`.
   mutating func choices<Choice: RawRepresentable & CaseIterable>(
     _ name: String, of type: Choice.Type
   ) throws(TrainingError) -> [Choice] where Choice.RawValue == String {
@@ -80,7 +81,7 @@ struct RecipeReader {
     return choices
   }
 
-  /// Refuses members that nobody asked for.
+  /// Throws if the object has a member that was never read.
   func refuseUnknown() throws(TrainingError) {
     guard let stranger = members.keys.filter({ !asked.contains($0) }).min() else { return }
     throw .recipe(

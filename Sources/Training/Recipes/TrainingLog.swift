@@ -1,32 +1,35 @@
 import Foundation
 import MiniTasks
 
-/// What a training did, as lines of a CSV file: runs of steps, and the looks at held-out documents between
-/// them.
+/// The log of a training run, as lines of a CSV file: the steps, and the checks on held-out
+/// documents
+/// between them.
 public struct TrainingLog: Sendable, Equatable {
-  /// Some steps in a row, and the check after the last if there was one.
+  /// A line of the log: up to ten consecutive steps, and the check after the last step if there was
+  /// one.
   public struct Row: Sendable, Equatable {
-    /// The last step.
+    /// The number of the last step.
     public var step: Int
-    /// Its stage, from 0.
+    /// The stage of the last step, from 0.
     public var stage: Int
-    /// Tokens read since the beginning.
+    /// Tokens read since the beginning of the run.
     public var tokens: Int
-    /// Seconds since the beginning, those of stops left out.
+    /// Seconds of training since the beginning; the time between a stop and a resume does not
+    /// count.
     public var seconds: Double
-    /// The mean of the steps' losses.
+    /// The mean of the losses of the steps.
     public var loss: Double
-    /// The last step's rate.
+    /// The learning rate of the last step.
     public var rate: Float
-    /// The greatest norm of the steps' gradients.
+    /// The greatest gradient norm of the steps.
     public var norm: Double
     /// The check, if there was one.
     public var check: TrainingCheck?
   }
 
-  /// Steps of a row.
+  /// The most steps of a line.
   public static let rowSteps = 10
-  /// The rows, ascending.
+  /// The lines, in the order of steps.
   public private(set) var rows: [Row] = []
   private var pending: [TrainingRun.Step] = []
 
@@ -38,7 +41,7 @@ public struct TrainingLog: Sendable, Equatable {
     (rows.last?.tokens ?? 0) + pending.reduce(0) { $0 + $1.tokens }
   }
 
-  /// Adds a step that ended `seconds` after the beginning; `check` is the look after it.
+  /// Adds a step that ended `seconds` after the beginning; `check` is the check after it, if any.
   public mutating func add(_ step: TrainingRun.Step, seconds: Double, check: TrainingCheck?) {
     pending.append(step)
     guard pending.count == Self.rowSteps || check != nil else { return }
@@ -56,7 +59,7 @@ extension TrainingLog {
   private static let header =
     (numbers + ["accuracy"] + TaskCheck.Kind.allCases.map(\.rawValue)).joined(separator: ",")
 
-  /// The log as CSV; shares are from 0 to 1, and empty where nothing was checked.
+  /// The log as CSV. Shares are from 0 to 1, and empty on lines without a check.
   public var csv: String {
     let lines = rows.map { row in
       var cells = ["\(row.step)", "\(row.stage)", "\(row.tokens)"]
@@ -72,8 +75,9 @@ extension TrainingLog {
     return Self.header + "\n" + lines.joined()
   }
 
-  /// Reads the rows up to `step` of a log that ``csv`` wrote; `path` is what messages call it.
-  /// - Throws: `CheckpointError.foreign` for anything else, and for a log that does not reach that step.
+  /// Reads the lines up to `step` of a log that ``csv`` wrote; `path` is its name in messages.
+  /// - Throws: `CheckpointError.foreign` for any other text, and for a log without a line that ends
+  ///   at `step`.
   public init(csv: String, path: String, upTo step: Int) throws(CheckpointError) {
     let advice = "put back the log that was written with the state, or begin anew"
     let lines = csv.split(separator: "\n", omittingEmptySubsequences: false)
@@ -93,7 +97,7 @@ extension TrainingLog {
     }
   }
 
-  /// A number with so many digits after the point, whatever the locale.
+  /// A number with `digits` digits after the point, in every locale.
   private static func text(_ value: Double, _ digits: Int) -> String {
     String(format: "%.\(digits)f", locale: Locale(identifier: "en_US_POSIX"), value)
   }

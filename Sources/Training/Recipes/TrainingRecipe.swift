@@ -2,7 +2,7 @@ import KVPolicyKit
 public import MiniTasks
 public import ReferenceModel
 
-/// Everything that decides what a training on the mini tasks gives: read from JSON.
+/// Everything that determines the result of a training on the mini tasks, read from JSON.
 ///
 /// ```json
 /// {
@@ -19,16 +19,17 @@ public import ReferenceModel
 /// }
 /// ```
 ///
-/// Stages follow one another with the weights and moments that the one before left. Every member must be
-/// there, and no other may.
+/// Each stage starts with the weights and moments of the stage before it. Every member is required,
+/// and
+/// no other member is allowed.
 public struct TrainingRecipe: Sendable, Equatable {
-  /// A part of the curriculum.
+  /// A stage of the curriculum.
   public struct Stage: Sendable, Equatable {
-    /// What is read.
+    /// The documents to learn from.
     public let mixture: TaskMixture
-    /// Documents are drawn for a step until they have so many tokens.
+    /// The least tokens of a step: documents are drawn until they have this many.
     public let batchTokens: Int
-    /// How long each of its steps is.
+    /// The learning rate of each step of the stage.
     public let schedule: LearningRateSchedule
   }
 
@@ -36,28 +37,29 @@ public struct TrainingRecipe: Sendable, Equatable {
   public let model: LlamaConfiguration
   /// The tokens: the language's words, then bytes.
   public let vocabulary: WordVocabulary
-  /// What the first weights and the documents follow from.
+  /// The seed of the initial weights and of the documents.
   public let seed: UInt64
-  /// How much the token that ends a list counts; every other token of a response counts 1.
+  /// The weight of the token that ends a list; every other token of a response has weight 1.
   public let listEndWeight: Float
-  /// The constants of the steps.
+  /// The constants of the optimiser.
   public let optimiser: AdamW.Configuration
-  /// The greatest norm of a step's gradients.
+  /// The greatest gradient norm of a step; larger gradients are scaled down to it.
   public let clip: Double
-  /// Steps between two looks at held-out documents; the state is saved then too.
+  /// Steps between two checks on held-out documents; the state is saved at every check.
   public let checkSteps: Int
-  /// Held-out documents that are looked at.
+  /// The number of held-out documents in a check.
   public let checkDocuments: Int
   /// The curriculum.
   public let stages: [Stage]
-  /// The recipe on one line, which identifies it.
+  /// The recipe on one line. It identifies the recipe in saved states.
   public let text: String
 
   /// Steps of all stages.
   public var steps: Int { stages.reduce(0) { $0 + $1.schedule.steps } }
 
   /// Reads a recipe.
-  /// - Throws: `TrainingError.recipe` for anything but a recipe that can be followed in 16 GiB of memory.
+  /// - Throws: `TrainingError.recipe` for anything but a recipe that can be followed in 16 GiB of
+  ///   memory.
   public init(parsing json: String) throws(TrainingError) {
     let value: JSONValue
     do throws(PolicyError) {
@@ -94,7 +96,8 @@ public struct TrainingRecipe: Sendable, Equatable {
     try checkMemory()
   }
 
-  /// Refuses what would not fit into memory: four numbers per weight, and what passes keep of a batch.
+  /// Refuses a recipe that would not fit into memory: four numbers per weight, and the activations
+  /// of a batch.
   private func checkMemory() throws(TrainingError) {
     let tokens = stages.reduce(0) { max($0, $1.batchTokens + $1.mixture.lengths.upperBound) }
     let width =
@@ -107,7 +110,7 @@ public struct TrainingRecipe: Sendable, Equatable {
     }
   }
 
-  /// Runs `body`; an error is that of the recipe, at `place`.
+  /// Runs `body`; any error becomes an error of the recipe, at `place`.
   private static func at<Result>(
     _ place: String, _ body: () throws -> Result
   ) throws(TrainingError) -> Result {

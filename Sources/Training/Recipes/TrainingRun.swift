@@ -4,14 +4,15 @@ internal import ReferenceModel
 
 /// A training by a recipe, step by step.
 ///
-/// The same recipe gives the same bits, whatever the number of threads, and so does a run that was killed
-/// and gone on with from its last state.
+/// The same recipe gives the same bits for any number of threads, also when the run was killed and
+/// resumed
+/// from its last saved state.
 public struct TrainingRun {
-  /// What one step did.
+  /// The result of one step.
   public struct Step: Sendable, Equatable {
-    /// Its place among the steps of all stages, from 1.
+    /// The number of the step among the steps of all stages, from 1.
     public let number: Int
-    /// Its stage, from 0.
+    /// The stage of the step, from 0.
     public let stage: Int
     /// Tokens read.
     public let tokens: Int
@@ -25,13 +26,13 @@ public struct TrainingRun {
 
   /// The recipe.
   public let recipe: TrainingRecipe
-  /// The weights now.
+  /// The current weights.
   public private(set) var parameters: ModelParameters
   /// Steps done.
   public var steps: Int { optimiser.steps }
-  /// Whether all of them are done.
+  /// Whether all steps of the recipe are done.
   public var isComplete: Bool { steps >= recipe.steps }
-  /// The passes' owner.
+  /// The trainer that computes the losses and gradients.
   public let trainer: Trainer
 
   private var optimiser: AdamW
@@ -39,19 +40,20 @@ public struct TrainingRun {
   /// Documents drawn so far; the next one has this number.
   private var documents: UInt32 = 0
 
-  /// A run that begins.
+  /// A new run.
   public init(_ recipe: TrainingRecipe, threads: Int) throws {
     self.recipe = recipe
     trainer = try Trainer(recipe.model, threads: threads)
     parameters = ModelParameters(recipe.model, seed: recipe.seed)
     optimiser = AdamW(trainer.layout, recipe.optimiser)
     gradients = Gradients(trainer.layout)
-    // Recipes of different seeds read different documents: each begins elsewhere among the numbers.
+    // Recipes with different seeds read different documents: each starts at another document
+    // number.
     documents = UInt32(truncatingIfNeeded: SplitMix64.mix(recipe.seed))
   }
 
-  /// A run that goes on from a saved state of the same recipe.
-  /// - Throws: `CheckpointError` when the state is not this recipe's.
+  /// A run that resumes from a saved state of the same recipe.
+  /// - Throws: `CheckpointError` when the state belongs to another recipe.
   public init(_ recipe: TrainingRecipe, threads: Int, from state: TrainingState) throws {
     try self.init(recipe, threads: threads)
     guard state.recipe == recipe.text else {
@@ -71,7 +73,7 @@ public struct TrainingRun {
       second: Self.values(state.squares, trainer.layout))
   }
 
-  /// All that going on needs.
+  /// Everything that a later run needs to resume.
   public var state: TrainingState {
     get throws(CheckpointError) {
       try TrainingState(
@@ -82,7 +84,7 @@ public struct TrainingRun {
     }
   }
 
-  /// The model as it is now.
+  /// The current model.
   public var checkpoint: Checkpoint {
     get throws(CheckpointError) {
       try Checkpoint(
@@ -91,7 +93,8 @@ public struct TrainingRun {
     }
   }
 
-  /// The stage of the step after `steps` others, and its place in it.
+  /// The stage of the step that follows `steps` finished ones, and the index of the step in its
+  /// stage.
   func place(after steps: Int) -> (stage: Int, step: Int) {
     var left = steps
     for (index, stage) in recipe.stages.enumerated() {
@@ -102,7 +105,9 @@ public struct TrainingRun {
   }
 
   /// Takes the next step.
-  /// - Throws: `TrainingError.diverged` when its loss is no number; the run is as it was.
+  /// - Throws: `TrainingError.diverged` when the loss or the gradient norm is not finite; the run
+  ///   is then
+  ///   unchanged.
   public mutating func step() throws(TrainingError) -> Step {
     let (index, place) = place(after: steps)
     let stage = recipe.stages[index]
@@ -133,7 +138,7 @@ public struct TrainingRun {
     return try TrainingBatch(drawn, listEndWeight: recipe.listEndWeight)
   }
 
-  /// A state's tensors in the order of the layout.
+  /// The values of a state's tensors in the order of the layout.
   private static func values(
     _ tensors: [FloatTensor], _ layout: ParameterLayout
   ) throws(CheckpointError) -> [Float] {
@@ -148,10 +153,11 @@ public struct TrainingRun {
 }
 
 extension TrainingBatch {
-  /// Documents, of which the responses' tokens count.
+  /// A batch of documents in which only the tokens of responses have a weight.
   ///
-  /// The token that ends a list counts `listEndWeight` times: a document has one of them among hundreds of
-  /// others, and a model that never ends its lists gets no answer after them right.
+  /// The token that ends a list has weight `listEndWeight`. It is one token among hundreds of
+  /// others, yet a
+  /// model that never ends its lists gets every later answer wrong.
   init(_ documents: [TaskDocument], listEndWeight: Float = 1) throws(TrainingError) {
     try self.init(
       tokens: documents.flatMap { $0.tokens.dropLast() },
@@ -169,22 +175,22 @@ extension TrainingBatch {
 }
 
 extension ParameterLayout {
-  /// Floats that lie in this layout, tensor by tensor.
+  /// The tensors of `values`, which are in this layout.
   func tensors(_ values: [Float]) -> [FloatTensor] {
     tensors.map { FloatTensor($0.name, shape: $0.shape, values: Array(values[$0.range])) }
   }
 }
 
-/// How a model in training does on held-out documents.
+/// The results of a model in training on held-out documents.
 public struct TrainingCheck: Sendable, Equatable {
-  /// The share of the responses' tokens that it foretells, each from the true text before it.
+  /// The share of the responses' tokens that the model predicts from the true text before them.
   public let accuracy: Double
-  /// The share of checks that come out right, of each kind that was asked for.
+  /// The share of checks that succeed, for each kind that occurs.
   public let kinds: [TaskCheck.Kind: Double]
 }
 
 extension TrainingRun {
-  /// Looks at held-out documents of the stage that is being learned, as long as its longest.
+  /// Checks held-out documents of the current stage, all of the stage's greatest length.
   public func check() throws -> TrainingCheck {
     let stage = recipe.stages[place(after: max(0, steps - 1)).stage]
     let longest = stage.mixture.lengths.upperBound
@@ -194,7 +200,7 @@ extension TrainingRun {
     for number in 0..<recipe.checkDocuments {
       let document = mixture.document(.heldOut(UInt32(number)))
       let answers = try trainer.answers(of: parameters, on: TrainingBatch([document]))
-      // What answers a token is found where the one before it stands.
+      // The prediction for token i is at index i − 1.
       let written = document.responses.joined().map { answers[$0 - 1] }
       right += zip(written, document.response).count { $0 == $1 }
       asked += written.count
