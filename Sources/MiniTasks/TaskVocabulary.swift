@@ -1,7 +1,8 @@
 /// The few hundred words of the language, each one token.
 ///
-/// A text is words written one after the other, each with the space after it: `"at "`, `"37 "`. The end of a
-/// line is a token too. Encoding and decoding are exact inverses on such texts.
+/// A text is words written one after the other, each with the space after it: `"at "`, `"37 "`. The
+/// end of
+/// a line is a token too. Encoding and decoding are exact inverses on such texts.
 public enum TaskVocabulary {
   /// The number of tokens: 512.
   public static let count = TaskWords.all.count
@@ -25,7 +26,8 @@ public enum TaskVocabulary {
 
   /// The tokens of a text.
   ///
-  /// - Throws: `TaskError.unknownWord` or `unfinishedWord` for anything that `text(of:)` would not write.
+  /// - Throws: `TaskError.unknownWord` or `unfinishedWord` for a text that `text(of:)` would not
+  ///   write.
   public static func encode(_ text: String) throws(TaskError) -> [Int] {
     var encoded: [Int] = []
     for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
