@@ -1,7 +1,7 @@
 import Foundation
 public import ReferenceModel
 
-/// The small model that comes with the program: it knows the language of `MiniTasks` and nothing else.
+/// The small model that comes with the program: it knows the language of `MiniTasks` and no other.
 ///
 /// Its weights are a literal (`Weights.swift`, written by `Scripts/bundle_model.py`), so the
 /// program needs no
