@@ -3,7 +3,7 @@ public enum Amount: Hashable, Sendable {
   /// Rows per lane.
   case rows(Int)
 
-  /// The rows per lane that it comes to.
+  /// The number of rows per lane.
   public var rows: Int {
     switch self {
     case .rows(let rows): rows

@@ -1,20 +1,18 @@
-/// What a policy answers: edits of lanes, as a value.
+/// A policy's answer: edits of lanes, as a value.
 ///
-/// Any number may be written; a number that is no row of the lane makes a plan that the store
-/// refuses.
+/// A plan accepts any number; the store refuses a plan that names a row the lane does not have.
 ///
 /// Plans can be logged, compared and replayed. The store checks a plan against the cache and
-/// carries it out whole or not at all. A lane that no edit names is left alone. All lists of rows
-/// lie in one array, so a plan that has been used once writes further plans of its size without
-/// asking for memory.
+/// carries out all of it or nothing. A lane that no edit names is left alone. All lists of rows lie
+/// in one array, so a plan that is used again allocates nothing for edits of the same size.
 public struct CachePlan: Hashable, Sendable {
-  /// Which of the plan's numbers belong to an edit; ``rows(_:)`` reads them.
+  /// The part of the plan's numbers that belongs to one edit; ``rows(_:)`` reads it.
   public struct RowList: Hashable, Sendable {
     let first: Int
-    /// How many numbers there are.
+    /// How many numbers the list has.
     public let count: Int
 
-    /// Whether there is no number.
+    /// Whether the list is empty.
     public var isEmpty: Bool { count == 0 }
   }
 
@@ -25,12 +23,13 @@ public struct CachePlan: Hashable, Sendable {
     /// Forget all rows but these.
     case keep(LaneID, RowList)
     /// Let query head `head` of the group read only these rows for the output being computed. Needs
-    /// phase `beforeOutput`; forgets nothing, and reads no fewer bytes.
+    /// phase `beforeOutput`. All rows stay stored, and attention reads no fewer bytes.
     case attend(LaneID, head: Int, RowList)
-    /// Rotate each row's key at this position from now on. Needs position rule `placed`.
+    /// Rotate the key of row `r` at the list's `r`-th position from now on. Needs position rule
+    /// `placed`.
     case place(LaneID, RowList)
 
-    /// The lane it edits.
+    /// The lane that the edit changes.
     public var lane: LaneID {
       switch self {
       case .drop(let lane, _), .keep(let lane, _), .attend(let lane, _, _), .place(let lane, _):
@@ -47,7 +46,7 @@ public struct CachePlan: Hashable, Sendable {
   /// A plan that changes nothing.
   public init() {}
 
-  /// Whether nothing changes.
+  /// Whether the plan has no edits.
   public var isEmpty: Bool { edits.isEmpty }
 
   /// The numbers of one of this plan's edits.
@@ -56,9 +55,10 @@ public struct CachePlan: Hashable, Sendable {
     numbers.span.extracting(list.first..<list.first + list.count)
   }
 
-  // Inlinable: compiled once for every kind of sequence, the loops would allocate for each row.
+  // Inlinable, so that the compiler specialises the loops for the caller's sequence: unspecialised,
+  // they would allocate for each row.
 
-  /// Forget `rows`; nothing is written for none.
+  /// Forget `rows`; an empty sequence writes no edit.
   @inlinable
   public mutating func drop(_ rows: some Sequence<Int>, of lane: LaneID) {
     let first = numbers.count
@@ -110,7 +110,7 @@ public struct CachePlan: Hashable, Sendable {
     edits.append(.attend(lane, head: head, numbers(from: first)))
   }
 
-  /// The numbers that were written from an index on.
+  /// The list of the numbers written from index `first` on.
   private func numbers(from first: Int) -> RowList {
     RowList(first: first, count: numbers.count - first)
   }

@@ -1,16 +1,17 @@
-/// Something the engine computes only because a policy asked to see it.
+/// Something the engine computes only if a policy asks for it.
 ///
-/// "Logits" are scaled by `1/√headDimension` and not yet exponentiated; "probabilities" are their
-/// softmax over the lane's rows, in float32.
+/// "Logits" are attention logits: scaled by `1/√headDimension`, not yet exponentiated.
+/// "Probabilities" are their softmax over the lane's rows, in float32.
 public enum Signal: Hashable, Sendable {
   /// Decode: the new token's logits, per query head.
   case stepLogits
   /// Decode: the new token's probabilities, per query head.
   case stepProbabilities
   /// Prompt: logits of the last `n` queries read so far, per query head, over the rows present
-  /// after the chunk; −∞ where a row is later than the query. Given when the prompt ends, and after
-  /// every chunk if the cadence asks then. Lent one query at a time
-  /// (``LaneView/forEachPromptRow(_:)``), so that many queries take no memory at once.
+  /// after the chunk; −∞ where a row is later than the query. Given when the prompt ends and, under
+  /// cadence `everyChunk`, after every chunk. Lent one query at a time
+  /// (``LaneView/forEachPromptRow(_:)``), so that the logits of all `n` queries never take memory
+  /// together.
   case promptRows(Int)
   /// Prompt: for each row, the sum of its probabilities over the chunk's queries, per query head.
   case promptColumnSums
@@ -18,13 +19,13 @@ public enum Signal: Hashable, Sendable {
 
 /// The signals that a policy declared, resolved once for an engine.
 package struct SignalSet: Hashable, Sendable {
-  /// Whether `stepLogits` is among them.
+  /// Whether the policy declared `stepLogits`.
   package var stepLogits = false
-  /// Whether `stepProbabilities` is among them.
+  /// Whether the policy declared `stepProbabilities`.
   package var stepProbabilities = false
-  /// How many queries `promptRows` asks for; 0 if it is not among them.
+  /// How many queries `promptRows` asks for; 0 if the policy did not declare it.
   package var promptRows = 0
-  /// Whether `promptColumnSums` is among them.
+  /// Whether the policy declared `promptColumnSums`.
   package var promptColumnSums = false
 
   /// Resolves declared signals.
@@ -42,7 +43,7 @@ package struct SignalSet: Hashable, Sendable {
 
 /// Numbers that a policy attaches to every row of every lane.
 ///
-/// They move, fork and leave with the row, so they can never belong to another token.
+/// The numbers move, fork and disappear with their row, so they never belong to another token.
 public struct Column: Hashable, Sendable {
   /// How a number is stored.
   public enum Element: String, Hashable, Sendable {
@@ -57,16 +58,16 @@ public struct Column: Hashable, Sendable {
     public var size: Int { self == .byte ? 1 : 4 }
   }
 
-  /// What it holds, for statistics.
+  /// What the column holds, for statistics.
   public let name: String
-  /// How its numbers are stored.
+  /// How the column's numbers are stored.
   public let element: Element
   /// Numbers per row: 1, or the width of a ring.
   public let width: Int
-  /// What a new row's numbers are; 0 for bytes and counts.
+  /// The initial value of a new row's numbers; 0 for bytes and counts.
   public let initial: Float
 
-  /// Bytes per row; `Int.max` if no number holds them.
+  /// Bytes per row; `Int.max` if the product overflows.
   public var rowBytes: Int {
     let (bytes, overflows) = width.multipliedReportingOverflow(by: element.size)
     return overflows ? .max : bytes
@@ -83,7 +84,7 @@ public struct Column: Hashable, Sendable {
     return Column(name: name, element: .float, width: width, initial: initial)
   }
 
-  /// `width` numbers of another kind per row, each entry contiguous over the rows; at first 0.
+  /// `width` numbers of type `element` per row, each entry contiguous over the rows, initially 0.
   public static func ring(_ name: String, width: Int, of element: Element) -> Column {
     precondition(width > 0, "a ring column needs a positive width")
     return Column(name: name, element: element, width: width, initial: 0)
@@ -92,39 +93,39 @@ public struct Column: Hashable, Sendable {
 
 /// When a policy is asked to evict.
 public struct Cadence: Hashable, Sendable {
-  /// When in the prompt.
+  /// When in the prompt a policy is asked.
   public enum Prompt: Hashable, Sendable {
     /// Not during the prompt.
     case never
-    /// Once, after its last chunk.
+    /// Once, after the last chunk.
     case atEnd
-    /// After each of its chunks.
+    /// After every chunk.
     case everyChunk
   }
 
-  /// At which decode steps a policy looks.
+  /// At which decode steps the engine calls `step`.
   public enum Looks: Hashable, Sendable {
-    /// At every step: `step` is called, with the declared signals.
+    /// At every step, with the declared signals.
     case always
-    /// At those that end with `evict` only. At others nothing is computed for the policy, and
-    /// `step` is not called.
+    /// Only at the steps that `every` selects. At all other steps the engine computes nothing for
+    /// the policy and does not call `step`.
     case whenAsked
   }
 
-  /// When in the prompt.
+  /// When in the prompt the policy is asked.
   public var prompt: Prompt
-  /// Every so many decode steps; 0 for never.
+  /// The policy is asked at every `every`-th decode step; 0 for never.
   public var every: Int
-  /// Asked only if some lane of those to decide about has at least so many rows more than after it
-  /// was last cut. 0: always.
+  /// The policy is asked only if some lane it would decide about has at least `slack` rows more
+  /// than after the lane's last cut; 0 for always.
   public var slack: Int
-  /// The longest chunk of a prompt that the policy may be shown: the engine cuts prompts to it.
-  /// Nil: as the engine likes.
+  /// The longest prompt chunk that the policy may be shown; the engine cuts prompts into chunks of
+  /// at most this length. Nil: the engine chooses.
   public var chunk: Int?
-  /// At which decode steps the policy looks.
+  /// At which decode steps the engine calls `step`.
   public var looks: Looks
 
-  /// Names a cadence.
+  /// Makes a cadence.
   public init(
     prompt: Prompt, every: Int, slack: Int = 0, chunk: Int? = nil, looks: Looks = .always
   ) {
@@ -143,7 +144,7 @@ public struct Cadence: Hashable, Sendable {
   /// Asked once, when the prompt ends.
   public static let afterPrompt = Cadence(prompt: .atEnd, every: 0)
 
-  /// Whether a policy of this cadence is asked now, as far as time goes: `slack` may still say no.
+  /// Whether a policy of this cadence is due at `moment`; `slack` may still say no.
   package func asks(at moment: Moment) -> Bool {
     switch moment {
     case .chunk(_, let isLast): prompt == .everyChunk || (prompt == .atEnd && isLast)
@@ -152,21 +153,22 @@ public struct Cadence: Hashable, Sendable {
   }
 }
 
-/// Rows that always stay, by their positions in the text. The store refuses a plan that drops one.
+/// Rows that always stay, chosen by their positions in the text. The store refuses a plan that
+/// drops a protected row.
 public struct Protection: Hashable, Sendable {
-  /// So many of the first positions.
+  /// How many of the first positions are protected.
   public var sinks: Int
-  /// So many of the last positions read.
+  /// How many of the last positions read are protected.
   public var recent: Int
 
-  /// Names a protection; by default of nothing.
+  /// Makes a protection; by default it protects no row.
   public init(sinks: Int = 0, recent: Int = 0) {
     precondition(sinks >= 0 && recent >= 0, "a protection is two numbers of positions")
     self.sinks = sinks
     self.recent = recent
   }
 
-  /// The positions that are *not* protected when so many tokens have been read.
+  /// The positions that are *not* protected after `length` tokens were read.
   public func exposed(of length: LogicalLength) -> Range<Int32> {
     let first = Int32(clamping: sinks)
     return first..<max(first, Int32(clamping: length.tokens - recent))
@@ -175,28 +177,30 @@ public struct Protection: Hashable, Sendable {
 
 /// The position at which a key is rotated (RoPE) when it is read.
 ///
-/// Under every rule but `original` the store holds keys un-rotated and the engine rotates them at
-/// read, so that no key is ever rotated twice.
+/// Under every rule but `original` the store holds un-rotated keys and the engine rotates them when
+/// it reads them, so no key is ever rotated twice.
 public enum PositionRule: String, CaseIterable, Hashable, Sendable {
   /// The token's index in the text.
   case original
-  /// Its rank among the rows its lane still holds: 0, 1, 2… without gaps (StreamingLLM §3.2).
+  /// The token's rank among the rows that its lane still holds: 0, 1, 2… without gaps (StreamingLLM
+  /// §3.2).
   case compacted
-  /// Where a plan last placed it (`CachePlan.place`); a new row comes one after the lane's
-  /// furthest.
+  /// Where a plan last placed the row (`CachePlan.place`); a new row gets the place after the
+  /// lane's furthest place.
   case placed
 }
 
 /// When in a decode step a policy evicts.
 public enum Phase: String, Hashable, Sendable {
-  /// Before the new token is attended with: `evict` is lent no signals, since there are none yet.
-  /// The new token's attention, over the survivors alone, is shown to `step` afterwards, beside the
-  /// computation of the output.
+  /// Before attention: `evict` is lent no signals, because none exist yet. `step` then sees the new
+  /// token's attention over the surviving rows, while the output is computed.
   case beforeStep
-  /// After `step` has seen the new token's attention, and before its output, which is computed from
-  /// the survivors. Their probabilities are computed for both.
+  /// After `step` has seen the new token's attention and before the attention output, which is
+  /// computed from the surviving rows. Probabilities are computed once for `step` and again for the
+  /// output.
   case beforeOutput
-  /// After: the output still uses what is then dropped (H2O, TOVA, StreamingLLM).
+  /// After the attention output, which still uses the rows that are then dropped (H2O, TOVA,
+  /// StreamingLLM).
   case afterOutput
 }
 
@@ -206,6 +210,6 @@ public enum Scope: String, Hashable, Sendable {
   /// decode step under phase `beforeStep`.
   case layer
   /// Every lane of the policy's layers, once per chunk or step, after the last layer. `evict` is
-  /// lent no signals: `prefill` and `step` see them and remember what they need.
+  /// lent no signals: `prefill` and `step` see the signals and remember what `evict` needs.
   case sequence
 }

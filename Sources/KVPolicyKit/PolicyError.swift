@@ -1,6 +1,6 @@
 /// What can be wrong with a policy's configuration.
 public enum PolicyError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The text is no JSON, or no JSON object.
+  /// The text is not JSON, or not a JSON object.
   case notAConfiguration(String)
   /// No policy has this name.
   case unknownPolicy(String, known: [String])
@@ -32,11 +32,11 @@ public enum PolicyError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// `" (did you mean 'x'?)"` where a known name is near, else nothing.
+/// `" (did you mean 'x'?)"` if a known name is near, else an empty string.
 ///
-/// Near is a name that few typing mistakes turn into the other: at most one for every three letters of
-/// the longer one. Near is also a name that begins with three or more letters of the other, and ends
-/// there. Dashes before an option do not count.
+/// Two names are near if few typing mistakes turn one into the other: at most one mistake for every
+/// three letters of the longer name, or one in all. They are also near if one of them is a prefix
+/// of the other and has at least three letters. Dashes before an option do not count.
 package func suggestion(for name: String, among known: [String]) -> String {
   let typed = letters(of: name)
   let ranked = known.compactMap { known -> (mistakes: Int, name: String)? in
@@ -51,12 +51,13 @@ package func suggestion(for name: String, among known: [String]) -> String {
   return " (did you mean '\(nearest.name)'?)"
 }
 
-/// The letters of a name that are compared: lower case, without the dashes of an option, 64 at most.
+/// The letters of a name to compare: lower case, without an option's leading dashes, at most 64.
 private func letters(of name: String) -> [Unicode.Scalar] {
   Array(name.lowercased().drop { $0 == "-" }.unicodeScalars.prefix(64))
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. O(|a|·|b|).
+/// The number of insertions, deletions, replacements and swaps of neighbours that turn `a` into
+/// `b`. O(|a|·|b|).
 func editDistance(_ a: [Unicode.Scalar], _ b: [Unicode.Scalar]) -> Int {
   var (before, row) = ([Int](), Array(0...b.count))
   for i in a.indices {

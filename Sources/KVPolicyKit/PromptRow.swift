@@ -1,8 +1,8 @@
 /// One of the prompt's last queries, lent for one call.
 @safe public struct PromptRow: ~Copyable, ~Escapable {
-  // The slice holds `group × count` rows of `stride` floats, of which the lane's `rows` are filled.
+  // The slice holds `group × count` arrays of `stride` floats; the first `rows` of each are filled.
 
-  /// Which of the queries, from 0 for the oldest.
+  /// The query's index among the prompt's last queries, from 0 for the oldest.
   public let index: Int
   /// The position of the query's token.
   public let position: Int
@@ -32,39 +32,39 @@
 }
 
 extension PromptRow {
-  /// The logarithm of the sum of the exponentials of the query's logits, over all rows that it saw
-  /// when it was read: `exp(logit − logSum)` is the attention that it paid to a row then.
+  /// The logarithm of the sum of the exponentials of the query's logits, over all rows that the
+  /// query saw when it was read: `exp(logit − logSum)` is the probability that it gave a row then.
   public func logSum(_ head: Int) -> Float {
     precondition(head >= 0 && head < group, "no such query head in the group")
     return slice.logSum(index, head)
   }
 }
 
-/// Computes the logits of a prompt's last queries when a policy asks for them.
+/// Computes the attention logits of a prompt's last queries when a policy asks for them.
 package protocol PromptRowSource: AnyObject {
-  /// Lends the rows of one lane in slices of consecutive queries, oldest first.
+  /// Lends the logits of one lane in slices of consecutive queries, oldest first.
   func lend(of lane: LaneID, _ body: (borrowing PromptSlice) -> Void)
 }
 
-/// Some consecutive queries of a prompt's end: for each query head of a lane's group, and each of
-/// the queries, a row of `stride` logits.
+/// Consecutive queries at a prompt's end: `stride` logits for each query head of a lane's group and
+/// each query.
 @safe package struct PromptSlice {
-  /// Which of the last queries the first one is.
+  /// The index of the slice's first query among the prompt's last queries.
   package let first: Int
-  /// How many queries.
+  /// How many queries the slice has.
   package let count: Int
-  /// Floats between two rows.
+  /// Floats from one query's logits to the next query's.
   package let stride: Int
-  /// `group × count` rows.
+  /// `group × count` arrays of `stride` logits.
   @unsafe package let base: UnsafePointer<Float>
-  /// For each of the last queries, all of them, `logSumStride` numbers, of which the first are
-  /// those of the lane's group.
+  /// `logSumStride` numbers for each of the prompt's last queries, also those outside the slice;
+  /// the first numbers belong to the lane's group.
   @unsafe private let logSums: UnsafePointer<Float>
   private let logSumStride: Int
-  /// The positions of all the last queries.
+  /// The positions of the prompt's last queries, also those outside the slice.
   private let positions: [Int]
 
-  /// A slice of the queries at `positions`.
+  /// A slice of the prompt's last queries, whose positions are `positions`.
   package init(
     first: Int, count: Int, stride: Int, base: UnsafePointer<Float>,
     logSums: UnsafePointer<Float>, logSumStride: Int, positions: [Int]

@@ -2,7 +2,7 @@
 public struct CacheShape: Hashable, Sendable {
   /// Transformer layers.
   public let layers: Int
-  /// Key/value heads per layer; each is a lane.
+  /// Key/value heads per layer; each has one lane.
   public let keyHeads: Int
   /// Query heads per layer; a multiple of `keyHeads`.
   public let queryHeads: Int
@@ -30,7 +30,7 @@ public struct CacheShape: Hashable, Sendable {
 
 /// One lane of a sequence: a layer and a key head.
 ///
-/// Lanes are what the store pages and what a plan edits; each has its own length.
+/// The store pages lanes and a plan edits lanes; each lane has its own length.
 public struct LaneID: Hashable, Sendable, Comparable {
   /// The layer, from 0.
   public let layer: Int
@@ -47,15 +47,15 @@ public struct LaneID: Hashable, Sendable, Comparable {
   public static func < (a: LaneID, b: LaneID) -> Bool { (a.layer, a.head) < (b.layer, b.head) }
 }
 
-/// How many tokens a sequence has read, whatever its cache still holds.
+/// The number of tokens a sequence has read, however many rows its cache still holds.
 ///
-/// A type of its own, so that it cannot be mistaken for a number of rows: the next token's position is
-/// `tokens`, also after every row was dropped.
+/// A separate type, so that it cannot be mistaken for a number of rows: the next token's position
+/// is `tokens`, also after every row was dropped.
 public struct LogicalLength: Hashable, Sendable, Comparable {
   /// Tokens read so far.
   public var tokens: Int
 
-  /// A length of so many tokens.
+  /// A length of `tokens` tokens.
   public init(_ tokens: Int) { self.tokens = tokens }
 
   /// Orders by tokens.

@@ -1,9 +1,9 @@
 /// What can go wrong in the store.
 ///
 /// After an error of ``KVSequence/reserve(tokens:)`` or ``KVSequence/apply(_:)`` the sequence is as
-/// it was before the call. An error in the middle of a chunk or step, of which only a policy's own
-/// bad plan or an operating system without memory is capable, leaves some layers ahead of others:
-/// the sequence then answers every later chunk or step with the same error.
+/// it was before the call. An error in the middle of a chunk or step leaves some layers ahead of
+/// others; the sequence then throws the same error at every later chunk or step. Only a policy's
+/// bad plan or an operating system without memory can cause such an error.
 public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The pool's memory limit does not allow the pages that the next tokens need.
   case poolFull(neededPages: Int, freePages: Int, limitBytes: Int)

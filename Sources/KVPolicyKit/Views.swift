@@ -67,9 +67,9 @@
     self.signals = copy signals
   }
 
-  /// One lane. Its signals are those of the layer's last hook under scope `layer`, and none under
-  /// scope
-  /// `sequence`, nor in a decode step under phase `beforeStep`: reading one there traps.
+  /// One lane. Under scope `layer` its signals are those of the layer's last hook. Under scope
+  /// `sequence`, and in a decode step under phase `beforeStep`, it has no signals: reading one
+  /// traps.
   @_lifetime(borrow self)
   public func lane(layer: Int, head: Int) -> LaneView {
     precondition(
@@ -79,7 +79,7 @@
       lanes[layer * shape.keyHeads + head], group: shape.group, length: length, signals: signals)
   }
 
-  /// Lends the lanes to decide about one after the other, by layer and head.
+  /// Lends the lanes to decide about, one after the other, by layer and head.
   public func forEachLane(_ body: (borrowing LaneView) -> Void) {
     for layer in layers {
       for head in 0..<shape.keyHeads { body(lane(layer: layer, head: head)) }
@@ -89,18 +89,18 @@
 
 /// Why a hook is called.
 public enum Moment: Hashable, Sendable {
-  /// A chunk of the prompt was read: `tokens` are its positions; `isLast` when the prompt ends with
-  /// it.
+  /// A chunk of the prompt was read: `tokens` are the chunk's positions; `isLast` tells whether the
+  /// prompt ends with the chunk.
   case chunk(tokens: Range<Int>, isLast: Bool)
   /// One token was decoded. `index` counts decode steps from 1.
   case step(index: Int)
 }
 
-/// One lane, lent for one call. Rows are numbered from 0 in no particular order: a row's position
-/// is the only truth about its age.
+/// One lane, lent for one call. Rows are numbered from 0 in no particular order: only a row's
+/// position tells its age.
 ///
-/// Copyable, unlike the other views, which policies are only lent: they call a lane by a name of
-/// its own, and the compiler puts a noncopyable local that spans are borrowed from in a heap box.
+/// Copyable, unlike the other views: policies bind it to a local (`let lane = …`), and the compiler
+/// would heap-allocate a noncopyable local that spans borrow from.
 @safe public struct LaneView: ~Escapable {
   /// Query heads that read this lane.
   public let group: Int
@@ -117,9 +117,9 @@ public enum Moment: Hashable, Sendable {
     self.signals = copy signals
   }
 
-  /// Which lane.
+  /// The layer and key head of the lane.
   public var id: LaneID { lane.id }
-  /// Rows it holds.
+  /// Rows that the lane holds.
   public var count: Int { lane.count }
 
   /// Each row's position in the text. `count` values.
@@ -132,8 +132,8 @@ public enum Moment: Hashable, Sendable {
     }
   }
 
-  /// Rows in ascending position; with a protection, those that it leaves exposed. O(n) when rows
-  /// already are in that order, else O(n log n).
+  /// Rows in ascending position, without the rows that `protection` protects. O(n) when the rows
+  /// already are in this order, else O(n log n).
   public func rowsByPosition(outside protection: Protection = Protection()) -> [Int] {
     let rows = lane.rowsByPosition()
     guard protection != Protection() else { return rows }
@@ -149,7 +149,7 @@ public enum Moment: Hashable, Sendable {
 
   /// One entry of a column of floats for writing. `count` values.
   ///
-  /// Do not hold two spans of the same entry at once: the writes of one are then visible in the
+  /// Do not hold two spans of the same entry at once: writes through one span are visible in the
   /// other.
   @_lifetime(borrow self)
   public func mutableColumn(_ index: Int, entry: Int = 0) -> MutableSpan<Float> {
@@ -213,13 +213,13 @@ public enum Moment: Hashable, Sendable {
     unsafe span(signals.probabilities, row: queryHead(head), "stepProbabilities")
   }
 
-  /// How many queries ``forEachPromptRow(_:)`` lends: the last `n` declared, or fewer if fewer were
-  /// read.
+  /// How many queries ``forEachPromptRow(_:)`` lends: the declared `n`, or fewer if the prompt so
+  /// far is shorter.
   public var promptRowCount: Int { signals.promptRowCount }
 
   /// Lends the logits of the prompt's last queries, one query at a time, oldest first.
   ///
-  /// The engine computes them a few queries at a time, whenever they are asked for: ask once.
+  /// Each call computes the logits again, a few queries at a time: call it once.
   public func forEachPromptRow(_ body: (borrowing PromptRow) -> Void) {
     guard let source = signals.promptRows else { notGiven("promptRows") }
     let (group, rows) = (group, count)
@@ -245,7 +245,7 @@ public enum Moment: Hashable, Sendable {
     lane.copyVectors(rows, value: false, into: &floats)
   }
 
-  /// Copies the values of consecutive rows as floats, as ``keys(_:into:)`` does keys.
+  /// Copies the values of consecutive rows as floats, in the same way as ``keys(_:into:)``.
   public func values(_ rows: Range<Int>, into floats: inout MutableSpan<Float>) {
     lane.copyVectors(rows, value: true, into: &floats)
   }
@@ -258,14 +258,15 @@ public enum Moment: Hashable, Sendable {
   @_lifetime(borrow self)
   private func span(_ base: UnsafePointer<Float>?, row: Int, _ signal: String) -> Span<Float> {
     guard let base = unsafe base else { notGiven(signal) }
-    // Every row of signals has room for the longest lane of the layer they are about.
+    // Every query head's signals have room for the longest lane of the signals' layer.
     precondition(lane.count <= signals.stride, "the signals are about another layer")
     let values = unsafe UnsafeBufferPointer(start: base + row * signals.stride, count: lane.count)
     return unsafe _overrideLifetime(values.span, borrowing: self)
   }
 }
 
-/// A mistake in the policy's code: what it may read follows from what it declared, not from input.
+/// Traps on a mistake in the policy's code: the signals a policy may read depend on its
+/// declarations, not on input.
 private func notGiven(_ signal: String) -> Never {
   // Not a precondition, whose message an optimised build leaves out.
   fatalError(
@@ -273,18 +274,18 @@ private func notGiven(_ signal: String) -> Never {
       + "sequence, and none in a decode step under phase beforeStep; read it in prefill or step")
 }
 
-/// Where the engine put the signals of one layer. Rows of `stride` floats, one per query head; the
-/// first `count` of the lane's are filled.
+/// The addresses of one layer's signals: for each query head `stride` floats, of which the first
+/// `count` of the lane are filled.
 @safe package struct SignalBuffers {
-  /// Floats between two rows.
+  /// Floats from one query head's signals to the next head's.
   package var stride = 0
-  /// Logits of the new token.
+  /// Attention logits of the new token.
   @unsafe package var logits: UnsafePointer<Float>?
   /// Probabilities of the new token.
   @unsafe package var probabilities: UnsafePointer<Float>?
   /// Computes logits of the last prompt queries.
   package var promptRows: (any PromptRowSource)?
-  /// How many queries those are.
+  /// How many queries `promptRows` covers.
   package var promptRowCount = 0
   /// Sums of the chunk's probabilities.
   @unsafe package var columnSums: UnsafePointer<Float>?

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A JSON value, kept apart by kind so that `1`, `true` and `"1"` are never taken for each other.
+/// A JSON value, tagged with its kind so that `1`, `true` and `"1"` are never confused.
 public enum JSONValue: Hashable, Sendable, Codable {
   /// `null`.
   case null
@@ -15,7 +15,7 @@ public enum JSONValue: Hashable, Sendable, Codable {
   /// Named values.
   case object([String: JSONValue])
 
-  /// Decodes whichever kind is there.
+  /// Decodes a value of any kind.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
@@ -33,7 +33,7 @@ public enum JSONValue: Hashable, Sendable, Codable {
     }
   }
 
-  /// Encodes as the kind it is; whole numbers without a fraction.
+  /// Encodes the value as its kind; integers without a fraction.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {
@@ -91,7 +91,7 @@ extension JSONValue: ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
   public init(booleanLiteral value: Bool) { self = .bool(value) }
   /// A list.
   public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-  /// Named values; of two equal names the later one counts.
+  /// Named values; if a name occurs twice, the later value counts.
   public init(dictionaryLiteral elements: (String, JSONValue)...) {
     self = .object(Dictionary(elements) { $1 })
   }

@@ -1,10 +1,10 @@
-/// A policy as written in a file: its name, its settings, and what differs in some layers.
+/// A policy as written in a file: its name, its settings, and overrides for some layers.
 ///
 /// ```json
 /// {"policy": "snapkv", "capacity": 256, "layers": {"0-1": {"policy": "full"}, "7": {"capacity": 64}}}
 /// ```
 ///
-/// An override that names no policy changes settings of the main one.
+/// An override that names no policy changes settings of the main policy.
 public struct PolicyConfiguration: Hashable, Sendable {
   /// A policy's name and settings.
   public struct Choice: Hashable, Sendable {
@@ -14,7 +14,7 @@ public struct PolicyConfiguration: Hashable, Sendable {
     public var settings: [String: JSONValue]
   }
 
-  /// What holds where no override does.
+  /// The choice for layers without an override.
   public var main: Choice
   /// Overrides by layer range, sorted and disjoint.
   public var overrides: [(layers: ClosedRange<Int>, choice: Choice)] = []
@@ -76,7 +76,7 @@ public struct PolicyConfiguration: Hashable, Sendable {
     overrides.append((first...last, choice))
   }
 
-  /// Makes the policies and says which layer belongs to which.
+  /// Makes the policies and assigns the layers to them.
   ///
   /// - Throws: `PolicyError` for a setting that is unknown or impossible, or a layer the model lacks.
   public func makePolicies(
@@ -111,7 +111,7 @@ public struct PolicyConfiguration: Hashable, Sendable {
   }
 }
 
-/// The policies of one sequence and the layers each decides about.
+/// The policies of one sequence and the layers that each policy decides about.
 public struct PolicyAssignment: Sendable {
   /// The policies; the first is the main one.
   public internal(set) var policies: [any KVCachePolicy]
@@ -145,7 +145,8 @@ public struct PolicyAssignment: Sendable {
     self.owner = owner
   }
 
-  /// Chunks are cut for the whole sequence, and a policy that evicts after each decides by them.
+  /// Refuses two different chunk lengths: a prompt is cut once for the whole sequence, and the
+  /// decisions of a policy that evicts after every chunk depend on where it is cut.
   private static func checkChunks(_ policies: [any KVCachePolicy]) throws(PolicyError) {
     let everyChunk = policies.filter { $0.cadence.prompt == .everyChunk && $0.cadence.chunk != nil }
     guard let first = everyChunk.first else { return }

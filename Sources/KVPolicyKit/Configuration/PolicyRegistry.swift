@@ -11,7 +11,7 @@ public struct PolicyRegistry: Sendable {
     for policy in policies { add(policy) }
   }
 
-  /// Registers a policy under its own name, replacing an earlier one of that name.
+  /// Registers a policy under its own name, replacing an earlier policy of this name.
   public mutating func add(_ policy: any KVCachePolicy.Type) {
     if types.updateValue(policy, forKey: policy.name) == nil { names.append(policy.name) }
   }
@@ -29,8 +29,7 @@ public struct PolicyRegistry: Sendable {
     return type
   }
 
-  /// A policy of this name with these settings, for a cache of a shape and a model if they are
-  /// known.
+  /// A policy of this name with these settings, for a cache shape and a model if they are known.
   public func make(
     _ name: String, _ values: [String: JSONValue] = [:], shape: CacheShape? = nil,
     model: ModelIdentity? = nil

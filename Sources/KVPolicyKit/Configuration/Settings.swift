@@ -1,20 +1,20 @@
-/// The settings of one policy while it reads them.
+/// The settings of one policy while the policy reads them.
 ///
-/// A policy asks for each setting once, with its default, what is legal, and what it means. From
-/// those calls come the parsed value, the error messages, the printed defaults and the refusal of
-/// unknown names, so a setting is written down in one place only.
+/// A policy asks for each setting once, with its default, legal values and meaning. These calls
+/// yield the parsed value, the error messages, the printed defaults and the refusal of unknown
+/// names, so a setting is written down in one place only.
 public struct Settings: Sendable {
-  /// One setting as it was asked for.
+  /// One setting as the policy asked for it.
   public struct Entry: Sendable, Equatable {
-    /// Its key.
+    /// The setting's key.
     public let name: String
     /// The value in use.
     public let value: JSONValue
-    /// The value when nothing is given.
+    /// The default, used when no value is given.
     public let standard: JSONValue
-    /// What may stand there, in words.
+    /// The legal values, in words.
     public let legal: String
-    /// What it does, in words.
+    /// What the setting does, in words.
     public let meaning: String
   }
 
@@ -22,10 +22,10 @@ public struct Settings: Sendable {
   public let policy: String
   /// The shape of the cache that the policy will serve; nil where only defaults are asked for.
   public let shape: CacheShape?
-  /// The model that the policy will serve; nil where none is at hand.
+  /// The model that the policy will serve; nil where no model is known.
   public let model: ModelIdentity?
   private let values: [String: JSONValue]
-  /// What was read so far, in order.
+  /// The settings read so far, in order.
   public private(set) var entries: [Entry] = []
 
   /// Settings to be read from `values`.
@@ -39,7 +39,7 @@ public struct Settings: Sendable {
     self.values = values
   }
 
-  /// A whole number of at least `minimum`.
+  /// An integer of at least `minimum`.
   public mutating func integer(
     _ name: String, default standard: Int, atLeast minimum: Int, _ meaning: String
   ) throws(PolicyError) -> Int {
@@ -52,16 +52,16 @@ public struct Settings: Sendable {
     return whole
   }
 
-  /// How many rows, where none are named.
+  /// The default of a number of rows.
   public enum RowsDefault: Sendable {
-    /// So many.
+    /// This many rows.
     case rows(Int)
     /// This share of a whole.
     case share(Double)
   }
 
-  /// A number of rows, given by itself or, under another name, as a share of `whole`; giving both
-  /// is an error, and `null` stands for what is not given.
+  /// A number of rows, given directly or, under `shareName`, as a share of `whole`. Giving both is
+  /// an error; `null` counts as not given.
   ///
   /// A share is rounded down, but never below `minimum`.
   public mutating func rows(
@@ -129,12 +129,12 @@ public struct Settings: Sendable {
     return flag
   }
 
-  /// A refusal of settings that do not fit each other.
+  /// An error for settings that do not fit each other.
   public func impossible(_ reason: String) -> PolicyError {
     .impossible(policy: policy, reason: reason)
   }
 
-  /// Throws if one of these settings was given.
+  /// Throws if any of these settings was given.
   public func refuse(
     _ names: [String], because reason: (String) -> String
   ) throws(PolicyError) {
@@ -143,7 +143,7 @@ public struct Settings: Sendable {
     }
   }
 
-  /// Throws if one of these settings, which were read, is not at its default.
+  /// Throws if any of these settings was read and is not at its default.
   public func refuseChanges(
     _ names: [String], because reason: (String) -> String
   ) throws(PolicyError) {
@@ -152,7 +152,7 @@ public struct Settings: Sendable {
     }
   }
 
-  /// Throws if a value was given that nothing asked for.
+  /// Throws if a value was given for a setting that the policy never asked for.
   public func refuseUnknown() throws(PolicyError) {
     let known = entries.map(\.name)
     if let stranger = values.keys.sorted().first(where: { !known.contains($0) }) {

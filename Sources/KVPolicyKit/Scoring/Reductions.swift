@@ -7,7 +7,7 @@ public enum GroupReduction: String, CaseIterable, Sendable {
   /// The sum.
   case sum
 
-  /// Reduces `rows`, one per query head, elementwise.
+  /// Reduces `rows` elementwise; each element holds the scores of one query head.
   public func callAsFunction(_ rows: [[Float]]) -> [Float] {
     guard var result = rows.first else { return [] }
     for row in rows.dropFirst() {
@@ -23,12 +23,13 @@ public enum GroupReduction: String, CaseIterable, Sendable {
 
 /// Smoothing scores over neighbouring positions, so that whole phrases are kept (SnapKV §4.2).
 public enum Pooling: String, CaseIterable, Sendable {
-  /// Mean over the kernel; beyond the ends counts as 0 and is divided by the full kernel.
+  /// Mean over the kernel; positions beyond the ends count as 0, and the divisor is the full
+  /// kernel.
   case average
   /// Largest within the kernel.
   case max
 
-  /// Pools with stride 1 over an odd kernel; the length stays.
+  /// Pools with stride 1 over an odd kernel; the number of scores does not change.
   public func callAsFunction(_ scores: [Float], kernel: Int) -> [Float] {
     let reach = kernel / 2
     return scores.indices.map { index in

@@ -1,5 +1,5 @@
-/// Choosing rows by score. Equal scores go to the lower position, and a score that is not a number
-/// counts as −∞, so that a choice never depends on how rows happen to be numbered.
+/// Choosing rows by score. Among equal scores the lower position wins, and NaN counts as −∞, so
+/// that a choice never depends on how rows happen to be numbered.
 public enum Selection {
   /// The `count` candidates with the largest scores, in ascending row number.
   ///
@@ -8,7 +8,7 @@ public enum Selection {
   ///   - candidates: row numbers, none twice.
   ///   - scores: one score per row of the lane.
   ///   - positions: one position per row of the lane, none twice.
-  /// - Complexity: O(n), and the sorting of the answer.
+  /// - Complexity: O(n), plus the sorting of the result.
   public static func largest(
     _ count: Int, of candidates: [Int], by scores: [Float], positions: Span<Int32>
   ) -> [Int] {
@@ -21,16 +21,16 @@ public enum Selection {
 }
 
 extension CachePlan {
-  /// Keeps the `count` best rows of those that are not protected, beside those that are. Writes
-  /// nothing where no more are there, and a drop of one row where one is too many.
+  /// Keeps the protected rows and the `count` best of the unprotected rows. Writes no edit if there
+  /// are no more than `count` unprotected rows, and a drop of one row if there is one too many.
   ///
   /// - Parameters:
   ///   - count: how many rows to keep beside the protected ones.
   ///   - lane: the lane to edit.
   ///   - scores: one score per row; a higher one is better.
   ///   - protection: rows that stay whatever their scores.
-  /// - Complexity: O(n), eight rows at a time where one row goes; allocates nothing once the plan has been
-  ///   used.
+  /// - Complexity: O(n), eight rows at a time if one row goes; allocates nothing once the plan has
+  ///   been used.
   public mutating func keepBest(
     _ count: Int, of lane: borrowing LaneView, by scores: Span<Float>,
     protecting protection: Protection = Protection()
@@ -38,7 +38,7 @@ extension CachePlan {
     keepBest(count, of: lane, ranking: scores, protection)
   }
 
-  /// The same by counts, of which 31 bits are compared.
+  /// Keeps the best rows by counts, of which 31 bits are compared.
   public mutating func keepBest(
     _ count: Int, of lane: borrowing LaneView, by scores: Span<UInt32>,
     protecting protection: Protection = Protection()
@@ -46,12 +46,11 @@ extension CachePlan {
     keepBest(count, of: lane, ranking: scores, protection)
   }
 
-  /// Keeps the protected rows alone.
+  /// Keeps only the protected rows.
   ///
-  /// - Complexity: O(n), eight rows at a time where one row goes.
+  /// - Complexity: O(n), eight rows at a time if one row goes.
   public mutating func keepProtected(_ protection: Protection, of lane: borrowing LaneView) {
-    // Positions serve as scores: the store says of which numbers a row's score is compared, and
-    // none is kept.
+    // Any scores would do, because no unprotected row is kept; positions are at hand.
     keepBest(0, of: lane, ranking: lane.positions, protection)
   }
 
@@ -62,7 +61,7 @@ extension CachePlan {
     let (id, exposed) = (lane.id, protection.exposed(of: lane.length))
     let positions = lane.positions
     precondition(count >= 0 && scores.count >= positions.count, "one score for each row")
-    // Both hold at least `positions.count` numbers, as just checked, while the closures run.
+    // Both spans hold at least `positions.count` numbers, as just checked, while the closures run.
     unsafe scores.withUnsafeBufferPointer { scores in
       unsafe positions.withUnsafeBufferPointer { positions in
         guard let scores = scores.baseAddress, let places = positions.baseAddress else { return }
@@ -87,19 +86,19 @@ extension CachePlan {
   }
 }
 
-/// A row's worth as one number: its score's rank, then its position, the lower the better.
+/// A row's worth as one number: its score's rank in the upper half; in the lower half its position,
+/// a lower position being worth more.
 private enum RowKey {
   static func of(_ rank: Int32, _ position: Int32) -> UInt64 {
-    // Below `.max`, which is left for protected rows: of the lower half, the upper bit is never
-    // set.
+    // Never `.max`, the key of protected rows: the top bit of the lower half is always clear.
     UInt64(UInt32(bitPattern: rank) ^ 0x8000_0000) << 32 | UInt64(Int32.max - position)
   }
 
-  /// The least of the `count` largest keys, 0 < count ≤ n, of which only `.max` may occur twice,
-  /// and no more than `count` times.
+  /// The least of the `count` largest keys, where 0 < count ≤ n. Only `.max` may occur more than
+  /// once, and at most `count` times.
   ///
-  /// Bytes are decided from the highest down: a histogram of the keys that agree so far tells which
-  /// value the next one has. Often a few bytes say enough.
+  /// A radix selection that fixes bytes from the highest down: a histogram of the keys that agree
+  /// with the bytes fixed so far yields the next byte. Often a few bytes suffice.
   static func threshold(keeping count: Int, of n: Int, _ key: (Int) -> UInt64) -> UInt64 {
     var (prefix, mask, wanted) = (UInt64(0), UInt64(0), count)
     var histogram = SIMDHistogram()
@@ -122,7 +121,7 @@ private enum RowKey {
   }
 }
 
-/// 256 counters without memory of their own.
+/// 256 counters that need no heap memory.
 private struct SIMDHistogram {
   private var counters = (
     SIMD64<Int32>.zero, SIMD64<Int32>.zero, SIMD64<Int32>.zero, SIMD64<Int32>.zero
@@ -146,34 +145,34 @@ private struct SIMDHistogram {
 
 /// The rows of a lane with their scores.
 @unsafe private struct LaneRanking<Score: RankedScore> {
-  // Both hold `count` numbers.
+  // Both pointers have `count` numbers.
   let scores: UnsafePointer<Score>
   let positions: UnsafePointer<Int32>
   let count: Int
   /// The positions that are not protected.
   let exposed: Range<Int32>
 
-  /// A row's key; a protected row's is the largest of all.
+  /// A row's key; `.max` for a protected row.
   func key(_ row: Int) -> UInt64 {
     let position = unsafe positions[row]
     guard unsafe exposed.contains(position) else { return .max }
     return RowKey.of(unsafe scores[row].rank, position)
   }
 
-  /// How many rows are exposed, and which of them goes first: the one with the least score, of
-  /// equals the one furthest on.
+  /// The number of unprotected rows, and the first of them to go: the row with the lowest score
+  /// and, among equal scores, the highest position.
   func worst() -> (candidates: Int, row: Int) {
     var least = Score.most
     var inside = SIMD8<Int32>.zero
     var first = 0
     while unsafe first < count {
       let here = unsafe eight(first)
-      // All bits are −1.
+      // A set element of the mask is −1.
       inside &-= here.isExposed
       least = Score.lesser(least, here.scores, where: here.isExposed)
       first &+= 8
     }
-    // Among equals the position decides.
+    // Among equal scores the position decides.
     let score = Score.least(of: least)
     var furthest = SIMD8<Int32>(repeating: -1)
     first = 0
@@ -186,7 +185,7 @@ private struct SIMDHistogram {
     return (Int(inside.wrappedSum()), unsafe row(at: furthest.max()))
   }
 
-  /// The row at a position; 0 if there is none.
+  /// The row at a position; 0 if no row has this position.
   private func row(at position: Int32) -> Int {
     var first = 0
     while unsafe first &+ 8 <= count {
@@ -201,7 +200,7 @@ private struct SIMDHistogram {
     return 0
   }
 
-  /// Eight rows from `first` on, as far as there are so many. A place without a row is not exposed.
+  /// Eight rows from `first` on, or as many as there are. Elements without a row are not exposed.
   @inline(__always)
   private func eight(_ first: Int) -> (
     scores: Score.Eight, positions: SIMD8<Int32>, isExposed: SIMD8<Int32>
@@ -222,10 +221,10 @@ private struct SIMDHistogram {
   }
 }
 
-// Masks are all bits or none, and made by arithmetic: comparing whole numbers does not stay in
-// vectors.
+// The elements of a mask have all bits set or none. Masks are made by arithmetic, because
+// comparisons of integer vectors do not stay in vector registers.
 
-/// Whether positions are before one of them; neither is further than half of what numbers hold.
+/// Whether each position is before `horizon`; none is so far away that the difference overflows.
 @inline(__always)
 private func isBefore(_ positions: SIMD8<Int32>, _ horizon: Int32) -> SIMD8<Int32> {
   (positions &- SIMD8(repeating: horizon)) &>> 31
@@ -245,23 +244,24 @@ private func larger(_ a: SIMD8<Int32>, _ b: SIMD8<Int32>) -> SIMD8<Int32> {
 private protocol RankedScore {
   /// Eight scores.
   associatedtype Eight
-  /// As a whole number that ascends with it.
+  /// The score as an integer that ascends with it.
   var rank: Int32 { get }
-  /// Eight times the largest score.
+  /// Eight copies of the largest score.
   static var most: Eight { get }
   /// The scores from an address on.
   @unsafe static func eight(_ scores: UnsafePointer<Self>) -> Eight
   static func set(_ eight: inout Eight, _ index: Int, _ score: Self)
-  /// `a`, or where a mask is set the lesser of both.
+  /// The lesser of `a` and `b` where the mask is set, else `a`.
   static func lesser(_ a: Eight, _ b: Eight, where mask: SIMD8<Int32>) -> Eight
   static func least(of eight: Eight) -> Self
-  /// A mask of the scores that equal one.
+  /// A mask of the scores that equal `score`.
   static func equals(_ eight: Eight, _ score: Self) -> SIMD8<Int32>
 }
 
-/// What is not a number counts as −∞, and −0 as 0.
+/// NaN counts as −∞, and −0 as 0.
 extension Float: RankedScore {
-  /// Bits of floats ascend with them, but for those of negative ones.
+  /// The bits of non-negative floats ascend with the floats. Of a negative float all bits but the
+  /// sign are inverted.
   fileprivate var rank: Int32 {
     let bits = Int32(bitPattern: isNaN ? (-Float.infinity).bitPattern : (self + 0).bitPattern)
     return bits ^ (bits &>> 31 & 0x7FFF_FFFF)
@@ -283,7 +283,7 @@ extension Float: RankedScore {
   fileprivate static func lesser(
     _ a: SIMD8<Float>, _ b: SIMD8<Float>, where mask: SIMD8<Int32>
   ) -> SIMD8<Float> {
-    // Eight 32-bit lanes each; where the mask is not set, b becomes +∞.
+    // Both types have eight 32-bit elements; where the mask is not set, b becomes +∞.
     let bits = unsafe unsafeBitCast(b, to: SIMD8<Int32>.self)
     let others = SIMD8<Int32>(repeating: 0x7F80_0000)
     let shown = unsafe unsafeBitCast(bits & mask | others & ~mask, to: SIMD8<Float>.self)
@@ -296,12 +296,12 @@ extension Float: RankedScore {
   fileprivate static func equals(_ eight: SIMD8<Float>, _ score: Float) -> SIMD8<Int32> {
     let all = SIMD8<Float>(repeating: Float(bitPattern: .max))
     let mask = SIMD8<Float>.zero.replacing(with: all, where: eight .== score)
-    // Eight 32-bit lanes both.
+    // Both types have eight 32-bit elements.
     return unsafe unsafeBitCast(mask, to: SIMD8<Int32>.self)
   }
 }
 
-/// Counts, as far as 31 bits hold them.
+/// Counts above 2³¹ − 1 rank as 2³¹ − 1.
 extension UInt32: RankedScore {
   fileprivate var rank: Int32 { Int32(clamping: self) }
 
@@ -310,7 +310,7 @@ extension UInt32: RankedScore {
   @unsafe @inline(__always)
   fileprivate static func eight(_ scores: UnsafePointer<UInt32>) -> SIMD8<Int32> {
     let x = unsafe UnsafeRawPointer(scores).loadUnaligned(as: SIMD8<Int32>.self)
-    // The upper bit is the sign.
+    // The top bit would be the sign.
     return (x | x &>> 31) & SIMD8(repeating: .max)
   }
 
@@ -350,7 +350,7 @@ extension Int32: RankedScore {
   fileprivate static func lesser(
     _ a: SIMD8<Int32>, _ b: SIMD8<Int32>, where mask: SIMD8<Int32>
   ) -> SIMD8<Int32> {
-    // Both are at least 0, so their difference overflows nowhere.
+    // Both are at least 0, so their difference cannot overflow.
     let less = b &- a
     return a &+ (less & (less &>> 31) & mask)
   }

@@ -1,10 +1,10 @@
 /// Turning logits into probabilities.
 public enum Softmax {
-  /// How rows of probabilities are joined, elementwise.
+  /// How arrays of probabilities are combined, elementwise.
   public enum Fold: Sendable {
     /// By their sum.
     case add
-    /// By the larger.
+    /// By their maximum.
     case max
   }
 
@@ -13,9 +13,9 @@ public enum Softmax {
   /// - Parameters:
   ///   - logits: one per row; −∞ counts as probability 0.
   ///   - bias: one per row, 0 where the row takes part and −∞ where it does not.
-  ///   - total: one per row; rows without support are left as if 0 were folded in.
-  ///   - fold: whether to add or to take the larger.
-  ///   - share: what the probabilities are multiplied by.
+  ///   - total: one per row; 0 is folded into rows without support.
+  ///   - fold: whether to add or to take the maximum.
+  ///   - share: a factor that the probabilities are multiplied by.
   ///   - scratch: grows to one number per row; keep it for the next call.
   /// - Complexity: O(n), eight rows at a time.
   public static func fold(
@@ -62,8 +62,8 @@ public enum Softmax {
     return result
   }
 
-  /// `e[row] = exp(z[row] + bias[row] − largest)`; the returned factor makes probabilities of them, and
-  /// is 0 if no row has support.
+  /// `e[row] = exp(z[row] + bias[row] − largest)`. The returned factor turns these numbers into
+  /// probabilities; it is 0 if no row has support.
   @unsafe static func exponentials(
     _ z: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ count: Int,
     into e: UnsafeMutablePointer<Float>
@@ -91,7 +91,7 @@ public enum Softmax {
     return 1 / sums.sum()
   }
 
-  /// Joins `e`, times a scale, to `total`.
+  /// Folds `e × scale` into `total`.
   @unsafe private static func join(
     _ e: UnsafePointer<Float>, scale: Float, _ count: Int,
     into total: UnsafeMutablePointer<Float>, _ fold: Fold
@@ -106,7 +106,7 @@ public enum Softmax {
     }
   }
 
-  /// Eight floats from `row` on; beyond `count` they are −∞, or what is asked for.
+  /// Eight floats from `row` on; elements at and after `count` are `beyond`.
   @inlinable
   @inline(__always)
   @unsafe package static func load(
@@ -120,7 +120,7 @@ public enum Softmax {
     return result
   }
 
-  /// Stores as many of eight floats as there are rows from `row` on.
+  /// Stores those of eight floats whose rows, from `row` on, are below `count`.
   @inlinable
   @inline(__always)
   @unsafe package static func store(

@@ -1,11 +1,11 @@
-/// `eˣ` of eight numbers, within 2 units in the last place of the true value or of the subnormal nearest
-/// to it.
+/// `eˣ` of eight numbers, within 2 units in the last place of the true value or of the subnormal
+/// nearest to it.
 ///
-/// −∞ and everything below −104 give exactly 0, everything above 88.73 gives +∞, and a NaN stays one.
+/// −∞ and everything below −104 give exactly 0, everything above 88.73 gives +∞, and NaN gives NaN.
 ///
-/// `x = n·ln 2 + r` with `|r| ≤ ln 2 / 2`; `eʳ` is its Taylor polynomial of degree 7, whose remainder
-/// there is below 6·10⁻⁹; the power of two is applied in two factors, so that neither of them overflows
-/// before the result does.
+/// `x = n·ln 2 + r` with `|r| ≤ ln 2 / 2`. `eʳ` is its Taylor polynomial of degree 7, whose
+/// remainder is below 6·10⁻⁹ in this range. The power of two is applied in two factors, so that
+/// neither factor overflows before the result does.
 @inlinable
 @inline(__always)
 package func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
@@ -18,7 +18,7 @@ package func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
   let n = shifted - magic
   // ln 2 in two parts; n has at most eight bits and 355/512 nine, so the first product is exact.
   let r = x - n * 0.693_359_375 + n * 2.121_944_4e-4
-  // Plain products and sums: they stay vectors in every build, and nothing here needs a fused one.
+  // Plain products and sums: they stay vectors in every build, and fused ones are not needed here.
   var p = r * (1.0 / 5040) + 1.0 / 720
   p = p * r + 1.0 / 120
   p = p * r + 1.0 / 24
@@ -26,7 +26,7 @@ package func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
   p = p * r + 0.5
   // 1 + (r + r²·p): the largest term last.
   let value = 1 + (r + r * r * p)
-  // Eight 32-bit lanes both, and every bit pattern is an integer.
+  // Both types have eight 32-bit elements, and every bit pattern is an integer.
   let bits = unsafe unsafeBitCast(shifted, to: SIMD8<Int32>.self)
   let integer = bits &- SIMD8(repeating: Int32(bitPattern: magic.bitPattern))
   let half = integer &>> 1
@@ -37,6 +37,7 @@ package func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
 @inlinable
 @inline(__always)
 package func powerOfTwo(_ n: SIMD8<Int32>) -> SIMD8<Float> {
-  // Eight 32-bit lanes both; a biased exponent in 1...254 over a zero fraction is a power of two.
+  // Both types have eight 32-bit elements; a biased exponent in 1...254 over a zero fraction is a
+  // power of two.
   unsafe unsafeBitCast((n &+ 127) &<< 23, to: SIMD8<Float>.self)
 }

@@ -1,13 +1,13 @@
-/// The compiler's own function, which no module of the toolchain declares. It wants literals: 0 to read, 3 to
-/// keep, 1 for data.
+/// LLVM's prefetch intrinsic, which no module of the toolchain declares. Its arguments must be
+/// literals: 0 to read, 3 to keep in every cache level, 1 for data.
 @_silgen_name("llvm.prefetch.p0")
 @unsafe private func prefetch(
   _ address: UnsafeRawPointer, _ write: Int32, _ locality: Int32, _ data: Int32)
 
 extension UnsafeRawPointer {
-  /// Asks memory for the lines of some bytes, without waiting for them.
+  /// Prefetches `bytes` bytes, without waiting for them.
   ///
-  /// Nothing is read: what is there does not matter, nor whether anything is.
+  /// A prefetch cannot fault, so the address may be stale.
   @inline(__always)
   package func ask(bytes: Int) {
     var offset = 0

@@ -1,5 +1,5 @@
-/// Numbers that depend on a seed only, the same on every machine: Sebastiano Vigna's SplitMix64. Not for
-/// secrets.
+/// Random numbers that depend on a seed only and are the same on every machine: Sebastiano Vigna's
+/// SplitMix64. Not for secrets.
 public struct SplitMix64: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
@@ -15,7 +15,7 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
   /// A number in [0, 1).
   public mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
 
-  /// Scrambles 64 bits: equal inputs give equal outputs, near ones unrelated outputs.
+  /// Scrambles 64 bits: equal inputs give equal outputs, similar inputs give unrelated outputs.
   public static func mix(_ bits: UInt64) -> UInt64 {
     var z = bits
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -23,7 +23,7 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
     return z ^ (z >> 31)
   }
 
-  /// 64 bits that belong to a seed and coordinates, whatever was drawn before.
+  /// 64 bits that depend on a seed and coordinates only, whatever was drawn before.
   public static func bits(seed: UInt64, at coordinates: [Int]) -> UInt64 {
     coordinates.reduce(mix(seed &+ 0x9E37_79B9_7F4A_7C15)) { bits, coordinate in
       mix(bits ^ UInt64(truncatingIfNeeded: coordinate &+ 1) &* 0x9E37_79B9_7F4A_7C15)
