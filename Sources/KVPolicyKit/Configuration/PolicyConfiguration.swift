@@ -78,7 +78,8 @@ public struct PolicyConfiguration: Hashable, Sendable {
 
   /// Makes the policies and assigns the layers to them.
   ///
-  /// - Throws: `PolicyError` for a setting that is unknown or impossible, or a layer the model lacks.
+  /// - Throws: `PolicyError` for a setting that is unknown or impossible, or a layer the model
+  ///   lacks.
   public func makePolicies(
     _ registry: PolicyRegistry, shape: CacheShape, model: ModelIdentity? = nil
   ) throws(PolicyError) -> PolicyAssignment {

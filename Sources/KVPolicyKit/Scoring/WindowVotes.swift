@@ -13,7 +13,8 @@ public enum WindowVotes {
   ///   - kernel: width of the pooling; odd.
   ///   - pool: how votes are smoothed over neighbours.
   ///   - reduction: how the query heads of the group become one score.
-  ///   - poolFirst: whether pooling comes before the reduction; the order matters unless both are means.
+  ///   - poolFirst: whether pooling comes before the reduction; the order matters unless both are
+  ///     means.
   /// - Complexity: O(group × queries × rows).
   public static func scores(
     _ lane: borrowing LaneView, rows: [Int], kernel: Int, pool: Pooling, reduction: GroupReduction,

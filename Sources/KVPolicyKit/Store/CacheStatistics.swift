@@ -10,18 +10,18 @@ public struct CacheStatistics: Hashable, Sendable, Codable {
   public var longestLane: Int
   /// Rows of the shortest lane.
   public var shortestLane: Int
-  /// Pages referenced by the lanes.
+  /// Pages that the lanes reference.
   public var pagesHeld: Int
-  /// Pages the lanes gave back so far.
+  /// Pages that the lanes gave back so far.
   public var pagesReturned: Int
   /// Bytes of pages, columns, bookkeeping and the policies' own state, now.
   public var residentBytes: Int
-  /// The most such bytes so far.
+  /// The largest `residentBytes` so far.
   public var peakResidentBytes: Int
-  /// Of `residentBytes`, what the policies cause: columns and own state.
+  /// The part of `residentBytes` that the policies cause: columns and the policies' own state.
   public var policyStateBytes: Int
-  /// Rows × time over those of full attention ("KV footprint").
+  /// Rows × time, divided by the rows × time of full attention ("KV footprint").
   public var footprint: Double
-  /// The most rows stored over those that full attention ends with.
+  /// The most rows stored at once, divided by the rows that full attention ends with.
   public var peakFootprint: Double
 }

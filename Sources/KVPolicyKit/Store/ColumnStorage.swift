@@ -1,11 +1,12 @@
-/// The numbers of one column of one lane: `width` entries for each of `stride` rows, of which the
-/// lane's row count are in use. The rows of an entry are contiguous.
+/// The numbers of one column of one lane: `width` entries for each of `stride` rows. The first
+/// rows, as many as the lane has, are in use. The numbers of one entry are contiguous over the
+/// rows.
 ///
-/// No memory is taken before an entry is first read or written: a policy that looks only at the end
+/// Memory is allocated when an entry is first read or written: a policy that looks only at the end
 /// of a prompt pays nothing while the prompt is read.
 @safe final class ColumnStorage {
-  // `base`, once there, holds width × stride initialised numbers; every index is below that by
-  // construction.
+  // `base`, once allocated, holds width × stride initialised numbers; every index is below width ×
+  // stride by construction.
   let column: Column
   private(set) var stride: Int
   @unsafe private var base: UnsafeMutableRawPointer?
@@ -32,7 +33,7 @@
 
   deinit { unsafe base?.deallocate() }
 
-  /// Bytes taken.
+  /// Bytes allocated.
   var bytes: Int { unsafe base == nil ? 0 : column.width * stride * column.element.size }
 
   /// The first number of an entry. `Number` is the type of the column's elements.
@@ -84,7 +85,8 @@
     }
   }
 
-  /// Row `r` gets the numbers of row `order[r]`, in any order; rows beyond are left over.
+  /// Moves the numbers of row `order[r]` to row `r`, for every index `r` of `order`; `order` may be
+  /// in any sequence. The numbers of later rows are left over.
   func reorder(_ order: [Int32]) {
     guard let base = unsafe base else { return }
     if column.element == .byte {
@@ -104,7 +106,7 @@
     }
   }
 
-  /// Changes the room for rows, keeping the first `count`.
+  /// Changes the number of rows that fit, keeping the first `count` rows.
   func resize(stride newStride: Int, count: Int) {
     let resized = ColumnStorage(copying: self, count: count, stride: newStride)
     unsafe swap(&base, &resized.base)
@@ -122,7 +124,7 @@
     }
   }
 
-  /// The first number; takes the memory if there is none yet.
+  /// The address of the first number; allocates the memory at the first call.
   @unsafe private func memory() -> UnsafeMutableRawPointer {
     if let base = unsafe base { return unsafe base }
     let count = column.width * stride

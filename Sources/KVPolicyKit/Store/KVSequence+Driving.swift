@@ -1,19 +1,19 @@
-/// What an engine calls, in the order of a chunk or step.
+/// The calls of an engine, in the order of a chunk or step.
 extension KVSequence {
   /// Makes sure that `tokens` more tokens fit in every lane, so that no later call of the chunk or
   /// step can run out of pages.
   ///
-  /// - Throws: `StoreError.poolFull` or `.columnsFull`; the sequence is unchanged and usable, for instance
-  ///   after rows were evicted or another sequence was released. The error that ended an earlier chunk or
-  ///   step in its middle, if one did.
+  /// - Throws: `StoreError.poolFull` or `.columnsFull`; the sequence is unchanged and usable, for
+  ///   instance after rows were evicted or another sequence was released. If an error ended an
+  ///   earlier chunk or step in its middle, throws this error again.
   public func reserve(tokens: Int) throws(StoreError) {
     _ = try reserve(tokens: tokens, after: 0)
   }
 
-  /// The same where other sequences of the store, which reserved before, may take `taken` pages
-  /// first.
+  /// Makes sure that `tokens` more tokens fit, after other sequences of the store reserved `taken`
+  /// pages.
   ///
-  /// - Returns: the pages that they and this one may take together.
+  /// - Returns: the pages that all these sequences, this one included, may take together.
   package func reserve(tokens: Int, after taken: Int) throws(StoreError) -> Int {
     if let failure { throw failure }
     let limit = store.configuration.limitBytes
@@ -29,12 +29,12 @@ extension KVSequence {
     return taken + needed
   }
 
-  /// Bytes that the columns of every lane need for `tokens` more rows; `Int.max` if no number holds
-  /// them.
+  /// Bytes that the columns of all lanes need once each lane has `tokens` more rows; `Int.max` if
+  /// the sum overflows.
   private func columnBytes(withMore tokens: Int) -> Int {
     var total = 0
     for lane in lanes where lane.columnRowBytes > 0 {
-      // A lane's columns grow and shrink together, so the first one's room is that of all.
+      // A lane's columns grow and shrink together, so all of them have the first column's stride.
       let room = lane.columnRoom(lane.columns[0].stride, for: lane.count + tokens)
       let (bytes, isTooMany) = lane.columnRowBytes.multipliedReportingOverflow(by: room)
       let (sum, overflows) = total.addingReportingOverflow(bytes)
@@ -44,7 +44,7 @@ extension KVSequence {
     return total
   }
 
-  /// Runs a part of a chunk or step; an error in it ends the sequence.
+  /// Runs a part of a chunk or step; remembers an error, which makes the sequence unusable.
   private func keepingFailure<Result>(
     _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
@@ -61,7 +61,7 @@ extension KVSequence {
   /// - Parameters:
   ///   - keys: `tokens × keyHeads × headDimension` floats, rotated if the layer's position rule is
   ///     `original`, else not.
-  ///   - values: as many floats.
+  ///   - values: an array of the same size.
   @unsafe package func append(
     layer: Int, tokens: Int, keys: UnsafePointer<Float>, values: UnsafePointer<Float>
   ) throws(StoreError) {
@@ -90,16 +90,17 @@ extension KVSequence {
     unsafe lane(layer, head).withRows(body)
   }
 
-  /// Where each row of a lane is rotated, under another rule than `original`. `count` values.
+  /// Lends the place of each row of a lane: where its key is rotated. Needs a position rule other
+  /// than `original`. `count` values.
   @unsafe package func withPlaces<Result>(
     layer: Int, head: Int, _ body: (UnsafeBufferPointer<Int32>) -> Result
   ) -> Result {
     unsafe lane(layer, head).places.withUnsafeBufferPointer { unsafe body($0) }
   }
 
-  /// Where a query is rotated whose token is at `position` in the text, under another rule than
-  /// `original`: at its own row's place or, if that row was forgotten, one after the furthest
-  /// earlier row's.
+  /// The place at which to rotate a query whose token is at `position` in the text. Needs a
+  /// position rule other than `original`. The place is the one of the token's own row or, if this
+  /// row was forgotten, one after the furthest place of the earlier rows.
   package func place(layer: Int, head: Int, ofQueryAt position: Int) -> Int {
     let lane = lane(layer, head)
     var furthest: Int32 = -1
@@ -113,7 +114,7 @@ extension KVSequence {
   /// Whether the rows of a lane are in the order of their positions.
   package func isOrdered(layer: Int, head: Int) -> Bool { lane(layer, head).isOrdered }
 
-  /// The position of each row of a lane. `count` values.
+  /// Lends the position of each row of a lane. `count` values.
   @unsafe package func withPositions<Result>(
     layer: Int, head: Int, _ body: (UnsafeBufferPointer<Int32>) -> Result
   ) -> Result {
@@ -130,11 +131,11 @@ extension KVSequence {
     case .chunk: policies.policies[policies.owner[layer]].prefill(view)
     case .step: policies.policies[policies.owner[layer]].step(view)
     }
-    // Writing a column for the first time takes its memory.
+    // The first access to a column allocates its memory.
     measure(layer: layer)
   }
 
-  /// Asks the layer's policy what to forget, if it wants to be asked now. The plan is checked and
+  /// Asks the layer's policy what to forget, if the policy is due. The plan is checked and
   /// returned, not carried out; it is empty if there is nothing to do.
   package func decide(
     layer: Int, moment: Moment, signals: SignalBuffers
@@ -148,14 +149,14 @@ extension KVSequence {
     return plan
   }
 
-  /// Carries a checked plan out.
+  /// Carries out a checked plan.
   package func apply(_ plan: CachePlan, layer: Int) {
     guard !plan.isEmpty else { return }
     carryOut(plan)
     measure(layer: layer)
   }
 
-  /// Books a layer's residency for the chunk or step whose output has just been computed.
+  /// Books a layer's rows for the chunk or step whose output has just been computed.
   package func book(layer: Int, moment: Moment) {
     for head in 0..<shape.keyHeads {
       let rows = lane(layer, head).count
@@ -167,7 +168,7 @@ extension KVSequence {
     }
   }
 
-  /// Ends a chunk or step: asks the policies of scope `sequence`, and moves the length on.
+  /// Ends a chunk or step: asks the policies of scope `sequence`, and advances the length.
   package func finish(moment: Moment) throws(StoreError) {
     for owner in declared.indices where declared[owner].scope == .sequence {
       let layers = declared[owner].layers
@@ -214,7 +215,7 @@ extension KVSequence {
 }
 
 extension Moment {
-  /// Tokens the moment reads.
+  /// The number of tokens that the moment reads.
   package var tokens: Int {
     switch self {
     case .chunk(let tokens, _): tokens.count

@@ -1,4 +1,4 @@
-/// What must hold between any two calls.
+/// Checks of what must hold between any two calls.
 extension KVSequence {
   /// The first broken invariant, or nil. O(rows).
   public func checkInvariants() -> String? {

@@ -1,13 +1,13 @@
 /// The cache as text.
 extension KVSequence {
-  /// Which positions each lane still holds, one line a lane:
+  /// The positions that each lane still holds, one line per lane:
   ///
   /// ```
   /// layer 0 head 0 |####......##.#######| 13/20
   /// ```
   ///
-  /// `#` is a row, `.` a forgotten one. When the text is longer than `width`, a character stands for
-  /// several positions: `#` all kept, `+` at least half, `-` some, `.` none.
+  /// `#` is a row, `.` a forgotten row. When the text is longer than `width`, a character stands
+  /// for several positions: `#` all kept, `+` at least half, `-` some, `.` none.
   public func picture(width: Int = 64, layers: Range<Int>? = nil) -> String {
     let layers = (layers ?? 0..<shape.layers).clamped(to: 0..<shape.layers)
     return layers.flatMap { layer in
@@ -21,7 +21,7 @@ extension KVSequence {
   /// The picture of one lane, without its frame.
   public func picture(layer: Int, head: Int, width: Int = 64) -> String {
     let positions = lane(layer, head).positions
-    // During a chunk or step the lane is ahead of the length.
+    // During a chunk or step the lane already holds rows that `length` does not count.
     let tokens = max(length.tokens, positions.max().map { Int($0) + 1 } ?? 0)
     let width = min(max(1, width), max(1, tokens))
     let span = max(1, (tokens + width - 1) / width)

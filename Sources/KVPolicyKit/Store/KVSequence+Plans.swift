@@ -1,18 +1,20 @@
 /// Checking plans and carrying them out.
 extension KVSequence {
-  /// Carries out a plan made for this cache, whole or not at all. It is the caller's: what the
-  /// policies protect is not asked.
+  /// Carries out all of a plan made for this cache, or nothing. The plan is the caller's: it may
+  /// drop rows that a policy protects.
   ///
-  /// - Throws: `StoreError.badPlan` naming the lane and the rule it breaks; nothing changed.
+  /// - Throws: `StoreError.badPlan` naming the lane and the rule that the plan breaks; nothing
+  ///   changed.
   public func apply(_ plan: CachePlan) throws(StoreError) {
     try check(plan, layers: Array(0..<shape.layers), length: length, protection: nil)
     carryOut(plan)
     for layer in 0..<shape.layers { measure(layer: layer) }
   }
 
-  /// - Throws: `StoreError.badPlan` if an edit names a lane outside `layers`, a row the lane does not
-  ///   have or names twice, forgets a protected row or leaves a lane empty, if a lane has two edits of a
-  ///   kind, or if an edit needs what was not declared.
+  /// - Throws: `StoreError.badPlan` if an edit names a lane outside `layers`, names a row twice or
+  ///   a row that the lane does not have, forgets a protected row, or leaves a lane empty; if a
+  ///   lane has two edits of the same kind; or if an edit needs something the policy did not
+  ///   declare.
   func check(
     _ plan: CachePlan, layers: [Int], length: LogicalLength, phase: Phase = .afterOutput,
     protection: Protection?
@@ -67,7 +69,7 @@ extension KVSequence {
     guard rows.count > 0 else {
       throw .badPlan(lane: lane.id, reason: "it keeps no row; keep at least one")
     }
-    // The list just checked is the last one, so what it mentions has its stamp.
+    // `listStamp` is the stamp of the list just checked, so exactly the listed rows carry it.
     for row in 0..<lane.count
     where lastMention[row] != listStamp && !exposed.contains(lane.positions[row]) {
       throw forgetsProtected(lane.positions[row], lane)
@@ -77,8 +79,8 @@ extension KVSequence {
   private func checkPlaces(
     _ places: Span<Int32>, of lane: Lane, _ length: LogicalLength
   ) throws(StoreError) {
-    // A place below the tokens read keeps the engine's table of rotations as short as the text, and
-    // leaves the next row its own position at the most.
+    // A place below the number of tokens read keeps the engine's rotary table as short as the text,
+    // and gives the next row at most its own position as its place.
     guard lane.rule == .placed, places.count == lane.count,
       places.indices.allSatisfy({ (0..<length.tokens).contains(Int(places[$0])) })
     else {
@@ -96,8 +98,8 @@ extension KVSequence {
         + "leave that row out, or declare less protection")
   }
 
-  /// Notes an edit of a lane: its rows are forgotten (0), placed (1), or restricted for a query
-  /// head (2…).
+  /// Notes an edit of a lane by its kind: rows are forgotten (0), placed (1), or restricted for a
+  /// query head (2…).
   private func note(_ id: LaneID, kind: Int) throws(StoreError) {
     let index = (id.layer * shape.keyHeads + id.head) * (2 + shape.group) + kind
     guard lastEdit[index] != planStamp else {
@@ -126,8 +128,8 @@ extension KVSequence {
     }
   }
 
-  /// Carries out a checked plan. Placing comes first, for every edit counts rows as they were when
-  /// the plan was made; a row takes its place along.
+  /// Carries out a checked plan. Places are set first, because every edit numbers rows as they were
+  /// when the plan was made; a row that moves takes its place along.
   func carryOut(_ plan: CachePlan) {
     for case .place(let id, let list) in plan.edits {
       let places = plan.rows(list)

@@ -1,6 +1,6 @@
-/// What the conformance kit looks at and disturbs. No engine needs it.
+/// What the conformance kit reads and disturbs. No engine needs these methods.
 extension KVSequence {
-  /// Every row of a lane, in the order of their numbers. O(rows × row size).
+  /// Copies of all rows of a lane, by row number. O(rows × row size).
   package func storedRows(layer: Int, head: Int) -> [StoredRow] {
     let lane = lane(layer, head)
     return (0..<lane.count).map { row in
@@ -16,7 +16,7 @@ extension KVSequence {
     }
   }
 
-  /// Numbers a lane's rows anew: row `r` becomes the one that was row `order[r]`.
+  /// Renumbers a lane's rows: row `r` becomes the former row `order[r]`.
   ///
   /// Row numbers mean nothing, so no policy may notice.
   package func renumber(layer: Int, head: Int, order: [Int]) {
@@ -35,13 +35,13 @@ extension KVSequence {
 package struct StoredRow: Hashable, Sendable {
   /// The token's index in the text.
   package var position: Int
-  /// Where its key is rotated, under another rule than `original`.
+  /// Where the row's key is rotated; nil under rule `original`.
   package var place: Int?
-  /// Its key, as stored.
+  /// The row's key, as stored.
   package var key: [Float]
-  /// Its value, as stored.
+  /// The row's value, as stored.
   package var value: [Float]
-  /// Its numbers in every column, entry by entry.
+  /// The row's numbers in every column, entry by entry.
   package var columns: [Float]
 
   /// A row with these contents.

@@ -1,38 +1,38 @@
 /// The cache of one sequence: its lanes, its policies, and how far it has read.
 ///
-/// An engine drives it layer by layer:
-/// ``reserve(tokens:)`` once per chunk or step, then for every layer `append`, attention, `observe`,
-/// `decide`, and at the end `finish`. Not thread-safe: one owner.
+/// An engine drives it layer by layer: ``reserve(tokens:)`` once per chunk or step, then for every
+/// layer `append`, attention, `observe` and `decide`, and at the end `finish`. Not thread-safe: one
+/// owner.
 public final class KVSequence {
-  /// The store whose pages it uses.
+  /// The store whose pages the sequence uses.
   public let store: PagedKVStore
   let shape: CacheShape
   var lanes: [Lane]
   var policies: PolicyAssignment
-  /// Per policy: what it declared, asked once.
+  /// The declarations of each policy, read once when the sequence is made.
   let declared: [PolicyDeclarations]
-  /// Per layer: itself, the layers that a policy of scope `layer` is asked about at once. Kept, so
-  /// that no step makes a list.
+  /// For each layer, a list of this layer only: the layers that a policy of scope `layer` is asked
+  /// about at once. Kept, so that no step allocates a list.
   let eachLayer: [[Int]]
   /// Tokens read. The next token's position is `length.tokens`.
   public internal(set) var length = LogicalLength(0)
   /// Decode steps so far.
   public internal(set) var steps = 0
   var ledger: FootprintLedger
-  /// Per lane: the most rows it held in the current chunk or step.
+  /// Per lane: the most rows that the lane held in the current chunk or step.
   var mostRows: [Int]
-  /// Per lane: its bytes when last looked at.
+  /// Per lane: its bytes when last measured.
   var laneBytes: [Int]
   var residentLaneBytes = 0
   var peakResidentBytes = 0
-  /// Per lane: how many rows it had after it was last cut; 0 if it never was.
+  /// Per lane: how many rows were left by its last cut; 0 if it never was cut.
   var rowsAfterCut: [Int]
-  /// Per lane and kind of edit: the last plan, by number, that was found to have such an edit of
-  /// it.
+  /// Per lane and kind of edit: the number (`planStamp`) of the last plan that had such an edit of
+  /// the lane.
   var lastEdit: [Int]
   /// Plans checked so far.
   var planStamp = 0
-  /// Per row number: the last list of rows, by number, that was found to name it.
+  /// Per row number: the number (`listStamp`) of the last list that named the row.
   var lastMention: [Int] = []
   /// Lists of rows checked so far.
   var listStamp = 0
@@ -40,7 +40,7 @@ public final class KVSequence {
   var plan = CachePlan()
   /// The error that ended a chunk or step in its middle.
   package internal(set) var failure: StoreError?
-  /// Called with every plan that is not empty, before it is carried out.
+  /// Called with every policy's plan that is not empty, before it is carried out.
   public var onPlan: ((CachePlan, Moment) -> Void)?
 
   init(store: PagedKVStore, policies: PolicyAssignment) {
@@ -63,7 +63,7 @@ public final class KVSequence {
     }
   }
 
-  /// A sequence that shares every page with `other` and goes its own way from here.
+  /// A sequence that shares every page with `other` and is independent from here on.
   private init(forking other: KVSequence) {
     store = other.store
     shape = other.shape
@@ -84,7 +84,8 @@ public final class KVSequence {
     peakResidentBytes = other.peakResidentBytes
   }
 
-  /// A copy that shares all pages until one of the two writes. O(lanes + pages), copies no row.
+  /// A copy that shares all pages until one of the two sequences writes. O(lanes + pages); copies
+  /// no row.
   public func fork() -> KVSequence { KVSequence(forking: self) }
 
   /// The lane of a layer and key head.
@@ -95,13 +96,13 @@ public final class KVSequence {
     policies.policies[policies.owner[layer]]
   }
 
-  /// What the policy of a layer declared.
+  /// The declarations of a layer's policy.
   package func declarations(ofLayer layer: Int) -> PolicyDeclarations {
     declared[policies.owner[layer]]
   }
 
-  /// The longest chunk in which a prompt may be read: the least that a policy declared; nil if none
-  /// did.
+  /// The longest chunk in which a prompt may be read: the smallest `chunk` that a policy declared;
+  /// nil if no policy declared any.
   package var longestChunk: Int? { declared.compactMap(\.cadence.chunk).min() }
 
   /// Rows of one lane.
@@ -131,7 +132,7 @@ public final class KVSequence {
     lanes.reduce(0) { $0 + $1.columnBytes } + ownStateBytes
   }
 
-  /// Brings the bytes of a layer's lanes up to date, and the peak.
+  /// Updates the bytes of a layer's lanes, and the peaks.
   func measure(layer: Int) {
     for index in layer * shape.keyHeads..<(layer + 1) * shape.keyHeads {
       let bytes = lanes[index].bytes
@@ -142,25 +143,25 @@ public final class KVSequence {
     notePeak()
   }
 
-  /// Notes how much memory is in use now, if it never was more.
+  /// Raises the peak if more memory is in use now than ever before.
   func notePeak() {
     peakResidentBytes = max(peakResidentBytes, residentLaneBytes + ownStateBytes)
   }
 }
 
-/// What a policy declared, asked once when the sequence is made.
+/// A policy's declarations, read once when the sequence is made.
 package struct PolicyDeclarations {
-  /// When it is asked.
+  /// When the policy is asked.
   package let cadence: Cadence
-  /// At which positions its layers' keys are rotated.
+  /// At which positions the keys of the policy's layers are rotated.
   package let rule: PositionRule
-  /// When in a step it evicts.
+  /// When in a step the policy evicts.
   package let phase: Phase
-  /// What it wants to see.
+  /// The signals that the policy wants.
   package let signals: SignalSet
   let scope: Scope
   let protection: Protection
-  /// The layers it decides about.
+  /// The layers that the policy decides about.
   let layers: [Int]
 
   init(_ assignment: PolicyAssignment, index: Int) {
@@ -174,7 +175,7 @@ package struct PolicyDeclarations {
     layers = assignment.owner.indices.filter { assignment.owner[$0] == index }
   }
 
-  /// The signals to compute at a moment: none where the policy does not look.
+  /// The signals to compute at a moment: none in steps at which the policy does not look.
   package func signals(at moment: Moment) -> SignalSet {
     var shown = signals
     switch moment {
@@ -185,7 +186,7 @@ package struct PolicyDeclarations {
     return shown
   }
 
-  /// Whether the policy's hook is called at a moment.
+  /// Whether the policy's `prefill` or `step` is called at a moment.
   func looks(at moment: Moment) -> Bool {
     guard case .step = moment else { return true }
     return cadence.looks == .always || cadence.asks(at: moment)

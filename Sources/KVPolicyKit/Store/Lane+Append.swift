@@ -1,5 +1,5 @@
 extension Lane {
-  /// Pages that appending `rows` rows may take, at most.
+  /// The most pages that appending `rows` rows may take.
   func pagesNeeded(for rows: Int) -> Int {
     guard rows > 0 else { return 0 }
     if isDense {
@@ -13,17 +13,17 @@ extension Lane {
     return (max(0, rows - room) + layout.pageRows - 1) / layout.pageRows
   }
 
-  /// Appends rows for the tokens at `newPositions`; their keys and values are written by `write`,
-  /// which is given each row's number and its two addresses.
+  /// Appends rows for the tokens at `newPositions`. `write` stores each row's key and value; it is
+  /// given the row's number and the addresses of its key and its value.
   ///
-  /// - Throws: `StoreError.poolFull`; with `pagesNeeded` pages free it does not.
+  /// - Throws: `StoreError.poolFull`, but never if `pagesNeeded` pages are free.
   func append(
     _ newPositions: Range<Int>,
     write: (Int, UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Void
   ) throws(StoreError) {
     let first = count
     growColumns(to: first + newPositions.count)
-    // The furthest place, looked up once: looking for each row would cost O(rows²) in a prompt.
+    // The furthest place, looked up once: a look-up for each row would cost O(rows²) in a prompt.
     var place = rule == .placed ? (places.max() ?? -1) : Int32(places.count) - 1
     for position in newPositions {
       let slot = try freeSlot()
@@ -47,8 +47,9 @@ extension Lane {
     pages[slot / layout.pageRows].live |= 1 << UInt64(slot % layout.pageRows)
   }
 
-  /// A slot that may be written: the next one of a dense lane, else a freed one of a private page,
-  /// else the first of a new page, which stands where one was given back if there was one.
+  /// A slot that may be written: in a dense lane the next slot, else a free slot of a private page,
+  /// else the first slot of a new page, which takes the index of a page that was given back, if
+  /// any.
   private func freeSlot() throws(StoreError) -> Int {
     if isDense {
       let slot = count
@@ -91,8 +92,8 @@ extension Lane {
     unsafe addresses[index] = unsafe pool.address(copy)
   }
 
-  /// The room that columns with room for `stride` rows have when `rows` must fit: by an eighth more
-  /// if they grow, so that growth costs O(1) a row, and little is unused.
+  /// The stride of columns that have stride `stride` and must hold `rows` rows. Columns grow by at
+  /// least an eighth, so that growth costs O(1) per row and little memory is unused.
   func columnRoom(_ stride: Int, for rows: Int) -> Int {
     guard stride < rows else { return stride }
     let larger = max(rows, stride * 9 / 8)

@@ -1,5 +1,5 @@
 extension Lane {
-  /// Drops one row: the last row takes its number.
+  /// Drops one row; the last row takes its number.
   func drop(row: Int) {
     let last = count - 1
     let slot = Int(slots[row])
@@ -26,10 +26,10 @@ extension Lane {
     compactIfWorthwhile()
   }
 
-  /// Drops several rows: few one by one, many by moving the survivors together.
+  /// Drops several rows: few of them one by one, many by moving the survivors together.
   func drop(rows: [Int32]) {
     if rows.count <= 4 {
-      // From the highest number down, so that the last row, which moves, is never one to be
+      // From the highest number down, so that the last row, which moves, is never a row to be
       // dropped.
       for row in rows.sorted(by: >) { drop(row: Int(row)) }
     } else {
@@ -39,10 +39,11 @@ extension Lane {
     }
   }
 
-  /// Drops all rows but `survivors` (ascending): they move together in their order.
+  /// Drops all rows but `survivors` (ascending), which move together in their order.
   func keep(_ survivors: [Int32]) {
     dropped += count - survivors.count
-    // First, because a shared column is copied up to `count`, which the positions below shorten.
+    // Columns come first: a shared column is copied up to `count`, which shrinks with the positions
+    // below.
     for index in columns.indices { compactColumn(index, survivors) }
     let wasPrivate = isDense && pages.allSatisfy { pool.isPrivate($0.id) }
     if wasPrivate {
@@ -72,7 +73,7 @@ extension Lane {
     }
   }
 
-  /// Takes a slot out of the live mask; a page without live rows goes back to the pool.
+  /// Clears a slot's bit in the live mask; a page without live rows goes back to the pool.
   private func unmark(slot: Int) {
     let index = slot / layout.pageRows
     pages[index].live &= ~(1 << UInt64(slot % layout.pageRows))
@@ -95,7 +96,7 @@ extension Lane {
     if needed + needed / 8 < column.stride { column.resize(stride: needed, count: survivors.count) }
   }
 
-  /// Removes a row's place; under rule `compacted` the later ones move up.
+  /// Removes a row's place; under rule `compacted` all later places move up by one.
   private func dropPlace(_ row: Int) {
     guard rule != .original else { return }
     let gap = places[row]
@@ -108,7 +109,7 @@ extension Lane {
       for row in stride(from: 0, to: whole, by: 8) {
         let eight = unsafe UnsafeMutableRawPointer(base + row)
         let ranks = unsafe eight.loadUnaligned(as: SIMD8<Int32>.self)
-        // All bits where the rank is greater: minus one.
+        // The shift gives −1 where the rank is greater than the gap, else 0.
         let moved = ranks &+ ((SIMD8(repeating: gap) &- ranks) &>> 31)
         unsafe eight.storeBytes(of: moved, as: SIMD8<Int32>.self)
       }
@@ -120,11 +121,11 @@ extension Lane {
     for (rank, row) in rowsByPosition().enumerated() { places[row] = Int32(rank) }
   }
 
-  /// Copies the live rows of a lane with holes to fresh pages, when the holes are worth it: at
-  /// least two pages and a quarter of the rows, and the lane's own pages are at least as many as
-  /// the fresh ones. So the copy never takes pages that were reserved for other lanes, nor copies
-  /// rows of pages that a fork would keep in use anyway. Left for later when the pool has no room
-  /// for the copy.
+  /// Copies the live rows of a lane with holes to new pages, if this is worthwhile: the holes are
+  /// at least two pages and a quarter of the rows, and the lane has at least as many private pages
+  /// as the copy needs. So the copy never takes pages that were reserved for other lanes, nor
+  /// copies rows of pages that a fork would keep in use anyway. Does nothing while the pool has no
+  /// room for the copy.
   private func compactIfWorthwhile() {
     guard !isDense, count > 0 else { return }
     let holes = pagesHeld * layout.pageRows - count

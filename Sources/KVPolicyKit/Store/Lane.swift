@@ -1,15 +1,15 @@
-/// One lane: which rows it holds, where they are, and their columns.
+/// One lane: its rows, the slots that hold them, and their columns.
 ///
-/// Rows are numbered densely from 0. `slots` says where in the lane's pages a row's key and value
-/// are; while no page is shared that is the row's own number (`isDense`), and dropping a row moves
-/// the last one into its slot. A shared page is never written: a row dropped there only leaves the
-/// live mask.
+/// Rows are numbered from 0 without gaps. `slots` gives the slot of each row's key and value in the
+/// lane's pages. While no page is shared, a row's slot equals its number (`isDense`), and dropping
+/// a row moves the last row into its slot. A shared page is never written: dropping one of its rows
+/// only clears a bit of the live mask.
 @safe final class Lane {
-  // Slots lie below pages.count × pageRows and name live rows only; `checkInvariants` proves it.
+  // Slots lie below pages.count × pageRows and hold live rows only; `checkInvariants` proves it.
 
   /// A page as this lane sees it.
   struct PageReference {
-    /// The page, or -1 when no row of it is live and it was given back.
+    /// The page, or -1 if no row of it is live and the page was given back.
     var id: PagePool.PageID
     /// Bit s: whether the row in slot s of the page is live.
     var live: UInt64
@@ -21,21 +21,21 @@
   let rule: PositionRule
   var positions: [Int32] = []
   var slots: [Int32] = []
-  /// Where each row's key is rotated; empty under rule `original`.
+  /// The place of each row, at which its key is rotated; empty under rule `original`.
   var places: [Int32] = []
   var pages: [PageReference] = []
-  /// Pages that were not given back.
+  /// Pages not given back.
   var pagesHeld = 0
   @unsafe var addresses: [UnsafeMutableRawPointer?]
   var columns: [ColumnStorage]
-  /// Whether a fork may still hold the same columns.
+  /// Whether a fork may still share the columns.
   private var sharesColumns = false
   var isDense = true
   /// Whether the positions ascend with the row numbers.
   var isOrdered = true
   /// Rows dropped so far.
   var dropped = 0
-  /// Pages this lane gave back so far.
+  /// Pages that this lane gave back so far.
   var pagesReturned = 0
 
   init(_ id: LaneID, pool: PagePool, layout: PageLayout, rule: PositionRule, columns: [Column]) {
@@ -51,7 +51,7 @@
     unsafe addresses = []
   }
 
-  /// A fork: shares every page, and every column until one side writes it.
+  /// A fork: shares every page, and every column until one of the two lanes writes it.
   init(forking other: Lane) {
     id = other.id
     pool = other.pool
@@ -80,20 +80,20 @@
 
   var count: Int { positions.count }
   var columnBytes: Int { columns.reduce(0) { $0 + $1.bytes } }
-  /// Bytes of the columns of one row; `Int.max` if no number holds them.
+  /// Bytes of one row in all columns; `Int.max` if the sum overflows.
   let columnRowBytes: Int
 
   /// Bytes of pages, columns and bookkeeping.
   var bytes: Int {
-    // Each row has a position, a slot and perhaps a place.
+    // Each row has a position, a slot and, unless the rule is `original`, a place.
     let perRow = count * (rule == .original ? 2 : 3) * 4
     let perPage = pages.count * 24
     return pagesHeld * layout.pageBytes + columnBytes + perRow + perPage
   }
 
-  /// The column, unshared.
+  /// The column, copied first if a fork shares it.
   func ownColumn(_ index: Int) -> ColumnStorage {
-    // Asking who holds a column takes longer than what most callers do with it.
+    // The uniqueness check takes longer than the work of most callers.
     guard sharesColumns else { return columns[index] }
     if !isKnownUniquelyReferenced(&columns[index]) {
       let shared = columns[index]
@@ -108,11 +108,11 @@
     return isOrdered ? rows : rows.sorted { positions[$0] < positions[$1] }
   }
 
-  /// Where a slot's key (or value) is.
+  /// The address of a slot's key or value.
   @unsafe func address(slot: Int, value: Bool) -> UnsafeMutableRawPointer {
     let (page, index) = (slot / layout.pageRows, slot % layout.pageRows)
     guard let base = unsafe addresses[page] else {
-      // The store's own error: only slots of live rows are asked for (`checkInvariants`), never
+      // A bug in the store: callers name slots of live rows only (`checkInvariants`), whatever the
       // input.
       preconditionFailure("a slot of a page that was given back holds no row")
     }
@@ -126,7 +126,7 @@
     return (0..<layout.headDimension).map { unsafe layout.format.element($0, of: base) }
   }
 
-  /// The keys or values of consecutive rows as floats.
+  /// Copies the keys or values of consecutive rows as floats.
   func copyVectors(_ rows: Range<Int>, value: Bool, into floats: inout MutableSpan<Float>) {
     let width = layout.headDimension
     precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "no such rows in the lane")
@@ -141,11 +141,12 @@
     }
   }
 
-  /// What an attention kernel needs, valid inside `body`.
+  /// Lends the lane's rows to an attention kernel; the pointers are valid inside `body` only.
   @unsafe func withRows<Result>(_ body: (LaneRows) -> Result) -> Result {
     unsafe slots.withUnsafeBufferPointer { slots in
       unsafe addresses.withUnsafeBufferPointer { addresses in
-        // An empty array may have no base address; a dangling, never read pointer stands in.
+        // An empty array may have no base address; a dangling pointer stands in, which is never
+        // read.
         let slotBase = unsafe slots.baseAddress ?? UnsafePointer(bitPattern: 64).unsafelyUnwrapped
         let pageBase =
           unsafe addresses.baseAddress ?? UnsafePointer(bitPattern: 64).unsafelyUnwrapped
@@ -159,13 +160,14 @@
   }
 }
 
-/// How a page is laid out: `pageRows` keys, then as many values.
+/// How a page is laid out: `pageRows` keys, then `pageRows` values.
 struct PageLayout: Hashable, Sendable {
   /// Rows of a page: a power of two up to 64, so that a live mask is one word.
   let pageRows: Int
   let headDimension: Int
   let format: RowFormat
-  /// Bytes of a key, or of a value; the next one begins right after it, at whatever address.
+  /// Bytes of a key, or of a value. Rows follow each other without padding, so a row may start at
+  /// any address.
   let rowBytes: Int
 
   init(pageRows: Int, headDimension: Int, format: RowFormat) throws(StoreError) {

@@ -1,8 +1,8 @@
-/// Where the rows of one lane are in memory: what an attention kernel needs, and nothing else.
+/// The addresses of one lane's rows: what an attention kernel needs, and nothing else.
 ///
-/// Row `r` is in slot `s = slots[r]`; slot `s` is the `s % pageRows`-th row of page `s / pageRows`.
-/// A page holds `pageRows` keys of `rowBytes` bytes, then `pageRows` values.
-/// Every pointer is valid while the store is not mutated.
+/// Row `r` is in slot `s = slots[r]`; slot `s` has index `s % pageRows` in page `s / pageRows`. A
+/// page holds `pageRows` keys of `rowBytes` bytes, then `pageRows` values. Every pointer is valid
+/// while the store is not mutated.
 @unsafe package struct LaneRows {
   /// Live rows.
   package let count: Int

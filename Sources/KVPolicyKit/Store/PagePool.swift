@@ -4,25 +4,25 @@
   import Darwin
 #endif
 
-/// The memory of a store: equal pages, counted references, one limit.
+/// The memory of a store: pages of equal size, reference counts, one limit.
 ///
-/// Pages live in slabs of 256. The lowest slab with a free page is used first, so that the last slabs empty
-/// and go back to the operating system. The memory of free pages in slabs that stay goes back too, once
-/// there is enough of it to be worth a call: see `giveBackFreePages`.
+/// Pages live in slabs of 256. The lowest slab with a free page is used first, so that the last
+/// slabs become empty and go back to the operating system. The memory of free pages in the
+/// remaining slabs goes back too, once it is enough to be worth a call: see `giveBackFreePages`.
 @safe final class PagePool {
-  // Every address handed out lies in a mapped slab; a slab is unmapped only when none of its pages is
-  // referenced.
+  // Every address handed out lies in a mapped slab; a slab is unmapped only when none of its pages
+  // is referenced.
   typealias PageID = Int32
 
   @safe private struct Slab {
     @unsafe var base: UnsafeMutableRawPointer
-    /// The last one is used next.
+    /// The last element is used next.
     var free: [PageID]
-    /// How many of `free`, from the first on, take no memory: they were not used since they were mapped or
-    /// given back.
+    /// How many pages at the start of `free` take no memory, because they were not used since they
+    /// were mapped or given back.
     var untouched: Int
 
-    /// Free pages whose memory is still there.
+    /// Free pages that still take memory.
     var idle: Int { free.count - untouched }
   }
 
@@ -31,7 +31,7 @@
   let limitBytes: Int
   private var slabs: [Slab?] = []
   private var references: [Int32] = []
-  /// Free pages whose memory is still there, in all slabs.
+  /// Free pages that still take memory, in all slabs.
   private var idle = 0
   /// Pages in use.
   private(set) var used = 0
@@ -81,15 +81,15 @@
     return page
   }
 
-  /// One more reference to each page that is there.
+  /// Adds one reference to each page that was not given back.
   func retain(_ pages: [Lane.PageReference]) { Self.count(pages, in: &references) }
 
-  /// Exclusive access once for all: a fork does nothing else that grows with its rows.
+  /// One exclusive access for all pages: nothing else in a fork grows with the number of rows.
   private static func count(_ pages: [Lane.PageReference], in references: inout [Int32]) {
     for page in pages where page.id >= 0 { references[Int(page.id)] += 1 }
   }
 
-  /// One reference less; the last one frees the page.
+  /// Removes one reference; removing the last one frees the page.
   func release(_ page: PageID) {
     references[Int(page)] -= 1
     precondition(references[Int(page)] >= 0, "a page was released more often than retained")
@@ -100,27 +100,29 @@
     slabs[index]?.free.append(page)
     idle += 1
     if slabs[index]?.free.count == PagePool.slabPages { giveBack(slab: index) }
-    // As many as a slab has, or a sixteenth of what is in use: a cache of constant size, which frees a page
-    // of a lane and takes another, gives none back, and each call is paid for by so many pages.
+    // Wait for a slab's worth of idle pages, or a sixteenth of the pages in use: so each call pays
+    // for many pages, and a cache of constant size, which frees one page and takes another, never
+    // calls.
     if idle > max(PagePool.slabPages, used / 16) { giveBackFreePages() }
   }
 
   /// Whether only one reference exists, so that the page may be written.
   func isPrivate(_ page: PageID) -> Bool { references[Int(page)] == 1 }
 
-  /// References of a page, for the invariants.
+  /// The reference count of a page, for the invariants.
   func referenceCount(_ page: PageID) -> Int { Int(references[Int(page)]) }
 
-  /// Where a page in use is.
+  /// The address of a page in use.
   @unsafe func address(_ page: PageID) -> UnsafeMutableRawPointer {
     guard let slab = slabs[Int(page) / PagePool.slabPages] else {
-      // The store's own error: a slab is given back when no page of it is referenced, never by input.
+      // A bug in the store: a slab is given back only when none of its pages is referenced,
+      // whatever the input.
       preconditionFailure("a page of a slab that was given back is not in use")
     }
     return unsafe slab.base + (Int(page) % PagePool.slabPages) * pageBytes
   }
 
-  /// Sum of all references, and whether free and used pages add up.
+  /// The sum of all reference counts, and whether free and used pages add up to the mapped pages.
   func audit() -> (references: Int, isSound: Bool) {
     let free = slabs.reduce(0) { $0 + ($1?.free.count ?? 0) }
     let mapped = slabs.count { $0 != nil } * PagePool.slabPages
@@ -128,7 +130,8 @@
     return (references.reduce(0) { $0 + Int($1) }, live == used && free + used == mapped)
   }
 
-  /// Maps a slab, in the lowest gap; an index whose slab stays nil if there is no memory.
+  /// Maps a slab in the lowest gap and returns its index; without memory, the slab at this index
+  /// stays nil.
   private func addSlab() -> Int {
     let index = slabs.firstIndex { $0 == nil } ?? slabs.count
     if index == slabs.count {
@@ -144,8 +147,8 @@
     return index
   }
 
-  /// Unmaps an empty slab, unless it is the only one with free pages: then the next page would map it
-  /// again. When no page is in use, unmaps all.
+  /// Unmaps an empty slab, unless it is the only slab with free pages: the next page would map it
+  /// again. When no page is in use, unmaps all slabs.
   private func giveBack(slab index: Int) {
     guard used > 0 else {
       for slab in slabs { if let slab { unsafe unmap(slab.base) } }
@@ -160,10 +163,11 @@
     slabs[index] = nil
   }
 
-  /// Gives the memory of free pages back to the operating system; their addresses stay mapped, and have
-  /// memory again when they are written.
+  /// Gives the memory of free pages back to the operating system. The addresses stay mapped, and a
+  /// write allocates memory again.
   ///
-  /// Without this, lanes that keep a few rows each would hold on to the slabs they filled.
+  /// Without this method, lanes that keep a few rows each would hold on to all slabs they once
+  /// filled.
   private func giveBackFreePages() {
     for index in slabs.indices {
       guard let slab = slabs[index], slab.idle > 0 else { continue }
@@ -174,7 +178,7 @@
       for (place, page) in free.enumerated() {
         run += 1
         guard place + 1 == free.count || free[place + 1] != page - 1 else { continue }
-        // Free pages of this slab, from `page` on.
+        // A stretch of free pages of this slab that starts at `page`.
         unsafe discard(slab.base + Int(page - first) * pageBytes, bytes: run * pageBytes)
         run = 0
       }
@@ -184,7 +188,7 @@
     idle = 0
   }
 
-  /// Gives back the operating system's pages that lie in whole between `start` and `start + bytes`.
+  /// Gives back the operating system's pages that lie wholly between `start` and `start + bytes`.
   @unsafe private func discard(_ start: UnsafeMutableRawPointer, bytes: Int) {
     let unit = UInt(sysconf(Int32(_SC_PAGESIZE)))
     let first = (UInt(bitPattern: start) + unit - 1) / unit * unit

@@ -4,10 +4,11 @@ public struct StoreConfiguration: Hashable, Sendable {
   public var pageRows = Default.pageRows
   /// How keys and values are stored.
   public var format = Default.format
-  /// The most bytes that pages may take, and the most that the columns of one sequence may.
+  /// The most bytes that the pages of the store may take, and the most that the columns of one
+  /// sequence may take.
   public var limitBytes = Default.limitBytes
 
-  /// What holds where nothing else is set.
+  /// The defaults.
   public enum Default {
     /// Rows per page.
     public static let pageRows = 16
@@ -17,10 +18,10 @@ public struct StoreConfiguration: Hashable, Sendable {
     public static let limitBytes = 16 << 30
   }
 
-  /// Sixteen rows a page, 16-bit rows, 16 GiB.
+  /// Sixteen rows per page, 16-bit rows, 16 GiB.
   public init() {}
 
-  /// Sets what differs.
+  /// Makes a configuration; every argument has a default.
   public init(
     pageRows: Int = Default.pageRows, format: RowFormat = Default.format,
     limitBytes: Int = Default.limitBytes
@@ -37,12 +38,12 @@ public struct StoreConfiguration: Hashable, Sendable {
 public final class PagedKVStore {
   /// The shape of every sequence in the store.
   public let shape: CacheShape
-  /// How it holds rows.
+  /// How the store holds rows.
   public let configuration: StoreConfiguration
   let pool: PagePool
   let layout: PageLayout
 
-  /// Makes an empty store; memory is taken as rows come.
+  /// Makes an empty store; memory is allocated as rows are appended.
   ///
   /// - Throws: `StoreError.badSetting`.
   public init(
@@ -73,14 +74,14 @@ public final class PagedKVStore {
   public var peakPagesInUse: Int { pool.peakUsed }
   /// Pages given back since the store was made.
   public var pagesReturned: Int { pool.returned }
-  /// Pages the limit still allows.
+  /// Pages that the limit still allows.
   public var freePages: Int { pool.freePages }
   /// Bytes mapped from the operating system: whole slabs.
   public var mappedBytes: Int { pool.mappedBytes }
   /// Bytes of key and value per token over all lanes.
   public var bytesPerToken: Int { 2 * layout.rowBytes * shape.lanes }
 
-  /// A new, empty sequence under these policies, which were assigned for this store's shape.
+  /// Makes an empty sequence under policies that were assigned for this store's shape.
   public func makeSequence(_ policies: PolicyAssignment) -> KVSequence {
     precondition(
       policies.owner.count == shape.layers, "policies were assigned for another number of layers")

@@ -4,10 +4,10 @@ public enum RowFormat: String, CaseIterable, Codable, Sendable {
   case f32
   /// 16-bit floats: half the bytes.
   case f16
-  /// Blocks of 32 elements, as in GGUF: a 16-bit scale and 32 signed bytes, 34 bytes a block.
+  /// Blocks of 32 elements, as in GGUF: a 16-bit scale and 32 signed bytes, 34 bytes per block.
   case q8_0
 
-  /// Elements that are stored together: a head dimension must be a multiple of it.
+  /// Elements that are stored together; a head dimension must be a multiple of this number.
   public var blockElements: Int { self == .q8_0 ? 32 : 1 }
 
   /// Bytes of `blockElements` elements.
@@ -21,7 +21,7 @@ public enum RowFormat: String, CaseIterable, Codable, Sendable {
 
   /// Bytes of one key, or of one value.
   ///
-  /// - Throws: `StoreError.badSetting` if the format has no rows of this width.
+  /// - Throws: `StoreError.badSetting` if the head dimension is not a multiple of `blockElements`.
   public func rowBytes(headDimension: Int) throws(StoreError) -> Int {
     guard headDimension.isMultiple(of: blockElements) else {
       throw .badSetting(
@@ -32,7 +32,8 @@ public enum RowFormat: String, CaseIterable, Codable, Sendable {
   }
 }
 
-/// Reading and writing a row, by definition and one element at a time where speed does not matter.
+/// Reading and writing a row: the definition of each format, one element at a time where speed does
+/// not matter.
 extension RowFormat {
   // A row is `rowBytes(headDimension:)` bytes at any address: every access is unaligned.
 
@@ -48,7 +49,7 @@ extension RowFormat {
     }
   }
 
-  /// `count` stored elements, whole blocks, as floats.
+  /// Decodes `count` stored elements, in whole blocks, to floats.
   @unsafe package func decode(
     _ row: UnsafeRawPointer, count: Int, to target: UnsafeMutablePointer<Float>
   ) {
@@ -76,14 +77,15 @@ extension RowFormat {
     }
   }
 
-  /// The bytes of `values`, a multiple of `blockElements`, as `encode` stores them.
+  /// The bytes of `values` in this format, as `encode` stores them. `values.count` is a multiple of
+  /// `blockElements`.
   package func bytes(of values: [Float]) -> [UInt8] {
     precondition(values.count.isMultiple(of: blockElements), "a row is made of whole blocks")
     let count = values.count / blockElements * blockBytes
     return unsafe [UInt8](unsafeUninitializedCapacity: count) { bytes, filled in
       unsafe values.withUnsafeBufferPointer { floats in
         guard let source = floats.baseAddress, let target = bytes.baseAddress else { return }
-        // There are `values.count` floats at the source, and room for their blocks at the target.
+        // The source has `values.count` floats, and the target has room for their blocks.
         unsafe encode(source, count: floats.count, to: UnsafeMutableRawPointer(target))
         filled = count
       }
@@ -92,9 +94,9 @@ extension RowFormat {
 
   /// Stores `count` floats, a multiple of `blockElements`, as a row.
   ///
-  /// An element becomes the nearest that the format has. In f16 what is beyond 65504 becomes
-  /// infinite. In q8_0 a block with an element that is not finite, or beyond 127 times that, is not
-  /// a number throughout: a fault of the model stays visible, as it does in floats.
+  /// Each element becomes the nearest value that the format has. In f16, elements beyond 65504
+  /// become infinite. In q8_0, all elements of a block become NaN if one element is not finite, or
+  /// beyond 127 × 65504: a fault of the model stays visible, as it does in floats.
   @unsafe package func encode(
     _ source: UnsafePointer<Float>, count: Int, to target: UnsafeMutableRawPointer
   ) {
@@ -115,7 +117,8 @@ extension RowFormat {
   var index = 0
   while index &+ 8 <= count {
     let v = unsafe UnsafeRawPointer(source + index).loadUnaligned(as: SIMD8<Float>.self)
-    // Lane by lane, which compiles to one conversion of eight; the initialiser is left as a call.
+    // Element by element, which compiles to one conversion of eight; the vector initialiser would
+    // compile to a call.
     let halves = SIMD8<Float16>(
       Float16(v[0]), Float16(v[1]), Float16(v[2]), Float16(v[3]),
       Float16(v[4]), Float16(v[5]), Float16(v[6]), Float16(v[7]))
@@ -128,10 +131,10 @@ extension RowFormat {
   }
 }
 
-/// 32 floats at `source` become the 34 bytes of a block.
+/// Encodes the 32 floats at `source` as the 34 bytes of a block.
 ///
-/// The integers count steps of the scale *as stored*, rounded to 16 bits, so none is further from
-/// its float than half a step.
+/// The integers count steps of the scale *as stored*, rounded to 16 bits, so every float is at most
+/// half a step from its integer.
 @unsafe private func encodeBlock(
   _ source: UnsafePointer<Float>, to target: UnsafeMutableRawPointer
 ) {
@@ -152,16 +155,16 @@ extension RowFormat {
   }
 }
 
-/// The greatest absolute value of 32 floats; not a number if one of them is not.
+/// The greatest absolute value of 32 floats; NaN if any float is not finite.
 @unsafe @inline(__always)
 private func greatestSize(_ x: UnsafeRawPointer) -> Float {
   var top = SIMD8<Float>.zero
-  // What is finite is 0 here, and the rest is not a number, which the sum remembers.
+  // v − v is 0 for finite numbers and NaN for all others; the sum keeps a NaN.
   var faults = SIMD8<Float>.zero
   for index in stride(from: 0, to: 32, by: 8) {
     let v = unsafe x.loadUnaligned(fromByteOffset: 4 &* index, as: SIMD8<Float>.self)
     faults += v - v
-    // The sign is the upper bit of each lane.
+    // The sign is the top bit of each vector element.
     let bits = unsafe unsafeBitCast(v, to: SIMD8<UInt32>.self) & 0x7FFF_FFFF
     let size = unsafe unsafeBitCast(bits, to: SIMD8<Float>.self)
     top.replace(with: size, where: size .> top)
@@ -172,7 +175,7 @@ private func greatestSize(_ x: UnsafeRawPointer) -> Float {
 /// Eight floats of size below 2²² as the nearest integers, ties to even, within ±127.
 @inline(__always)
 private func rounded(_ v: SIMD8<Float>) -> SIMD8<Int8> {
-  // Where floats are 1 apart: adding 1.5 × 2²³ rounds, and the integer is in the low bits.
+  // Floats near 1.5 × 2²³ are 1 apart: the addition rounds, and the integer is in the low bits.
   let magic = SIMD8<Float>(repeating: 0x1.8p23)
   let least = SIMD8<Float>(repeating: -127)
   var near = v
