@@ -1,7 +1,7 @@
 import KVPolicyKit
 
 extension PolicyRegistry {
-  /// The policies that ship with the kit. A new one costs its file and a line here.
+  /// The policies that ship with the kit. A new policy takes its own file and a line here.
   public static let all = PolicyRegistry([
     FullCache.self,
     StreamingLLM.self,

@@ -4,15 +4,15 @@ import KVPolicyKit
 public struct FullCache: KVCachePolicy {
   /// The name in configurations.
   public static let name = "full"
-  /// What it keeps.
+  /// What the policy keeps.
   public static let summary = "keeps every token: the reference for the others"
-  /// Where it comes from.
+  /// Where full attention was published.
   public static let source = "Vaswani et al., \"Attention Is All You Need\", 2017"
 
   /// Has no settings.
   public init(_ settings: inout Settings) throws(PolicyError) {}
 
-  /// Takes no budget: everything is kept.
+  /// Takes no budget, because it keeps everything.
   public static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
   /// Never asked.

@@ -1,24 +1,25 @@
 import KVPolicyKit
 
-/// Keeps the recent tokens and the "heavy hitters": those that received the most attention so far.
+/// Keeps the recent tokens and the "heavy hitters": the tokens that received the most attention so
+/// far.
 ///
 /// Zhang et al., "H2O: Heavy-Hitter Oracle", NeurIPS 2023, §4; behaviour of FMInference/H2O
-/// `utils_real_drop`, with one set per key head: its query heads' scores are reduced. Keeping an
-/// `average` instead of a sum removes the advantage of early tokens, which more queries have seen
-/// (NVIDIA/kvpress `ObservedAttentionPress`).
+/// `utils_real_drop`, but each key head keeps one set of tokens, for which the scores of its query
+/// heads are reduced to one score. Keeping an `average` instead of a sum removes the advantage of
+/// early tokens, which more queries have seen (NVIDIA/kvpress `ObservedAttentionPress`).
 public struct H2O: KVCachePolicy {
   /// The name in configurations.
   public static let name = "h2o"
-  /// What it keeps.
+  /// What the policy keeps.
   public static let summary = "keeps the tokens with the most attention so far, and the recent ones"
-  /// Where it comes from.
+  /// Where the method was published.
   public static let source = "Zhang et al., NeurIPS 2023; FMInference/H2O"
 
-  /// What the attention a token received is divided by.
+  /// The divisor of the attention that a token received.
   public enum Score: String, CaseIterable, Sendable {
-    /// By nothing.
+    /// No divisor.
     case sum
-    /// By the number of queries that could see the token.
+    /// The number of queries that could see the token.
     case average
   }
 
@@ -28,10 +29,10 @@ public struct H2O: KVCachePolicy {
   let reduction: GroupReduction
   let keyPositions: KeyPositions
   let when: Timing
-  /// Scores of one lane, where they are not a column as it is; kept for their memory.
+  /// Scores of one lane, if the column does not hold them directly; kept for their memory.
   private var scores: [Float] = []
 
-  /// Reads its settings.
+  /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
     heavy = try settings.integer(
       "heavy", default: 1024, atLeast: 0, "tokens kept for the attention they received")
@@ -47,7 +48,7 @@ public struct H2O: KVCachePolicy {
     guard heavy + recent > 0 else { throw settings.impossible("heavy + recent must be at least 1") }
   }
 
-  /// Half heavy, half recent.
+  /// Half of the budget for heavy tokens, half for recent tokens.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
     let rows = budget.rows
     guard rows >= 2 else {
@@ -56,24 +57,24 @@ public struct H2O: KVCachePolicy {
     return ["heavy": .number(Double(rows - rows / 2)), "recent": .number(Double(rows / 2))]
   }
 
-  /// The attention every token receives.
+  /// The attention that every token receives.
   public var signals: Set<Signal> {
     when == .everyStep ? [.promptColumnSums, .stepProbabilities] : [.promptColumnSums]
   }
 
-  /// The attention received so far; per query head only where a maximum needs them apart.
+  /// The attention received so far; one entry per query head if `gqa` is `max`, else one in all.
   public func columns(for shape: CacheShape) -> [Column] {
     [.ring("attention", width: reduction == .max ? shape.group : 1)]
   }
 
-  /// As set.
+  /// As the setting `when` says.
   public var cadence: Cadence { when.cadence }
-  /// As set.
+  /// As the setting `positions` says.
   public var positions: PositionRule { keyPositions.rule }
 
   /// The recent tokens.
   public var protection: Protection { Protection(recent: recent) }
-  /// Scores of one lane, where they are not a column as it is.
+  /// Bytes of the scores of one lane.
   public var stateBytes: Int { scores.count * 4 }
 
   /// Adds the attention of the chunk's queries.
@@ -97,7 +98,7 @@ public struct H2O: KVCachePolicy {
     for row in 0..<total.count { total[row] += attention[row] * share }
   }
 
-  /// Drops the lightest of the tokens before the recent ones, down to `heavy`.
+  /// Keeps the recent tokens and, of the tokens before them, the `heavy` with the best scores.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     cache.forEachLane { lane in
       guard lane.count > heavy + recent else { return }

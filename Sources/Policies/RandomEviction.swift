@@ -2,14 +2,15 @@ import KVPolicyKit
 
 /// Keeps a random choice: the control that any idea must beat.
 ///
-/// Every token of every lane draws a number once, from the seed, the lane and its position; the
-/// largest stay. So a choice does not depend on when it is made.
+/// Each token of each lane has one random number, drawn from the seed, the lane and the token's
+/// position; the tokens with the largest numbers stay. So the choice does not depend on when it is
+/// made.
 public struct RandomEviction: KVCachePolicy {
   /// The name in configurations.
   public static let name = "random"
-  /// What it keeps.
+  /// What the policy keeps.
   public static let summary = "keeps tokens drawn by lot: the control"
-  /// Where it comes from.
+  /// The published counterpart.
   public static let source = "a control; as NVIDIA/kvpress RandomPress"
 
   let capacity: Int
@@ -17,7 +18,7 @@ public struct RandomEviction: KVCachePolicy {
   let seed: Int
   let when: Timing
 
-  /// Reads its settings.
+  /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
     capacity = try settings.integer("capacity", default: 1024, atLeast: 1, "tokens kept")
     recent = try settings.integer(
@@ -36,13 +37,13 @@ public struct RandomEviction: KVCachePolicy {
     return ["capacity": .number(Double(rows))]
   }
 
-  /// As set.
+  /// As the setting `when` says.
   public var cadence: Cadence { when.cadence }
 
   /// The most recent tokens.
   public var protection: Protection { Protection(recent: recent) }
 
-  /// Drops the smallest draws among the tokens before the recent ones.
+  /// Drops the tokens with the smallest numbers among the tokens before the recent ones.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     cache.forEachLane { lane in
       guard lane.count > capacity else { return }

@@ -3,18 +3,17 @@ import KVPolicyKit
 /// Keeps what the last tokens of the prompt attend to, chosen once when the prompt ends.
 ///
 /// Li et al., "SnapKV: LLM Knows What You are Looking for Before Generation", NeurIPS 2024. The
-/// last
-/// `window` queries vote on all earlier tokens; votes are pooled over neighbours. One set per key head,
-/// where FasterDecoding/SnapKV caches every query head apart.
+/// last `window` queries vote on all earlier tokens; votes are pooled over neighbours. Each key
+/// head keeps one set of tokens, whereas FasterDecoding/SnapKV caches every query head separately.
 public struct SnapKV: KVCachePolicy {
   /// The name in configurations.
   public static let name = "snapkv"
-  /// What it keeps.
+  /// What the policy keeps.
   public static let summary = "keeps what the end of the prompt attends to; chosen once"
-  /// Where it comes from.
+  /// Where the method was published.
   public static let source = "Li et al., NeurIPS 2024; FasterDecoding/SnapKV"
 
-  /// Whether votes are pooled before or after the query heads of a group are reduced to one.
+  /// Whether votes are pooled before or after the query heads of a group are reduced to one score.
   public enum PoolOrder: String, CaseIterable, Sendable {
     /// Pool each query head, then reduce (NVIDIA/kvpress).
     case poolThenGroup
@@ -30,7 +29,7 @@ public struct SnapKV: KVCachePolicy {
   let poolOrder: PoolOrder
   let keyPositions: KeyPositions
 
-  /// Reads its settings.
+  /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
     capacity = try settings.integer(
       "capacity", default: 1024, atLeast: 2, "tokens kept, the window included")
@@ -52,7 +51,7 @@ public struct SnapKV: KVCachePolicy {
     guard kernel % 2 == 1 else { throw settings.impossible("kernel (\(kernel)) must be odd") }
   }
 
-  /// The budget is the capacity; the window shrinks to a quarter of it if need be.
+  /// The budget is the capacity; the window has 32 tokens, but at most a quarter of the budget.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
     let rows = budget.rows
     guard rows >= 4 else {
@@ -63,11 +62,11 @@ public struct SnapKV: KVCachePolicy {
     ]
   }
 
-  /// The window's attention.
+  /// The attention logits of the window's queries.
   public var signals: Set<Signal> { [.promptRows(window)] }
-  /// Once.
+  /// Once, when the prompt ends.
   public var cadence: Cadence { .afterPrompt }
-  /// As set.
+  /// As the setting `positions` says.
   public var positions: PositionRule { keyPositions.rule }
 
   /// The window.

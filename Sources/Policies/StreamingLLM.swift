@@ -1,6 +1,6 @@
 import KVPolicyKit
 
-/// Keeps the first tokens, on which attention rests whatever they say, and the most recent ones.
+/// Keeps the first tokens, which attract attention whatever they say, and the most recent tokens.
 ///
 /// Xiao et al., "Efficient Streaming Language Models with Attention Sinks", ICLR 2024; settings as
 /// in mit-han-lab/streaming-llm. The official code rotates keys at their rank in the cache
@@ -8,9 +8,9 @@ import KVPolicyKit
 public struct StreamingLLM: KVCachePolicy {
   /// The name in configurations.
   public static let name = "streamingllm"
-  /// What it keeps.
+  /// What the policy keeps.
   public static let summary = "keeps the first tokens and the most recent ones"
-  /// Where it comes from.
+  /// Where the method was published.
   public static let source = "Xiao et al., ICLR 2024; mit-han-lab/streaming-llm"
 
   let sinks: Int
@@ -18,7 +18,7 @@ public struct StreamingLLM: KVCachePolicy {
   let keyPositions: KeyPositions
   let when: Timing
 
-  /// Reads its settings.
+  /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
     sinks = try settings.integer(
       "sinks", default: 4, atLeast: 0, "first tokens that are never forgotten")
@@ -29,7 +29,7 @@ public struct StreamingLLM: KVCachePolicy {
     when = try settings.choice("when", default: .everyStep, "when to forget")
   }
 
-  /// Four sinks, the rest recent.
+  /// Four sinks; the rest of the budget for recent tokens.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
     let rows = budget.rows
     guard rows > 4 else {
@@ -38,15 +38,15 @@ public struct StreamingLLM: KVCachePolicy {
     return ["sinks": 4, "recent": .number(Double(rows - 4))]
   }
 
-  /// As set.
+  /// As the setting `when` says.
   public var cadence: Cadence { when.cadence }
-  /// As set.
+  /// As the setting `positions` says.
   public var positions: PositionRule { keyPositions.rule }
 
   /// The first and the most recent tokens.
   public var protection: Protection { Protection(sinks: sinks, recent: recent) }
 
-  /// Drops what is neither among the first nor among the last.
+  /// Drops every token that is neither a sink nor recent.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     cache.forEachLane { plan.keepProtected(protection, of: $0) }
   }

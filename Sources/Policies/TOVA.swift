@@ -3,23 +3,23 @@ import KVPolicyKit
 /// Keeps the tokens that the newest query attends to most, one set for all heads of a layer.
 ///
 /// Oren et al., "Transformers are Multi-State RNNs", 2024; behaviour of schwartz-lab-NLP/TOVA. The
-/// newest token may be dropped too, unless `protectNewest`, as NVIDIA/kvpress does.
+/// newest token may be dropped too, unless `protectNewest` is set; NVIDIA/kvpress protects it.
 public struct TOVA: KVCachePolicy {
   /// The name in configurations.
   public static let name = "tova"
-  /// What it keeps.
+  /// What the policy keeps.
   public static let summary = "keeps the tokens that the newest query attends to most"
-  /// Where it comes from.
+  /// Where the method was published.
   public static let source = "Oren et al., 2024; schwartz-lab-NLP/TOVA"
 
   let capacity: Int
   let protectNewest: Bool
   let when: Timing
-  /// For each token, what the newest one pays to it; kept for its memory.
+  /// For each token, the attention that the newest query pays to it; kept for its memory.
   private var attention: [Float] = []
   private var lanesAgree = true
 
-  /// Reads its settings.
+  /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
     capacity = try settings.integer("capacity", default: 1024, atLeast: 1, "tokens kept")
     protectNewest = try settings.flag(
@@ -38,18 +38,18 @@ public struct TOVA: KVCachePolicy {
   public var signals: Set<Signal> {
     when == .everyStep ? [.promptRows(1), .stepProbabilities] : [.promptRows(1)]
   }
-  /// As set.
+  /// As the setting `when` says.
   public var cadence: Cadence { when.cadence }
-  /// The attention of one layer.
+  /// Bytes of the attention of one layer.
   public var stateBytes: Int { attention.count * 4 }
 
   /// The newest token, if it is protected.
   public var protection: Protection { Protection(recent: protectNewest ? 1 : 0) }
 
-  /// Drops the tokens that the newest query attends to least, the same in every lane.
+  /// Drops the tokens that the newest query attends to least, the same tokens in every lane.
   ///
-  /// Lanes that somebody else edited may hold different tokens: attention is summed over the lanes
-  /// that hold a token, and each lane keeps the best of its own.
+  /// Lanes that were also edited by another party may hold different tokens. Attention is then
+  /// summed over the lanes that hold a token, and each lane keeps the best of its tokens.
   public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     for layer in cache.layers {
       sumAttention(cache, layer)
@@ -68,7 +68,7 @@ public struct TOVA: KVCachePolicy {
     }
   }
 
-  /// What the newest token pays to each token, over all query heads of a layer.
+  /// Sums the attention that the newest token pays to each token, over all query heads of a layer.
   private mutating func sumAttention(_ cache: borrowing CacheView, _ layer: Int) {
     lanesAgree = doLanesAgree(cache, layer)
     let tokens = lanesAgree ? cache.lane(layer: layer, head: 0).count : cache.length.tokens
@@ -86,7 +86,7 @@ public struct TOVA: KVCachePolicy {
     }
   }
 
-  /// Adds to each token's sum: it is at the row's number where all lanes agree, else at the token's
+  /// Adds to each token's sum, which is at the row's number if all lanes agree, else at the token's
   /// position.
   private mutating func add(_ probabilities: Span<Float>, _ positions: Span<Int32>) {
     if lanesAgree {
@@ -96,8 +96,8 @@ public struct TOVA: KVCachePolicy {
     }
   }
 
-  /// Whether a row number means the same token in every lane of a layer. It does as long as nobody
-  /// but this policy edits them.
+  /// Whether a row number means the same token in every lane of a layer. It does as long as only
+  /// this policy edits the lanes.
   private func doLanesAgree(_ cache: borrowing CacheView, _ layer: Int) -> Bool {
     let first = cache.lane(layer: layer, head: 0)
     let positions = first.positions

@@ -1,25 +1,25 @@
 import KVPolicyKit
 
-/// When a policy that could evict at any time does.
+/// When a policy evicts that could evict at any time.
 public enum Timing: String, CaseIterable, Sendable {
   /// After the prompt and after every decode step: constant size.
   case everyStep
   /// Once, when the prompt ends; generated tokens all stay.
   case afterPrompt
 
-  /// The cadence it stands for.
+  /// The cadence of this timing.
   public var cadence: Cadence {
     self == .everyStep ? Cadence(prompt: .atEnd, every: 1) : .afterPrompt
   }
 }
 
-/// The two position rules a configuration can ask for.
+/// The two position rules that a configuration can ask for.
 public enum KeyPositions: String, CaseIterable, Sendable {
   /// Keys stay rotated at their index in the text.
   case original
   /// Keys are rotated at their rank in the cache.
   case compacted
 
-  /// The rule it stands for.
+  /// The position rule of this choice.
   public var rule: PositionRule { self == .original ? .original : .compacted }
 }

@@ -1,8 +1,8 @@
 import Foundation
 import KVPolicyKit
 
-/// The votes of ``MorphKV`` in bytes. Ours, not the paper's, whose votes are floats of each voter
-/// and query head.
+/// The votes of ``MorphKV`` in bytes. This scheme is ours: the paper's votes are floats of each
+/// voter and query head.
 ///
 /// ```text
 /// strength  f = max over the group's heads h of  p[h, row] / S[h]
@@ -12,23 +12,21 @@ import KVPolicyKit
 /// joined    over the ⌈voters / block⌉ entries: the greatest, or the sum
 /// ```
 ///
-/// What all blocks but the open one come to is kept beside them, so a decision looks at two numbers
-/// a row.
+/// The joined votes of all blocks but the open block are kept in an entry of the ring, so a
+/// decision reads two numbers per row.
 ///
-/// The oldest block is cleared when a new one begins, so what was looked at once expires, and
-/// between
-/// `voters − block + 1` and `voters` queries vote. Votes are whole numbers, so their sums are exact in any order.
+/// The oldest block is cleared when a new block begins, so old votes expire, and between `voters −
+/// block + 1` and `voters` queries vote. Votes are integers, so their sums are exact in any order.
 struct BlockVotes: Sendable {
   let voters: Int
   let block: Int
   let fusion: MorphKV.Fusion
   /// Per layer: how many queries have voted.
   private var recorded: [Int] = []
-  // What follows holds numbers for the rows of one lane, and is kept for its memory.
+  // The arrays below hold numbers for the rows of one lane, and are kept for their memory.
   private var strengths: [Float] = []
   private var joined: [UInt32] = []
-  /// Rows of the longest lane that there was room made for: arrays that become shorter keep their
-  /// memory.
+  /// The most rows that the arrays had to hold: arrays that become shorter keep their memory.
   private var rows = 0
 
   init(
@@ -42,13 +40,14 @@ struct BlockVotes: Sendable {
       "block", default: 32, atLeast: 1, "blocks: voters that share an entry")
   }
 
-  /// Entries of the ring, and the voters that share one: a block is no longer than all voters.
+  /// The number of entries in the ring, and the number of voters that share an entry: a block is no
+  /// longer than all voters.
   private var entries: Int { (voters + length - 1) / length }
   private var length: Int { min(block, voters) }
 
   /// The attention of the prompt's last queries and of every new token.
   var signals: Set<Signal> { [.promptRows(voters), .stepProbabilities] }
-  /// One entry per block, and one for what all but the open block come to.
+  /// One entry per block, and one entry for the joined votes of all blocks but the open block.
   var column: Column { .ring("votes", width: entries + 1, of: fusion == .max ? .byte : .count) }
   private var closed: Int { entries }
   var bytes: Int {
@@ -69,8 +68,8 @@ struct BlockVotes: Sendable {
           let sum = logSum(row, head, near: near, lane.positions, horizon)
           VoteKernels.fold(row.logits(head), minus: sum, into: &strengths)
         }
-        // The greatest of a block's strengths gives the greatest vote, so one rounding serves them
-        // all.
+        // Rounding is monotonic: the greatest strength of a block gives its greatest vote, so under
+        // `max` one rounding serves the whole block.
         guard fusion == .sum || (number + 1) % length == 0 || number == last else { return }
         VoteKernels.exponentials(&strengths)
         cast(from: begin, in: lane, horizon)
@@ -79,13 +78,13 @@ struct BlockVotes: Sendable {
       }
     }
     recorded[layer.layer] = last + 1
-    // A long prompt's room is not needed beyond it.
+    // Steps need less room than a long prompt.
     (strengths, joined, rows) = ([], [], 0)
   }
 
-  /// The logarithm of the sum of a query's exponentials over the distant rows: what it saw without
-  /// `near`, the rows in the window. Where these have nearly all, too little is left to subtract
-  /// from, and the distant ones are summed.
+  /// The logarithm of the sum of a query's exponentials over the distant rows: the sum over all
+  /// rows without `near`, the rows in the window. Where the window has nearly all of the sum, the
+  /// difference is too inexact, and the distant rows are summed directly.
   private func logSum(
     _ row: borrowing PromptRow, _ head: Int, near: [Int], _ positions: Span<Int32>, _ horizon: Int32
   ) -> Float {
@@ -119,7 +118,7 @@ struct BlockVotes: Sendable {
     return recorded[layer.layer]
   }
 
-  /// Rounds the strengths to votes, and joins them to the block of the voter with this number.
+  /// Rounds the strengths to votes, and joins the votes to the block of voter `number`.
   private mutating func cast(from number: Int, in lane: borrowing LaneView, _ horizon: Int32) {
     let entry = number / length % entries
     let isNew = number % length == 0
@@ -133,7 +132,7 @@ struct BlockVotes: Sendable {
     }
   }
 
-  /// Joins all blocks but the one that is to be open now.
+  /// Joins all blocks but `open`, the block that begins now, into the entry `closed`.
   private mutating func close(_ lane: borrowing LaneView, but open: Int) {
     joined.reset(to: lane.count, 0)
     if fusion == .max {
@@ -151,7 +150,7 @@ struct BlockVotes: Sendable {
     }
   }
 
-  /// `joined` becomes what two entries come to.
+  /// Sets `joined` to the joined votes of two entries.
   private mutating func join(first: Int, second: Int, of lane: borrowing LaneView) {
     joined.reset(to: lane.count, 0)
     if fusion == .max {
@@ -163,12 +162,12 @@ struct BlockVotes: Sendable {
     }
   }
 
-  /// Keeps the `keep` rows with the most votes beside those that stay.
+  /// Keeps the `keep` rows with the most votes beside the rows that `stay` protects.
   mutating func evict(
     _ lane: borrowing LaneView, keeping keep: Int, _ stay: Protection, plan: inout CachePlan
   ) {
     rows = max(rows, lane.count)
-    // Before anybody has voted, all entries are 0.
+    // Before the first vote, all entries are 0.
     let voted = recorded.isEmpty ? 0 : recorded[lane.id.layer]
     join(first: closed, second: max(0, voted - 1) / length % entries, of: lane)
     plan.keepBest(keep, of: lane, by: joined.span, protecting: stay)
@@ -176,7 +175,7 @@ struct BlockVotes: Sendable {
 }
 
 extension Array {
-  /// Makes the array so many times one number, keeping its memory.
+  /// Makes the array `length` copies of `number`, keeping its memory.
   fileprivate mutating func reset(to length: Int, _ number: Element) {
     if count > length { removeLast(count - length) }
     if count < length { append(contentsOf: repeatElement(number, count: length - count)) }
@@ -187,10 +186,9 @@ extension Array {
 /// The loops over a lane's rows, eight at a time.
 private enum VoteKernels {
   // Every span and array of a call holds a number for each row, which the preconditions check;
-  // `load` and
-  // `store` look at the rows that there are.
+  // `load` and `store` touch existing rows only.
 
-  /// The sum over the rows before a position.
+  /// The sum over the rows before position `horizon`.
   static func sum(_ x: Span<Float>, _ positions: Span<Int32>, before horizon: Int32) -> Float {
     sum(x, positions, before: horizon, beyond: 0) { $0 }
   }
@@ -214,12 +212,12 @@ private enum VoteKernels {
     }
   }
 
-  /// The rows from a position on.
+  /// The rows at or after position `horizon`.
   static func rows(of positions: Span<Int32>, from horizon: Int32) -> [Int] {
     positions.indices.filter { positions[$0] >= horizon }
   }
 
-  /// `Σ exp(z[row] − offset)` over some rows.
+  /// `Σ exp(z[row] − offset)` over `rows`.
   static func sum(_ z: Span<Float>, minus offset: Float, of rows: [Int]) -> Float {
     var total = SIMD8<Float>.zero
     for first in stride(from: 0, to: rows.count, by: 8) {
@@ -230,7 +228,7 @@ private enum VoteKernels {
     return total.sum()
   }
 
-  /// The same over the rows before a position.
+  /// `Σ exp(z[row] − offset)` over the rows before position `horizon`.
   static func sum(
     _ z: Span<Float>, minus offset: Float, _ positions: Span<Int32>, before horizon: Int32
   ) -> Float {
@@ -276,9 +274,9 @@ private enum VoteKernels {
     }
   }
 
-  /// The votes that strengths come to: `round(255·√f)`. A strength is a head's attention to the row
-  /// over its attention to all distant rows, which a row in the window is not among: f = r / (1 +
-  /// r) there.
+  /// The votes of strengths: `round(255·√f)`. A strength r is a head's attention to the row divided
+  /// by its attention to all distant rows. For a distant row f = r; a row in the window is not part
+  /// of the divisor, and adding it gives f = r / (1 + r).
   @inline(__always)
   private static func votes(
     _ strength: SIMD8<Float>, isDistant: SIMD8<Int32>
@@ -288,13 +286,13 @@ private enum VoteKernels {
       share = strength.kept(where: isDistant) + (strength / (1 + strength)).kept(where: ~isDistant)
     }
     share.replace(with: 1, where: share .> 1)
-    // Adding 1.5·2²³ rounds to a whole number, which is then in the low bits.
+    // Adding 1.5·2²³ rounds to an integer, which is then in the low bits.
     let rounded = share.squareRoot() * 255 + 12_582_912
-    // Eight 32-bit lanes both, and every bit pattern is an integer.
+    // Both types have eight 32-bit elements, and every bit pattern is an integer.
     return unsafe unsafeBitCast(rounded, to: SIMD8<Int32>.self) & 255
   }
 
-  /// Votes of bytes: the greater of what is there and what is cast.
+  /// Casts votes into bytes: each byte becomes the greater of its old value and the vote.
   static func cast(
     _ strengths: [Float], _ positions: Span<Int32>, _ horizon: Int32, replacing isNew: Bool,
     into votes: inout MutableSpan<UInt8>
@@ -321,7 +319,7 @@ private enum VoteKernels {
     }
   }
 
-  /// Votes of counts: what is there and the square of what is cast.
+  /// Casts votes into counts: adds the square of each vote.
   static func cast(
     _ strengths: [Float], _ positions: Span<Int32>, _ horizon: Int32, replacing isNew: Bool,
     into votes: inout MutableSpan<UInt32>
@@ -332,8 +330,8 @@ private enum VoteKernels {
         guard let target = votes.baseAddress else { return }
         for index in row..<min(row &+ 8, strengths.count) {
           let vote = UInt32(truncatingIfNeeded: cast[index &- row])
-          // 255² times the voters of a block: `block` is at most 2³⁰, so a count may come to its
-          // end.
+          // A count is at most 255² times the voters of a block. `block` may be up to 2³⁰, so a
+          // count can overflow.
           let (sum, overflows) = (unsafe isNew ? 0 : target[index])
             .addingReportingOverflow(vote &* vote)
           unsafe target[index] = overflows ? .max : sum
@@ -342,7 +340,7 @@ private enum VoteKernels {
     }
   }
 
-  /// Calls `body` with the votes of every eight rows.
+  /// Calls `body` with the votes of eight rows at a time.
   @inline(__always)
   private static func each(
     _ strengths: [Float], _ positions: Span<Int32>, _ horizon: Int32,
@@ -361,10 +359,10 @@ private enum VoteKernels {
     }
   }
 
-  // Loops over pointers, which the compiler turns into vectors; written with vectors they do not
-  // stay such.
+  // Loops over pointers, which the compiler vectorises; written with vector types they would not
+  // stay vectors.
 
-  /// The greater of both.
+  /// Joins by the maximum.
   static func join(_ votes: Span<UInt8>, into greatest: inout [UInt32]) {
     precondition(votes.count == greatest.count)
     unsafe votes.withUnsafeBufferPointer { votes in
@@ -381,7 +379,7 @@ private enum VoteKernels {
     }
   }
 
-  /// Both together; as much as a number holds.
+  /// Joins by the sum, which saturates.
   static func join(_ votes: Span<UInt32>, into joined: inout [UInt32]) {
     precondition(votes.count == joined.count)
     unsafe votes.withUnsafeBufferPointer { votes in
@@ -394,9 +392,10 @@ private enum VoteKernels {
     }
   }
 
-  /// All bits for those of eight rows that are before a position, which is no further than half of
-  /// what numbers hold; beyond `count` there is none. Comparing whole numbers does not stay in
-  /// vectors.
+  /// A mask with all bits set for those of eight rows whose positions are before `horizon`.
+  /// `horizon` is so small that the differences cannot overflow. Elements at and after `count` are
+  /// not set. The mask is made by arithmetic, because comparisons of integer vectors do not stay in
+  /// vector registers.
   @unsafe @inline(__always)
   private static func isDistant(
     _ positions: UnsafePointer<Int32>, _ row: Int, _ count: Int, _ horizon: Int32
@@ -412,10 +411,10 @@ private enum VoteKernels {
 }
 
 extension SIMD8<Float> {
-  /// The numbers whose mask has all bits; 0 for the others.
+  /// The numbers whose mask is set; 0 in place of all other numbers.
   @inline(__always)
   fileprivate func kept(where mask: SIMD8<Int32>) -> SIMD8<Float> {
-    // Eight 32-bit lanes each.
+    // Both types have eight 32-bit elements.
     unsafe unsafeBitCast(unsafeBitCast(self, to: SIMD8<Int32>.self) & mask, to: SIMD8<Float>.self)
   }
 }

@@ -1,12 +1,13 @@
 import KVPolicyKit
 
-/// The votes of ``MorphKV`` as its authors' code counts them, plainly: the logits of the window's
-/// queries are remembered with the rows, and each decision computes every voter's softmax anew. For
-/// fidelity, not for use: a row's votes take 4 bytes per voter and query head.
+/// The votes of ``MorphKV`` as its authors' code counts them, without shortcuts: the logits of the
+/// window's queries are stored with the rows, and each decision computes every voter's softmax
+/// again. For fidelity, not for use: a row's votes take 4 bytes per voter and query head.
 ///
-/// Behaviour of ghadiaravi13/MorphKV for Mistral, Qwen and Phi ("variant A"), but for `attendMask`.
-/// Votes are a column, so they stay with their rows by construction; the official Llama code keeps
-/// them in an array of its own, which comes apart from the cache under grouped-query attention.
+/// Behaviour of ghadiaravi13/MorphKV for Mistral, Qwen and Phi ("variant A"), except for
+/// `attendMask`. Votes are a column, so they stay with their rows by construction; the official
+/// Llama code keeps them in a separate array, which gets out of step with the cache under
+/// grouped-query attention.
 struct ExactVotes: Sendable {
   enum Reduction: String, CaseIterable { case maxOfProbabilities, sumOfLogits, meanOfProbabilities }
   enum Rows: String, CaseIterable {
@@ -25,16 +26,16 @@ struct ExactVotes: Sendable {
   let normaliser: Normaliser
   let attendMask: AttendMask
   let shortPrompt: ShortPrompt
-  /// Per layer: how many queries were recorded in its ring.
+  /// Per layer: how many queries its ring has recorded so far.
   private var recorded: [Int] = []
-  /// Queries that vote, once a prompt shorter than the window has fixed it.
+  /// The most queries that vote, once a prompt shorter than the window has fixed this number.
   private var voterLimit = Int.max
-  /// 0 for the rows that a softmax runs over, −∞ for the others; kept for its memory, as what
-  /// follows.
+  /// 0 for the rows that a softmax runs over, −∞ for all other rows. Kept for its memory, like the
+  /// arrays below.
   private var bias: [Float] = []
   /// One voter's vote for each row.
   private var vote: [Float] = []
-  /// All votes for each row.
+  /// The fused votes for each row.
   private var score: [Float] = []
   private var scratch: [Float] = []
 
@@ -74,10 +75,10 @@ struct ExactVotes: Sendable {
     }
   }
 
-  /// Logits, from which every later softmax over a part of the rows can be computed.
+  /// Logits, from which the softmax over any part of the rows can be computed later.
   var signals: Set<Signal> { [.promptRows(voters), .stepLogits] }
 
-  /// For each remembered query, its logits of every query head of the group.
+  /// For each remembered query, its logits for every query head of the group.
   func column(for shape: CacheShape) -> Column {
     .ring("votes", width: ringLength * shape.group, initial: -.infinity)
   }
@@ -86,15 +87,15 @@ struct ExactVotes: Sendable {
     recorded.count * 8 + (bias.count + vote.count + score.count + scratch.count) * 4
   }
 
-  /// Queries that vote when enough were read.
+  /// How many queries vote when enough were read.
   private var voters: Int { rows == .window ? window : window - 1 }
-  /// Before the new token is looked at, unless it votes on its own step or its heads choose apart
-  /// what they read: both need its logits.
+  /// Before the new token's attention is computed, unless the new token votes on its own step or
+  /// each query head chooses the rows it reads: both need the new token's logits.
   var phase: Phase {
     includeCurrentQuery || attendMask == .perQueryHead ? .beforeOutput : .beforeStep
   }
-  /// Queries remembered that do not vote: the current one, where it is recorded before the others
-  /// decide.
+  /// Remembered queries that do not vote: the current query, if it is recorded before the decision
+  /// without voting on it.
   private var silent: Int { phase == .beforeOutput && !includeCurrentQuery ? 1 : 0 }
   private var ringLength: Int { voters + silent }
 
@@ -136,8 +137,8 @@ struct ExactVotes: Sendable {
     for row in 0..<entry.count { entry[row] = logits[row] }
   }
 
-  /// Keeps the `keep` rows with the most votes beside those that stay and, if asked, says what each
-  /// query head reads.
+  /// Keeps the `keep` rows with the most votes beside the rows that `stay` protects. Under
+  /// `attendMask` `perQueryHead` it also writes the rows that each query head reads.
   mutating func evict(
     _ lane: borrowing LaneView, keeping keep: Int, _ stay: Protection, _ moment: Moment,
     plan: inout CachePlan
@@ -158,7 +159,8 @@ struct ExactVotes: Sendable {
     plan.keepBest(keep, of: lane, by: score.span, protecting: stay)
   }
 
-  /// `score[row]` becomes the fused votes of some query heads of the voters for each row.
+  /// Sets `score[row]` to the votes for the row, fused over the voters `numbers`; of each voter the
+  /// query heads `queries` of the group count.
   private mutating func count(
     _ lane: borrowing LaneView, queries: Range<Int>, _ numbers: Range<Int>, _ stay: Protection
   ) {
@@ -196,7 +198,7 @@ struct ExactVotes: Sendable {
 }
 
 extension [Float] {
-  /// Makes the array so many zeros, keeping its memory.
+  /// Makes the array `count` zeros, keeping its memory.
   fileprivate mutating func reset(to count: Int) {
     removeAll(keepingCapacity: true)
     append(contentsOf: repeatElement(0, count: count))
@@ -204,7 +206,7 @@ extension [Float] {
 }
 
 extension CachePlan {
-  /// The rows of a lane that a plan which edits nothing else leaves.
+  /// The rows of a lane that survive the plan, which has at most one edit, an edit of this lane.
   fileprivate func survivors(of lane: borrowing LaneView) -> [Int] {
     guard let edit = edits.first else { return Array(0..<lane.count) }
     switch edit {

@@ -1,22 +1,22 @@
 import KVPolicyKit
 
-/// Keeps the cache at a constant size: of the old tokens, those that the recent ones attend to.
+/// Keeps the cache at a constant size: of the old tokens, those that the recent tokens attend to.
 ///
 /// Ghadia et al., "Dialogue Without Limits: Constant-Sized KV Caches for Extended Responses in
 /// LLMs", ICML 2025. Before each step's output is computed, the last `voters` queries vote, with
-/// their attention over the older ("distant") tokens; the best `capacity − window` of these stay,
-/// beside the last `window` tokens and the current one: `capacity + 1` rows.
+/// their attention over the older ("distant") tokens. The best `capacity − window` distant tokens
+/// stay, beside the last `window` tokens and the current token: `capacity + 1` rows.
 ///
-/// The paper's votes are floats, one per voter and query head, of exactly the queries in the
-/// window. Here a vote is a byte that a group and a block of voters share (`BlockVotes`), so that
-/// many more queries can vote than rows must stay. `"votes": "exact"` is the arithmetic of
+/// In the paper exactly the window's queries vote, and a vote is a float per voter and query head.
+/// Here a vote is a byte that a group and a block of voters share (`BlockVotes`), so that many more
+/// queries can vote than rows must stay. `"votes": "exact"` is the arithmetic of
 /// ghadiaravi13/MorphKV (`ExactVotes`).
 public struct MorphKV: KVCachePolicy {
   /// The name in configurations.
   public static let name = "morphkv"
-  /// What it keeps.
+  /// What the policy keeps.
   public static let summary = "keeps a constant number: what the recent tokens attend to, and those"
-  /// Where it comes from.
+  /// Where the method was published.
   public static let source = "Ghadia et al., ICML 2025; ghadiaravi13/MorphKV"
 
   /// How votes are stored and counted.
@@ -30,11 +30,11 @@ public struct MorphKV: KVCachePolicy {
   let sinks: Int
   let prunePrompt: PrunePrompt
   let burst: Double
-  /// The votes: one of the two.
+  /// The votes: exactly one of the two is set.
   private var blocks: BlockVotes?
   private var exact: ExactVotes?
 
-  /// Reads its settings.
+  /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
     capacity = try settings.integer(
       "capacity", default: 1024, atLeast: 2,
@@ -66,7 +66,7 @@ public struct MorphKV: KVCachePolicy {
     }
   }
 
-  /// The budget is the capacity; all else is as by default.
+  /// The budget is the capacity; all other settings keep their defaults.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
     guard budget.rows >= 2 else {
       throw .impossible(
@@ -75,7 +75,7 @@ public struct MorphKV: KVCachePolicy {
     return ["capacity": .number(Double(budget.rows))]
   }
 
-  /// What a vote is cast from.
+  /// The signals that votes are computed from.
   public var signals: Set<Signal> { blocks?.signals ?? exact?.signals ?? [] }
 
   /// The votes about each row.
@@ -83,15 +83,15 @@ public struct MorphKV: KVCachePolicy {
     [blocks?.column ?? exact?.column(for: shape)].compactMap { $0 }
   }
 
-  /// Every step; at the prompt's end if the prompt is pruned.
+  /// Every step; at the prompt's end too if the prompt is pruned there.
   public var cadence: Cadence {
     Cadence(prompt: prunePrompt == .atPrefillEnd ? .atEnd : .never, every: 1)
   }
-  /// Before the output, which is computed from the survivors.
+  /// Before the attention output, which is computed from the surviving rows.
   public var phase: Phase { exact?.phase ?? .beforeStep }
   /// The window and the sinks.
   public var protection: Protection { Protection(sinks: sinks, recent: window) }
-  /// Scratch and counters.
+  /// Bytes of scratch arrays and counters.
   public var stateBytes: Int { blocks?.bytes ?? exact?.bytes ?? 0 }
 
   /// Records the votes of the prompt's last queries.
@@ -102,7 +102,7 @@ public struct MorphKV: KVCachePolicy {
     exact?.prefill(layer)
   }
 
-  /// Records the vote of the new token. It counts from the next step on.
+  /// Records the new token's vote, which counts from the next step on.
   public mutating func step(_ layer: borrowing LayerView) {
     blocks?.step(layer, horizon: Int32(layer.length.tokens - window))
     exact?.step(layer)
@@ -113,7 +113,7 @@ public struct MorphKV: KVCachePolicy {
     var stay = protection
     var trigger = capacity + 1
     if case .step = cache.moment {
-      // The current token stands beside the window and has not been asked.
+      // The current token stays in addition to the window; it has not voted yet.
       stay.recent += 1
       trigger = max(capacity + 2, Int((Double(1 + capacity) * burst).rounded(.up)))
     }
