@@ -1,7 +1,7 @@
 import KVPolicyKit
 
-/// What a policy keeps of a text, as one line: `#` for a token that is still there, `.` for one that was
-/// forgotten.
+/// What a policy keeps of a text, as one line: `#` for a token that the cache still holds, `.` for
+/// a forgotten token.
 ///
 /// ```swift
 /// let kept = try picture(of: H2O(["heavy": 1, "recent": 3]), prompt: 12) { _, key in
@@ -13,9 +13,9 @@ import KVPolicyKit
 /// - Parameters:
 ///   - policy: the policy, in one layer of one head.
 ///   - prompt: tokens of the prompt.
-///   - steps: tokens decoded after it.
-///   - attention: how much the query at one position attends to the key at another, in proportion; not
-///     negative. Default: to all alike.
+///   - steps: tokens decoded after the prompt.
+///   - attention: how much the query at one position attends to the key at another position, in
+///     proportion; not negative. Default: equally to all.
 /// - Throws: `PolicyError` or `StoreError` if the policy cannot run.
 public func picture(
   of policy: any KVCachePolicy, prompt: Int, steps: Int = 0,

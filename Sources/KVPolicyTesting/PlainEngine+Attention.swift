@@ -1,7 +1,7 @@
 import KVPolicyKit
 
 extension PlainEngine {
-  /// Attention of a chunk, and the policy's say about it. Returns each token's output.
+  /// Computes the attention of a chunk and consults the policy. Returns each token's output.
   func attendChunk(
     layer: Int, tokens: Range<Int>, moment: Moment
   ) throws(StoreError) -> [[Float]] {
@@ -36,7 +36,7 @@ extension PlainEngine {
     return outputs
   }
 
-  /// Attention of one new token, and the policy's say about it. Returns the token's output.
+  /// Computes the attention of one new token and consults the policy. Returns the token's output.
   func attendStep(layer: Int, moment: Moment) throws(StoreError) -> [Float] {
     let position = sequence.length.tokens
     let phase = wants[layer].phase
@@ -79,9 +79,9 @@ extension PlainEngine {
     }
   }
 
-  /// One vector per query head, rotated where the policy has the token in that head's lane: at its
-  /// own row's place, or where it would be if its row was forgotten, one after the furthest earlier
-  /// row.
+  /// One vector per query head, rotated at the token's place in the head's lane: the place of the
+  /// token's own row or, if this row was forgotten, one after the furthest place of the earlier
+  /// rows.
   private func queries(layer: Int, position: Int, lanes: [PlainLane]) -> [[Float]] {
     (0..<source.shape.queryHeads).map { head in
       let lane = lanes[head / source.shape.group]
@@ -124,7 +124,8 @@ extension PlainEngine {
     return PlainPromptRows(rows, recent, group: group, stride: stride)
   }
 
-  /// −∞ for what the plan forgets or a query head shall not read; rows numbered as before the plan.
+  /// Sets the logits of rows to −∞ that the plan forgets or a query head must not read; rows are
+  /// numbered as before the plan.
   private func mask(_ logits: [[Float]], by plan: CachePlan, _ lanes: [PlainLane]) -> [[Float]] {
     let group = source.shape.group
     var readable = logits.indices.map { Set(0..<Int32(lanes[$0 / group].count)) }
@@ -137,7 +138,7 @@ extension PlainEngine {
         }
       }
     }
-    // A head's own choice is made of all rows, those being forgotten included.
+    // A head may choose among all rows, including rows that the plan forgets.
     for case .attend(let lane, let head, let rows) in plan.edits {
       readable[lane.head * group + head] = Set([Int32](plan.rows(rows)))
     }
@@ -177,7 +178,7 @@ extension PlainEngine {
     return plan
   }
 
-  /// A lane's rows as an attention kernel finds them, keys rotated at their places.
+  /// A lane's rows as an attention kernel reads them, keys rotated at their places.
   private func readLane(layer: Int, head: Int) -> PlainLane {
     let positions = unsafe sequence.withPositions(layer: layer, head: head) {
       unsafe $0.map { Int($0) }
@@ -197,13 +198,13 @@ extension PlainEngine {
 /// A lane read back from the store.
 struct PlainLane {
   let positions: [Int]
-  /// Where each key is rotated, under another rule than `original`.
+  /// The place of each row, at which its key is rotated; nil under rule `original`.
   let places: [Int]?
   let keys: [[Float]]
   let values: [[Float]]
   var count: Int { positions.count }
 
-  /// Where a query is rotated whose token is at `position` in the text.
+  /// The place at which to rotate a query whose token is at `position` in the text.
   func place(ofQueryAt position: Int) -> Int {
     guard let places else { return position }
     if let row = positions.firstIndex(of: position) { return places[row] }

@@ -3,25 +3,25 @@ import KVPolicyKit
 /// The slow, obvious engine: attention in plain loops over rows read back from the store.
 ///
 /// It drives a `KVSequence` in the order a model does (reserve, append, attention, observe, decide,
-/// carry out, book, finish), computes the signals that policies declare and no others, and
-/// remembers what happened. It is what policies are tested with, and the oracle for faster engines.
-/// A policy that reads a signal it did not declare traps.
+/// carry out, book, finish), computes only the signals that policies declare, and remembers what
+/// happened. Policies are tested with it, and it is the oracle for faster engines. A policy that
+/// reads a signal it did not declare traps.
 public final class PlainEngine {
-  /// Where queries, keys and values come from.
+  /// The source of queries, keys and values.
   public internal(set) var source: SyntheticAttention
-  /// The cache it drives.
+  /// The cache that the engine drives.
   public let sequence: KVSequence
   /// Attention outputs of every token read: tokens × (layers × queryHeads × headDimension).
   public internal(set) var outputs: [[Float]] = []
-  /// After every chunk and step: the original positions each lane holds, ascending. Lanes by layer,
-  /// then head.
+  /// After every chunk and step: the original positions that each lane holds, ascending. Lanes by
+  /// layer, then head.
   public internal(set) var kept: [[[Int]]] = []
   /// Every plan that was not empty, with its moment, in order.
   public internal(set) var plans: [PlannedMoment] = []
   /// Whether outputs and kept positions are remembered; switch off for long runs.
   public var remembers = true
 
-  /// If set, rows are numbered anew after every moment; equal lanes of a layer get equal numbers.
+  /// If set, rows are renumbered after every moment; equal lanes of a layer get equal numbers.
   var renumbering: UInt64?
   /// If set, called after a layer's plan was carried out.
   var afterPlan: (() -> Void)?
@@ -31,7 +31,7 @@ public final class PlainEngine {
   /// Per layer: the prompt's last queries, oldest first.
   var recentQueries: [[RecentQuery]]
 
-  /// An engine for a sequence that has read nothing yet, or was read by an engine like this one.
+  /// An engine for a sequence that has read nothing yet, or that only such engines have driven.
   public init(_ source: SyntheticAttention, sequence: KVSequence) {
     precondition(source.shape == sequence.store.shape, "the source needs the shape of the store")
     self.source = source
@@ -40,7 +40,7 @@ public final class PlainEngine {
     recentQueries = Array(repeating: [], count: source.shape.layers)
   }
 
-  /// An engine with a store and a sequence of its own, all layers under one policy.
+  /// An engine with a new store and a new sequence, all layers under one policy.
   public convenience init(
     _ source: SyntheticAttention, policy: any KVCachePolicy,
     store: StoreConfiguration = StoreConfiguration(format: .f32)
@@ -52,7 +52,7 @@ public final class PlainEngine {
 
   /// Reads a prompt of `count` tokens in chunks.
   ///
-  /// - Throws: `StoreError`; what was read before the failing chunk is intact.
+  /// - Throws: `StoreError`; everything read before the failing chunk is intact.
   public func read(_ count: Int, chunk: Int = .max) throws(StoreError) {
     precondition(count > 0 && chunk > 0, "a prompt and its chunks have at least one token")
     for layer in recentQueries.indices { recentQueries[layer].removeAll() }
@@ -68,12 +68,13 @@ public final class PlainEngine {
 
   /// Decodes `count` tokens.
   ///
-  /// - Throws: `StoreError`; what was read before the failing step is intact.
+  /// - Throws: `StoreError`; everything read before the failing step is intact.
   public func step(_ count: Int = 1) throws(StoreError) {
     for _ in 0..<count { try advance(.step(index: sequence.steps + 1)) }
   }
 
-  /// An engine that shares the cache's pages and goes its own way, reading other tokens if told so.
+  /// An engine that shares the cache's pages and is independent from here on; it reads `other` if
+  /// given.
   public func fork(reading other: SyntheticAttention? = nil) -> PlainEngine {
     let copy = PlainEngine(other ?? source, sequence: sequence.fork())
     copy.outputs = outputs
@@ -83,7 +84,7 @@ public final class PlainEngine {
     return copy
   }
 
-  /// The original positions that every lane holds now.
+  /// The original positions that each lane holds now.
   public var keptNow: [[Int]] {
     (0..<source.shape.layers).flatMap { layer in
       (0..<source.shape.keyHeads).map { sequence.keptPositions(layer: layer, head: $0) }
@@ -150,9 +151,9 @@ public final class PlainEngine {
   }
 }
 
-/// A plan, and when it was made.
+/// A plan, and the moment and layer it was made for.
 public struct PlannedMoment: Hashable, Sendable {
-  /// When.
+  /// The moment at which the plan was made.
   public let moment: Moment
   /// The layer that was decided about.
   public let layer: Int
@@ -160,9 +161,9 @@ public struct PlannedMoment: Hashable, Sendable {
   public let plan: CachePlan
 }
 
-/// A query of the prompt's end.
+/// One of the prompt's last queries.
 struct RecentQuery {
   let position: Int
-  /// Per query head: the logarithm of the sum of its exponentials over what it saw.
+  /// Per query head: the logarithm of the sum of the query's exponentials over the rows it saw.
   let logSums: [Float]
 }

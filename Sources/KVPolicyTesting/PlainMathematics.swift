@@ -26,7 +26,7 @@ enum Plain {
     return Float(Double(largest) + logarithm(sum))
   }
 
-  /// The weighted sum of vectors. `weights` may be longer than there are vectors to weigh.
+  /// The weighted sum of vectors. `weights` holds probabilities, and may be longer than `vectors`.
   static func mix(_ vectors: [[Float]], _ weights: [Float]) -> [Float] {
     guard let width = vectors.first?.count else { return [] }
     var sums = [Double](repeating: 0, count: width)
@@ -38,7 +38,7 @@ enum Plain {
 
   /// The keys or values of a lane, row by row.
   @unsafe static func vectors(_ rows: LaneRows, value: Bool) -> [[Float]] {
-    // Every slot names a live row of a page that is there, so its address is not null.
+    // Every slot holds a live row, so the page was not given back and its address is not null.
     return unsafe (0..<rows.count).map { row in
       let slot = unsafe Int(rows.slots[row])
       guard let page = unsafe rows.pages[slot / rows.pageRows] else { return [] }
@@ -49,7 +49,7 @@ enum Plain {
   }
 }
 
-/// One row of floats per query head (or per query head and query), `stride` apart.
+/// `stride` floats per query head (or per query head and query).
 struct SignalRows {
   var values: [Float]
   let stride: Int
@@ -71,7 +71,7 @@ struct SignalRows {
   }
 }
 
-/// The signals of one call. Empty means not declared, and then reading it traps.
+/// The signals of one call. An empty array means not declared; reading this signal traps.
 struct ShownSignals {
   let stride: Int
   var logits: [Float] = []
@@ -81,7 +81,7 @@ struct ShownSignals {
 
   init(stride: Int) { self.stride = stride }
 
-  /// Lends them as a policy gets them, for the duration of `body`.
+  /// Lends the signals in the form that a policy gets, for the duration of `body`.
   func lend<Result>(_ body: (SignalBuffers) -> Result) -> Result {
     var buffers = SignalBuffers()
     buffers.stride = stride
@@ -105,7 +105,7 @@ struct ShownSignals {
 
 /// The prompt rows of one layer, computed in advance: one slice for each query.
 final class PlainPromptRows: PromptRowSource {
-  /// By key head and query: the rows of the group's query heads.
+  /// By key head and query: the logits of the group's query heads.
   private let rows: [[SignalRows]]
   private let queries: [RecentQuery]
   private let group: Int

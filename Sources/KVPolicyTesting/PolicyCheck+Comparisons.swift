@@ -31,7 +31,8 @@ extension PolicyReport {
     guard try make().cadence.prompt != .everyChunk else { return }
     let whole = try run(make(), trial, chunk: trial.prompt)
     let cut = try run(make(), trial, chunk: 7)
-    // The prompt's moments differ in number; what counts is how it ended, and every step since.
+    // The prompt's moments differ in number; compare the rows after the prompt and after every
+    // step.
     let steps = trial.steps + 1
     require(
       whole.kept.suffix(steps) == cut.kept.suffix(steps), .chunks,
@@ -89,7 +90,7 @@ extension PolicyReport {
     }
   }
 
-  /// Sums run over the rows in another order, so outputs agree within float rounding only.
+  /// Sums run over the rows in a different order, so outputs agree only within float rounding.
   private static let tolerance: Float = 1e-4
 
   private mutating func compare(
@@ -101,14 +102,14 @@ extension PolicyReport {
       "outputs differed \(occasion)")
   }
 
-  /// The largest difference of two outputs; infinite if they are not of one size.
+  /// The largest difference between two outputs; infinite if their sizes differ.
   private func distance(_ a: [[Float]], _ b: [[Float]]) -> Float {
     guard a.map(\.count) == b.map(\.count) else { return .infinity }
     return zip(a, b).reduce(0) { zip($1.0, $1.1).reduce($0) { max($0, abs($1.0 - $1.1)) } }
   }
 }
 
-/// The full cache, under any position rule: what an ample budget is compared with.
+/// The full cache under any position rule, with which an ample budget is compared.
 struct KeepEverything: KVCachePolicy {
   static let name = "everything"
   static let summary = "keeps everything"

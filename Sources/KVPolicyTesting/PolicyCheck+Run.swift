@@ -1,13 +1,13 @@
 import KVPolicyKit
 
-/// Watches one run from outside and compares it with what the store says.
+/// Watches one run from outside and compares its observations with the store's statistics.
 final class RunWatch {
   private let engine: PlainEngine
   private let rowLimit: Int?
   private(set) var report = PolicyReport()
   /// Rows of each lane after the last moment.
   private var counts: [Int]
-  /// Rows of the lanes a plan names, as they were before it.
+  /// Rows of the lanes that a plan names, as they were before the plan.
   private var before: [LaneID: [StoredRow]] = [:]
   private var plan = CachePlan()
   private var rowSteps = 0
@@ -51,7 +51,7 @@ final class RunWatch {
     return engine.sequence.rowCount(layer: index / heads, head: index % heads)
   }
 
-  /// Every lane that a plan named holds what the plan left, unchanged.
+  /// Checks that every lane the plan named holds exactly the rows that the plan left, unchanged.
   private func checkRows() {
     for (lane, rows) in before {
       var survivors = Set(rows.indices)
@@ -78,7 +78,7 @@ final class RunWatch {
     return row
   }
 
-  /// Books a lane by hand: what it held while the outputs of the moment were computed.
+  /// Books a lane by hand: the rows it held while the outputs of the moment were computed.
   private func account(lane index: Int, _ moment: Moment) {
     let (past, now, new) = (counts[index], rows(index), moment.tokens)
     dropped += past + new - now
@@ -121,7 +121,7 @@ final class RunWatch {
 }
 
 extension PolicyReport {
-  /// A run under watch.
+  /// Watches a prompt and its decode steps.
   mutating func checkRun(_ engine: PlainEngine, _ trial: PolicyTrial, rowLimit: Int?) {
     watch(engine, rowLimit: rowLimit) {
       try engine.read(trial.prompt, chunk: trial.chunk)
@@ -129,8 +129,8 @@ extension PolicyReport {
     }
   }
 
-  /// As many tokens with a second prompt among them: it is read over what the policy left of the
-  /// first, in lanes that may differ in length.
+  /// Watches the same number of tokens, some of them in a second prompt. The engine reads it over
+  /// the rows that the policy left of the first prompt, in lanes that may differ in length.
   mutating func checkSecondPrompt(_ engine: PlainEngine, _ trial: PolicyTrial, rowLimit: Int?) {
     watch(engine, rowLimit: rowLimit) {
       try engine.read(trial.prompt, chunk: trial.chunk)
@@ -148,7 +148,7 @@ extension PolicyReport {
 }
 
 extension CachePlan {
-  /// The rows of one of its edits.
+  /// The rows of one of the plan's edits.
   func numbers(_ list: RowList) -> [Int] {
     let rows = rows(list)
     return rows.indices.map { Int(rows[$0]) }

@@ -1,7 +1,7 @@
 import KVPolicyKit
 
 extension PolicyReport {
-  /// Names, defaults and budgets.
+  /// Checks names, defaults and budgets.
   mutating func checkSettings(of type: any KVCachePolicy.Type) {
     require(
       !type.name.isEmpty && type.name == type.name.lowercased(), .settings,
@@ -17,7 +17,7 @@ extension PolicyReport {
     for rows in [1, 2, 3, 4, 5, 8, 13, 64, 1024] { checkBudget(rows, type) }
   }
 
-  /// A default, written as JSON and read back, is the value in use.
+  /// Checks that a default, written as JSON and read back, is the value in use.
   private mutating func checkRoundTrip(
     of entry: Settings.Entry, _ type: any KVCachePolicy.Type
   ) {
@@ -33,7 +33,7 @@ extension PolicyReport {
     } catch { note(.settings, "the default of '\(entry.name)' is refused: \(error)") }
   }
 
-  /// A budget is either refused by `settings(budget:)`, or gives settings that work.
+  /// Checks that `settings(budget:)` either refuses a budget or gives settings that work.
   private mutating func checkBudget(_ rows: Int, _ type: any KVCachePolicy.Type) {
     guard let settings = try? type.settings(budget: .rows(rows)) else { return }
     do throws(PolicyError) {

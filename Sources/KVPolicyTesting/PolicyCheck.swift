@@ -5,10 +5,11 @@ public enum PolicyRule: String, CaseIterable, Hashable, Sendable {
   /// Defaults are legal and survive being written as JSON and read back; budgets give usable
   /// settings.
   case settings
-  /// Every plan passes the check of the store: rows that exist, named once, and one left in each
-  /// lane.
+  /// Every plan passes the store's check: its rows exist, no row is named twice, and each lane
+  /// keeps at least one row.
   case validPlans
-  /// Exactly what a plan forgets is gone, and every other row keeps its key, value and columns.
+  /// Exactly the rows that a plan forgets are gone, and all other rows keep their keys, values and
+  /// columns.
   case columnsFollowRows
   /// The next token's position is the number of tokens read, whatever was forgotten.
   case truePositions
@@ -16,15 +17,15 @@ public enum PolicyRule: String, CaseIterable, Hashable, Sendable {
   case invariants
   /// Statistics agree with what was observed from outside.
   case statistics
-  /// No lane exceeds the stated number of rows after a step, nor by more than one during it.
+  /// No lane exceeds the stated number of rows after a step.
   case rowLimit
   /// The same settings and tokens give the same plans and outputs.
   case determinism
-  /// Row numbers mean nothing: numbering rows anew changes nothing.
+  /// Row numbers mean nothing: renumbering rows changes nothing.
   case rowNumbers
   /// How a prompt is cut into chunks changes nothing, unless the policy evicts after each chunk.
   case chunks
-  /// A fork and its origin never notice one another.
+  /// A fork and its origin never affect each other.
   case forks
   /// With a budget that is never reached, outputs are those of a full cache, bit for bit.
   case ampleBudget
@@ -32,16 +33,16 @@ public enum PolicyRule: String, CaseIterable, Hashable, Sendable {
 
 /// A rule that a policy broke, and how.
 public struct PolicyViolation: Hashable, Sendable, CustomStringConvertible {
-  /// Which rule.
+  /// The broken rule.
   public let rule: PolicyRule
-  /// What was seen.
+  /// What the check observed.
   public let detail: String
   /// Rule and detail on one line.
   public var description: String { "\(rule.rawValue): \(detail)" }
 }
 
-/// What a policy is tried on: random attention of this shape over a prompt and some decoded tokens,
-/// half of which are once read as another prompt.
+/// What a policy is tried on: random attention of this shape over a prompt and some decoded tokens.
+/// In a second run, half of the decoded tokens are read as another prompt instead.
 public struct PolicyTrial: Hashable, Sendable {
   /// The shape of the cache.
   public var shape = CacheShape(layers: 2, keyHeads: 2, queryHeads: 4, headDimension: 8)
@@ -49,19 +50,19 @@ public struct PolicyTrial: Hashable, Sendable {
   public var prompt = 40
   /// Tokens per chunk of the prompt.
   public var chunk = 16
-  /// Tokens decoded after it.
+  /// Tokens decoded after the prompt.
   public var steps = 40
   /// Rows per page.
   public var pageRows = 4
-  /// Which random attention.
+  /// Seed of the random attention.
   public var seed: UInt64 = 1
   /// Base of the rotary embedding; nil for none.
   public var rotaryBase: Double? = 100
 
-  /// Forty and forty tokens, two layers, two key heads, four query heads.
+  /// Forty prompt tokens and forty steps, two layers, two key heads, four query heads.
   public init() {}
 
-  /// Tokens in all.
+  /// Tokens of prompt and steps together.
   public var tokens: Int { prompt + steps }
 
   func source(_ salt: UInt64 = 0) -> SyntheticAttention {
@@ -83,11 +84,12 @@ public struct PolicyTrial: Hashable, Sendable {
 /// Reading a signal that the policy did not declare traps.
 ///
 /// - Parameters:
-///   - rowLimit: rows that no lane may exceed once the prompt is over and a step is done, if the policy
-///     states such a number.
-///   - trial: what it is tried on; choose prompt and steps so that the policy has something to forget.
+///   - rowLimit: the most rows that a lane may hold after each step, if the policy states such a
+///     number.
+///   - trial: what the policy is tried on; choose prompt and steps so that the policy has something
+///     to forget.
 ///   - make: makes the policy; called several times.
-/// - Returns: the broken rules; empty if the policy obeys all.
+/// - Returns: the broken rules; empty if the policy obeys all of them.
 public func checkPolicy(
   rowLimit: Int? = nil, on trial: PolicyTrial = PolicyTrial(),
   _ make: () throws -> any KVCachePolicy
@@ -110,7 +112,8 @@ public func checkPolicy(
   return report.violations
 }
 
-/// Violations as they are found, at most one per rule: the first tells the most.
+/// Violations in the order they are found, at most one per rule: the first violation tells the
+/// most.
 struct PolicyReport {
   private(set) var violations: [PolicyViolation] = []
 

@@ -1,7 +1,8 @@
 import KVPolicyKit
 
 extension SplitMix64 {
-  /// A number of mean 0 and variance 1 that belongs to these coordinates: a sum of four uniform ones.
+  /// A number of mean 0 and variance 1 that depends on the seed and coordinates only: a sum of four
+  /// uniform numbers.
   static func number(seed: UInt64, at coordinates: [Int]) -> Double {
     let bits = bits(seed: seed, at: coordinates)
     let quarters = (0..<4).map { Double((bits >> UInt64(16 * $0)) & 0xFFFF) + 0.5 }

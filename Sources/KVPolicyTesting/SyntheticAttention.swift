@@ -2,18 +2,18 @@ import KVPolicyKit
 
 /// Queries, keys and values that come from a formula instead of a model.
 ///
-/// Enough to run any policy in the real store, with attention that a test can choose, in microseconds.
+/// It runs any policy in the real store in microseconds, with attention that a test can choose.
 public struct SyntheticAttention: Sendable {
-  /// A vector of `headDimension` numbers for one layer, head and position. Heads are query heads for
-  /// queries, key heads for keys and values.
+  /// A vector of `headDimension` numbers for one layer, head and position. Heads are query heads
+  /// for queries, key heads for keys and values.
   public typealias Vectors = @Sendable (_ layer: Int, _ head: Int, _ position: Int) -> [Float]
-  /// A scaled logit for one layer, query head, query position and key position.
+  /// A scaled attention logit for one layer, query head, query position and key position.
   public typealias Logit =
     @Sendable (
       _ layer: Int, _ queryHead: Int, _ query: Int, _ key: Int
     ) -> Float
 
-  /// The shape of the cache it feeds.
+  /// The shape of the cache that this attention feeds.
   public let shape: CacheShape
   /// The query of each query head, before rotation.
   public var query: Vectors
@@ -21,7 +21,7 @@ public struct SyntheticAttention: Sendable {
   public var key: Vectors
   /// The value of each key head.
   public var value: Vectors
-  /// If given, what the logits are, whatever queries and keys say.
+  /// If given, computes the logits; queries and keys then have no effect on them.
   public var logit: Logit?
   /// The base of the rotary embedding, which turns neighbouring pairs of elements; nil for none.
   public var rotaryBase: Double?
@@ -40,8 +40,8 @@ public struct SyntheticAttention: Sendable {
     self.value = value
   }
 
-  /// Random vectors: the same for the same seed. Queries are twice as long as keys, so that attention is
-  /// neither flat nor all on one token.
+  /// Random vectors that depend on the seed only. Queries are twice as long as keys, so that
+  /// attention is neither flat nor all on one token.
   public static func random(
     shape: CacheShape, seed: UInt64, rotaryBase: Double? = nil
   ) -> SyntheticAttention {
@@ -58,7 +58,7 @@ public struct SyntheticAttention: Sendable {
       value: vectors(2, 1))
   }
 
-  /// One layer and head whose attention weights are proportional to `weight(query, key)`.
+  /// One layer and head whose probabilities are proportional to `weight(query, key)`.
   public static func weights(
     _ weight: @escaping @Sendable (_ query: Int, _ key: Int) -> Double
   ) -> SyntheticAttention {
