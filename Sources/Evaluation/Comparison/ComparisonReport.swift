@@ -1,7 +1,7 @@
 import KVPolicyKit
 import ReferenceModel
 
-/// What a comparison found: the conditions, and one measurement per policy.
+/// The results of a comparison: the conditions, and one measurement per policy.
 ///
 /// As JSON (``json()``), all keys in camel case:
 ///
@@ -20,11 +20,11 @@ import ReferenceModel
 public struct ComparisonReport: Codable, Equatable, Sendable {
   /// The model's name.
   public var model: String
-  /// Where the text came from.
+  /// The text's name.
   public var text: String
   /// Tokens of the prompt.
   public var promptTokens: Int
-  /// Tokens of the forced continuation: decode steps.
+  /// Tokens of the forced continuation, which are the decode steps.
   public var decodeTokens: Int
   /// Prompt tokens that went through a layer together.
   public var chunk: Int
@@ -32,25 +32,25 @@ public struct ComparisonReport: Codable, Equatable, Sendable {
   public var rowFormat: RowFormat
   /// Rows per page.
   public var pageRows: Int
-  /// Threads that worked on a matrix.
+  /// Threads that computed each matrix product.
   public var threads: Int
-  /// How decode steps multiplied quantised weights; those of the reference in exact arithmetic.
+  /// How decode steps multiplied quantised weights. The reference always uses exact arithmetic.
   public var arithmetic: Arithmetic
   /// Layers of the model.
   public var layers: Int
   /// Key/value heads per layer.
   public var keyHeads: Int
-  /// One measurement per policy, in the order asked for.
+  /// One measurement per policy, in the order of the entries.
   public var policies: [PolicyMeasurement]
 }
 
-/// What one policy kept, cost and changed. Bytes are as measured in the store.
+/// What one policy kept, cost and changed. Bytes are counted by the store.
 public struct PolicyMeasurement: Codable, Equatable, Sendable {
-  /// The row's name in tables.
+  /// The policy's name in tables.
   public var label: String
-  /// The configuration, as it would be written in a file.
+  /// The configuration as a configuration file states it.
   public var configuration: JSONValue
-  /// Rows per lane that it was given; nil if it takes no budget or states its own sizes.
+  /// The budget in rows per lane; nil if the policy takes none or states its own sizes.
   public var budget: Int?
   /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
   public var takesBudget: Bool?
@@ -63,25 +63,25 @@ public struct PolicyMeasurement: Codable, Equatable, Sendable {
   public var rowsPerLaneMean: Double
   /// Bytes of pages, columns, bookkeeping and policy state at the end.
   public var residentBytes: Int
-  /// The most such bytes at any time, prompt included.
+  /// The peak of these bytes at any time, prompt included.
   public var peakResidentBytes: Int
-  /// Of `residentBytes`, what the policy causes.
+  /// The part of `residentBytes` that the policy causes.
   public var policyStateBytes: Int
-  /// The share of full attention's resident bytes that are saved at the end; negative if more are
-  /// used.
+  /// The share of full attention's resident bytes that the policy saves at the end; negative if it
+  /// uses more.
   public var saving: Double
-  /// The same of the peaks.
+  /// The share of full attention's peak bytes that the policy saves; negative if it uses more.
   public var peakSaving: Double
-  /// Rows × time over those of full attention.
+  /// Rows × time, divided by the rows × time of full attention.
   public var footprint: Double
-  /// The most rows stored over those that full attention ends with.
+  /// The peak number of stored rows, divided by the number of rows of full attention at the end.
   public var peakFootprint: Double
 
-  /// Perplexity of the continuation: every one of its tokens, predicted from what came before it.
+  /// Perplexity of the continuation. Every token of it is predicted from the tokens before it.
   public var perplexity: Double
-  /// Mean KL(full || policy) over the decode steps, in nats.
+  /// Mean of KL(full || policy) over the decode steps, in nats.
   public var meanDivergence: Double
-  /// The share of decode steps whose most likely token is that of full attention.
+  /// The share of decode steps whose most likely token equals the one of full attention.
   public var topAgreement: Double
 
   /// Seconds for the prompt.

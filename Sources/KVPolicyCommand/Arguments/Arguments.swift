@@ -3,20 +3,22 @@ import KVPolicyKit
 
 /// The words after a command's name, sorted into options and operands.
 ///
-/// An option's value follows it, or an equals sign: `--budget 256`, `--budget=256`. A value that
-/// begins with two dashes needs the sign. After `--` everything is an operand.
+/// An option's value follows as the next word or after an equals sign: `--budget 256`,
+/// `--budget=256`. A
+/// value that begins with two dashes needs the equals sign. After `--` every word is an operand.
 struct Arguments {
   private let syntax: Syntax
   private var values: [String: [String]] = [:]
-  /// The words that are no options.
+  /// The words that are not options.
   private(set) var operands: [String] = []
-  /// Whether `--help` or `-h` is among them.
+  /// Whether the words include `--help` or `-h`.
   private(set) var wantsHelp = false
 
   /// Sorts the words.
   ///
-  /// - Throws: `CommandError.usage` for an option the command does not have, one that lacks its value or
-  ///   has one too many, one that is repeated, or too many operands.
+  /// - Throws: `CommandError.usage` for an unknown option, an option without its value or with a
+  ///   value it
+  ///   does not take, an option given twice, or too many operands.
   init(_ words: [String], syntax: Syntax) throws(CommandError) {
     self.syntax = syntax
     if words.prefix(while: { $0 != "--" }).contains(where: { $0 == "--help" || $0 == "-h" }) {
@@ -29,7 +31,7 @@ struct Arguments {
         operands += rest
         break
       }
-      // A lone dash stands for standard input, and "-5" is a number.
+      // A single dash means standard input; as an option's value, "-5" is a number.
       if word.hasPrefix("-"), word.count > 1 {
         try take(word, &rest)
       } else {
@@ -79,7 +81,7 @@ struct Arguments {
   /// The value of an option.
   func text(_ name: String) -> String? { all(name).first }
 
-  /// The value of an option that must be given.
+  /// The value of a required option.
   func required(_ name: String) throws(CommandError) -> String {
     guard let value = text(name) else {
       throw .usage("\(name) is missing; the command needs it")
@@ -87,7 +89,7 @@ struct Arguments {
     return value
   }
 
-  /// A whole number, if given.
+  /// The value of an option as an integer in `range`, or nil if the option is not given.
   func integer(_ name: String, in range: ClosedRange<Int>) throws(CommandError) -> Int? {
     guard let text = text(name) else { return nil }
     guard let value = Int(text), range.contains(value) else {
@@ -99,8 +101,9 @@ struct Arguments {
     return value
   }
 
-  /// Whole numbers with commas between, each once, if given; where `allowsNone`, the word `none`
-  /// gives none.
+  /// The value of an option as different integers, separated by commas, or nil if the option is not
+  /// given.
+  /// With `allowsNone`, the word `none` gives an empty list.
   func integers(
     _ name: String, in range: ClosedRange<Int>, allowsNone: Bool = false
   ) throws(CommandError) -> [Int]? {
@@ -119,9 +122,10 @@ struct Arguments {
     return numbers
   }
 
-  /// Values with commas between, if given, or else the default ones; none twice, none empty.
+  /// The value of an option, or else its default, as different non-empty values separated by
+  /// commas.
   ///
-  /// - Parameter noun: what one of them is, for errors.
+  /// - Parameter noun: what a value is called in errors.
   func list(
     _ name: String, default other: String, of noun: String = "name"
   ) throws(CommandError) -> [String] {
@@ -139,7 +143,7 @@ struct Arguments {
     return values
   }
 
-  /// A number, if given.
+  /// The value of an option as a number, or nil if the option is not given.
   func number(
     _ name: String, _ legal: String, where isLegal: (Double) -> Bool
   ) throws(CommandError) -> Double? {
@@ -150,7 +154,7 @@ struct Arguments {
     return value
   }
 
-  /// One of a few words, if given.
+  /// The value of an option as one of the words of `Choice`, or nil if the option is not given.
   func choice<Choice: RawRepresentable & CaseIterable>(
     _ name: String, of type: Choice.Type
   ) throws(CommandError) -> Choice? where Choice.RawValue == String {
@@ -162,14 +166,14 @@ struct Arguments {
     return value
   }
 
-  /// - Throws: `CommandError.usage` if two options are given that exclude each other.
+  /// - Throws: `CommandError.usage` if `one` is given together with one of `others`.
   func refuse(_ one: String, with others: String...) throws(CommandError) {
     for other in others where has(one) && has(other) {
       throw .usage("\(one) and \(other) exclude each other; give one of them")
     }
   }
 
-  /// - Throws: `CommandError.usage` if an option is given without the one it depends on.
+  /// - Throws: `CommandError.usage` if the option `name` is given without the option it depends on.
   func demand(_ needed: String, for name: String) throws(CommandError) {
     if has(name), !has(needed) { throw .usage("\(name) has no effect without \(needed)") }
   }

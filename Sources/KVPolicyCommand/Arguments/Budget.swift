@@ -1,18 +1,18 @@
-/// A budget as it is typed: rows per lane, or a share of a document's tokens.
+/// A budget as typed: rows per lane, or a share of a document's tokens.
 enum Budget: Equatable {
-  /// So many rows per lane: `512`.
+  /// A number of rows per lane: `512`.
   case rows(Int)
   /// A share of a document's tokens, at most 1: `1/4`.
   case share(Int, of: Int)
 
-  /// The largest number that a budget is written with.
+  /// The largest number in a budget.
   private static let largest = 1 << 30
-  /// The rows that a budget can be.
+  /// The legal numbers of rows.
   static let legal = 1...largest
 
   /// Reads a budget.
   ///
-  /// - Parameter option: the option that it stands in, for errors.
+  /// - Parameter option: the option that the text is the value of, for errors.
   init(_ text: String, option: String) throws(CommandError) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     let numbers = parts.compactMap { part in
@@ -35,7 +35,7 @@ enum Budget: Equatable {
     self = .share(numbers[0], of: numbers[1])
   }
 
-  /// As it is typed.
+  /// The budget as typed.
   var text: String {
     switch self {
     case .rows(let rows): "\(rows)"
@@ -43,7 +43,7 @@ enum Budget: Equatable {
     }
   }
 
-  /// The rows per lane that it comes to with a document of so many tokens, rounded down.
+  /// The rows per lane for a document of `tokens` tokens, rounded down.
   func rows(tokens: Int) -> Int {
     switch self {
     case .rows(let rows): rows
@@ -52,20 +52,23 @@ enum Budget: Equatable {
   }
 }
 
-/// Rows per lane that policies are given.
+/// A budget in rows per lane, as policies take it.
 struct RowBudget: Equatable {
-  /// The rows.
+  /// The rows per lane.
   let rows: Int
-  /// Where they come from, to follow an error; empty if the command line says it as it is.
+  /// How the rows follow from the command line, appended to errors; empty if the command line gives
+  /// rows.
   var origin = ""
 }
 
 extension Arguments {
-  /// Budgets with commas between, in rows of a document of so many tokens; no two the same.
+  /// The value of an option as different budgets separated by commas, in rows for a document of
+  /// `tokens`
+  /// tokens.
   ///
   /// - Parameters:
-  ///   - other: what holds if the option is not given.
-  ///   - tokens: the tokens that shares are shares of; at most 2³².
+  ///   - other: the value if the option is not given.
+  ///   - tokens: the tokens of the document that shares refer to; at most 2³².
   func budgets(
     _ name: String, default other: String, tokens: Int
   ) throws(CommandError) -> [(budget: Budget, rows: RowBudget)] {

@@ -1,12 +1,12 @@
-/// What a shell offers where a word of the command line is typed.
+/// The completions that a shell offers for a word of the command line.
 enum Completion: Equatable, Sendable {
-  /// Nothing: a number, or a text.
+  /// No completion: a number, or a text.
   case nothing
-  /// One of these words.
+  /// One of the given words.
   case words([String])
   /// The name of a policy.
   case policy
-  /// Names of policies with commas between.
+  /// Names of policies, separated by commas.
   case policies
   /// The name of a command.
   case command
@@ -14,10 +14,10 @@ enum Completion: Equatable, Sendable {
   case file
   /// A folder.
   case folder
-  /// A model: a file, a folder or the word of the bundled one.
+  /// A model: a file, a folder or the word `bundled`.
   case model
 
-  /// What is offered for a value that help writes so: `FILE`, `f32|f16`.
+  /// The completions for a value whose placeholder in help is `placeholder`: `FILE`, `f32|f16`.
   init(placeholder: String) {
     switch placeholder {
     case "FILE": self = .file

@@ -1,24 +1,24 @@
 import Evaluation
 import Reporting
 
-/// One option of a command.
+/// An option of a command.
 struct Option: Sendable {
-  /// Its name with the dashes: `--model`.
+  /// The name with its dashes: `--model`.
   let name: String
-  /// What stands for its value in help, or nil if it takes none.
+  /// The placeholder of the value in help, or nil if the option takes no value.
   let value: String?
-  /// What it does, in a few words.
+  /// The meaning of the option, in a few words.
   let meaning: String
-  /// What holds without it, for help.
+  /// The default for help, in words.
   let `default`: String?
-  /// What a shell offers for its value.
+  /// The completions that a shell offers for the value.
   let completion: Completion
-  /// Whether it can be given more than once.
+  /// Whether the option can be given more than once.
   let repeats: Bool
-  /// Whether its value may be empty.
+  /// Whether the value may be empty.
   let allowsEmpty: Bool
 
-  /// An option with a value. What a shell offers is told by `value`, unless `offers` says something else.
+  /// An option with a value. Its completions follow from `value`, unless `completion` is given.
   init(
     _ name: String, _ value: String?, _ meaning: String, default: String? = nil,
     offers completion: Completion? = nil, repeats: Bool = false, allowsEmpty: Bool = false
@@ -39,22 +39,23 @@ struct Option: Sendable {
   static let help = Option(flag: "--help", "print this")
 }
 
-/// How a command is called.
+/// The command line of a command.
 struct Syntax: Sendable {
-  /// Its name.
+  /// The name of the command.
   let name: String
-  /// One line for people.
+  /// A summary of the command, on one line.
   let summary: String
-  /// What follows the name, for help: `--model PATH [options]`. A second line is a second way.
+  /// The words after the name, for help: `--model PATH [options]`. A second line is an alternative.
   let usage: String
-  /// The most words it takes that are no options.
+  /// The largest number of operands.
   var operands = 0
-  /// What a shell offers for such a word.
+  /// The completions that a shell offers for an operand.
   var operand = Completion.nothing
-  /// Its options, `--help` left out.
+  /// The options without `--help`, which every command has.
   let options: [Option]
-  /// What else people must know, in help after the options: paragraphs with empty lines between. Where
-  /// their lines are broken does not matter.
+  /// Further explanations, which help shows after the options: paragraphs separated by empty lines.
+  /// Help
+  /// breaks their lines anew.
   var notes = ""
 
   /// The help page. No line is wider than a terminal.

@@ -4,18 +4,18 @@ import Foundation
 struct SystemError: Error, Equatable {
   let code: Int32
 
-  /// The error that the last call of the operating system left.
+  /// The error of the last system call.
   static var last: SystemError { SystemError(code: errno) }
 
-  /// The system's words for it.
+  /// The system's message for the error.
   var reason: String {
-    // `strerror` answers with a string that is valid until its next call.
+    // `strerror` returns a string that is valid until its next call.
     guard let text = unsafe strerror(code) else { return "error \(code)" }
     return unsafe String(cString: text)
   }
 }
 
-/// A file descriptor that its user closes, or leaves open.
+/// A file descriptor. Its user closes it, or leaves it open.
 struct Descriptor {
   let number: Int32
 
@@ -25,35 +25,36 @@ struct Descriptor {
 
   private init(number: Int32) { self.number = number }
 
-  /// Opens a file to read.
+  /// Opens a file for reading.
   static func reading(_ path: String) throws(SystemError) -> Descriptor {
     let number = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard number >= 0 else { throw .last }
     return Descriptor(number: number)
   }
 
-  /// Opens a file to write: a new one if `isNew`, else one that is there.
+  /// Opens a file for writing: a new file if `isNew`, else an existing one.
   ///
-  /// - Throws: among others `ENXIO` for a named pipe that nobody reads, which would be waited for otherwise.
+  /// - Throws: among others `ENXIO` for a named pipe without a reader, for which opening would
+  ///   otherwise wait.
   static func writing(_ path: String, isNew: Bool) throws(SystemError) -> Descriptor {
     let kind = isNew ? O_CREAT | O_EXCL : O_NONBLOCK
     let number = unsafe open(path, O_WRONLY | O_CLOEXEC | kind, 0o666)
     guard number >= 0 else { throw .last }
-    // Only opening must not wait; a slow reader is waited for.
+    // Only opening must not block; writing waits for a slow reader.
     if !isNew { _ = fcntl(number, F_SETFL, O_WRONLY) }
     return Descriptor(number: number)
   }
 
-  /// - Throws: why a file that is there cannot be written.
+  /// - Throws: the reason if the existing file at `path` cannot be written.
   static func checkWritable(_ path: String) throws(SystemError) {
     guard unsafe access(path, W_OK) == 0 else { throw .last }
   }
 
-  /// Reads at most `limit` bytes; nothing at the end.
+  /// Reads at most `limit` bytes; an empty array means the end of the file.
   func read(_ limit: Int) throws(SystemError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: max(1, limit))
     while true {
-      // The buffer holds `bytes.count` bytes, and no more are asked for.
+      // The buffer holds `bytes.count` bytes, and `read` writes no more.
       let count = unsafe bytes.withUnsafeMutableBytes { buffer in
         unsafe Foundation.read(number, buffer.baseAddress, buffer.count)
       }
@@ -66,7 +67,7 @@ struct Descriptor {
   func write(_ bytes: [UInt8]) throws(SystemError) {
     var written = 0
     while written < bytes.count {
-      // The range is what is left of the array, which is not empty.
+      // The range is the unwritten part of the array, which is not empty.
       let count = unsafe bytes[written...].withUnsafeBytes { buffer in
         unsafe Foundation.write(number, buffer.baseAddress, buffer.count)
       }
@@ -78,9 +79,9 @@ struct Descriptor {
     }
   }
 
-  /// Closes it.
+  /// Closes the descriptor.
   ///
-  /// - Throws: what a late write ran into.
+  /// - Throws: an error of a delayed write.
   func close() throws(SystemError) {
     guard Foundation.close(number) == 0 else { throw .last }
   }

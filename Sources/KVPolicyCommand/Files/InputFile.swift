@@ -1,16 +1,16 @@
-/// Reading what the command line names.
+/// A file that the command line names, for reading.
 struct InputFile {
-  /// The most bytes that are read.
+  /// The largest number of bytes of a file.
   static let limit = 64 << 20
 
   /// The path, or `-` for standard input.
   let path: String
   let terminal: Terminal
 
-  /// What messages call it.
+  /// The name of the file in messages.
   var name: String { path == "-" ? "standard input" : path }
 
-  /// All bytes.
+  /// All bytes of the file.
   func bytes() throws(CommandError) -> [UInt8] {
     if path == "-" {
       return try collect { count throws(CommandError) in
@@ -38,7 +38,7 @@ struct InputFile {
     }
   }
 
-  /// All bytes as text.
+  /// All bytes of the file as text.
   func text() throws(CommandError) -> String {
     let bytes = try bytes()
     guard let text = String(validating: bytes, as: UTF8.self) else {

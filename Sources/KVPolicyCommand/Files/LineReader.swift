@@ -1,4 +1,4 @@
-/// Standard input line by line, so that a line is answered before the next one comes.
+/// Reads standard input line by line, so that a command answers a line before the next one arrives.
 struct LineReader {
   let terminal: Terminal
   private var buffer: [UInt8] = []
@@ -7,9 +7,10 @@ struct LineReader {
 
   init(terminal: Terminal) { self.terminal = terminal }
 
-  /// The next line without its end, or nil. A last line needs no end.
+  /// The next line without its line end, or nil at the end. The last line may lack a line end.
   ///
-  /// - Throws: `CommandError.failure` for a line beyond `InputFile.limit`, or input that cannot be read.
+  /// - Throws: `CommandError.failure` for a line longer than `InputFile.limit`, or input that
+  ///   cannot be read.
   mutating func next() throws(CommandError) -> [UInt8]? {
     var searched = start
     while true {

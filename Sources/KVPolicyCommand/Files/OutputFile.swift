@@ -1,22 +1,24 @@
 import Foundation
 
-/// A file that appears whole or not at all: written beside its place, then renamed into it. A place that
-/// cannot be renamed over, such as a pipe or a device, is written to as it is.
+/// A file that appears whole or not at all: written under a temporary name in the same folder, then
+/// renamed.
+/// A pipe or a device, which a rename would replace, is written directly.
 struct OutputFile {
   /// The path as given, or `-` for standard output.
   let path: String
   private let terminal: Terminal
-  /// Where it really is: links are followed, so that a link stays one.
+  /// The path with links followed, so that writing keeps a link a link.
   private let target: String
-  /// Whether the place is taken by something that cannot be renamed over.
+  /// Whether the path is that of a pipe or a device.
   private let isStream: Bool
 
-  /// Checks that the file can be written, so that a mistake shows before a long run and not after it.
+  /// Checks that the file can be written, so that a mistake shows before a long run and not after
+  /// it.
   init(_ path: String, terminal: Terminal) throws(CommandError) {
     self.path = path
     self.terminal = terminal
     target = OutputFile.followingLinks(path)
-    // Asked of the path as given: what `/dev/stdout` leads to need not have a path of its own.
+    // Uses the path as given: the target of `/dev/stdout` need not have a path of its own.
     let kind = try OutputFile.attempt(path) { () throws(SystemError) in
       path == "-" ? nil : try OutputFile.kind(path)
     }
@@ -32,10 +34,10 @@ struct OutputFile {
     }
   }
 
-  /// Whether it is standard output.
+  /// Whether the file is standard output.
   var isStandardOutput: Bool { path == "-" }
 
-  /// Whether it is the same file as `other`.
+  /// Whether the file is the same as the file at `other`.
   func isSame(as other: String) -> Bool {
     path == other || target == OutputFile.followingLinks(other)
   }
@@ -45,7 +47,7 @@ struct OutputFile {
     if isStandardOutput { try terminal.print(text) } else { try write(Array(text.utf8)) }
   }
 
-  /// Writes bytes; not for standard output.
+  /// Writes bytes. Not for standard output.
   func write(_ bytes: [UInt8]) throws(CommandError) {
     try OutputFile.attempt(path) { () throws(SystemError) in
       if isStream {
@@ -77,8 +79,9 @@ struct OutputFile {
     }
   }
 
-  /// A name in the target's folder that no other process takes. It does not contain the target's own,
-  /// which may be as long as names can be.
+  /// A path in the target's folder that no other process uses. The file name does not contain the
+  /// target's
+  /// name, which may already have the greatest legal length.
   private var temporaryPath: String {
     let folder = target.split(separator: "/", omittingEmptySubsequences: false).dropLast()
       .joined(separator: "/")
@@ -86,10 +89,10 @@ struct OutputFile {
     return "\(folder)/.kvpolicy.\(name)"
   }
 
-  /// The absolute path that links, also one to a file that is not there yet, lead to.
+  /// The absolute path after following links, including a link to a file that does not exist yet.
   private static func followingLinks(_ path: String) -> String {
     var url = URL(fileURLWithPath: path)
-    // As many as the system follows before it calls them a loop.
+    // The number of links that the system follows before it reports a loop.
     for _ in 0..<40 {
       url = url.resolvingSymlinksInPath()
       let next = try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)
@@ -99,7 +102,8 @@ struct OutputFile {
     return url.path
   }
 
-  /// What is at a path, links followed: `S_IFREG`, `S_IFDIR`…, or nil if nothing is.
+  /// The type of the file at a path, links followed: `S_IFREG`, `S_IFDIR`…, or nil if no file
+  /// exists.
   private static func kind(_ path: String) throws(SystemError) -> mode_t? {
     var information = stat()
     guard unsafe stat(path, &information) == 0 else {

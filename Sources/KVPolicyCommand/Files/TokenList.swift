@@ -1,8 +1,8 @@
 import KVPolicyKit
 
-/// Tokens as JSON.
+/// Lists of tokens as JSON.
 enum TokenList {
-  /// The tokens of an array of whole numbers, or nil if it is anything else.
+  /// The tokens of an array of integers, or nil for any other value.
   static func tokens(_ value: JSONValue?) -> [Int]? {
     guard case .array(let values)? = value else { return nil }
     var tokens: [Int] = []
@@ -13,7 +13,7 @@ enum TokenList {
     return tokens
   }
 
-  /// The tokens of a file: an array, or an object that has one under "tokens".
+  /// The tokens of a file, which holds an array, or an object with an array under "tokens".
   static func tokens(of file: InputFile) throws(CommandError) -> [Int] {
     let value = try json(of: file)
     let list = if case .object(let members) = value { members["tokens"] } else { value }
@@ -25,7 +25,7 @@ enum TokenList {
     return tokens
   }
 
-  /// A file's JSON.
+  /// The JSON value in a file.
   static func json(of file: InputFile) throws(CommandError) -> JSONValue {
     let text = try file.text()
     do {

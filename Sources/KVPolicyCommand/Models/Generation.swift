@@ -3,7 +3,7 @@ import KVPolicyKit
 import ReferenceModel
 import Reporting
 
-/// One generation: reads a prompt, then writes token after token.
+/// A generation: reads a prompt, then writes token after token.
 struct Generation {
   private let session: LlamaSession
   private let endTokens: Set<Int>
@@ -13,7 +13,8 @@ struct Generation {
   private var promptSeconds = 0.0
   private var decodeSteps = 0
   private var decodeSeconds = 0.0
-  /// Why it ended before an end token or the number of tokens asked for.
+  /// Why the generation stopped before an end token and before the requested number of tokens, or
+  /// nil.
   private(set) var stopReason: String?
 
   init(session: LlamaSession, tokenizer: Tokenizer, sampler: Sampler, endTokens: Set<Int>) {
@@ -31,18 +32,20 @@ struct Generation {
     promptTokens += tokens.count
   }
 
-  /// Writes until an end token, the limit, or the end of the context.
+  /// Writes until an end token, the limit, or the end of the model's context.
   mutating func write(
     atMost limit: Int, _ print: (String) throws(CommandError) -> Void
   ) throws {
-    // A local name, so that lending the logits does not lend the sampler with them.
+    // A local name, so that borrowing the vocabulary logits does not borrow `self` with its
+    // sampler.
     let session = session
     for index in 0..<limit {
       let token = sampler.next(session.logits)
       if endTokens.contains(token) { break }
-      // A model may have rows beyond its tokenizer's vocabulary, which stand for nothing.
+      // A model may have more vocabulary logits than its tokenizer has tokens; the surplus tokens
+      // are empty.
       try print(stream.push(token))
-      // The last token is not read: nothing follows that would need it.
+      // The last token need not be decoded, because no token follows it.
       guard index < limit - 1 else { break }
       if let reason = fullContext {
         stopReason = reason
@@ -56,8 +59,9 @@ struct Generation {
     try print(stream.finish())
   }
 
-  /// Why the next token has no position the model was made for, or nil. Where keys are rotated at their
-  /// rank in the cache, it is the cache's size that counts and not the text's.
+  /// Why the next token has no position within the model's context, or nil. Where keys are rotated
+  /// at their
+  /// rank in the cache, the cache's size counts and not the length of the text.
   private var fullContext: String? {
     let (sequence, model) = (session.sequence, session.model)
     let context = model.configuration.contextLength
@@ -72,7 +76,7 @@ struct Generation {
     return nil
   }
 
-  /// What the cache held, for people.
+  /// A summary of the cache and the speed, for people.
   func summary(_ policy: String) -> String {
     let statistics = session.sequence.statistics
     let rows = Quantities.range(statistics.shortestLane, statistics.longestLane)

@@ -2,18 +2,19 @@ import BundledModel
 import Foundation
 import ReferenceModel
 
-/// The model that a command runs: the one that is named, or the one at hand.
+/// The model that a command runs: the named model, or else the model at hand.
 enum ModelAtHand: Equatable {
   /// A GGUF file or a Hugging Face folder.
   case file(String)
   /// The small model that comes with the program.
   case bundled
 
-  /// The model of a path; the word `bundled` is that of no file.
+  /// The model at a path. The word `bundled` names the bundled model and never a file.
   init(_ word: String) { self = word == BundledModel.name ? .bundled : .file(word) }
 
-  /// The one that is used where none is named: `$KVPOLICY_MODEL`, else the first `.gguf` file, by name, in
-  /// the folder `Models`, else the bundled one.
+  /// The model at hand, which commands use where no model is named: `$KVPOLICY_MODEL`, else the
+  /// first `.gguf`
+  /// file by name in the folder `Models`, else the bundled model.
   init(_ terminal: Terminal) {
     if let word = terminal.environment["KVPOLICY_MODEL"], !word.isEmpty {
       self.init(word)
@@ -25,7 +26,7 @@ enum ModelAtHand: Equatable {
     self = first.map { .file("\(folder)/\($0)") } ?? .bundled
   }
 
-  /// What a report calls it.
+  /// The model's name in reports.
   var name: String {
     switch self {
     case .file(let path): URL(fileURLWithPath: path).lastPathComponent
@@ -33,10 +34,10 @@ enum ModelAtHand: Equatable {
     }
   }
 
-  /// Where it is read from, if it is not a part of the program.
+  /// The path of the model, or nil for the bundled model.
   var path: String? { if case .file(let path) = self { path } else { nil } }
 
-  /// Opens it.
+  /// Opens the model.
   func open() throws(ModelError) -> ModelFiles {
     switch self {
     case .file(let path): try ModelFiles.open(path)
@@ -46,7 +47,7 @@ enum ModelAtHand: Equatable {
 }
 
 extension Command {
-  /// The model named, or the one at hand.
+  /// The model that `--model` names, or else the model at hand.
   func model(_ arguments: Arguments) -> ModelAtHand {
     arguments.text("--model").map { ModelAtHand($0) } ?? ModelAtHand(terminal)
   }

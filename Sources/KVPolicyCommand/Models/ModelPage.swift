@@ -3,7 +3,7 @@ import KVPolicyKit
 import ReferenceModel
 import Reporting
 
-/// What `inspect` tells about a model.
+/// The page that `inspect` prints about a model.
 struct ModelPage {
   private let name: String
   private let files: ModelFiles
@@ -72,7 +72,8 @@ struct ModelPage {
     }.joined(separator: ", ")
   }
 
-  /// Bytes of one token's keys and values over all lanes, in every format that the model's heads can have.
+  /// Bytes of a token's keys and values over all lanes, in each row format that the model's heads
+  /// can have.
   private var bytesPerToken: [(format: RowFormat, bytes: Int)] {
     let shape = files.configuration.cacheShape
     return RowFormat.allCases.compactMap { format in
@@ -82,7 +83,7 @@ struct ModelPage {
     }
   }
 
-  /// Tensors, elements and bytes of one type.
+  /// The tensors, elements and bytes of one type.
   private typealias Total = (type: TensorType, tensors: Int, elements: Int, bytes: Int)
 
   private var totals: [Total] {

@@ -1,11 +1,13 @@
 import Evaluation
 import KVPolicyKit
 
-/// What is to be traced.
+/// A model, tokens and a configuration to trace.
 struct TraceRequest {
   let model: ModelAtHand
   let tokens: [Int]
-  /// How many of them are the prompt; nil to read them all at once and record every token's logits.
+  /// The number of tokens in the prompt; nil to read all tokens at once and record the vocabulary
+  /// logits of
+  /// every token.
   let promptLength: Int?
   let configuration: PolicyConfiguration
 
@@ -18,9 +20,11 @@ struct TraceRequest {
     self.configuration = configuration
   }
 
-  /// Reads a case: `model` (a path below `root`), `tokens`, `prompt_length` and `config`; other keys mean
-  /// nothing here. A case that has none of `policy`, `prompt_length` and `config` is of the architecture
-  /// alone.
+  /// Reads a case: `model` (a path below `root`), `tokens`, `prompt_length` and `config`; other
+  /// members are
+  /// ignored. A case without `policy`, `prompt_length` and `config` tests the model alone: it runs
+  /// under full
+  /// attention.
   init(case file: InputFile, root: String) throws(CommandError) {
     func failure(_ reason: String) -> CommandError { .failure("\(file.path): \(reason)") }
     guard case .object(let members) = try TokenList.json(of: file) else {
