@@ -1,8 +1,8 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-/// Every target: Swift 6, strict memory safety, explicit existentials and imports.
-/// CI adds `-warnings-as-errors`, so a warning is welcome while you experiment and fatal when you push.
+/// Every target: Swift 6, strict memory safety, explicit existentials and imports. CI adds
+/// `-warnings-as-errors`, so a warning is welcome while you experiment and fatal when you push.
 let strict: [SwiftSetting] = [
   .strictMemorySafety(),
   .enableUpcomingFeature("ExistentialAny"),
@@ -10,17 +10,18 @@ let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
-/// The numeric targets are optimised in debug builds too (`swift test` runs a real model), and compiled
-/// for AVX2 and FMA where the machine is x86-64. `KVPOLICY_BASELINE=1` builds without the vector flags:
-/// slower, the same numbers up to rounding. Set it too when you cross-compile from x86-64: `arch` is that
-/// of the machine that builds.
+/// The numeric targets are optimised in debug builds too (`swift test` runs a real model), and
+/// compiled for AVX2 and FMA where the machine is x86-64. `KVPOLICY_BASELINE=1` builds without the
+/// vector flags: slower, the same numbers up to rounding. Set it too when you cross-compile from
+/// x86-64: `arch` is that of the machine that builds.
 var numeric: [SwiftSetting] =
   strict + [
     // Whole-module, as in release: kernels specialise across files.
     .unsafeFlags(
       ["-O", "-wmo", "-num-threads", "2", "-disable-batch-mode"], .when(configuration: .debug))
   ]
-/// The command line is compiled for every processor, to say which one it needs before it calls the rest.
+/// The command line is compiled for every processor, to say which one it needs before it calls the
+/// rest.
 var command = strict
 #if arch(x86_64)
   if Context.environment["KVPOLICY_BASELINE"] == nil {

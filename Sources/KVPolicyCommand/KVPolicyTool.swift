@@ -22,8 +22,8 @@ public struct KVPolicyTool {
   /// Where commands read and write.
   public let terminal: Terminal
 
-  /// Makes the tool. By default it knows the policies that ship with the kit, and uses the streams of the
-  /// process.
+  /// Makes the tool. By default it knows the policies that ship with the kit, and uses the streams
+  /// of the process.
   public init(
     registry: @autoclosure @escaping () -> PolicyRegistry = .all, terminal: Terminal = .process()
   ) {
@@ -35,7 +35,8 @@ public struct KVPolicyTool {
   ///
   /// Results go to standard output, messages to standard error.
   ///
-  /// - Returns: the exit status: 0 if all went well, 1 if the command failed, 2 if it was not understood.
+  /// - Returns: the exit status: 0 if all went well, 1 if the command failed, 2 if it was not
+  ///   understood.
   public func run(_ arguments: [String]) -> Int32 {
     if let refusal = Processor.refusal {
       terminal.writeError("kvpolicy: \(refusal)\n")
@@ -110,8 +111,8 @@ extension KVPolicyTool {
     name: "help", summary: "print this, or the help of a command", usage: "[COMMAND]", operands: 1,
     operand: .command, options: [])
 
-  /// What runs where no command is named: the tasks of the bundled model, or the comparison of a model that is
-  /// named, which need not speak the tasks' language.
+  /// What runs where no command is named: the tasks of the bundled model, or the comparison of a
+  /// model that is named, which need not speak the tasks' language.
   private static func unnamedCommand(_ words: [String]) -> String {
     let namesModel = words.contains { $0 == "--model" || $0.hasPrefix("--model=") }
     return (namesModel ? CompareCommand.syntax : TasksCommand.syntax).name

@@ -4,11 +4,11 @@
 
 /// Whether this processor can run the modules that do the arithmetic.
 ///
-/// On x86-64 they are compiled for AVX2 and FMA, from their first instruction on, so the processor is
-/// looked at before any of them is called. This module is compiled for every x86-64.
+/// On x86-64 they are compiled for AVX2 and FMA, from their first instruction on, so the processor
+/// is looked at before any of them is called. This module is compiled for every x86-64.
 enum Processor {
-  /// An instruction set, and the bit by which glibc says that it can be used: the processor has it, and the
-  /// operating system saves its registers.
+  /// An instruction set, and the bit by which glibc says that it can be used: the processor has it,
+  /// and the operating system saves its registers.
   private struct InstructionSet {
     let name: String
     let leaf: UInt32
@@ -46,10 +46,11 @@ enum Processor {
   }
 
   #if KVPOLICY_FMA && canImport(Glibc)
-    /// The needed sets that cannot be used; none if that cannot be found out, for glibc says so since 2.33.
+    /// The needed sets that cannot be used; none if that cannot be found out, for glibc says so
+    /// since 2.33.
     ///
-    /// A microsecond. `/proc/cpuinfo` would say it too, but to open it takes some kernels ten milliseconds,
-    /// in which they measure how fast every core runs.
+    /// A microsecond. `/proc/cpuinfo` would say it too, but to open it takes some kernels ten
+    /// milliseconds, in which they measure how fast every core runs.
     static func lacking() -> [String] {
       typealias Query = @convention(c) (UInt32) -> UnsafePointer<UInt32>?
       guard let symbol = unsafe dlsym(nil, "__x86_get_cpuid_feature_leaf") else { return [] }
@@ -57,8 +58,8 @@ enum Processor {
       let query = unsafe unsafeBitCast(symbol, to: Query.self)
       return needed.filter { set in
         guard let words = unsafe query(set.leaf) else { return false }
-        // Eight words: four registers as the processor fills them, then the same four with only those bits
-        // that can be used.
+        // Eight words: four registers as the processor fills them, then the same four with only
+        // those bits that can be used.
         return unsafe words[4 + set.register] & (1 << set.bit) == 0
       }.map(\.name)
     }

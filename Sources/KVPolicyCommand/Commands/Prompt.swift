@@ -32,8 +32,8 @@ struct Prompt {
     isForeign = speaksTasks && TaskLanguage.isForeign(tokens)
   }
 
-  /// A text from standard input without the line end that an editor or `echo` adds. In the language of the
-  /// tasks a line end is a word, and a prompt ends with it.
+  /// A text from standard input without the line end that an editor or `echo` adds. In the language
+  /// of the tasks a line end is a word, and a prompt ends with it.
   private static func withoutLineEnd(
     _ typed: String, _ arguments: Arguments, speaksTasks: Bool
   ) -> String {

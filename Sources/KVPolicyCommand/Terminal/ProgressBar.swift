@@ -1,8 +1,8 @@
 import Evaluation
 import Reporting
 
-/// How far a long run is, and how long it will take: a line on standard error that changes where a person
-/// watches, a line now and then where standard error is kept, in the log of a long run.
+/// How far a long run is, and how long it will take: a line on standard error that changes where a
+/// person watches, a line now and then where standard error is kept, in the log of a long run.
 struct ProgressBar {
   private static let width = 24
   /// How long a run goes on before it says how much time is left.

@@ -40,7 +40,8 @@ public struct Terminal {
 
   /// Writes to standard output.
   ///
-  /// - Throws: `CommandError.outputClosed` if nobody reads it any more, `.failure` for other reasons.
+  /// - Throws: `CommandError.outputClosed` if the reader has closed the pipe, `.failure` for other
+  ///   reasons.
   func print(_ text: String) throws(CommandError) {
     do {
       try write(text)
@@ -56,8 +57,8 @@ public struct Terminal {
 extension Terminal {
   /// The streams, environment and folder of this process.
   ///
-  /// From here on a write to a pipe that nobody reads is an error to be handled, not a signal that ends
-  /// the process.
+  /// From here on a write to a pipe that nobody reads is an error to be handled, not a signal that
+  /// ends the process.
   public static func process() -> Terminal {
     signal(SIGPIPE, SIG_IGN)
     return Terminal(

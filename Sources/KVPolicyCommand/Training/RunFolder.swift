@@ -20,8 +20,8 @@ struct RunFolder {
 
   /// Begins a run here, or goes on with the one that is here.
   ///
-  /// - Throws: `CommandError.failure` if something is in the way, or there is nothing to go on with;
-  ///   `CheckpointError` for the files of another recipe.
+  /// - Throws: `CommandError.failure` if something is in the way, or there is nothing to go on
+  ///   with; `CheckpointError` for the files of another recipe.
   func open(_ recipe: TrainingRecipe, threads: Int, resumes: Bool) throws -> TrainingSession {
     resumes ? try resume(recipe, threads: threads) : try begin(recipe, threads: threads)
   }
@@ -57,8 +57,8 @@ struct RunFolder {
       log: try TrainingLog(csv: text, path: file(.log), upTo: saved.step))
   }
 
-  /// Saves everything. The state goes last: while it is that of an earlier step, a run that was cut short
-  /// here does these steps again and writes the same.
+  /// Saves everything. The state goes last: while it is that of an earlier step, a run that was cut
+  /// short here does these steps again and writes the same.
   func save(_ run: TrainingRun, _ log: TrainingLog) throws {
     let checkpoint = try run.checkpoint
     try checkpoint.write(gguf: file(.model))

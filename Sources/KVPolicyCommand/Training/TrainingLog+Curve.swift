@@ -3,7 +3,8 @@ import Training
 import Reporting
 
 extension TrainingLog {
-  /// The loss, and the share of held-out tokens that were not foretold, over the tokens read: an SVG file.
+  /// The loss, and the share of held-out tokens that were not predicted, over the tokens read: an
+  /// SVG file.
   var curve: String {
     var chart = LineChart(
       title: "Training on the mini tasks", x: .init("tokens read", unit: .count),
