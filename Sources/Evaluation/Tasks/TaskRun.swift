@@ -13,7 +13,7 @@ struct TaskRun {
 
   /// The number of stretches of the response, each with its own tally.
   private static let places = 8
-  /// Progress is reported every so many tokens.
+  /// Tokens between two reports of progress.
   private static let stride = 32
 
   /// Tokens of the longest true response.

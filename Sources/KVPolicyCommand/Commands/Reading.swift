@@ -14,7 +14,7 @@ struct Reading {
   /// - Parameters:
   ///   - given: a text and its name, if one is given.
   ///   - files: the model that reads it.
-  ///   - count: tokens that will be read; a document of the tasks is drawn with so many.
+  ///   - count: tokens that will be read: the length of a document that is drawn from the tasks.
   init(_ given: (text: String, name: String)?, for files: ModelFiles, tokens count: Int) throws {
     let tokenizer = try files.tokenizer()
     let speaksTasks = TaskLanguage.isSpoken(by: files)

@@ -110,7 +110,7 @@ extension TasksCommand {
     let kind: TaskMixture.Kind
     let documents: Int
     let tokens: Int
-    /// Tokens of the story's document: as many as fit a page.
+    /// Tokens of the story's document. A longer document would not fit a page.
     let storyTokens: Int
     let seed: Int
     let chunk: Int

@@ -14,7 +14,7 @@ public struct Terminal {
   public var write: (String) throws(Failure) -> Void
   /// Writes text to standard error; what cannot be written there is lost.
   public var writeError: (String) -> Void
-  /// Reads at most so many bytes of standard input; nothing at its end.
+  /// Reads at most the given number of bytes of standard input; no byte at its end.
   public var read: (Int) throws(Failure) -> [UInt8]
   /// Whether a person watches standard error, so that a progress bar is of use.
   public var isInteractive: Bool

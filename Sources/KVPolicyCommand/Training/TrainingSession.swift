@@ -58,7 +58,7 @@ struct TrainingSession {
 
 /// Lines for people, one per check.
 extension TrainingSession {
-  /// The kinds of check that have a column, as many as fit a terminal.
+  /// The kinds of check that have a column. A terminal has no room for all of them.
   private static let kinds: [TaskCheck.Kind] = [.once, .range, .periodic, .recall]
 
   private static let columns =
