@@ -4,8 +4,7 @@ public import ReferenceModel
 /// The small model that comes with the program: it knows the language of `MiniTasks` and no other.
 ///
 /// Its weights are a literal (`Weights.swift`, written by `Scripts/bundle_model.py`), so the
-/// program needs no
-/// other file, wherever it is copied.
+/// program needs no other file, wherever it is copied.
 public enum BundledModel {
   /// The name of the model in reports and on command lines.
   public static let name = "bundled"

@@ -9,8 +9,7 @@ struct DocumentDraft {
   /// The number of tokens in all responses so far.
   private var written = 0
   /// The checks, and the line that each check depends on. The position of this line is known only
-  /// when the
-  /// prompts are complete.
+  /// when the prompts are complete.
   private var checks: [(check: TaskCheck, source: Source)] = []
 
   /// A turn that is being written.

@@ -69,11 +69,9 @@ struct ListWriter {
   /// `every 8 chime`
   ///
   /// Each item counts up from 1. The item whose count is the period holds the word, and the next
-  /// item counts
-  /// from 1 again. An item's count follows from the item before it, and whether the count is the
-  /// period
-  /// follows from the prompt, so a model need not learn to divide. Without a rule the count goes
-  /// on.
+  /// item counts from 1 again. An item's count follows from the item before it, and whether the
+  /// count is the period follows from the prompt, so a model need not learn to divide. Without a
+  /// rule the count goes on.
   private mutating func statePeriodic(
     _ rules: Int, in draft: inout DocumentDraft, using random: inout SplitMix64
   ) {

@@ -24,8 +24,7 @@ struct QuestionWriter {
   init() {}
 
   /// States the facts in a draft, and returns a writer that can ask for them. The copied words are
-  /// removed
-  /// from `things`, so that they occur nowhere else in the document.
+  /// removed from `things`, so that they occur nowhere else in the document.
   static func facts(
     _ recipe: TaskRecipe.Questions, things: inout [Int], into draft: inout DocumentDraft,
     using random: inout SplitMix64
@@ -41,8 +40,7 @@ struct QuestionWriter {
   }
 
   /// Asks all questions in one turn: one line each at the end of its prompt. The answers follow the
-  /// items
-  /// that the response already has.
+  /// items that the response already has.
   mutating func askAll(in draft: inout DocumentDraft) {
     ask(questions, in: &draft)
   }

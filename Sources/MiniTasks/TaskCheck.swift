@@ -28,8 +28,7 @@ public struct TaskCheck: Equatable, Sendable {
   /// The index of the first checked token in the true response.
   public let position: Int
   /// The index in the document of the line that the check depends on: a line of a prompt, or of an
-  /// earlier
-  /// answer for `Kind.again`.
+  /// earlier answer for `Kind.again`.
   public internal(set) var source: Int
 
   /// The first token of the checked line.
@@ -40,8 +39,7 @@ public struct TaskCheck: Equatable, Sendable {
   let expected: [Int]
 
   /// Whether a line of a response passes the check. An answer must end where the true answer ends.
-  /// Items and
-  /// copies are checked token by token, so one mistake is one miss.
+  /// Items and copies are checked token by token, so one mistake is one miss.
   func holds(in line: ArraySlice<Int>) -> Bool {
     let checked = line.dropFirst(place)
     return switch kind {

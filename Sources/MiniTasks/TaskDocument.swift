@@ -1,14 +1,12 @@
 /// A prompt that states things to be remembered, and its only right response. A dialogue has
-/// several prompts
-/// and responses.
+/// several prompts and responses.
 public struct TaskDocument: Equatable, Sendable {
   /// The prompts and responses in turn.
   public let tokens: [Int]
   /// The indices in `tokens` of each turn's response, `TaskVocabulary.stop` included.
   ///
   /// Each of these tokens follows from the tokens before it. The tokens between two responses are
-  /// the prompt
-  /// of the second one.
+  /// the prompt of the second one.
   public let responses: [Range<Int>]
   /// What the responses must get right, in the order of the true responses.
   public let checks: [TaskCheck]
@@ -27,12 +25,10 @@ public struct TaskDocument: Equatable, Sendable {
   /// Compares a response with the true one.
   ///
   /// A line is found by the number or label it begins with, at any position; of several such lines
-  /// the first
-  /// one counts. So a missing item fails its own checks and `completion`, but not the checks of
-  /// later items.
+  /// the first one counts. So a missing item fails its own checks and `completion`, but not the
+  /// checks of later items.
   /// - Parameter written: tokens that a model wrote, the responses to all turns joined. Each
-  ///   response ends
-  ///   with `TaskVocabulary.stop`; tokens after the last turn's response are ignored.
+  ///   response ends with `TaskVocabulary.stop`; tokens after the last turn's response are ignored.
   public func score<Written: Sequence<Int>>(_ written: Written) -> TaskScore {
     let response = ResponseLines(written, turns: responses.count)
     let truth = ResponseLines(self.response, turns: responses.count)
@@ -98,8 +94,7 @@ extension TaskDocument {
   /// Indices in `written` of tokens that differ from the true response's line.
   ///
   /// A line is found by the number or label it begins with, at any position. Every token of a line
-  /// is a
-  /// mistake if the true response has no such line, or if the line was written before.
+  /// is a mistake if the true response has no such line, or if the line was written before.
   ///
   /// - Parameter written: tokens that a model wrote.
   public func mistakes(in written: [Int]) -> [Int] {
@@ -124,8 +119,7 @@ extension TaskDocument {
   }
 
   /// The lines of a text, with their line ends; the last line may have none. The end of a turn also
-  /// ends a
-  /// line.
+  /// ends a line.
   private static func lines(_ text: ArraySlice<Int>) -> [ArraySlice<Int>] {
     var (lines, start) = ([ArraySlice<Int>](), text.startIndex)
     for index in text.indices

@@ -3,12 +3,9 @@ import KVPolicyKit
 /// Writes documents: LongGenBench and RULER in miniature, in a language of 512 words.
 ///
 /// A prompt states constraints on a long numbered list, and facts, scattered among sentences
-/// without
-/// meaning. The response writes the list and answers questions. Every token of the response is
-/// determined,
-/// and each needs one or two looks at the prompt. So a small model with full attention makes no
-/// mistakes,
-/// and a model whose cache forgot a line does.
+/// without meaning. The response writes the list and answers questions. Every token of the response
+/// is determined, and each needs one or two looks at the prompt. So a small model with full
+/// attention makes no mistakes, and a model whose cache forgot a line does.
 ///
 /// ```swift
 /// let recipe = TaskRecipe(tokens: 1500, list: .init(items: 80, once: 20, ranges: 8, periodic: 2))

@@ -3,10 +3,8 @@ enum TaskLayout {
   /// Tokens of an item: `37 lantern 37 blue 5 still 2 calm 37` and the end of the line.
   ///
   /// The item's number comes before the words of single items and ranges, and a count before the
-  /// words of
-  /// periods. So each word follows the token that it also follows in the prompt. The number comes
-  /// once more
-  /// before the end of the line or of the list.
+  /// words of periods. So each word follows the token that it also follows in the prompt. The
+  /// number comes once more before the end of the line or of the list.
   static let itemLength = 10
   /// The index in an item of the word of a single item, of a range, and of both periodic rules.
   static let (once, range, periodic) = (1, 3, [5, 7])

@@ -3,10 +3,8 @@ import KVPolicyKit
 /// Documents of all kinds and sizes to learn from: every seed draws its own recipe.
 ///
 /// Lengths and kinds form the curriculum. A model learns within few steps to look things up from
-/// copies, and
-/// very slowly from all other kinds. So training begins with short copies, continues with all kinds
-/// at 96
-/// tokens and more, and ends with the lengths to be tested.
+/// copies, and very slowly from all other kinds. So training begins with short copies, continues
+/// with all kinds at 96 tokens and more, and ends with the lengths to be tested.
 public struct TaskMixture: Equatable, Sendable {
   /// What a document asks for.
   public enum Kind: String, CaseIterable, Sendable {
@@ -84,8 +82,7 @@ public struct TaskMixture: Equatable, Sendable {
   }
 
   /// Draws a length. Every doubling of the shortest length is equally likely, so a mixture of all
-  /// lengths has
-  /// as many documents of 256 to 512 tokens as of 2048 to 4096.
+  /// lengths has as many documents of 256 to 512 tokens as of 2048 to 4096.
   private func length(using random: inout SplitMix64) -> Int {
     var (doublings, start) = ([ClosedRange<Int>](), lengths.lowerBound)
     while start <= lengths.upperBound {

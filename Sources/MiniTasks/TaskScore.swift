@@ -20,8 +20,7 @@ public struct TaskScore: Equatable, Sendable {
   public let unaskedWords: Int
 
   /// The share of hits among the checks of a kind. A missing item or answer counts as a miss. Nil
-  /// if there are
-  /// no checks of the kind.
+  /// if there are no checks of the kind.
   public func accuracy(_ kind: TaskCheck.Kind) -> Double? {
     let asked = outcomes.filter { $0.check.kind == kind }
     guard !asked.isEmpty else { return nil }

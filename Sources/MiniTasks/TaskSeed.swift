@@ -8,8 +8,7 @@ public enum TaskSeed: Hashable, Sendable {
   case heldOut(UInt32)
 
   /// The random generator of the document. Different seeds start at different states: the two cases
-  /// differ in
-  /// the lowest bit, and the mixing function is one to one.
+  /// differ in the lowest bit, and the mixing function is one to one.
   public var generator: SplitMix64 {
     switch self {
     case .training(let number): SplitMix64(seed: SplitMix64.mix(UInt64(number) << 1))

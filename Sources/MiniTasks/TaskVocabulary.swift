@@ -1,8 +1,7 @@
 /// The few hundred words of the language, each one token.
 ///
 /// A text is words written one after the other, each with the space after it: `"at "`, `"37 "`. The
-/// end of
-/// a line is a token too. Encoding and decoding are exact inverses on such texts.
+/// end of a line is a token too. Encoding and decoding are exact inverses on such texts.
 public enum TaskVocabulary {
   /// The number of tokens: 512.
   public static let count = TaskWords.all.count

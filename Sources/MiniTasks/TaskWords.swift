@@ -11,8 +11,7 @@ enum TaskWords {
   /// The labels of questions, in the order in which they are asked.
   static let labels = (1...24).map { "q\($0)" }
   /// Numbers: items of a list, periods, and the values of variables. Each is one token, so a model
-  /// need not
-  /// spell.
+  /// need not spell.
   static let numbers = (1...256).map { String($0) }
   /// The names of keys and variables.
   static let names = words(

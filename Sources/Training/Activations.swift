@@ -52,8 +52,7 @@ struct TrainingScratch {
   /// Two buffers of `tokens × intermediate`.
   let wide = [FloatBuffer(), FloatBuffer()]
   /// `tokens × queryHeads·headDimension`: the gradient of the mixed attention output, then its
-  /// share under
-  /// one mask.
+  /// share under one mask.
   let attentionGradients = [FloatBuffer(), FloatBuffer()]
   /// The gradients of queries, keys and values.
   let queryGradient = FloatBuffer()

@@ -8,8 +8,7 @@ public enum AttentionRule: Sendable, Equatable {
   /// `z · causal + (1 − z) · streaming`: `scalars` holds the z of each head, `layers × queryHeads`.
   ///
   /// DuoAttention (Xiao et al., ICLR 2025, §2.2) learns these scalars. A head whose z stays near 0
-  /// does
-  /// without the middle of the context.
+  /// does without the middle of the context.
   case mixed(scalars: [Float], sinks: Int, window: Int)
 }
 
@@ -33,8 +32,7 @@ enum AttentionMask: Sendable {
 }
 
 /// The keys that a block of queries attends to, packed into columns: the sinks, then the keys from
-/// the
-/// start of the first query's window.
+/// the start of the first query's window.
 ///
 /// ```text
 ///   positions   0 1 2 3 4 5 6 7 8 9      2 sinks, a window of 3, queries 8 and 9

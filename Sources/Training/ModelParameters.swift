@@ -10,14 +10,11 @@ public struct ModelParameters: Sendable, Equatable {
   public private(set) var values: [Float]
 
   /// Initial weights. Matrices are normal with standard deviation 1/√columns, the embedding with
-  /// 0.1, and
-  /// the gains of the norms are 1. For the matrices that write into the residual stream the
-  /// deviation is
-  /// divided by 5 · √(2 · layers).
+  /// 0.1, and the gains of the norms are 1. For the matrices that write into the residual stream
+  /// the deviation is divided by 5 · √(2 · layers).
   ///
   /// With GPT-2's smaller deviations a small model needs several times the tokens before it learns
-  /// to look
-  /// things up.
+  /// to look things up.
   ///
   /// Each tensor has a random generator of its own, so its values do not depend on the tensors
   /// before it.

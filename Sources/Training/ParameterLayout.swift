@@ -3,8 +3,7 @@ public import ReferenceModel
 /// Where every tensor of a model lies in one contiguous array of floats.
 ///
 /// Weights, gradients and an optimiser's moments all use the same layout. Names are those of
-/// Hugging
-/// Face's files; matrices are `outputs × inputs`, row-major.
+/// Hugging Face's files; matrices are `outputs × inputs`, row-major.
 public struct ParameterLayout: Sendable, Equatable {
   /// One tensor.
   public struct Tensor: Sendable, Equatable {

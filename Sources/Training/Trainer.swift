@@ -1,14 +1,12 @@
 public import ReferenceModel
 
 /// Computes losses and their gradients: the forward pass of the transformer that `ReferenceModel`
-/// runs,
-/// and its backward pass.
+/// runs, and its backward pass.
 ///
 /// Everything is single precision. Sums have a fixed order, so results are the same to the last bit
-/// for
-/// any number of threads. A pass takes about `layers · 2 · (hidden + queries + keys +
-/// intermediate)`
-/// floats a token, and the next pass reuses this memory. A trainer runs one pass at a time.
+/// for any number of threads. A pass takes about `layers · 2 · (hidden + queries + keys +
+/// intermediate)` floats a token, and the next pass reuses this memory. A trainer runs one pass at
+/// a time.
 public final class Trainer {
   /// The sizes of the model.
   public let configuration: LlamaConfiguration

@@ -11,8 +11,7 @@ public struct TrainingBatch: Sendable, Equatable {
 
   /// A batch of texts with given targets and weights.
   /// - Throws: `TrainingError.request` when the counts do not fit together, a weight is negative or
-  ///   not
-  ///   finite, or no weight is positive.
+  ///   not finite, or no weight is positive.
   public init(
     tokens: [Int], targets: [Int], weights: [Float], lengths: [Int]
   ) throws(TrainingError) {

@@ -29,8 +29,7 @@ extension TrainingPass {
   }
 
   /// The token with the greatest vocabulary logit at every index, from the residual stream after
-  /// the last
-  /// layer.
+  /// the last layer.
   func answers() -> [Int] {
     unsafe normAll(scratch.last, trainer.layout.outputNorm)
     var answers = unsafe [Int](repeating: 0, count: count)

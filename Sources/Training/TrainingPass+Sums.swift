@@ -1,8 +1,7 @@
 internal import ReferenceModel
 
 /// Gradients that are sums over tokens. Threads sum blocks of 256 tokens; the block sums are then
-/// added in
-/// order, so the result does not depend on the threads.
+/// added in order, so the result does not depend on the threads.
 extension TrainingPass {
   private static let run = 256
   private var runs: Int { unsafe (count + Self.run - 1) / Self.run }
@@ -17,8 +16,7 @@ extension TrainingPass {
   }
 
   /// The backward pass of a norm: adds the gradient from `scratch.normedGradient` to the gradients
-  /// of the
-  /// residual stream and of the norm's gains.
+  /// of the residual stream and of the norm's gains.
   func normBackward(
     _ x: FloatBuffer, _ tensor: ParameterLayout.Tensor, _ gradients: UnsafeMutablePointer<Float>?
   ) {
@@ -63,8 +61,7 @@ extension TrainingPass {
   }
 
   /// Adds the gradient of each token's input to the token's matrix row of the embedding. Threads
-  /// share the
-  /// columns, so every sum is in the order of tokens.
+  /// share the columns, so every sum is in the order of tokens.
   func addEmbedding(to gradients: UnsafeMutablePointer<Float>) {
     let target = unsafe gradients + trainer.layout.embedding.offset
     unsafe trainer.team.share(hidden, grain: 32) { _, columns in

@@ -1,7 +1,6 @@
 // Shows the resident memory of the process, as the operating system counts it.
 //
-//     ResidentProbe release
-//     ResidentProbe decode MODEL CONFIGURATION STEPS [THREADS [ROWS]]
+//     ResidentProbe release ResidentProbe decode MODEL CONFIGURATION STEPS [THREADS [ROWS]]
 //
 // `release` fills sequences, evicts and releases, and prints after each part the bytes of pages in
 // use and the resident bytes of the process. The tests run it in its own process, because they run

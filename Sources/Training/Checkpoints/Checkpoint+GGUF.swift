@@ -30,10 +30,8 @@ extension Checkpoint {
   /// The checkpoint as a GGUF file. The same checkpoint gives the same bytes.
   ///
   /// Each parameter is rounded to the nearest number of the format. In `q8_0` this is one of 255
-  /// steps of
-  /// the block's scale: the greatest magnitude in the block divided by 127, rounded to 16 bits. If
-  /// several
-  /// tokens end a text, the file names the first one only, since readers know one.
+  /// steps of the block's scale: the greatest magnitude in the block divided by 127, rounded to 16
+  /// bits. If several tokens end a text, the file names the first one only, since readers know one.
   ///
   /// - Throws: `CheckpointError.tensor` for a number beyond the format's largest.
   public func gguf(_ format: MatrixFormat = .f32) throws(CheckpointError) -> [UInt8] {
@@ -97,8 +95,7 @@ extension Checkpoint {
 
 extension FloatTensor {
   /// The rows of each head in GGUF's order, where the two elements of a rotated pair are
-  /// neighbours: row `i`
-  /// of the first half, then row `i` of the second half.
+  /// neighbours: row `i` of the first half, then row `i` of the second half.
   func interleaved(heads: Int) -> [Float] {
     guard let rows = shape.first, let columns = shape.last else { return values }
     let half = rows / heads / 2

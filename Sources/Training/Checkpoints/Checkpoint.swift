@@ -3,8 +3,7 @@ public import ReferenceModel
 /// A model's parameters, with everything that other programs need to run the model.
 ///
 /// Tensors have Hugging Face's names and order. Matrices are `outputs × inputs`, row-major. Element
-/// `i` of a
-/// head is rotated with element `i + headDimension / 2`.
+/// `i` of a head is rotated with element `i + headDimension / 2`.
 public struct Checkpoint: Sendable {
   /// The sizes of the model; its vocabulary size is `vocabulary.count`.
   public let configuration: LlamaConfiguration
@@ -19,8 +18,7 @@ public struct Checkpoint: Sendable {
   ///   - configuration: of architecture `llama`, with unscaled rotary positions.
   ///   - vocabulary: the tokens.
   ///   - tensors: exactly those of the model, in any order, without an output head if it is tied to
-  ///     the
-  ///     embedding.
+  ///     the embedding.
   public init(
     _ configuration: LlamaConfiguration, vocabulary: WordVocabulary, tensors: [FloatTensor]
   ) throws(CheckpointError) {

@@ -1,8 +1,7 @@
 internal import ReferenceModel
 
 /// The state as one safetensors file: tensors `parameter/NAME`, `mean/NAME` and `square/NAME`, and
-/// the step,
-/// seeds and recipe as texts in the metadata.
+/// the step, seeds and recipe as texts in the metadata.
 extension TrainingState {
   private static let format = "kvpolicy-training-state-1"
   private static let seedPrefix = "seed/"

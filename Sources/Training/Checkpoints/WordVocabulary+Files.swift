@@ -17,8 +17,7 @@ extension WordVocabulary {
       "version": "1.0", "truncation": .null, "padding": .null, "normalizer": .null,
       "added_tokens": .array(words.enumerated().map { added($0.element, id: $0.offset) }),
       // The rule that GGUF files call `smollm`. It cannot separate bytes that a merge would join:
-      // there are no
-      // merges.
+      // there are no merges.
       "pre_tokenizer": [
         "type": "Sequence",
         "pretokenizers": [
@@ -51,8 +50,7 @@ extension WordVocabulary {
   /// The metadata of a GGUF file.
   ///
   /// If a file names no token for the beginning or the end of a text, readers assume token 11. So
-  /// the file
-  /// always names both: byte 0, which occurs in no text, unless the model has such tokens.
+  /// the file always names both: byte 0, which occurs in no text, unless the model has such tokens.
   func metadata(bos: Int?, eos: Int?) -> [(key: String, value: GGUFValue)] {
     let types =
       [Int64](repeating: 4, count: words.count) + [Int64](repeating: 1, count: bytes.count)

@@ -1,21 +1,16 @@
 /// The tokens of a model that knows a fixed list of words: the words, in order, then single bytes.
 ///
 /// A text is words written one after the other, each with the space or line break that belongs to
-/// it:
-/// `"amber "`, `"7\n"`. Every byte is a token too, unless it is a word already, so that every text
-/// can be
-/// encoded. A trained model does not write these bytes.
+/// it: `"amber "`, `"7\n"`. Every byte is a token too, unless it is a word already, so that every
+/// text can be encoded. A trained model does not write these bytes.
 ///
 /// Programs find words in a text in two ways: from the left, always the longest word; or the
-/// longest word
-/// first, anywhere in the text. Both find the words that were written if no word also occurs across
-/// a
-/// border of words. So a list is legal if
+/// longest word first, anywhere in the text. Both find the words that were written if no word also
+/// occurs across a border of words. So a list is legal if
 ///
 /// - no word is empty or given twice;
 /// - words consist of the ASCII characters from space to `~`, tab and line break, because other
-///   characters
-///   stand for bytes in the alphabet of the files;
+///   characters stand for bytes in the alphabet of the files;
 /// - no text of the words contains a word that lies across a border between words. With `a` and `b`
 ///   there is no `ab`, and with `xa ` and `b` no `a b`.
 ///
@@ -60,8 +55,7 @@ public struct WordVocabulary: Sendable, Equatable {
   }
 
   /// Throws for a word that also occurs across a border of words: the end of a word, then any
-  /// number of
-  /// words, then the beginning of a word.
+  /// number of words, then the beginning of a word.
   private static func checkBorders(
     _ words: [String], known: Set<ArraySlice<UInt8>>
   ) throws(CheckpointError) {

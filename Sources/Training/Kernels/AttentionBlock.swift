@@ -4,8 +4,7 @@ internal import ReferenceModel
 /// A block of consecutive queries of one text, for the query heads that share a key head.
 ///
 /// Matrix row r of a block is query `r / group`, head `r % group`. `weights` holds attention
-/// logits, then
-/// attention weights or probabilities.
+/// logits, then attention weights or probabilities.
 @unsafe struct AttentionBlock {
   let attention: BlockAttention
   let rows: AttentionRows

@@ -1,8 +1,7 @@
 internal import ReferenceModel
 
 /// The queries, keys and values of one attention: `queryHeads × depth` or `keyHeads × depth` floats
-/// for
-/// each token of a batch.
+/// for each token of a batch.
 @unsafe struct AttentionRows {
   let queries: UnsafePointer<Float>
   let keys: UnsafePointer<Float>
@@ -12,11 +11,9 @@ internal import ReferenceModel
 /// Attention of whole texts under a mask, and its gradient.
 ///
 /// Threads share the pairs of a text and a key head, so each gradient has one writer. A pair
-/// handles its
-/// queries in blocks; one product computes all query heads of the group. The forward pass keeps
-/// only the
-/// log-sum-exp of each query, and the backward pass recomputes the probabilities from it (Dao,
-/// "FlashAttention-2", 2023, §3.1).
+/// handles its queries in blocks; one product computes all query heads of the group. The forward
+/// pass keeps only the log-sum-exp of each query, and the backward pass recomputes the
+/// probabilities from it (Dao, "FlashAttention-2", 2023, §3.1).
 final class BlockAttention {
   /// The approximate height of a block: its logits over a thousand keys fit a second-level cache.
   private static let wantedHeight = 96
@@ -56,8 +53,7 @@ final class BlockAttention {
   }
 
   /// Adds to the gradients of queries, keys and values. `attend` has filled `out` and `sums`;
-  /// `dOut` is the
-  /// gradient of `out`.
+  /// `dOut` is the gradient of `out`.
   @unsafe func attendBackward(
     _ rows: AttentionRows, texts: [Range<Int>], mask: AttentionMask,
     out: UnsafePointer<Float>, sums: UnsafePointer<Float>, dOut: UnsafePointer<Float>,

@@ -3,8 +3,7 @@ internal import ReferenceModel
 
 extension Kernels {
   /// `−log softmax(logits)[target]`. Replaces the vocabulary logits by their gradient times
-  /// `factor`:
-  /// `factor · (softmax − 1 at the target)`.
+  /// `factor`: `factor · (softmax − 1 at the target)`.
   ///
   /// `logits` needs room up to the next multiple of sixteen floats.
   @unsafe static func crossEntropy(

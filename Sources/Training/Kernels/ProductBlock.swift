@@ -5,8 +5,7 @@ internal import ReferenceModel
   /// Elements of the inner dimension that are multiplied together.
   private static let run = 256
   /// Floats between packed matrix rows of A. With a power of two, the rows would map to the same
-  /// few sets of
-  /// the cache.
+  /// few sets of the cache.
   private static let rowStride = run + 8
   /// Floats between strips of a transposed A. The last eight take the stores past the end of a
   /// strip.
@@ -126,8 +125,7 @@ internal import ReferenceModel
       var target = unsafe packed + k &* ProductTile.rows
       var row = 0
       // While eight rows remain, all eight floats are in the matrix. The two that do not belong to
-      // the
-      // strip are overwritten by the next step or lie in the strip's last eight floats.
+      // the strip are overwritten by the next step or lie in the strip's last eight floats.
       while unsafe row &+ 8 <= rows.count {
         unsafe store8(load8(source + row), target)
         row &+= ProductTile.rows

@@ -2,8 +2,7 @@ import Foundation
 internal import ReferenceModel
 
 /// The constants of one step of AdamW, and its arithmetic. Elements are independent of each other,
-/// so their
-/// order does not matter.
+/// so their order does not matter.
 struct AdamStep {
   private let beta1, beta2, epsilon: Float
   private let rate, decay, factor: Float

@@ -2,8 +2,7 @@ internal import ReferenceModel
 
 extension Gradients {
   /// The Euclidean norm of the gradients of all weights. Blocks of 4096 are summed in single
-  /// precision, the
-  /// block sums in double, always in the same order.
+  /// precision, the block sums in double, always in the same order.
   public var weightNorm: Double {
     unsafe weights.withUnsafeBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return 0 }

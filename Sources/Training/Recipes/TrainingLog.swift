@@ -2,8 +2,7 @@ import Foundation
 import MiniTasks
 
 /// The log of a training run, as lines of a CSV file: the steps, and the checks on held-out
-/// documents
-/// between them.
+/// documents between them.
 public struct TrainingLog: Sendable, Equatable {
   /// A line of the log: up to ten consecutive steps, and the check after the last step if there was
   /// one.

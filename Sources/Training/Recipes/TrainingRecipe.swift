@@ -20,8 +20,7 @@ public import ReferenceModel
 /// ```
 ///
 /// Each stage starts with the weights and moments of the stage before it. Every member is required,
-/// and
-/// no other member is allowed.
+/// and no other member is allowed.
 public struct TrainingRecipe: Sendable, Equatable {
   /// A stage of the curriculum.
   public struct Stage: Sendable, Equatable {

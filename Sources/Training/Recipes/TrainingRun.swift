@@ -5,8 +5,7 @@ internal import ReferenceModel
 /// A training by a recipe, step by step.
 ///
 /// The same recipe gives the same bits for any number of threads, also when the run was killed and
-/// resumed
-/// from its last saved state.
+/// resumed from its last saved state.
 public struct TrainingRun {
   /// The result of one step.
   public struct Step: Sendable, Equatable {
@@ -106,8 +105,7 @@ public struct TrainingRun {
 
   /// Takes the next step.
   /// - Throws: `TrainingError.diverged` when the loss or the gradient norm is not finite; the run
-  ///   is then
-  ///   unchanged.
+  ///   is then unchanged.
   public mutating func step() throws(TrainingError) -> Step {
     let (index, place) = place(after: steps)
     let stage = recipe.stages[index]
@@ -156,8 +154,7 @@ extension TrainingBatch {
   /// A batch of documents in which only the tokens of responses have a weight.
   ///
   /// The token that ends a list has weight `listEndWeight`. It is one token among hundreds of
-  /// others, yet a
-  /// model that never ends its lists gets every later answer wrong.
+  /// others, yet a model that never ends its lists gets every later answer wrong.
   init(_ documents: [TaskDocument], listEndWeight: Float = 1) throws(TrainingError) {
     try self.init(
       tokens: documents.flatMap { $0.tokens.dropLast() },

@@ -1,9 +1,9 @@
 import KVPolicyKit
 
 extension Kernels {
-  /// The weighted sums of a lane's values:
-  /// `out[g × headDimension] = Σ_r weights[g·stride + r] · v_r` over `range`, for each of the
-  /// `group` query heads. With `adding`, the sums are added to `out`.
+  /// The weighted sums of a lane's values: `out[g × headDimension] = Σ_r weights[g·stride + r] ·
+  /// v_r` over `range`, for each of the `group` query heads. With `adding`, the sums are added to
+  /// `out`.
   @unsafe package static func mixValues(
     weights: UnsafePointer<Float>, stride: Int, group: Int, rows: LaneRows, range: Range<Int>,
     adding: Bool = false, into out: UnsafeMutablePointer<Float>

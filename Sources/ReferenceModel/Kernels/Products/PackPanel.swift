@@ -1,7 +1,6 @@
 extension Kernels {
-  /// Transposes up to sixteen rows into a packed operand:
-  /// `panel[k × 16 + i] = rows[i × stride + k]` for `k` below `depth`. Missing rows repeat the last
-  /// row.
+  /// Transposes up to sixteen rows into a packed operand: `panel[k × 16 + i] = rows[i × stride +
+  /// k]` for `k` below `depth`. Missing rows repeat the last row.
   @unsafe @inline(__always)
   package static func packPanel(
     _ rows: UnsafePointer<Float>, stride: Int, count: Int, depth: Int,

@@ -66,8 +66,8 @@ final class PromptRows: PromptRowSource {
     let lane: Int
     let buffer: Int
     let packed: PackedLane
-    /// The queries, rotated at their places where keys are stored un-rotated:
-    /// `queries × group × width`.
+    /// The queries, rotated at their places where keys are stored un-rotated: `queries × group ×
+    /// width`.
     let vectors: UnsafeMutablePointer<Float>
     /// The logits: `group × queries × stride`.
     let logits: UnsafeMutablePointer<Float>
