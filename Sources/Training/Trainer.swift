@@ -63,7 +63,7 @@ public final class Trainer {
     return unsafe parameters.values.withUnsafeBufferPointer { weights in
       guard let weights = weights.baseAddress else { return 0 }
       let pass = unsafe TrainingPass(self, batch, rule, weights: weights)
-      unsafe pass.forward(inputs: inputs)
+      pass.forward(inputs: inputs)
       return unsafe pass.loss(nil, factor: 0)
     }
   }
@@ -90,8 +90,8 @@ public final class Trainer {
     return unsafe parameters.values.withUnsafeBufferPointer { weights in
       guard let weights = weights.baseAddress else { return 0 }
       let pass = unsafe TrainingPass(self, batch, rule, weights: weights)
-      unsafe pass.forward(inputs: inputs)
-      return unsafe pass.backward(
+      pass.forward(inputs: inputs)
+      return pass.backward(
         &gradients, request, factor: factor, fromEmbedding: inputs == nil)
     }
   }
@@ -105,8 +105,8 @@ public final class Trainer {
     return unsafe parameters.values.withUnsafeBufferPointer { weights in
       guard let weights = weights.baseAddress else { return [] }
       let pass = unsafe TrainingPass(self, batch, .causal, weights: weights)
-      unsafe pass.forward(inputs: nil)
-      return unsafe pass.answers()
+      pass.forward(inputs: nil)
+      return pass.answers()
     }
   }
 

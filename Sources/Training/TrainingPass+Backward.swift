@@ -9,14 +9,14 @@ extension TrainingPass {
       let gradients = request.contains(.weights) ? buffer.baseAddress : nil
       let loss = unsafe loss(gradients, factor: factor, back: !request.isEmpty)
       guard !request.isEmpty else { return loss }
-      for (index, tensors) in unsafe trainer.layout.layers.enumerated().reversed() {
-        let layer = unsafe trainer.layers[index]
+      for (index, tensors) in trainer.layout.layers.enumerated().reversed() {
+        let layer = trainer.layers[index]
         unsafe feedForwardBackward(layer, tensors, gradients)
-        unsafe projectBack(
+        projectBack(
           scratch.streamGradient, tensors.output, into: scratch.attentionGradients[0])
         unsafe addGradient(scratch.streamGradient, attended(layer), tensors.output, to: gradients)
         if request.contains(.headScalars) {
-          unsafe addScalars(index, layer, to: &sums.headScalars)
+          addScalars(index, layer, to: &sums.headScalars)
           // A pass that asks for scalars only needs nothing below those of the first layer.
           if index == 0, request == .headScalars { break }
         }
@@ -36,26 +36,26 @@ extension TrainingPass {
     _ layer: LayerActivations, _ tensors: ParameterLayout.Layer,
     _ gradients: UnsafeMutablePointer<Float>?
   ) {
-    let (first, second) = unsafe (scratch.wide[0], scratch.wide[1])
+    let (first, second) = (scratch.wide[0], scratch.wide[1])
     if unsafe gradients != nil {
-      unsafe activate(layer, into: first)
+      activate(layer, into: first)
       unsafe addGradient(scratch.streamGradient, first, tensors.down, to: gradients)
     }
-    unsafe projectBack(scratch.streamGradient, tensors.down, into: second)
-    let width = unsafe model.intermediate
-    unsafe forEachToken { token in
+    projectBack(scratch.streamGradient, tensors.down, into: second)
+    let width = model.intermediate
+    forEachToken { token in
       let start = token * width
       unsafe Kernels.swiGLUBackward(
         gate: layer.gate.base + start, up: layer.up.base + start, dy: second.base + start,
         count: width, dGate: first.base + start, dUp: second.base + start)
     }
     if unsafe gradients != nil {
-      unsafe normAll(layer.middle, tensors.feedForwardNorm)
+      normAll(layer.middle, tensors.feedForwardNorm)
       unsafe addGradient(first, scratch.normed, tensors.gate, to: gradients)
       unsafe addGradient(second, scratch.normed, tensors.up, to: gradients)
     }
-    unsafe projectBack(first, tensors.gate, into: scratch.normedGradient)
-    unsafe projectBack(second, tensors.up, into: scratch.normedGradient, adding: true)
+    projectBack(first, tensors.gate, into: scratch.normedGradient)
+    projectBack(second, tensors.up, into: scratch.normedGradient, adding: true)
     unsafe normBackward(layer.middle, tensors.feedForwardNorm, gradients)
   }
 
@@ -64,39 +64,39 @@ extension TrainingPass {
     _ index: Int, _ layer: LayerActivations, _ tensors: ParameterLayout.Layer,
     _ gradients: UnsafeMutablePointer<Float>?
   ) {
-    let (dq, dk, dv) = unsafe (
+    let (dq, dk, dv) = (
       scratch.queryGradient, scratch.keyGradient, scratch.valueGradient
     )
-    unsafe clear(dq, width: trainer.attention.queryWidth)
-    unsafe clear(dk, width: trainer.attention.keyWidth)
-    unsafe clear(dv, width: trainer.attention.keyWidth)
-    for (number, mask) in unsafe masks.enumerated() {
+    clear(dq, width: trainer.attention.queryWidth)
+    clear(dk, width: trainer.attention.keyWidth)
+    clear(dv, width: trainer.attention.keyWidth)
+    for (number, mask) in masks.enumerated() {
       unsafe trainer.attention.attendBackward(
         rows(layer), texts: texts, mask: mask, out: layer.outputs[number].base,
         sums: layer.sums[number].base, dOut: maskGradient(index, number).base,
         into: AttentionGradients(queries: dq.base, keys: dk.base, values: dv.base))
     }
-    unsafe rotateAll(trainer.rotaryBack, queries: dq, keys: dk)
+    rotateAll(trainer.rotaryBack, queries: dq, keys: dk)
     if unsafe gradients != nil {
-      unsafe normAll(layer.stream, tensors.attentionNorm)
+      normAll(layer.stream, tensors.attentionNorm)
       unsafe addGradient(dq, scratch.normed, tensors.query, to: gradients)
       unsafe addGradient(dk, scratch.normed, tensors.key, to: gradients)
       unsafe addGradient(dv, scratch.normed, tensors.value, to: gradients)
     }
-    unsafe projectBack(dq, tensors.query, into: scratch.normedGradient)
-    unsafe projectBack(dk, tensors.key, into: scratch.normedGradient, adding: true)
-    unsafe projectBack(dv, tensors.value, into: scratch.normedGradient, adding: true)
+    projectBack(dq, tensors.query, into: scratch.normedGradient)
+    projectBack(dk, tensors.key, into: scratch.normedGradient, adding: true)
+    projectBack(dv, tensors.value, into: scratch.normedGradient, adding: true)
     unsafe normBackward(layer.stream, tensors.attentionNorm, gradients)
   }
 
   /// The gradient of the attention output under mask `number`: its share of the whole gradient.
   private func maskGradient(_ index: Int, _ number: Int) -> FloatBuffer {
-    let (all, part) = unsafe (scratch.attentionGradients[0], scratch.attentionGradients[1])
-    guard unsafe masks.count > 1 else { return all }
-    let (heads, depth) = unsafe (model.queryHeads, model.headDimension)
-    unsafe forEachToken { token in
+    let (all, part) = (scratch.attentionGradients[0], scratch.attentionGradients[1])
+    guard masks.count > 1 else { return all }
+    let (heads, depth) = (model.queryHeads, model.headDimension)
+    forEachToken { token in
       for head in 0..<heads {
-        let z = unsafe scalars[index * heads + head]
+        let z = scalars[index * heads + head]
         let start = (token * heads + head) * depth
         unsafe Kernels.scale(
           all.base + start, by: number == 0 ? z : 1 - z, into: part.base + start, count: depth)

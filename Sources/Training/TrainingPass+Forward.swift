@@ -3,22 +3,22 @@ internal import ReferenceModel
 extension TrainingPass {
   /// Runs all layers and fills the trainer's activations for the backward pass.
   func forward(inputs: [Float]?) {
-    unsafe embed(inputs)
-    for (index, tensors) in unsafe trainer.layout.layers.enumerated() {
-      let layer = unsafe trainer.layers[index]
-      unsafe attend(index, layer, tensors)
-      unsafe feedForward(layer, tensors, into: stream(index + 1))
+    embed(inputs)
+    for (index, tensors) in trainer.layout.layers.enumerated() {
+      let layer = trainer.layers[index]
+      attend(index, layer, tensors)
+      feedForward(layer, tensors, into: stream(index + 1))
     }
   }
 
   private func embed(_ inputs: [Float]?) {
-    let stream = unsafe stream(0)
+    let stream = stream(0)
     if let inputs {
       for (index, value) in inputs.enumerated() { unsafe stream.base[index] = value }
       return
     }
     let embedding = unsafe weight(trainer.layout.embedding)
-    unsafe forEachToken { token in
+    forEachToken { token in
       unsafe (stream.base + token * hidden).update(
         from: embedding + batch.tokens[token] * hidden, count: hidden)
     }
@@ -27,36 +27,36 @@ extension TrainingPass {
   private func attend(
     _ index: Int, _ layer: LayerActivations, _ tensors: ParameterLayout.Layer
   ) {
-    unsafe normAll(layer.stream, tensors.attentionNorm)
-    unsafe project(scratch.normed, tensors.query, into: layer.queries)
-    unsafe project(scratch.normed, tensors.key, into: layer.keys)
-    unsafe project(scratch.normed, tensors.value, into: layer.values)
-    unsafe rotateAll(trainer.rotary, queries: layer.queries, keys: layer.keys)
-    for (number, mask) in unsafe masks.enumerated() {
+    normAll(layer.stream, tensors.attentionNorm)
+    project(scratch.normed, tensors.query, into: layer.queries)
+    project(scratch.normed, tensors.key, into: layer.keys)
+    project(scratch.normed, tensors.value, into: layer.values)
+    rotateAll(trainer.rotary, queries: layer.queries, keys: layer.keys)
+    for (number, mask) in masks.enumerated() {
       unsafe trainer.attention.attend(
         rows(layer), texts: texts, mask: mask, into: layer.outputs[number].base,
         sums: layer.sums[number].base)
     }
-    if unsafe masks.count > 1 { unsafe mix(index, layer) }
-    unsafe copy(layer.stream, to: layer.middle, width: hidden)
-    unsafe project(attended(layer), tensors.output, into: layer.middle, adding: true)
+    if masks.count > 1 { mix(index, layer) }
+    copy(layer.stream, to: layer.middle, width: hidden)
+    project(attended(layer), tensors.output, into: layer.middle, adding: true)
   }
 
   private func feedForward(
     _ layer: LayerActivations, _ tensors: ParameterLayout.Layer, into next: FloatBuffer
   ) {
-    unsafe normAll(layer.middle, tensors.feedForwardNorm)
-    unsafe project(scratch.normed, tensors.gate, into: layer.gate)
-    unsafe project(scratch.normed, tensors.up, into: layer.up)
-    unsafe activate(layer, into: scratch.wide[0])
-    unsafe copy(layer.middle, to: next, width: hidden)
-    unsafe project(scratch.wide[0], tensors.down, into: next, adding: true)
+    normAll(layer.middle, tensors.feedForwardNorm)
+    project(scratch.normed, tensors.gate, into: layer.gate)
+    project(scratch.normed, tensors.up, into: layer.up)
+    activate(layer, into: scratch.wide[0])
+    copy(layer.middle, to: next, width: hidden)
+    project(scratch.wide[0], tensors.down, into: next, adding: true)
   }
 
   /// `silu(gate) · up`
   func activate(_ layer: LayerActivations, into target: FloatBuffer) {
-    let width = unsafe model.intermediate
-    unsafe forEachToken { token in
+    let width = model.intermediate
+    forEachToken { token in
       let start = token * width
       unsafe Kernels.swiGLU(
         gate: layer.gate.base + start, up: layer.up.base + start, count: width,
@@ -66,10 +66,10 @@ extension TrainingPass {
 
   /// `z · causal + (1 − z) · streaming` for each head.
   private func mix(_ index: Int, _ layer: LayerActivations) {
-    let (heads, depth) = unsafe (model.queryHeads, model.headDimension)
-    unsafe forEachToken { token in
+    let (heads, depth) = (model.queryHeads, model.headDimension)
+    forEachToken { token in
       for head in 0..<heads {
-        let z = unsafe scalars[index * heads + head]
+        let z = scalars[index * heads + head]
         let start = (token * heads + head) * depth
         let target = unsafe layer.mixed.base + start
         unsafe Kernels.scale(layer.outputs[0].base + start, by: z, into: target, count: depth)
@@ -81,10 +81,10 @@ extension TrainingPass {
 
   /// Rotates queries and keys, or their gradients, by the angles of their positions.
   func rotateAll(_ table: RotaryTable, queries: FloatBuffer, keys: FloatBuffer) {
-    let (queryHeads, keyHeads, depth) = unsafe (
+    let (queryHeads, keyHeads, depth) = (
       model.queryHeads, model.keyHeads, model.headDimension
     )
-    unsafe forEachToken { token in
+    forEachToken { token in
       unsafe table.rotate(
         queries.base + token * queryHeads * depth, heads: queryHeads, position: positions[token],
         pairing: .halves)
@@ -101,7 +101,7 @@ extension TrainingPass {
   }
 
   private func copy(_ source: FloatBuffer, to target: FloatBuffer, width: Int) {
-    unsafe forEachToken { token in
+    forEachToken { token in
       unsafe (target.base + token * width).update(from: source.base + token * width, count: width)
     }
   }

@@ -10,32 +10,32 @@ extension TrainingPass {
   /// `gradients`, if not nil, receives the gradients of the output head and the last norm.
   func loss(_ gradients: UnsafeMutablePointer<Float>?, factor: Float, back: Bool = false) -> Double
   {
-    unsafe normAll(scratch.last, trainer.layout.outputNorm)
-    let share = unsafe factor / Float(batch.totalWeight)
-    var losses = unsafe [Double](repeating: 0, count: count)
-    for first in unsafe stride(from: 0, to: count, by: Self.headTokens) {
-      let tokens = unsafe first..<min(first + Self.headTokens, count)
-      unsafe computeLogits(tokens)
-      unsafe computeLosses(tokens, share: share, into: &losses)
+    normAll(scratch.last, trainer.layout.outputNorm)
+    let share = factor / Float(batch.totalWeight)
+    var losses = [Double](repeating: 0, count: count)
+    for first in stride(from: 0, to: count, by: Self.headTokens) {
+      let tokens = first..<min(first + Self.headTokens, count)
+      computeLogits(tokens)
+      computeLosses(tokens, share: share, into: &losses)
       if back { unsafe headBackward(tokens, gradients) }
     }
     if back {
-      unsafe clear(scratch.streamGradient, width: hidden)
+      clear(scratch.streamGradient, width: hidden)
       unsafe normBackward(scratch.last, trainer.layout.outputNorm, gradients)
     }
     // In the order of tokens, so the sum does not depend on the threads.
-    let sum = unsafe zip(losses, batch.weights).reduce(0) { $0 + $1.0 * Double($1.1) }
-    return unsafe sum / batch.totalWeight
+    let sum = zip(losses, batch.weights).reduce(0) { $0 + $1.0 * Double($1.1) }
+    return sum / batch.totalWeight
   }
 
   /// The token with the greatest vocabulary logit at every index, from the residual stream after
   /// the last layer.
   func answers() -> [Int] {
-    unsafe normAll(scratch.last, trainer.layout.outputNorm)
-    var answers = unsafe [Int](repeating: 0, count: count)
-    for first in unsafe stride(from: 0, to: count, by: Self.headTokens) {
-      let tokens = unsafe first..<min(first + Self.headTokens, count)
-      unsafe computeLogits(tokens)
+    normAll(scratch.last, trainer.layout.outputNorm)
+    var answers = [Int](repeating: 0, count: count)
+    for first in stride(from: 0, to: count, by: Self.headTokens) {
+      let tokens = first..<min(first + Self.headTokens, count)
+      computeLogits(tokens)
       for token in tokens {
         let row = unsafe Span(
           _unsafeStart: UnsafePointer(
@@ -47,10 +47,10 @@ extension TrainingPass {
   }
 
   /// Floats of a matrix row of vocabulary logits, padded to whole tiles.
-  private var logitStride: Int { unsafe ProductTile.wholeColumns(model.vocabulary) }
+  private var logitStride: Int { ProductTile.wholeColumns(model.vocabulary) }
 
   private func computeLogits(_ tokens: Range<Int>) {
-    let embedding = unsafe trainer.layout.embedding
+    let embedding = trainer.layout.embedding
     let logits = unsafe scratch.logits.room(min(Self.headTokens, count) * logitStride)
     unsafe trainer.product.multiply(
       ProductShape(rows: tokens.count, columns: embedding.rows, depth: hidden),
@@ -62,7 +62,7 @@ extension TrainingPass {
   private func computeLosses(_ tokens: Range<Int>, share: Float, into losses: inout [Double]) {
     unsafe losses.withUnsafeMutableBufferPointer { losses in
       let losses = unsafe losses
-      unsafe trainer.team.share(tokens.count, grain: Self.grain) { _, rows in
+      trainer.team.share(tokens.count, grain: Self.grain) { _, rows in
         for row in rows {
           let token = tokens.lowerBound + row
           unsafe losses[token] = unsafe Kernels.crossEntropy(
@@ -76,8 +76,8 @@ extension TrainingPass {
   /// From the gradients of the vocabulary logits to those of the normed stream and of the output
   /// head.
   private func headBackward(_ tokens: Range<Int>, _ gradients: UnsafeMutablePointer<Float>?) {
-    let embedding = unsafe trainer.layout.embedding
-    let start = unsafe tokens.lowerBound * hidden
+    let embedding = trainer.layout.embedding
+    let start = tokens.lowerBound * hidden
     unsafe trainer.product.multiply(
       ProductShape(rows: tokens.count, columns: hidden, depth: embedding.rows),
       Operand(scratch.logits.base, stride: logitStride),
@@ -93,7 +93,7 @@ extension TrainingPass {
 
   /// Zeros for all tokens.
   func clear(_ buffer: FloatBuffer, width: Int) {
-    unsafe forEachToken { token in
+    forEachToken { token in
       unsafe (buffer.base + token * width).update(repeating: 0, count: width)
     }
   }

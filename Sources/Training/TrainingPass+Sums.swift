@@ -4,13 +4,13 @@ internal import ReferenceModel
 /// added in order, so the result does not depend on the threads.
 extension TrainingPass {
   private static let run = 256
-  private var runs: Int { unsafe (count + Self.run - 1) / Self.run }
+  private var runs: Int { (count + Self.run - 1) / Self.run }
 
   /// Calls `body` with each block's number and tokens, on all threads.
   private func forEachRun(_ body: (Int, Range<Int>) -> Void) {
-    unsafe trainer.team.share(runs, grain: 1) { _, numbers in
+    trainer.team.share(runs, grain: 1) { _, numbers in
       for number in numbers {
-        unsafe body(number, number * Self.run..<min(number * Self.run + Self.run, count))
+        body(number, number * Self.run..<min(number * Self.run + Self.run, count))
       }
     }
   }
@@ -23,9 +23,9 @@ extension TrainingPass {
     let partial = unsafe scratch.partial.room(runs * hidden)
     let wanted = unsafe gradients != nil
     unsafe partial.update(repeating: 0, count: runs * hidden)
-    unsafe forEachRun { run, tokens in
+    forEachRun { run, tokens in
       for token in tokens {
-        let start = unsafe token * hidden
+        let start = token * hidden
         unsafe Kernels.rmsNormBackward(
           x.base + start, weight: weight(tensor), dy: scratch.normedGradient.base + start,
           epsilon: model.normEpsilon, count: hidden, into: scratch.streamGradient.base + start,
@@ -33,17 +33,17 @@ extension TrainingPass {
       }
     }
     guard let gradients = unsafe gradients else { return }
-    for run in unsafe 0..<runs {
+    for run in 0..<runs {
       unsafe Kernels.add(partial + run * hidden, to: gradients + tensor.offset, count: hidden)
     }
   }
 
   /// The gradients of a layer's scalars: `Σ dOut · (causal − streaming)` of each head.
   func addScalars(_ index: Int, _ layer: LayerActivations, to sums: inout [Float]) {
-    let (heads, depth) = unsafe (model.queryHeads, model.headDimension)
+    let (heads, depth) = (model.queryHeads, model.headDimension)
     let partial = unsafe scratch.partial.room(runs * heads)
-    let dOut = unsafe scratch.attentionGradients[0]
-    unsafe forEachRun { run, tokens in
+    let dOut = scratch.attentionGradients[0]
+    forEachRun { run, tokens in
       for head in 0..<heads {
         var sum: Float = 0
         for token in tokens {
@@ -55,7 +55,7 @@ extension TrainingPass {
         unsafe partial[run * heads + head] = sum
       }
     }
-    for run in unsafe 0..<runs {
+    for run in 0..<runs {
       for head in 0..<heads { unsafe sums[index * heads + head] += partial[run * heads + head] }
     }
   }
@@ -64,8 +64,8 @@ extension TrainingPass {
   /// share the columns, so every sum is in the order of tokens.
   func addEmbedding(to gradients: UnsafeMutablePointer<Float>) {
     let target = unsafe gradients + trainer.layout.embedding.offset
-    unsafe trainer.team.share(hidden, grain: 32) { _, columns in
-      for (token, row) in unsafe batch.tokens.enumerated() {
+    trainer.team.share(hidden, grain: 32) { _, columns in
+      for (token, row) in batch.tokens.enumerated() {
         unsafe Kernels.add(
           scratch.streamGradient.base + token * hidden + columns.lowerBound,
           to: target + row * hidden + columns.lowerBound, count: columns.count)

@@ -1,7 +1,7 @@
 internal import ReferenceModel
 
 /// One pass of a batch through the model, forward and backward.
-@unsafe struct TrainingPass {
+@safe struct TrainingPass {
   /// Threads share elementwise work in blocks of this many tokens.
   static let grain = 16
 
@@ -12,7 +12,7 @@ internal import ReferenceModel
   let masks: [AttentionMask]
   /// The z of each head, `layers × queryHeads`, where there are two masks; else empty.
   let scalars: [Float]
-  let weights: UnsafePointer<Float>
+  @unsafe let weights: UnsafePointer<Float>
   let count: Int
 
   /// A pass over `batch`, which fits the trainer's model.
@@ -20,32 +20,32 @@ internal import ReferenceModel
     _ trainer: Trainer, _ batch: TrainingBatch, _ rule: AttentionRule,
     weights: UnsafePointer<Float>
   ) {
-    unsafe self.trainer = trainer
-    unsafe self.batch = batch
+    self.trainer = trainer
+    self.batch = batch
     unsafe self.weights = unsafe weights
-    unsafe count = batch.tokens.count
-    unsafe texts = batch.ranges
-    unsafe positions = batch.positions
+    count = batch.tokens.count
+    texts = batch.ranges
+    positions = batch.positions
     switch rule {
-    case .causal: unsafe (masks, scalars) = ([.causal], [])
+    case .causal: (masks, scalars) = ([.causal], [])
     case .streaming(let sinks, let window):
       unsafe (masks, scalars) = ([.streaming(sinks: sinks, window: window)], [])
     case .mixed(let scalars, let sinks, let window):
       unsafe masks = [.causal, .streaming(sinks: sinks, window: window)]
-      unsafe self.scalars = scalars
+      self.scalars = scalars
     }
     let longest = batch.lengths.max() ?? 0
     trainer.rotary.prepare(0..<longest)
     trainer.rotaryBack.prepare(0..<longest)
     trainer.scratch.makeRoom(batch.tokens.count, trainer.configuration)
     for layer in trainer.layers {
-      unsafe layer.makeRoom(batch.tokens.count, trainer.configuration, masks: masks.count)
+      layer.makeRoom(batch.tokens.count, trainer.configuration, masks: masks.count)
     }
   }
 
-  var model: LlamaConfiguration { unsafe trainer.configuration }
-  var hidden: Int { unsafe model.hidden }
-  var scratch: TrainingScratch { unsafe trainer.scratch }
+  var model: LlamaConfiguration { trainer.configuration }
+  var hidden: Int { model.hidden }
+  var scratch: TrainingScratch { trainer.scratch }
 
   /// The weights of a tensor.
   func weight(_ tensor: ParameterLayout.Tensor) -> UnsafePointer<Float> {
@@ -54,17 +54,17 @@ internal import ReferenceModel
 
   /// The residual stream that enters layer `index`, or that leaves the last layer.
   func stream(_ index: Int) -> FloatBuffer {
-    unsafe index < model.layers ? trainer.layers[index].stream : scratch.last
+    index < model.layers ? trainer.layers[index].stream : scratch.last
   }
 
   /// The attention output that the output projection multiplies.
   func attended(_ layer: LayerActivations) -> FloatBuffer {
-    unsafe masks.count > 1 ? layer.mixed : layer.outputs[0]
+    masks.count > 1 ? layer.mixed : layer.outputs[0]
   }
 
   /// Calls `body` for every token, on all threads.
   func forEachToken(_ body: (Int) -> Void) {
-    unsafe trainer.team.share(count, grain: Self.grain) { _, tokens in
+    trainer.team.share(count, grain: Self.grain) { _, tokens in
       for token in tokens { body(token) }
     }
   }
@@ -105,7 +105,7 @@ internal import ReferenceModel
 
   /// Normalises all tokens of `x` into `scratch.normed`.
   func normAll(_ x: FloatBuffer, _ tensor: ParameterLayout.Tensor) {
-    unsafe forEachToken { token in
+    forEachToken { token in
       unsafe Kernels.rmsNorm(
         x.base + token * hidden, weight: weight(tensor), epsilon: model.normEpsilon,
         count: hidden, into: scratch.normed.base + token * hidden)

@@ -5,9 +5,9 @@ internal import ReferenceModel
 ///
 /// Matrix row r of a block is query `r / group`, head `r % group`. `weights` holds attention
 /// logits, then attention weights or probabilities.
-@unsafe struct AttentionBlock {
+@safe struct AttentionBlock {
   let attention: BlockAttention
-  let rows: AttentionRows
+  @unsafe let rows: AttentionRows
   let text: Range<Int>
   let head: Int
   let queries: Range<Int>
@@ -15,29 +15,29 @@ internal import ReferenceModel
   let thread: Int
   let stride: Int
   // Scratch in this order: three matrices of height × depth, two of height × stride.
-  let scaledQueries: UnsafeMutablePointer<Float>
-  let outputs: UnsafeMutablePointer<Float>
-  let queryGradients: UnsafeMutablePointer<Float>
-  let weights: UnsafeMutablePointer<Float>
-  let weightGradients: UnsafeMutablePointer<Float>
+  @unsafe let scaledQueries: UnsafeMutablePointer<Float>
+  @unsafe let outputs: UnsafeMutablePointer<Float>
+  @unsafe let queryGradients: UnsafeMutablePointer<Float>
+  @unsafe let weights: UnsafeMutablePointer<Float>
+  @unsafe let weightGradients: UnsafeMutablePointer<Float>
 
   /// The block of `queries`, which are positions in `text`.
   init(
     _ attention: BlockAttention, _ rows: AttentionRows, text: Range<Int>, head: Int,
     queries: Range<Int>, mask: AttentionMask, thread: Int, scratch: FloatBuffer
   ) {
-    unsafe self.attention = attention
+    self.attention = attention
     unsafe self.rows = unsafe rows
-    unsafe self.text = text
-    unsafe self.head = head
-    unsafe self.queries = queries
-    unsafe self.thread = thread
+    self.text = text
+    self.head = head
+    self.queries = queries
+    self.thread = thread
     let visible = mask.visible(to: queries)
-    unsafe self.visible = visible
+    self.visible = visible
     // A tile more than whole tiles, so that matrix rows do not map to the same few sets of the
     // cache.
     let stride = ProductTile.wholeColumns(visible.columns) + ProductTile.columns
-    unsafe self.stride = stride
+    self.stride = stride
     let height = queries.count * attention.group
     let small = ProductTile.wholeColumns(height * attention.depth)
     unsafe scaledQueries = scratch.room(3 * small + 2 * height * stride)
@@ -47,22 +47,22 @@ internal import ReferenceModel
     unsafe weightGradients = weights + height * stride
   }
 
-  var group: Int { unsafe attention.group }
-  var depth: Int { unsafe attention.depth }
-  var height: Int { unsafe queries.count * group }
+  var group: Int { attention.group }
+  var depth: Int { attention.depth }
+  var height: Int { queries.count * group }
 
   /// The position of the query of matrix row `row`.
-  func position(_ row: Int) -> Int { unsafe queries.lowerBound + row / group }
+  func position(_ row: Int) -> Int { queries.lowerBound + row / group }
 
   /// The index of the query of matrix row `row` in buffers with `queryHeads` items a token.
   func place(_ row: Int) -> Int {
-    unsafe (text.lowerBound + position(row)) * attention.queryHeads + head * group + row % group
+    (text.lowerBound + position(row)) * attention.queryHeads + head * group + row % group
   }
 
   /// The offset of the key or value at `position` in buffers with `keyHeads × depth` floats a
   /// token.
   func keyOffset(_ position: Int) -> Int {
-    unsafe (text.lowerBound + position) * attention.keyWidth + head * depth
+    (text.lowerBound + position) * attention.keyWidth + head * depth
   }
 
   /// Copies the block's queries in `source`, which has `queryHeads × depth` floats a token, to
@@ -70,7 +70,7 @@ internal import ReferenceModel
   func gather(
     _ source: UnsafePointer<Float>, times factor: Float = 1, to target: UnsafeMutablePointer<Float>
   ) {
-    for row in unsafe 0..<height {
+    for row in 0..<height {
       unsafe Kernels.scale(
         source + place(row) * depth, by: factor, into: target + row * depth, count: depth)
     }
@@ -81,7 +81,7 @@ internal import ReferenceModel
     _ a: UnsafePointer<Float>, withRows source: UnsafePointer<Float>,
     into target: UnsafeMutablePointer<Float>
   ) {
-    for piece in unsafe visible.pieces {
+    for piece in visible.pieces {
       unsafe attention.product.multiply(
         ProductShape(rows: height, columns: piece.keys.count, depth: depth),
         Operand(a, stride: depth),
@@ -96,7 +96,7 @@ internal import ReferenceModel
     _ w: UnsafePointer<Float>, ofRows source: UnsafePointer<Float>,
     into target: UnsafeMutablePointer<Float>
   ) {
-    for (index, piece) in unsafe visible.pieces.enumerated() {
+    for (index, piece) in visible.pieces.enumerated() {
       unsafe attention.product.multiply(
         ProductShape(rows: height, columns: depth, depth: piece.keys.count),
         Operand(w + piece.column, stride: stride),
@@ -110,7 +110,7 @@ internal import ReferenceModel
     _ w: UnsafePointer<Float>, _ a: UnsafePointer<Float>,
     to target: UnsafeMutablePointer<Float>
   ) {
-    for piece in unsafe visible.pieces {
+    for piece in visible.pieces {
       unsafe attention.product.multiply(
         ProductShape(rows: piece.keys.count, columns: depth, depth: height),
         Operand(w + piece.column, stride: stride, transposed: true),
@@ -127,9 +127,9 @@ extension AttentionBlock {
   func attend(into out: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>) {
     unsafe gather(rows.queries, times: attention.scale, to: scaledQueries)
     unsafe multiply(scaledQueries, withRows: rows.keys, into: weights)
-    for row in unsafe 0..<height {
+    for row in 0..<height {
       let x = unsafe weights + row * stride
-      let seen = unsafe visible.seen(by: position(row))
+      let seen = visible.seen(by: position(row))
       unsafe fillGap(x, row, with: -.infinity)
       // A query attends to itself, so the greatest logit is finite.
       let top = unsafe Kernels.greatest(padding: x, count: seen)
@@ -139,7 +139,7 @@ extension AttentionBlock {
       unsafe queryGradients[row] = 1 / sum
     }
     unsafe mix(weights, ofRows: rows.values, into: outputs)
-    for row in unsafe 0..<height {
+    for row in 0..<height {
       unsafe Kernels.scale(
         outputs + row * depth, by: queryGradients[row], into: out + place(row) * depth,
         count: depth)
@@ -155,15 +155,15 @@ extension AttentionBlock {
     unsafe gather(dOut, to: outputs)
     unsafe multiply(scaledQueries, withRows: rows.keys, into: weights)
     unsafe multiply(outputs, withRows: rows.values, into: weightGradients)
-    for row in unsafe 0..<height {
-      let place = unsafe place(row)
+    for row in 0..<height {
+      let place = place(row)
       let mean = unsafe Kernels.dot(dOut + place * depth, out + place * depth, count: depth)
       unsafe findGradients(row, logSum: sums[place], mean: mean)
     }
     unsafe spread(weights, outputs, to: gradients.values)
     unsafe spread(weightGradients, scaledQueries, to: gradients.keys)
     unsafe mix(weightGradients, ofRows: rows.keys, into: queryGradients)
-    for row in unsafe 0..<height {
+    for row in 0..<height {
       unsafe Kernels.add(
         queryGradients + row * depth, times: attention.scale,
         to: gradients.queries + place(row) * depth, count: depth)
@@ -175,14 +175,14 @@ extension AttentionBlock {
   @inline(__always)
   private func findGradients(_ row: Int, logSum: Float, mean: Float) {
     let (p, d) = unsafe (weights + row * stride, weightGradients + row * stride)
-    let seen = unsafe visible.seen(by: position(row))
+    let seen = visible.seen(by: position(row))
     unsafe fillGap(p, row, with: -.infinity)
     unsafe Kernels.pad(p, count: seen)
     _ = unsafe Kernels.exponentials(p, count: seen, top: logSum)
     unsafe clear(p, after: seen)
     let means = Float8(repeating: mean)
     var i = 0
-    while unsafe i < visible.columns {
+    while i < visible.columns {
       unsafe store8(load8(p + i) * (load8(d + i) - means), d + i)
       i &+= 8
     }
@@ -192,7 +192,7 @@ extension AttentionBlock {
   /// `value`.
   @inline(__always)
   private func fillGap(_ x: UnsafeMutablePointer<Float>, _ row: Int, with value: Float) {
-    let gap = unsafe visible.gap(at: position(row))
+    let gap = visible.gap(at: position(row))
     if !gap.isEmpty { unsafe (x + gap.lowerBound).update(repeating: value, count: gap.count) }
   }
 
@@ -200,7 +200,7 @@ extension AttentionBlock {
   @inline(__always)
   private func clear(_ x: UnsafeMutablePointer<Float>, after seen: Int) {
     let first = ProductTile.wholeColumns(seen)
-    let end = unsafe ProductTile.wholeColumns(visible.columns)
+    let end = ProductTile.wholeColumns(visible.columns)
     if first < end { unsafe (x + first).update(repeating: 0, count: end - first) }
   }
 }

@@ -1,16 +1,16 @@
 package import ReferenceModel
 
 /// An operand of a product: a matrix in memory, or its transpose.
-@unsafe package struct Operand {
-  let base: UnsafePointer<Float>
+@safe package struct Operand {
+  @unsafe let base: UnsafePointer<Float>
   let stride: Int
   let isTransposed: Bool
 
   /// Element (i, k) is `base[i × stride + k]`, or `base[k × stride + i]` for a transposed operand.
   package init(_ base: UnsafePointer<Float>, stride: Int, transposed: Bool = false) {
     unsafe self.base = unsafe base
-    unsafe self.stride = stride
-    unsafe isTransposed = transposed
+    self.stride = stride
+    isTransposed = transposed
   }
 }
 
@@ -29,16 +29,16 @@ package struct ProductShape: Sendable {
 }
 
 /// The destination of a product: element (i, j) at `base[i × stride + j]`.
-@unsafe package struct Target {
-  let base: UnsafeMutablePointer<Float>
+@safe package struct Target {
+  @unsafe let base: UnsafeMutablePointer<Float>
   let stride: Int
   let adds: Bool
 
   /// A destination that is overwritten or, with `adding`, added to.
   package init(_ base: UnsafeMutablePointer<Float>, stride: Int, adding: Bool = false) {
     unsafe self.base = unsafe base
-    unsafe self.stride = stride
-    unsafe adds = adding
+    self.stride = stride
+    adds = adding
   }
 }
 
@@ -70,7 +70,7 @@ package final class MatrixProduct {
     let start = ContinuousClock.now
     team.share(grid.count, grain: 1) { thread, blocks in
       for block in blocks {
-        unsafe ProductBlock(grid, block, depth: shape.depth, a, b, c).multiply(scratch[thread])
+        ProductBlock(grid, block, depth: shape.depth, a, b, c).multiply(scratch[thread])
       }
     }
     seconds += (ContinuousClock.now - start) / .seconds(1)
@@ -83,7 +83,7 @@ package final class MatrixProduct {
   ) {
     let grid = ProductGrid(shape, threads: 1)
     for block in 0..<grid.count {
-      unsafe ProductBlock(grid, block, depth: shape.depth, a, b, c).multiply(scratch[thread])
+      ProductBlock(grid, block, depth: shape.depth, a, b, c).multiply(scratch[thread])
     }
   }
 }

@@ -1,7 +1,7 @@
 internal import ReferenceModel
 
 /// The multiplication of one block of C.
-@unsafe struct ProductBlock {
+@safe struct ProductBlock {
   /// Elements of the inner dimension that are multiplied together.
   private static let run = 256
   /// Floats between packed matrix rows of A. With a power of two, the rows would map to the same
@@ -20,26 +20,26 @@ internal import ReferenceModel
 
   /// Block `index` of a product.
   init(_ grid: ProductGrid, _ index: Int, depth: Int, _ a: Operand, _ b: Operand, _ c: Target) {
-    unsafe (rows, columns) = grid.block(index)
-    unsafe self.depth = depth
-    unsafe self.a = unsafe a
-    unsafe self.b = unsafe b
-    unsafe self.c = unsafe c
+    (rows, columns) = grid.block(index)
+    self.depth = depth
+    self.a = a
+    self.b = b
+    self.c = c
   }
 
   /// Multiplies the block, with packed operands in `scratch`.
   func multiply(_ scratch: FloatBuffer) {
-    guard unsafe !rows.isEmpty, unsafe !columns.isEmpty else { return }
-    if unsafe depth == 0 { return unsafe clear() }
-    let strips = unsafe (rows.count + ProductTile.rows - 1) / ProductTile.rows
+    guard !rows.isEmpty, !columns.isEmpty else { return }
+    if depth == 0 { return clear() }
+    let strips = (rows.count + ProductTile.rows - 1) / ProductTile.rows
     // Packed matrix rows take more floats than a transposed strip.
     let panels = unsafe scratch.room(
       strips * ProductTile.rows * Self.rowStride + ProductTile.wholeColumns(columns.count)
         * Self.run)
     let packedA = unsafe panels + ProductTile.wholeColumns(columns.count) * Self.run
     var first = 0
-    while unsafe first < depth {
-      let count = unsafe min(Self.run, depth - first)
+    while first < depth {
+      let count = min(Self.run, depth - first)
       unsafe packB(first, count, into: panels)
       let source = unsafe stripSource(first, count, packedA)
       unsafe multiplyRun(source, panels, count: count, adding: c.adds || first > 0)
@@ -49,8 +49,8 @@ internal import ReferenceModel
 
   /// The product of depth 0: zeros, unless the destination is added to.
   private func clear() {
-    guard unsafe !c.adds else { return }
-    for row in unsafe rows {
+    guard !c.adds else { return }
+    for row in rows {
       unsafe (c.base + row * c.stride + columns.lowerBound).update(
         repeating: 0, count: columns.count)
     }
@@ -60,13 +60,13 @@ internal import ReferenceModel
   private func multiplyRun(
     _ strips: Strips, _ panels: UnsafePointer<Float>, count: Int, adding: Bool
   ) {
-    var column = unsafe columns.lowerBound
+    var column = columns.lowerBound
     var panel = unsafe panels
-    while unsafe column < columns.upperBound {
-      let width = unsafe min(ProductTile.columns, columns.upperBound &- column)
+    while column < columns.upperBound {
+      let width = min(ProductTile.columns, columns.upperBound &- column)
       var (row, strip) = unsafe (rows.lowerBound, strips.base)
-      while unsafe row < rows.upperBound {
-        let height = unsafe min(ProductTile.rows, rows.upperBound &- row)
+      while row < rows.upperBound {
+        let height = min(ProductTile.rows, rows.upperBound &- row)
         let tile = unsafe ProductTile(
           a: strip, aStride: strips.stride, aStep: strips.step, count: height, b: panel,
           bStride: ProductTile.columns, depth: count)
@@ -97,18 +97,18 @@ internal import ReferenceModel
   private func stripSource(
     _ first: Int, _ count: Int, _ packed: UnsafeMutablePointer<Float>
   ) -> Strips {
-    if unsafe a.isTransposed {
+    if a.isTransposed {
       unsafe packTransposed(first, count, into: packed)
       return unsafe Strips(
         base: packed, distance: Self.stripStride, stride: 1, step: ProductTile.rows)
     }
     let source = unsafe a.base + rows.lowerBound * a.stride + first
     // With few columns the rows are read so few times that packing would not pay.
-    if unsafe columns.count <= 4 * ProductTile.columns {
+    if columns.count <= 4 * ProductTile.columns {
       return unsafe Strips(
         base: source, distance: ProductTile.rows * a.stride, stride: a.stride, step: 1)
     }
-    for row in unsafe 0..<rows.count {
+    for row in 0..<rows.count {
       unsafe (packed + row * Self.rowStride).update(from: source + row * a.stride, count: count)
     }
     return unsafe Strips(
@@ -126,13 +126,13 @@ internal import ReferenceModel
       var row = 0
       // While eight rows remain, all eight floats are in the matrix. The two that do not belong to
       // the strip are overwritten by the next step or lie in the strip's last eight floats.
-      while unsafe row &+ 8 <= rows.count {
+      while row &+ 8 <= rows.count {
         unsafe store8(load8(source + row), target)
         row &+= ProductTile.rows
         unsafe target += Self.stripStride
       }
-      while unsafe row < rows.count {
-        for i in unsafe 0..<min(ProductTile.rows, rows.count &- row) {
+      while row < rows.count {
+        for i in 0..<min(ProductTile.rows, rows.count &- row) {
           unsafe target[i] = source[row &+ i]
         }
         row &+= ProductTile.rows
@@ -144,9 +144,9 @@ internal import ReferenceModel
   /// Packs B into slices of sixteen columns: element (k, j) at `slice × count × 16 + k × 16 + j`.
   private func packB(_ first: Int, _ count: Int, into panels: UnsafeMutablePointer<Float>) {
     var (column, panel) = unsafe (columns.lowerBound, panels)
-    while unsafe column < columns.upperBound {
-      let width = unsafe min(ProductTile.columns, columns.upperBound - column)
-      if unsafe b.isTransposed {
+    while column < columns.upperBound {
+      let width = min(ProductTile.columns, columns.upperBound - column)
+      if b.isTransposed {
         unsafe Kernels.packPanel(
           b.base + column * b.stride + first, stride: b.stride, count: width, depth: count,
           into: panel)
