@@ -6,7 +6,7 @@ enum CommandError: Error, Equatable {
   case usage(String)
   /// The command was understood and failed. Exit status 1.
   case failure(String)
-  /// Whoever read the output stopped reading (`| head`): nothing went wrong. Exit status 0.
+  /// The reader of the output stopped reading (`| head`), which is no error. Exit status 0.
   case outputClosed
 
   /// The exit status.
@@ -20,7 +20,9 @@ enum CommandError: Error, Equatable {
 }
 
 extension CommandError {
-  /// A setting that comes from the command line itself: a mistake in it is a usage error.
+  /// Runs `body`, whose settings come from the command line itself and not from a file.
+  ///
+  /// - Throws: the error of `body` as `CommandError.usage`.
   static func fromArguments<Result>(
     _ body: () throws(PolicyError) -> Result
   ) throws(CommandError) -> Result {

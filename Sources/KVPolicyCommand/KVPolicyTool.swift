@@ -15,15 +15,15 @@ public struct KVPolicyTool {
   /// The version that `--version` prints.
   public static let version = "0.1.0"
 
-  /// The policies that can be named.
+  /// The policies that a command line can name.
   public var registry: PolicyRegistry { makeRegistry() }
-  // Not called before the processor was looked at: policies are compiled for vectors.
+  // Deferred until the processor check, because policies are compiled for vector instructions.
   private let makeRegistry: () -> PolicyRegistry
-  /// Where commands read and write.
+  /// The streams, environment and folder that commands use.
   public let terminal: Terminal
 
-  /// Makes the tool. By default it knows the policies that ship with the kit, and uses the streams
-  /// of the process.
+  /// Makes a tool. By default it has the policies that ship with the kit, and the streams of the
+  /// process.
   public init(
     registry: @autoclosure @escaping () -> PolicyRegistry = .all, terminal: Terminal = .process()
   ) {
@@ -35,8 +35,8 @@ public struct KVPolicyTool {
   ///
   /// Results go to standard output, messages to standard error.
   ///
-  /// - Returns: the exit status: 0 if all went well, 1 if the command failed, 2 if it was not
-  ///   understood.
+  /// - Returns: the exit status: 0 for success, 1 if the command failed, 2 if the command line was
+  ///   not understood.
   public func run(_ arguments: [String]) -> Int32 {
     if let refusal = Processor.refusal {
       terminal.writeError("kvpolicy: \(refusal)\n")
@@ -98,7 +98,7 @@ public struct KVPolicyTool {
 }
 
 extension KVPolicyTool {
-  /// Every command, in the order of help. A new one costs its file and a line here.
+  /// All commands, in the order of help. A new command needs a file of its own and an entry here.
   static let commands: [any Command.Type] = [
     TasksCommand.self, DocumentCommand.self, CompareCommand.self, BenchCommand.self,
     CapacityCommand.self,
@@ -106,19 +106,21 @@ extension KVPolicyTool {
     PoliciesCommand.self, InspectCommand.self, CompletionsCommand.self,
   ]
 
-  /// How `help` is called, which is no command of its own.
+  /// The syntax of `help`, which is not a `Command`, for the overview and for completions.
   static let helpSyntax = Syntax(
     name: "help", summary: "print this, or the help of a command", usage: "[COMMAND]", operands: 1,
     operand: .command, options: [])
 
-  /// What runs where no command is named: the tasks of the bundled model, or the comparison of a
-  /// model that is named, which need not speak the tasks' language.
+  /// The command that runs if the command line names none: `tasks` on the bundled model, or
+  /// `compare` if `--model` is given, because another model need not speak the tasks' language.
   private static func unnamedCommand(_ words: [String]) -> String {
     let namesModel = words.contains { $0 == "--model" || $0.hasPrefix("--model=") }
     return (namesModel ? CompareCommand.syntax : TasksCommand.syntax).name
   }
 
-  /// The command of this name.
+  /// The command named `name`.
+  ///
+  /// - Throws: `CommandError.usage` if no command has this name.
   static func command(_ name: String) throws(CommandError) -> any Command.Type {
     for command in commands where command.syntax.name == name { return command }
     let names = commands.map { $0.syntax.name } + ["help"]
@@ -127,7 +129,7 @@ extension KVPolicyTool {
         + names.joined(separator: ", "))
   }
 
-  /// What `kvpolicy help` prints.
+  /// The page that `kvpolicy help` prints.
   static var overview: String {
     let lines = commands.map { ($0.syntax.name, $0.syntax.summary) }
     return TerminalText.wrapped(

@@ -2,13 +2,14 @@
   import Glibc
 #endif
 
-/// Whether this processor can run the modules that do the arithmetic.
+/// A check that this processor can run the modules that do the arithmetic.
 ///
-/// On x86-64 they are compiled for AVX2 and FMA, from their first instruction on, so the processor
-/// is looked at before any of them is called. This module is compiled for every x86-64.
+/// On x86-64 these modules are compiled for AVX2 and FMA and may use both in any function, so the
+/// processor is checked before any of these modules is called. `KVPolicyCommand` itself is compiled
+/// for every x86-64.
 enum Processor {
-  /// An instruction set, and the bit by which glibc says that it can be used: the processor has it,
-  /// and the operating system saves its registers.
+  /// An instruction set, and glibc's bit for it. The bit is set if the processor has the
+  /// instruction set and the operating system saves its registers.
   private struct InstructionSet {
     let name: String
     let leaf: UInt32
@@ -16,14 +17,15 @@ enum Processor {
     let bit: UInt32
   }
 
-  /// Whoever has these has all of x86-64-v3. Leaves and bits as in glibc's <sys/platform/x86.h>.
+  /// The instruction sets to check. A processor with these three has all of x86-64-v3. Leaves and
+  /// bits are those of glibc's `<sys/platform/x86.h>`.
   private static let needed = [
     InstructionSet(name: "AVX2", leaf: 1, register: 1, bit: 5),
     InstructionSet(name: "FMA", leaf: 0, register: 2, bit: 12),
     InstructionSet(name: "F16C", leaf: 0, register: 2, bit: 29),
   ]
 
-  /// Why this build cannot run here, if it is known that it cannot.
+  /// Why this build cannot run on this processor. Nil if it can, or if glibc cannot tell.
   static var refusal: String? {
     #if KVPOLICY_FMA && canImport(Glibc)
       refusal(lacking: lacking())
@@ -32,7 +34,7 @@ enum Processor {
     #endif
   }
 
-  /// The sentence for a processor that lacks these.
+  /// The message for a processor that lacks the instruction sets `names`; nil if `names` is empty.
   static func refusal(lacking names: [String]) -> String? {
     guard !names.isEmpty else { return nil }
     return "this build is for processors with \(list(needed.map(\.name))), and \(list(names)) "
@@ -46,20 +48,20 @@ enum Processor {
   }
 
   #if KVPOLICY_FMA && canImport(Glibc)
-    /// The needed sets that cannot be used; none if that cannot be found out, for glibc says so
-    /// since 2.33.
+    /// The needed instruction sets that cannot be used. Empty under glibc before 2.33, which cannot
+    /// tell.
     ///
-    /// A microsecond. `/proc/cpuinfo` would say it too, but to open it takes some kernels ten
-    /// milliseconds, in which they measure how fast every core runs.
+    /// Takes a microsecond. `/proc/cpuinfo` has the same information, but some kernels take ten
+    /// milliseconds to open it, because they then measure the speed of every core.
     static func lacking() -> [String] {
       typealias Query = @convention(c) (UInt32) -> UnsafePointer<UInt32>?
       guard let symbol = unsafe dlsym(nil, "__x86_get_cpuid_feature_leaf") else { return [] }
-      // The signature that the header declares.
+      // `Query` is the signature that the header declares.
       let query = unsafe unsafeBitCast(symbol, to: Query.self)
       return needed.filter { set in
         guard let words = unsafe query(set.leaf) else { return false }
-        // Eight words: four registers as the processor fills them, then the same four with only
-        // those bits that can be used.
+        // Eight words: four registers as the processor fills them, then the same four registers
+        // with only the usable bits set.
         return unsafe words[4 + set.register] & (1 << set.bit) == 0
       }.map(\.name)
     }

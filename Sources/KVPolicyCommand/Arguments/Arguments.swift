@@ -4,8 +4,8 @@ import KVPolicyKit
 /// The words after a command's name, sorted into options and operands.
 ///
 /// An option's value follows as the next word or after an equals sign: `--budget 256`,
-/// `--budget=256`. A
-/// value that begins with two dashes needs the equals sign. After `--` every word is an operand.
+/// `--budget=256`. A value that begins with two dashes needs the equals sign. After `--` every word
+/// is an operand.
 struct Arguments {
   private let syntax: Syntax
   private var values: [String: [String]] = [:]
@@ -17,8 +17,7 @@ struct Arguments {
   /// Sorts the words.
   ///
   /// - Throws: `CommandError.usage` for an unknown option, an option without its value or with a
-  ///   value it
-  ///   does not take, an option given twice, or too many operands.
+  ///   value it does not take, an option given twice, or too many operands.
   init(_ words: [String], syntax: Syntax) throws(CommandError) {
     self.syntax = syntax
     if words.prefix(while: { $0 != "--" }).contains(where: { $0 == "--help" || $0 == "-h" }) {
@@ -102,8 +101,7 @@ struct Arguments {
   }
 
   /// The value of an option as different integers, separated by commas, or nil if the option is not
-  /// given.
-  /// With `allowsNone`, the word `none` gives an empty list.
+  /// given. With `allowsNone`, the word `none` gives an empty list.
   func integers(
     _ name: String, in range: ClosedRange<Int>, allowsNone: Bool = false
   ) throws(CommandError) -> [Int]? {

@@ -63,8 +63,7 @@ struct RowBudget: Equatable {
 
 extension Arguments {
   /// The value of an option as different budgets separated by commas, in rows for a document of
-  /// `tokens`
-  /// tokens.
+  /// `tokens` tokens.
   ///
   /// - Parameters:
   ///   - other: the value if the option is not given.

@@ -54,8 +54,7 @@ struct Syntax: Sendable {
   /// The options without `--help`, which every command has.
   let options: [Option]
   /// Further explanations, which help shows after the options: paragraphs separated by empty lines.
-  /// Help
-  /// breaks their lines anew.
+  /// Help wraps their lines to its own width.
   var notes = ""
 
   /// The help page. No line is wider than a terminal.

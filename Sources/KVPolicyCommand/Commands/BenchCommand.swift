@@ -41,7 +41,7 @@ struct BenchCommand: Command {
   static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv,tova"
   static let defaultBudget = 512
 
-  /// Numbers as an option takes them.
+  /// Numbers in the form that an option accepts: separated by commas, or `none`.
   private static func list(_ numbers: [Int]) -> String {
     numbers.isEmpty ? "none" : numbers.map { "\($0)" }.joined(separator: ",")
   }
@@ -103,7 +103,7 @@ struct BenchCommand: Command {
     return try benchmark.run(entries) { bar.show($0) }
   }
 
-  /// An earlier report.
+  /// The report in a `--json` file of an earlier `bench`.
   private func earlierReport(_ path: String) throws -> BenchmarkReport {
     let text = try input(path).text()
     do throws(BenchmarkError) {
@@ -115,7 +115,7 @@ struct BenchCommand: Command {
 }
 
 extension BenchCommand {
-  /// The numbers of a benchmark.
+  /// The sizes of a benchmark, from the command line.
   private struct Sizes {
     let prefill: [Int]
     let decode: [Int]

@@ -14,7 +14,7 @@ struct CapacityCommand: Command {
         "--budget", "ROWS", "rows per lane that each of them may keep", default: "\(defaultBudget)"),
       Option("--config", "FILE", "also count under this configuration (JSON)", repeats: true),
       Option(
-        "--pool-bytes", "BYTES", "what all sequences together may take",
+        "--pool-bytes", "BYTES", "the most bytes that all sequences together may take",
         default: "\(Capacity.Default.poolBytes)"),
       Option(
         "--prompt-tokens", "COUNT", "tokens of each prompt",
@@ -76,7 +76,7 @@ struct CapacityCommand: Command {
 }
 
 extension CapacityCommand {
-  /// The numbers of a run.
+  /// The sizes of a run, from the command line.
   private struct Sizes {
     let pool: Int
     let prompt: Int

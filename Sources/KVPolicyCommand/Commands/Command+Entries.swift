@@ -21,7 +21,8 @@ extension Command {
 
   /// Named policies with the settings that spend each budget.
   ///
-  /// They come by budget, then in the order of `names`. One that takes no budget is there once.
+  /// The entries are ordered by budget, then as in `names`. A policy that takes no budget has one
+  /// entry.
   func namedEntries(
     _ names: [String], budgets: [RowBudget]
   ) throws(CommandError) -> [PolicyEntry] {
@@ -35,7 +36,7 @@ extension Command {
     return entries
   }
 
-  /// A policy with the settings that spend a budget.
+  /// A policy with the settings that spend a budget, or with its defaults if it takes no budget.
   func namedEntry(_ name: String, budget: RowBudget) throws(CommandError) -> PolicyEntry {
     do {
       let type = try registry.type(named: name)
@@ -50,8 +51,8 @@ extension Command {
     }
   }
 
-  /// The entries of configuration files, with labels that are not taken. They state their own
-  /// sizes.
+  /// The entries of configuration files, with labels that are not among `labels`. A configuration
+  /// states its own sizes.
   func configuredEntries(
     _ files: [String], taken labels: [String]
   ) throws -> [PolicyEntry] {
@@ -63,7 +64,7 @@ extension Command {
     }
   }
 
-  /// What a configuration's row is called: its file's name, numbered if that is taken.
+  /// A configuration's label in the report: the file's name, with a number if the name is taken.
   private func label(_ path: String, taken: [String]) -> String {
     let name =
       path == "-"
@@ -77,15 +78,17 @@ extension Command {
   }
 }
 
-/// Where a report goes.
+/// The files that a report is written to.
 struct ReportOutput {
   let json: OutputFile?
   let csv: OutputFile?
-  /// A page for a browser, of the commands that write one.
+  /// The HTML page, for commands that write one.
   let page: OutputFile?
 
-  /// The places that `--json` and `--csv` name, and that of the page, if there is one: none of the
-  /// command's inputs, and no two the same.
+  /// The files that `--json` and `--csv` name, and the page at the path `page`.
+  ///
+  /// - Throws: `CommandError.usage` if a file is one of the command's inputs, or two of the files
+  ///   are the same; `CommandError.failure` if a file cannot be written.
   init(
     _ arguments: Arguments, of command: some Command, inputs: [String?], page: String? = nil
   ) throws(CommandError) {
@@ -102,11 +105,11 @@ struct ReportOutput {
     }
   }
 
-  /// Writes a report in every form that is asked for.
+  /// Writes the report to its files. Prints the table, unless one of the files is standard output.
   func write(
     json: String, csv: String, page: String = "", table: String, to terminal: Terminal
   ) throws(CommandError) {
-    // Files first: they must not be lost because nobody reads the table to its end.
+    // Files first: printing fails if the reader of the table stops early (`| head`).
     let files = [(self.json, json), (self.csv, csv), (self.page, page)]
     for case (let file?, let content) in files where !file.isStandardOutput {
       try file.write(content)

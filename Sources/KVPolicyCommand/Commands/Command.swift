@@ -2,20 +2,19 @@ import Foundation
 import KVPolicyKit
 import ReferenceModel
 
-/// One command of the tool.
+/// A command of the tool.
 protocol Command: SendableMetatype {
-  /// How it is called.
+  /// The name, operands and options of the command.
   static var syntax: Syntax { get }
 
-  /// Makes it.
   init(registry: PolicyRegistry, terminal: Terminal)
 
-  /// The policies that can be named.
+  /// The policies that the command line can name.
   var registry: PolicyRegistry { get }
-  /// Where it reads and writes.
+  /// The streams, environment and folder that the command uses.
   var terminal: Terminal { get }
 
-  /// Runs it. Every error is shown to the user by its description.
+  /// Runs the command. The user is shown the description of any error.
   func run(_ arguments: Arguments) throws
 }
 
@@ -43,7 +42,10 @@ extension Command {
   /// The file at a path, or standard input for `-`.
   func input(_ path: String) -> InputFile { InputFile(path: path, terminal: terminal) }
 
-  /// A configuration file, whose policies and settings there are.
+  /// The configuration in a file.
+  ///
+  /// - Throws: `CommandError.failure` if the file cannot be read, is not a configuration, or has an
+  ///   unknown policy or an illegal setting.
   func configuration(_ path: String) throws -> PolicyConfiguration {
     let text = try input(path).text()
     do {
@@ -57,36 +59,39 @@ extension Command {
     }
   }
 
-  /// The threads asked for.
+  /// The number of threads that `--threads` gives, or else the default.
   func threads(_ arguments: Arguments) throws(CommandError) -> Int {
     try arguments.integer("--threads", in: 1...256) ?? LlamaModel.defaultThreads
   }
 
-  /// The arithmetic asked for.
+  /// The arithmetic that `--arithmetic` names, or else the default.
   func arithmetic(_ arguments: Arguments) throws(CommandError) -> Arithmetic {
     try arguments.choice("--arithmetic", of: Arithmetic.self) ?? LlamaModel.defaultArithmetic
   }
 
-  /// How rows are to be stored.
+  /// The row format that `--rows` names, or else `format`.
   func rows(
     _ arguments: Arguments, default format: RowFormat = StoreConfiguration.Default.format
   ) throws(CommandError) -> RowFormat {
     try arguments.choice("--rows", of: RowFormat.self) ?? format
   }
 
-  /// The chunk asked for.
+  /// The number of tokens that `--chunk` gives, or else the default.
   func chunk(_ arguments: Arguments) throws(CommandError) -> Int {
     try arguments.integer("--chunk", in: 1...65_536) ?? LlamaSession.defaultChunk
   }
 
-  /// - Throws: `CommandError.usage` if two of several files are read from standard input.
+  /// - Throws: `CommandError.usage` if more than one of `paths` is standard input.
   func refuseTwoInputs(_ paths: [String?]) throws(CommandError) {
     if paths.count(where: { $0 == "-" }) > 1 {
       throw .usage("only one file can be read from standard input ('-')")
     }
   }
 
-  /// A place for output that is none of the command's inputs.
+  /// The output file at `path`, or nil without a path.
+  ///
+  /// - Throws: `CommandError.usage` if the file is one of `inputs`; `CommandError.failure` if it
+  ///   cannot be written.
   func output(_ path: String?, not inputs: [String?]) throws(CommandError) -> OutputFile? {
     guard let path else { return nil }
     let file = try OutputFile(path, terminal: terminal)

@@ -29,9 +29,9 @@ struct CompareCommand: Command {
     ],
     notes: """
       Every policy reads the first tokens of the text as its prompt and is then given the tokens that
-      follow, one by one, whatever it would have said itself. Full attention always runs first: it is
-      what the others are compared with, in exact arithmetic whatever theirs is. A FILE of '-' is
-      standard input.
+      follow, one by one, whatever it would have predicted. Full attention always runs first: it is
+      what the others are compared with, in exact arithmetic whatever arithmetic they use. A FILE of
+      '-' is standard input.
 
       Without --text the bundled model reads a document of the tasks, such as 'kvpolicy document' prints: it
       knows their language and no other. Other models read a built-in story.
@@ -84,13 +84,13 @@ struct CompareCommand: Command {
 }
 
 extension CompareCommand {
-  /// The numbers of a comparison.
+  /// The sizes of a comparison, from the command line.
   private struct Sizes {
     let prompt: Int
     let decode: Int
     let chunk: Int
     let store: StoreConfiguration
-    /// Tokens that are read in all.
+    /// All tokens that each policy reads.
     var tokens: Int { prompt + decode }
 
     init(_ arguments: Arguments, chunk: Int, rows: RowFormat) throws(CommandError) {

@@ -39,7 +39,7 @@ struct DocumentCommand: Command {
     let document = try TaskComparison.document(number, seed: seed, kind, tokens: tokens)
     let shown = arguments.has("--prompt") ? Array(document.prompt) : document.tokens
     let text = try TaskVocabulary.text(of: shown)
-    // A prompt is printed to the byte, so that it can be piped into 'generate'.
+    // A prompt gets no line end added, so that it can be piped into 'generate'.
     try terminal.print(arguments.has("--prompt") ? text : text + "\n")
   }
 }

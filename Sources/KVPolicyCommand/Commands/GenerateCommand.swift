@@ -29,7 +29,7 @@ struct GenerateCommand: Command {
       Option(
         "--min-p", "SHARE", "among those this likely, relative to the likeliest",
         default: Sampler.Default.minP.formatted()),
-      Option("--seed", "NUMBER", "of the choices", default: "\(Sampler.Default.seed)"),
+      Option("--seed", "NUMBER", "seed of the sampled tokens", default: "\(Sampler.Default.seed)"),
       .chunk, .rows(), .threads, .arithmetic,
       Option(flag: "--quiet", "print the text only"),
     ],
@@ -117,10 +117,10 @@ struct GenerateCommand: Command {
       seed: arguments.integer("--seed", in: 0...(.max)).map { UInt64($0) } ?? Sampler.Default.seed)
   }
 
-  /// The text of the prompt, as it was typed or read.
+  /// The text of the prompt: `word` itself, or standard input for `-`.
   private func typed(_ word: String) throws(CommandError) -> String {
     guard word == "-" else {
-      // The system hands over bytes; what is not UTF-8 was replaced before we could see it.
+      // `CommandLine.arguments` has U+FFFD in place of bytes that are not UTF-8.
       guard !word.unicodeScalars.contains("\u{FFFD}") else {
         throw .failure("the prompt is not UTF-8 text; give it on standard input, converted")
       }

@@ -39,12 +39,12 @@ struct PoliciesCommand: Command {
   }
 }
 
-/// What is known about one policy.
+/// The page that `policies` prints about a policy.
 private struct PolicyPage {
   let type: any KVCachePolicy.Type
   let settings: [Settings.Entry]
 
-  /// The configuration of its defaults.
+  /// The policy's configuration with the defaults of all settings.
   private var defaults: JSONValue {
     var object = Dictionary(settings.map { ($0.name, $0.standard) }) { $1 }
     object["policy"] = .string(type.name)
@@ -75,11 +75,12 @@ private struct PolicyPage {
       text += "      \(setting.meaning)\n      \(setting.legal)\n"
     }
     text = TerminalText.wrapped(text)
-    // The policy's name first, then the settings in their order: JSON text by hand, for its order.
+    // The JSON text is written by hand to keep its order: the policy's name, then the settings as
+    // declared.
     let members =
       ["\"policy\": \"\(type.name)\""]
       + settings.map { "\"\($0.name)\": \($0.standard.text)" }
-    // Broken between members it is still JSON, and ready for a file.
+    // Lines break between members only, so that the text stays JSON and can go into a file.
     let bound = members.map { $0.replacing(" ", with: TerminalText.bond) }
     return text + (settings.isEmpty ? "" : "\n") + "configuration with the defaults:\n"
       + TerminalText.wrapped("{" + bound.joined(separator: ", ") + "}") + "\n"

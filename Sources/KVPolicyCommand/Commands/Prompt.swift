@@ -2,15 +2,17 @@ import Evaluation
 import MiniTasks
 import ReferenceModel
 
-/// The prompt of `generate`, in the tokens of a model.
+/// The prompt of `generate`, as tokens of a model.
 struct Prompt {
-  /// Its tokens.
+  /// The prompt's tokens.
   let tokens: [Int]
   /// Whether the model speaks the language of the tasks and the prompt does not.
   let isForeign: Bool
 
-  /// - Throws: `ModelError.request` for a prompt that is empty or longer than the model's context,
-  ///   `ModelError` for a chat template that the model lacks.
+  /// Encodes a typed prompt.
+  ///
+  /// - Throws: `ModelError.request` for a prompt that is empty or longer than the model's context;
+  ///   `ModelError` if `--chat` is given and the model has no usable chat template.
   init(
     _ typed: String, _ arguments: Arguments, for files: ModelFiles, tokenizer: Tokenizer
   ) throws(ModelError) {
@@ -32,8 +34,9 @@ struct Prompt {
     isForeign = speaksTasks && TaskLanguage.isForeign(tokens)
   }
 
-  /// A text from standard input without the line end that an editor or `echo` adds. In the language
-  /// of the tasks a line end is a word, and a prompt ends with it.
+  /// The typed text. A text from standard input loses the line end that an editor or `echo` adds. A
+  /// prompt in the language of the tasks keeps it, because there a line end is a word and ends
+  /// every prompt.
   private static func withoutLineEnd(
     _ typed: String, _ arguments: Arguments, speaksTasks: Bool
   ) -> String {
@@ -42,7 +45,7 @@ struct Prompt {
     return isTask ? typed : String(typed.dropLast())
   }
 
-  /// The tokens of a text, as a conversation if asked for.
+  /// The tokens of a text; with `--chat`, of a conversation in which the text is the user's turn.
   private static func encode(
     _ text: String, _ arguments: Arguments, tokenizer: Tokenizer
   ) throws(ModelError) -> [Int] {

@@ -2,19 +2,22 @@ import Evaluation
 import MiniTasks
 import ReferenceModel
 
-/// What `compare` reads: a text that is given, or one that the model understands.
+/// The text that `compare` reads: a given text, or else a text that the model understands.
 struct Reading {
-  /// What the report calls it.
+  /// The text's name in the report.
   let name: String
-  /// Its tokens.
+  /// The text's tokens.
   let tokens: [Int]
   /// Whether the model speaks the language of the tasks and the text does not.
   let isForeign: Bool
 
+  /// Encodes a given text, or else chooses a text.
+  ///
   /// - Parameters:
-  ///   - given: a text and its name, if one is given.
-  ///   - files: the model that reads it.
-  ///   - count: tokens that will be read: the length of a document that is drawn from the tasks.
+  ///   - given: a text and its name, or nil to choose a text.
+  ///   - files: the model that reads the text.
+  ///   - count: the number of tokens that will be read. A document of the tasks is at least this
+  ///     long.
   init(_ given: (text: String, name: String)?, for files: ModelFiles, tokens count: Int) throws {
     let tokenizer = try files.tokenizer()
     let speaksTasks = TaskLanguage.isSpoken(by: files)

@@ -63,7 +63,8 @@ struct TasksCommand: Command {
       arguments, chunk: chunk(arguments), threads: threads(arguments), rows: rows(arguments))
     let names = try arguments.list("--policies", default: TasksCommand.defaultPolicies)
     let named = try namedEntries(names, budgets: sizes.budgets)
-    // What is too little to run on the story's shorter document only stays out of the story.
+    // A policy whose budget is too small for the story's shorter document is left out of the story
+    // only.
     let told = names.compactMap { try? namedEntry($0, budget: sizes.storyBudget) }
     let model = ModelAtHand(arguments.text("--model") ?? BundledModel.name)
     let output = try ReportOutput(
@@ -82,8 +83,8 @@ struct TasksCommand: Command {
       table: (arguments.has("--wide") ? report.wideTable : report.table) + seeAlso, to: terminal)
   }
 
-  /// Where the page is written, if one is: not beside results that are printed for another program,
-  /// unless that is asked for.
+  /// The path of the page, or nil for no page. If results are printed for another program, a page
+  /// is written only if `--html` asks for it.
   private func page(_ arguments: Arguments) -> String? {
     if arguments.has("--no-html") { return nil }
     if let path = arguments.text("--html") { return path }
@@ -102,10 +103,10 @@ struct TasksCommand: Command {
 }
 
 extension TasksCommand {
-  /// The numbers of a run.
+  /// The sizes of a run, from the command line.
   private struct Sizes {
     let budgets: [RowBudget]
-    /// The first budget, for the story's document.
+    /// The first budget, in proportion to the length of the story's document.
     let storyBudget: RowBudget
     let kind: TaskMixture.Kind
     let documents: Int
@@ -137,7 +138,7 @@ extension TasksCommand {
       store = StoreConfiguration(format: rows)
     }
 
-    /// The budgets, and what the first of them is in proportion for the story's document.
+    /// The budgets, and the first budget in proportion to the length of the story's document.
     private static func budgets(
       _ arguments: Arguments, tokens: Int, storyTokens: Int
     ) throws(CommandError) -> ([RowBudget], story: RowBudget) {

@@ -3,7 +3,7 @@ import ReferenceModel
 
 /// `kvpolicy tokenize`.
 struct TokenizeCommand: Command {
-  /// Whether special tokens count.
+  /// Whether special tokens are found in text, or shown in it.
   enum Special: String, CaseIterable {
     case yes
     case no

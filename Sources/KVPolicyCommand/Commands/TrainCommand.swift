@@ -10,8 +10,8 @@ struct TrainCommand: Command {
     usage: "RECIPE --out FOLDER [options]", operands: 1, operand: .file,
     options: [
       Option("--out", "FOLDER", "where the run keeps its state, log, curve and model"),
-      Option(flag: "--resume", "go on with the run that is in FOLDER, to the same bits"),
-      Option("--stop-after", "STEPS", "stop after so many steps in all, and save"),
+      Option(flag: "--resume", "resume the run in FOLDER, to the same bits"),
+      Option("--stop-after", "STEPS", "save and stop after STEPS steps in all"),
       .threads,
     ],
     notes: """

@@ -3,7 +3,6 @@ struct BashScript {
   let commands: [Syntax]
   let policies: [String]
 
-  /// The script.
   var text: String {
     """
     # Completes command lines of kvpolicy in bash. 'kvpolicy completions --help' says how to install it.
@@ -59,7 +58,7 @@ struct BashScript {
     """
   }
 
-  /// What follows an option, a line for each of them.
+  /// The completions of options' values: a `case` line for each option that takes a value.
   private var values: String {
     commands.flatMap { command in
       command.options.filter { $0.value != nil }.map { option in
@@ -68,7 +67,7 @@ struct BashScript {
     }.joined(separator: "\n")
   }
 
-  /// The options of each command.
+  /// The completions of options' names: a `case` line for each command.
   private var options: String {
     commands.map { command in
       let names = (command.options + [.help]).map(\.name).joined(separator: " ")
@@ -76,7 +75,7 @@ struct BashScript {
     }.joined(separator: "\n")
   }
 
-  /// What is offered where no option stands.
+  /// The completions of operands: a `case` line for each command that has them.
   private var operands: String {
     commands.filter { $0.operand != .nothing }.map { command in
       "    \(command.name)) \(action(command.operand)) ;;"

@@ -5,7 +5,6 @@ struct FishScript {
   let commands: [Syntax]
   let policies: [String]
 
-  /// The script.
   var text: String {
     let names = commands.map { command in
       "complete -c kvpolicy -n __fish_use_subcommand -a \(command.name) "
@@ -28,7 +27,8 @@ struct FishScript {
     return options + ["\(start) \(operand(command.operand))"]
   }
 
-  /// What follows an option: `-x` for words only, `-r` for files also.
+  /// The arguments of `complete` for an option's value: `-x` for words only, `-r` if files are
+  /// offered too.
   private func action(_ completion: Completion) -> String {
     switch completion {
     case .nothing: "-x"

@@ -5,7 +5,6 @@ struct ZshScript {
   let commands: [Syntax]
   let policies: [String]
 
-  /// The script.
   var text: String {
     """
     #compdef kvpolicy
@@ -48,7 +47,7 @@ struct ZshScript {
     """
   }
 
-  /// What `_arguments` is told of a command.
+  /// The `case` branch of a command, which passes its options and operand to `_arguments`.
   private func arguments(_ command: Syntax) -> String {
     var lines = (command.options + [.help]).map { option in
       let prefix = option.repeats ? "*" : ""
@@ -75,7 +74,7 @@ struct ZshScript {
     }
   }
 
-  /// A text in which no character ends a part of what `_arguments` is told.
+  /// Escapes the characters that separate the parts of a specification for `_arguments`.
   private func escaped(_ text: String) -> String {
     var escaped = text.replacingOccurrences(of: "\\", with: "\\\\")
     for mark in ["[", "]", ":"] {

@@ -1,8 +1,7 @@
 import Foundation
 
 /// A file that appears whole or not at all: written under a temporary name in the same folder, then
-/// renamed.
-/// A pipe or a device, which a rename would replace, is written directly.
+/// renamed. A pipe or a device, which a rename would replace, is written directly.
 struct OutputFile {
   /// The path as given, or `-` for standard output.
   let path: String
@@ -80,8 +79,7 @@ struct OutputFile {
   }
 
   /// A path in the target's folder that no other process uses. The file name does not contain the
-  /// target's
-  /// name, which may already have the greatest legal length.
+  /// target's name, which may already have the greatest legal length.
   private var temporaryPath: String {
     let folder = target.split(separator: "/", omittingEmptySubsequences: false).dropLast()
       .joined(separator: "/")

@@ -60,8 +60,7 @@ struct Generation {
   }
 
   /// Why the next token has no position within the model's context, or nil. Where keys are rotated
-  /// at their
-  /// rank in the cache, the cache's size counts and not the length of the text.
+  /// at their rank in the cache, the cache's size counts and not the length of the text.
   private var fullContext: String? {
     let (sequence, model) = (session.sequence, session.model)
     let context = model.configuration.contextLength

@@ -13,8 +13,7 @@ enum ModelAtHand: Equatable {
   init(_ word: String) { self = word == BundledModel.name ? .bundled : .file(word) }
 
   /// The model at hand, which commands use where no model is named: `$KVPOLICY_MODEL`, else the
-  /// first `.gguf`
-  /// file by name in the folder `Models`, else the bundled model.
+  /// first `.gguf` file by name in the folder `Models`, else the bundled model.
   init(_ terminal: Terminal) {
     if let word = terminal.environment["KVPOLICY_MODEL"], !word.isEmpty {
       self.init(word)

@@ -6,8 +6,7 @@ struct TraceRequest {
   let model: ModelAtHand
   let tokens: [Int]
   /// The number of tokens in the prompt; nil to read all tokens at once and record the vocabulary
-  /// logits of
-  /// every token.
+  /// logits of every token.
   let promptLength: Int?
   let configuration: PolicyConfiguration
 
@@ -21,10 +20,8 @@ struct TraceRequest {
   }
 
   /// Reads a case: `model` (a path below `root`), `tokens`, `prompt_length` and `config`; other
-  /// members are
-  /// ignored. A case without `policy`, `prompt_length` and `config` tests the model alone: it runs
-  /// under full
-  /// attention.
+  /// members are ignored. A case without `policy`, `prompt_length` and `config` tests the model
+  /// alone: it runs under full attention.
   init(case file: InputFile, root: String) throws(CommandError) {
     func failure(_ reason: String) -> CommandError { .failure("\(file.path): \(reason)") }
     guard case .object(let members) = try TokenList.json(of: file) else {

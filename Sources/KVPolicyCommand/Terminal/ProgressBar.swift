@@ -1,13 +1,13 @@
 import Evaluation
 import Reporting
 
-/// How far a long run is, and how long it will take: a line on standard error that changes where a
-/// person watches, a line now and then where standard error is kept, in the log of a long run.
+/// The progress of a long run and the time left, on standard error. An interactive terminal shows
+/// one line that is redrawn; a log file gets a new line now and then.
 struct ProgressBar {
   private static let width = 24
-  /// How long a run goes on before it says how much time is left.
+  /// How long a run takes before the first estimate of the time left.
   private static let patience = Duration.seconds(5)
-  /// The time from one line to the next where nobody watches.
+  /// The least time between two lines if standard error is not interactive.
   private static let silence = Duration.seconds(30)
 
   private let terminal: Terminal
@@ -16,13 +16,13 @@ struct ProgressBar {
   private var start: (time: ContinuousClock.Instant, share: Double)?
   private var spoke: ContinuousClock.Instant
 
-  /// A bar; `now` is the time, for tests.
+  /// Makes a progress bar. Tests replace the clock, `now`.
   init(terminal: Terminal, now: @escaping () -> ContinuousClock.Instant = { .now }) {
     (self.terminal, self.now) = (terminal, now)
     spoke = now()
   }
 
-  /// Shows how far the run is.
+  /// Redraws the line; or, if standard error is not interactive, writes a line if one is due.
   mutating func show(_ progress: RunProgress) {
     let time = now()
     let share = ProgressBar.share(progress)
@@ -37,7 +37,7 @@ struct ProgressBar {
     draw(progress, left)
   }
 
-  /// Takes the line away.
+  /// Erases the line.
   mutating func clear() {
     guard !shown.isEmpty else { return }
     terminal.writeError("\r" + String(repeating: " ", count: shown.count) + "\r")
@@ -50,7 +50,7 @@ struct ProgressBar {
     let bar =
       String(repeating: "#", count: filled)
       + String(repeating: ".", count: ProgressBar.width - filled)
-    // A line that reaches the last column would go on in the next, and stay there.
+    // A line that fills the last column would wrap, and `\r` would not return to its start.
     let line = String(
       "[\(bar)] \(ProgressBar.text(progress, left))".prefix(TerminalText.columns - 1))
     guard line != shown else { return }
@@ -64,19 +64,20 @@ struct ProgressBar {
     return "\(place)\(progress.label) \(progress.tokens)/\(progress.totalTokens)\(left)"
   }
 
-  /// The share of all runs that is done, as if they took equally long.
+  /// The share of all runs that is done, assuming that all runs take equally long.
   private static func share(_ progress: RunProgress) -> Double {
     let ofRun = Double(progress.tokens) / Double(max(1, progress.totalTokens))
     return (Double(progress.run) + min(1, max(0, ofRun))) / Double(max(1, progress.runs))
   }
 
-  /// `", 4 min left"` at the speed so far; nothing while that says little, and at the end.
+  /// `", 4 min left"`, from the speed so far. Empty at first, while the speed says little, and at
+  /// the end.
   private static func timeLeft(
     after elapsed: Duration, from first: Double, to share: Double
   ) -> String {
     guard elapsed >= patience, share > first, share < 1 else { return "" }
     let seconds = (elapsed / .seconds(1)) * (1 - share) / (share - first)
-    // The speed changes: more digits would be false.
+    // The speed varies, so more digits would be false precision.
     return switch seconds.rounded(.up) {
     case ..<90: ", \(Int(seconds.rounded(.up))) s left"
     case ..<5400: ", \(Int((seconds / 60).rounded())) min left"

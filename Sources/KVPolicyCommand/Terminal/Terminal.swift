@@ -1,29 +1,32 @@
 import Foundation
 
-/// What a command reads and writes, so that it can also run inside a test or another program.
+/// The streams, environment and folder of a command, as values: so a command can also run inside a
+/// test or another program.
 public struct Terminal {
   /// Why a stream cannot be read or written.
   public enum Failure: Error, Equatable, Sendable {
-    /// The reader of the output has gone.
+    /// The reader of the output has closed it.
     case closed
-    /// Anything else, in words.
+    /// Any other reason, in words.
     case failed(String)
   }
 
-  /// Writes text to standard output, at once.
+  /// Writes text to standard output, without buffering.
   public var write: (String) throws(Failure) -> Void
-  /// Writes text to standard error; what cannot be written there is lost.
+  /// Writes text to standard error, and ignores errors.
   public var writeError: (String) -> Void
-  /// Reads at most the given number of bytes of standard input; no byte at its end.
+  /// Reads at most the given number of bytes of standard input; an empty array means its end.
   public var read: (Int) throws(Failure) -> [UInt8]
-  /// Whether a person watches standard error, so that a progress bar is of use.
+  /// Whether standard error is an interactive terminal, in which a progress bar can be redrawn.
   public var isInteractive: Bool
   /// The environment variables.
   public var environment: [String: String]
-  /// The folder in which `Models` is looked for.
+  /// The folder in which commands look for the folder `Models`, and in which `tasks` writes its
+  /// page.
   public var workingFolder: String
 
-  /// Makes a terminal of its parts. By default there is no input, no person and no environment.
+  /// Makes a terminal. By default its input is empty, it is not interactive, and it has no
+  /// environment variables.
   public init(
     write: @escaping (String) throws(Failure) -> Void,
     writeError: @escaping (String) -> Void,
@@ -57,8 +60,8 @@ public struct Terminal {
 extension Terminal {
   /// The streams, environment and folder of this process.
   ///
-  /// From here on a write to a pipe that nobody reads is an error to be handled, not a signal that
-  /// ends the process.
+  /// From this call on, the process ignores `SIGPIPE`: a write to a pipe without a reader is an
+  /// error, not a signal that ends the process.
   public static func process() -> Terminal {
     signal(SIGPIPE, SIG_IGN)
     return Terminal(

@@ -2,7 +2,7 @@ import Evaluation
 import Foundation
 import Training
 
-/// The files of a training run.
+/// The folder of a training run, and the files in it.
 struct RunFolder {
   private let path: String
   private let terminal: Terminal
@@ -18,10 +18,10 @@ struct RunFolder {
 
   init(_ path: String, terminal: Terminal) { (self.path, self.terminal) = (path, terminal) }
 
-  /// Begins a run here, or goes on with the one that is here.
+  /// Begins a run in the folder, or resumes the run that the folder holds.
   ///
-  /// - Throws: `CommandError.failure` if something is in the way, or there is nothing to go on
-  ///   with; `CheckpointError` for the files of another recipe.
+  /// - Throws: `CommandError.failure` if a new run would overwrite files, or if the folder holds no
+  ///   run to resume; `CheckpointError` if the folder's run has another recipe.
   func open(_ recipe: TrainingRecipe, threads: Int, resumes: Bool) throws -> TrainingSession {
     resumes ? try resume(recipe, threads: threads) : try begin(recipe, threads: threads)
   }
@@ -40,7 +40,7 @@ struct RunFolder {
     } catch {
       throw CommandError.failure("cannot make \(path): \(error.localizedDescription)")
     }
-    // A folder that cannot be written to must be found before the training, not after.
+    // A folder that cannot be written must be detected before the training, not after it.
     _ = try output(.log)
     return TrainingSession(
       folder: self, run: try TrainingRun(recipe, threads: threads), log: TrainingLog())
@@ -57,14 +57,15 @@ struct RunFolder {
       log: try TrainingLog(csv: text, path: file(.log), upTo: saved.step))
   }
 
-  /// Saves everything. The state goes last: while it is that of an earlier step, a run that was cut
-  /// short here does these steps again and writes the same.
+  /// Saves all files of the run, the state last. If the program ends before the state is written,
+  /// the folder holds the state of an earlier step: a resumed run repeats the steps after it and
+  /// writes the same files.
   func save(_ run: TrainingRun, _ log: TrainingLog) throws {
     let checkpoint = try run.checkpoint
     try checkpoint.write(gguf: file(.model))
     if run.isComplete {
       try checkpoint.write(gguf: file(.quantised), .q8_0)
-      // One that is there is this run's: `begin` found none.
+      // Any folder found here was written by this run; `begin` refuses to start where one exists.
       try? FileManager.default.removeItem(atPath: file(.folder))
       try checkpoint.write(folder: file(.folder))
     }

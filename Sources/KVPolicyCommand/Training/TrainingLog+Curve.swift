@@ -3,8 +3,8 @@ import Training
 import Reporting
 
 extension TrainingLog {
-  /// The loss, and the share of held-out tokens that were not predicted, over the tokens read: an
-  /// SVG file.
+  /// An SVG chart of the loss, and of the share of held-out tokens predicted wrongly, over the
+  /// tokens read.
   var curve: String {
     var chart = LineChart(
       title: "Training on the mini tasks", x: .init("tokens read", unit: .count),

@@ -4,13 +4,13 @@ import MiniTasks
 import Training
 import Reporting
 
-/// A training run while the program runs.
+/// A training run in progress, with its folder and its log.
 struct TrainingSession {
   let folder: RunFolder
   var run: TrainingRun
   var log: TrainingLog
 
-  /// Trains until `last` steps are done, and saves now and then.
+  /// Trains until the run has done `last` steps in all, and saves the run at every check.
   mutating func train(until last: Int, threads: Int, terminal: Terminal) throws {
     guard run.steps < last else {
       return try terminal.print("\(run.steps) steps are done already; there is nothing to do\n")
@@ -33,7 +33,7 @@ struct TrainingSession {
       if let row = log.rows.last { try terminal.print(TrainingSession.line(row)) }
     }
     bar.clear()
-    // Other programs may have taken their share of either measurement.
+    // Other programs may have slowed either measurement down, so the larger one counts.
     let later = MachineFloor.operationRate(threads: threads).median
     try terminal.print(productSpeed(peak: max(peak, later), threads: threads))
   }
@@ -45,7 +45,7 @@ struct TrainingSession {
       run: 0, runs: 1, tokens: step.number, totalTokens: last)
   }
 
-  /// How fast the products of matrices were, beside what the machine can do.
+  /// The speed of the matrix products, and its share of the machine's peak.
   private func productSpeed(peak: Double, threads: Int) -> String {
     let work = run.trainer.productWork
     let speed = work.operations / max(work.seconds, 1e-9)
@@ -56,9 +56,9 @@ struct TrainingSession {
   }
 }
 
-/// Lines for people, one per check.
+/// The table for people, with one line per check.
 extension TrainingSession {
-  /// The kinds of check that have a column. A terminal has no room for all of them.
+  /// The kinds of check that have a column. A terminal has no room for columns of all kinds.
   private static let kinds: [TaskCheck.Kind] = [.once, .range, .periodic, .recall]
 
   private static let columns =
