@@ -31,11 +31,11 @@ struct CapacityCommand: Command {
       .chunk, .threads, .arithmetic, .rows(), .json, .csv, .wide,
     ],
     notes: """
-      One sequence of each policy runs to its end first, and its bytes are looked at after every step:
-      pages, columns, bookkeeping and policy state. As many as fit at their largest then decode
-      together. If the first one's rows and bytes stayed the same for its last steps, they run only as
-      far as that and the steps that are timed; else they all run to the end. Tokens are random, from
-      a fixed seed. A FILE of '-' is standard input.
+      One sequence of each policy runs to its end first, and its bytes are counted after every step:
+      pages, columns, bookkeeping and policy state. As many sequences as fit at their largest then
+      decode together. If the rows and bytes of the first sequence stopped changing at some step, all
+      sequences decode until that step and through the timed steps; else they run to the end. Tokens are
+      random, from a fixed seed. A FILE of '-' is standard input.
       """)
   static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv"
   static let defaultBudget = 256
