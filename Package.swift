@@ -99,15 +99,21 @@ let package = Package(
     .executableTarget(
       name: "TrainingProbe", dependencies: ["ReferenceModel", "Training"],
       path: "Tests/TrainingProbe", swiftSettings: numeric),
+    .target(
+      name: "TestSupport", dependencies: ["KVPolicyKit", "Policies"], path: "Tests/Support",
+      swiftSettings: strict),
     .testTarget(
       name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
       swiftSettings: strict),
     .testTarget(
-      name: "PoliciesTests", dependencies: ["KVPolicyKit", "Policies", "KVPolicyTesting"],
+      name: "PoliciesTests",
+      dependencies: ["KVPolicyKit", "Policies", "KVPolicyTesting", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "ReferenceModelTests",
-      dependencies: ["KVPolicyKit", "KVPolicyTesting", "Policies", "ReferenceModel"],
+      dependencies: [
+        "KVPolicyKit", "KVPolicyTesting", "Policies", "ReferenceModel", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TrainingTests",

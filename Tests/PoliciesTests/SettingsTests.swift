@@ -1,6 +1,7 @@
 import KVPolicyKit
 import KVPolicyTesting
 import Policies
+import TestSupport
 import Testing
 
 @Suite("The policies' settings") struct PolicySettingsTests {
@@ -67,16 +68,16 @@ import Testing
   @Test("read from JSON give the same plans as settings written in Swift")
   func sameFromJSON() throws {
     let shape = CacheShape(layers: 2, keyHeads: 2, queryHeads: 4, headDimension: 4)
-    for subject in Subject.all {
-      var object = subject.settings
-      object["policy"] = .string(subject.name)
+    for variant in PolicyVariant.all {
+      var object = variant.settings
+      object["policy"] = .string(variant.name)
       let text = JSONValue.object(object).text
       let assignment = try PolicyConfiguration(parsing: text).makePolicies(.all, shape: shape)
       let store = try PagedKVStore(
         shape: shape, configuration: StoreConfiguration(pageRows: 8, format: .f32))
       let source = SyntheticAttention.random(shape: shape, seed: 6)
       let parsed = PlainEngine(source, sequence: store.makeSequence(assignment))
-      let built = try PlainEngine(source, policy: subject.make())
+      let built = try PlainEngine(source, policy: variant.make())
       for engine in [parsed, built] {
         try engine.read(30, chunk: 8)
         try engine.step(30)
@@ -104,13 +105,5 @@ import Testing
     #expect(statistics.longestLane == 30 && statistics.shortestLane == 5)
     #expect(statistics.rowsDropped == 120 - 49)
     #expect(store.checkInvariants([engine.sequence]) == nil)
-  }
-
-  @Test("have a summary and a source for people to read")
-  func described() throws {
-    for name in PolicyRegistry.all.names {
-      let type = try PolicyRegistry.all.type(named: name)
-      #expect(!type.summary.isEmpty && !type.source.isEmpty)
-    }
   }
 }

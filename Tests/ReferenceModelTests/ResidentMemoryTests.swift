@@ -1,6 +1,7 @@
 import Foundation
 import KVPolicyKit
 import Policies
+import TestSupport
 import Testing
 
 @testable import ReferenceModel
@@ -9,13 +10,7 @@ import Testing
 struct ResidentMemoryTests {
   /// Policies of constant size after the prompt, with 200 rows a lane: a dozen pages, enough to
   /// show holes.
-  static let policies = [
-    PolicyConfiguration("streamingllm", ["sinks": 4, "recent": 196]),
-    PolicyConfiguration("h2o", ["heavy": 100, "recent": 100]),
-    PolicyConfiguration("tova", ["capacity": 200]),
-    PolicyConfiguration("morphkv", ["capacity": 200, "window": 16]),
-    PolicyConfiguration("snapkv", ["capacity": 200, "window": 16]),
-  ]
+  static let policies = PolicyConfiguration.everyPolicy(rows: 200)
 
   private func session(_ policy: PolicyConfiguration) throws -> LlamaSession {
     try makeSession(

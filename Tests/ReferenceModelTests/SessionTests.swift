@@ -1,51 +1,8 @@
 import KVPolicyKit
 import Policies
 import ReferenceModel
+import TestSupport
 import Testing
-
-/// Every shipped policy at a size that two dozen tokens exceed, some in several ways.
-private struct Policy: CustomTestStringConvertible {
-  let name: String
-  let settings: [String: JSONValue]
-  /// The most rows in a lane after a step.
-  let rowLimit: Int?
-
-  var testDescription: String { "\(name) \(JSONValue.object(settings).text)" }
-  var configuration: PolicyConfiguration { PolicyConfiguration(name, settings) }
-
-  init(_ name: String, _ settings: [String: JSONValue] = [:], rows: Int? = nil) {
-    (self.name, self.settings, rowLimit) = (name, settings, rows)
-  }
-
-  static let all = [
-    Policy("full"),
-    Policy("streamingllm", ["sinks": 2, "recent": 6], rows: 8),
-    Policy("streamingllm", ["sinks": 0, "recent": 1, "positions": "original"], rows: 1),
-    Policy("h2o", ["heavy": 4, "recent": 4], rows: 8),
-    Policy("h2o", ["heavy": 1, "recent": 0, "score": "average", "gqa": "max"], rows: 1),
-    Policy("h2o", ["heavy": 3, "recent": 4, "positions": "compacted"], rows: 7),
-    Policy("snapkv", ["capacity": 8, "window": 3]),
-    Policy("snapkv", ["capacity": 2, "window": 1, "positions": "compacted"]),
-    Policy("morphkv", ["capacity": 8, "window": 3], rows: 9),
-    Policy("morphkv", ["capacity": 2, "window": 1, "voters": 5, "block": 2], rows: 3),
-    Policy(
-      "morphkv",
-      ["capacity": 8, "window": 3, "fusion": "sum", "block": 1, "prunePrompt": "atFirstDecode"],
-      rows: 9),
-    Policy(
-      "morphkv",
-      ["capacity": 3, "window": 2, "votes": "exact", "rows": "W", "attendMask": "perQueryHead"],
-      rows: 4),
-    Policy(
-      "morphkv", ["capacity": 8, "window": 3, "votes": "exact", "gqa": "sumOfLogits"], rows: 9),
-    Policy(
-      "morphkv",
-      ["capacity": 8, "window": 3, "votes": "exact", "prunePrompt": "atFirstDecode"], rows: 9),
-    Policy("tova", ["capacity": 8], rows: 8),
-    Policy("tova", ["capacity": 1, "protectNewest": true], rows: 1),
-    Policy("random", ["capacity": 8, "recent": 2], rows: 8),
-  ]
-}
 
 @Suite("A session")
 struct SessionTests {
@@ -82,8 +39,8 @@ struct SessionTests {
 
   @Test(
     "reads a prompt of one token, a turn, and another, and decodes ten times what a policy keeps",
-    arguments: Policy.all)
-  private func turns(_ policy: Policy) throws {
+    arguments: PolicyVariant.all)
+  func turns(_ policy: PolicyVariant) throws {
     let session = try session(policy.configuration)
     let text = tokens(160)
     var read = 0
@@ -100,8 +57,8 @@ struct SessionTests {
     #expect(row(session).allSatisfy { $0.isFinite })
   }
 
-  @Test("forks with its logits, and both go on as one that never forked", arguments: Policy.all)
-  private func forks(_ policy: Policy) throws {
+  @Test("forks with its logits, and both go on as one that never forked", arguments: PolicyVariant.all)
+  func forks(_ policy: PolicyVariant) throws {
     let (one, text) = (try session(policy.configuration), tokens(60))
     try one.prefill(Array(text[..<20]))
     for token in text[20..<30] { try one.decode(token) }
@@ -162,8 +119,8 @@ struct SessionTests {
     #expect(row(session).allSatisfy { $0.isFinite })
   }
 
-  @Test("goes on when its lanes were edited apart, whatever the policy", arguments: Policy.all)
-  private func editedApart(_ policy: Policy) throws {
+  @Test("goes on when its lanes were edited apart, whatever the policy", arguments: PolicyVariant.all)
+  func editedApart(_ policy: PolicyVariant) throws {
     let (session, text) = (try session(policy.configuration), tokens(60))
     try session.prefill(Array(text[..<24]))
     for layer in 0..<model.shape.layers {

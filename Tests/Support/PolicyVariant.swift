@@ -1,0 +1,104 @@
+package import KVPolicyKit
+internal import Policies
+
+/// A shipped policy under settings that two dozen tokens exceed.
+///
+/// A new policy adds its variants to `all`; every test of "every policy" then runs them.
+package struct PolicyVariant: Sendable, CustomStringConvertible {
+  /// The policy's name.
+  package let name: String
+  /// Its settings.
+  package let settings: [String: JSONValue]
+  /// The most rows in a lane after a step; nil if the cache grows.
+  package let rowLimit: Int?
+
+  /// The name and the settings.
+  package var description: String { "\(name) \(JSONValue.object(settings).text)" }
+  /// The name and the settings, as a configuration.
+  package var configuration: PolicyConfiguration { PolicyConfiguration(name, settings) }
+
+  private init(_ name: String, _ settings: [String: JSONValue] = [:], rows: Int? = nil) {
+    (self.name, self.settings, rowLimit) = (name, settings, rows)
+  }
+
+  /// Makes the policy.
+  package func make() throws(PolicyError) -> any KVCachePolicy {
+    try PolicyRegistry.all.make(name, settings)
+  }
+
+  /// Every shipped policy, with every setting that changes what it keeps, and at its least sizes.
+  package static let all = [
+    PolicyVariant("full"),
+    PolicyVariant("streamingllm", ["sinks": 2, "recent": 10], rows: 12),
+    PolicyVariant(
+      "streamingllm", ["sinks": 2, "recent": 10, "positions": "original"], rows: 12),
+    PolicyVariant("streamingllm", ["sinks": 0, "recent": 1, "positions": "original"], rows: 1),
+    PolicyVariant("streamingllm", ["sinks": 0, "recent": 9, "when": "afterPrompt"]),
+    PolicyVariant("h2o", ["heavy": 8, "recent": 6], rows: 14),
+    PolicyVariant("h2o", ["heavy": 8, "recent": 6, "gqa": "max"], rows: 14),
+    PolicyVariant("h2o", ["heavy": 8, "recent": 0, "score": "average"], rows: 8),
+    PolicyVariant("h2o", ["heavy": 1, "recent": 0, "score": "average", "gqa": "max"], rows: 1),
+    PolicyVariant("h2o", ["heavy": 8, "recent": 6, "positions": "compacted"], rows: 14),
+    PolicyVariant("h2o", ["heavy": 8, "recent": 6, "when": "afterPrompt"]),
+    PolicyVariant("snapkv", ["capacity": 16, "window": 4]),
+    PolicyVariant(
+      "snapkv",
+      ["capacity": 16, "window": 4, "kernel": 3, "pool": "average", "gqa": "max"]),
+    PolicyVariant("snapkv", ["capacity": 16, "window": 4, "positions": "compacted"]),
+    PolicyVariant("snapkv", ["capacity": 2, "window": 1, "positions": "compacted"]),
+    PolicyVariant("morphkv", ["capacity": 16], rows: 17),
+    PolicyVariant("morphkv", ["capacity": 2, "window": 1, "voters": 5, "block": 2], rows: 3),
+    PolicyVariant(
+      "morphkv",
+      ["capacity": 16, "window": 1, "voters": 12, "block": 5, "fusion": "sum", "sinks": 3],
+      rows: 17),
+    PolicyVariant(
+      "morphkv",
+      ["capacity": 16, "voters": 7, "block": 1, "prunePrompt": "atFirstDecode"], rows: 17),
+    PolicyVariant("morphkv", ["capacity": 16, "burst": 1.5], rows: 25),
+    PolicyVariant("morphkv", ["votes": "exact", "capacity": 16, "window": 4], rows: 17),
+    PolicyVariant(
+      "morphkv",
+      ["votes": "exact", "capacity": 16, "window": 4, "fusion": "max", "rows": "W"], rows: 17),
+    PolicyVariant(
+      "morphkv",
+      [
+        "votes": "exact", "capacity": 16, "window": 4, "attendMask": "perQueryHead",
+        "includeCurrentQuery": true,
+      ], rows: 17),
+    PolicyVariant(
+      "morphkv",
+      ["votes": "exact", "capacity": 3, "window": 2, "rows": "W", "attendMask": "perQueryHead"],
+      rows: 4),
+    PolicyVariant(
+      "morphkv",
+      [
+        "votes": "exact", "capacity": 16, "window": 4, "prunePrompt": "atFirstDecode",
+        "gqa": "sumOfLogits", "sinks": 3,
+      ], rows: 17),
+    PolicyVariant(
+      "morphkv",
+      [
+        "votes": "exact", "capacity": 16, "window": 4, "burst": 1.5, "normaliser": "allVisible",
+        "gqa": "meanOfProbabilities",
+      ], rows: 25),
+    PolicyVariant("tova", ["capacity": 12], rows: 12),
+    PolicyVariant("tova", ["capacity": 12, "protectNewest": true], rows: 12),
+    PolicyVariant("tova", ["capacity": 1, "protectNewest": true], rows: 1),
+    PolicyVariant("tova", ["capacity": 12, "when": "afterPrompt"]),
+    PolicyVariant("random", ["capacity": 12, "recent": 3], rows: 12),
+    PolicyVariant("random", ["capacity": 12, "when": "afterPrompt"]),
+  ]
+}
+
+extension PolicyConfiguration {
+  /// Every shipped policy that takes a budget, with a budget of `rows`.
+  package static func everyPolicy(rows: Int) -> [PolicyConfiguration] {
+    PolicyRegistry.all.names.compactMap { name in
+      guard let type = try? PolicyRegistry.all.type(named: name),
+        let settings = try? type.settings(budget: .rows(rows))
+      else { return nil }
+      return PolicyConfiguration(name, settings)
+    }
+  }
+}
