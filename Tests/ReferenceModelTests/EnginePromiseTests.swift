@@ -21,7 +21,8 @@ struct EnginePromiseTests {
     try session.prefill(Array(0..<40), chunk: 16)
     for token in 40..<50 { try session.decode(token) }
     let (layers, steps, chunks) = (3, 10, 3)
-    let declared = SignalSet(try PolicyRegistry.all.make(policy.main.policy, policy.main.settings).signals)
+    let declared = SignalSet(
+      try PolicyRegistry.all.make(policy.main.policy, policy.main.settings).signals)
     var want = SignalCounts()
     want.promptColumnSums = declared.promptColumnSums ? layers * chunks : 0
     want.promptRows = declared.promptRows > 0 ? layers : 0

@@ -57,7 +57,8 @@ struct SessionTests {
     #expect(row(session).allSatisfy { $0.isFinite })
   }
 
-  @Test("forks with its logits, and both go on as one that never forked", arguments: PolicyVariant.all)
+  @Test(
+    "forks with its logits, and both go on as one that never forked", arguments: PolicyVariant.all)
   func forks(_ policy: PolicyVariant) throws {
     let (one, text) = (try session(policy.configuration), tokens(60))
     try one.prefill(Array(text[..<20]))
@@ -119,7 +120,8 @@ struct SessionTests {
     #expect(row(session).allSatisfy { $0.isFinite })
   }
 
-  @Test("goes on when its lanes were edited apart, whatever the policy", arguments: PolicyVariant.all)
+  @Test(
+    "goes on when its lanes were edited apart, whatever the policy", arguments: PolicyVariant.all)
   func editedApart(_ policy: PolicyVariant) throws {
     let (session, text) = (try session(policy.configuration), tokens(60))
     try session.prefill(Array(text[..<24]))
