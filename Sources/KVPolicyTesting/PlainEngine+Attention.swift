@@ -16,10 +16,10 @@ extension PlainEngine {
       for (head, query) in queries.enumerated() {
         let lane = lanes[head / source.shape.group]
         let logits = logits(of: query, layer: layer, head: head, position: position, lane)
-        let weights = Plain.softmax(logits)
-        columnSums.add(weights, to: head)
+        let probabilities = Plain.softmax(logits)
+        columnSums.add(probabilities, to: head)
         sums.append(Plain.logSum(logits))
-        output += Plain.mix(lane.values, weights)
+        output += Plain.mix(lane.values, probabilities)
       }
       outputs.append(output)
       remember(RecentQuery(position: position, logSums: sums), layer: layer)

@@ -26,12 +26,12 @@ enum Plain {
     return Float(Double(largest) + logarithm(sum))
   }
 
-  /// The weighted sum of vectors. `weights` holds probabilities, and may be longer than `vectors`.
-  static func mix(_ vectors: [[Float]], _ weights: [Float]) -> [Float] {
+  /// The sum of `vectors` times `probabilities`, which may be more than the vectors.
+  static func mix(_ vectors: [[Float]], _ probabilities: [Float]) -> [Float] {
     guard let width = vectors.first?.count else { return [] }
     var sums = [Double](repeating: 0, count: width)
-    for (vector, weight) in zip(vectors, weights) where weight != 0 {
-      for index in 0..<width { sums[index] += Double(weight) * Double(vector[index]) }
+    for (vector, probability) in zip(vectors, probabilities) where probability != 0 {
+      for index in 0..<width { sums[index] += Double(probability) * Double(vector[index]) }
     }
     return sums.map { Float($0) }
   }

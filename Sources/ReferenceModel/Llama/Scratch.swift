@@ -17,8 +17,8 @@ final class Scratch {
   let logits: FloatBuffer  // vocabulary: the vocabulary logits
   let allLogits = FloatBuffer()  // sessions × vocabulary, for a batch
   let stepLogits = FloatBuffer()  // queryHeads × rows: attention logits
-  let weights = FloatBuffer()  // queryHeads × rows: attention weights
-  let probabilities = FloatBuffer()  // queryHeads × rows, where `weights` is still needed
+  let attentionWeights = FloatBuffer()  // queryHeads × rows
+  let probabilities = FloatBuffer()  // queryHeads × rows, where `attentionWeights` is still needed
   let partial = FloatBuffer()  // see `StepAttention`; or blocks × queryHeads × rows
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let columnSums = FloatBuffer()  // queryHeads × rows

@@ -3,8 +3,8 @@ internal import ReferenceModel
 
 /// A block of consecutive queries of one text, for the query heads that share a key head.
 ///
-/// Matrix row r of a block is query `r / group`, head `r % group`. `weights` holds attention
-/// logits, then attention weights or probabilities.
+/// Matrix row r of a block is query `r / group`, head `r % group`. `attentionWeights` holds
+/// attention logits first, then attention weights or probabilities.
 @safe struct AttentionBlock {
   let attention: BlockAttention
   @unsafe let rows: AttentionRows
@@ -18,7 +18,7 @@ internal import ReferenceModel
   @unsafe let scaledQueries: UnsafeMutablePointer<Float>
   @unsafe let outputs: UnsafeMutablePointer<Float>
   @unsafe let queryGradients: UnsafeMutablePointer<Float>
-  @unsafe let weights: UnsafeMutablePointer<Float>
+  @unsafe let attentionWeights: UnsafeMutablePointer<Float>
   @unsafe let weightGradients: UnsafeMutablePointer<Float>
 
   /// The block of `queries`, which are positions in `text`.
@@ -43,8 +43,8 @@ internal import ReferenceModel
     unsafe scaledQueries = scratch.room(3 * small + 2 * height * stride)
     unsafe outputs = scaledQueries + small
     unsafe queryGradients = outputs + small
-    unsafe weights = queryGradients + small
-    unsafe weightGradients = weights + height * stride
+    unsafe attentionWeights = queryGradients + small
+    unsafe weightGradients = attentionWeights + height * stride
   }
 
   var group: Int { attention.group }
@@ -126,9 +126,9 @@ extension AttentionBlock {
   /// The block's part of `BlockAttention.attend`.
   func attend(into out: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>) {
     unsafe gather(rows.queries, times: attention.scale, to: scaledQueries)
-    unsafe multiply(scaledQueries, withRows: rows.keys, into: weights)
+    unsafe multiply(scaledQueries, withRows: rows.keys, into: attentionWeights)
     for row in 0..<height {
-      let x = unsafe weights + row * stride
+      let x = unsafe attentionWeights + row * stride
       let seen = visible.seen(by: position(row))
       unsafe fillGap(x, row, with: -.infinity)
       // A query attends to itself, so the greatest logit is finite.
@@ -138,7 +138,7 @@ extension AttentionBlock {
       unsafe sums[place(row)] = top + Float(log(Double(sum)))
       unsafe queryGradients[row] = 1 / sum
     }
-    unsafe mix(weights, ofRows: rows.values, into: outputs)
+    unsafe mix(attentionWeights, ofRows: rows.values, into: outputs)
     for row in 0..<height {
       unsafe Kernels.scale(
         outputs + row * depth, by: queryGradients[row], into: out + place(row) * depth,
@@ -153,14 +153,14 @@ extension AttentionBlock {
   ) {
     unsafe gather(rows.queries, times: attention.scale, to: scaledQueries)
     unsafe gather(dOut, to: outputs)
-    unsafe multiply(scaledQueries, withRows: rows.keys, into: weights)
+    unsafe multiply(scaledQueries, withRows: rows.keys, into: attentionWeights)
     unsafe multiply(outputs, withRows: rows.values, into: weightGradients)
     for row in 0..<height {
       let place = place(row)
       let mean = unsafe Kernels.dot(dOut + place * depth, out + place * depth, count: depth)
       unsafe findGradients(row, logSum: sums[place], mean: mean)
     }
-    unsafe spread(weights, outputs, to: gradients.values)
+    unsafe spread(attentionWeights, outputs, to: gradients.values)
     unsafe spread(weightGradients, scaledQueries, to: gradients.keys)
     unsafe mix(weightGradients, ofRows: rows.keys, into: queryGradients)
     for row in 0..<height {
@@ -174,7 +174,7 @@ extension AttentionBlock {
   /// `P · (dP − mean)`.
   @inline(__always)
   private func findGradients(_ row: Int, logSum: Float, mean: Float) {
-    let (p, d) = unsafe (weights + row * stride, weightGradients + row * stride)
+    let (p, d) = unsafe (attentionWeights + row * stride, weightGradients + row * stride)
     let seen = visible.seen(by: position(row))
     unsafe fillGap(p, row, with: -.infinity)
     unsafe Kernels.pad(p, count: seen)

@@ -30,7 +30,7 @@ import Foundation
   /// `height`: rescaling of the output.
   @unsafe private let factors: UnsafeMutablePointer<Float>
   /// `height × run`, or `runs × height × run`: attention weights.
-  @unsafe private let weights: UnsafeMutablePointer<Float>
+  @unsafe private let attentionWeights: UnsafeMutablePointer<Float>
   /// `runs × height`: the greatest logit of every run.
   @unsafe private let topsOfRuns: UnsafeMutablePointer<Float>?
 
@@ -48,8 +48,9 @@ import Foundation
     unsafe totals = tops + padded
     unsafe factors = totals + padded
     unsafe mixed = factors + padded
-    unsafe weights = mixed + height * shape.mixedStride
-    let end = unsafe weights + (shape.keepsWeights ? shape.runs : 1) * height * ChunkShape.run
+    unsafe attentionWeights = mixed + height * shape.mixedStride
+    let end =
+      unsafe attentionWeights + (shape.keepsWeights ? shape.runs : 1) * height * ChunkShape.run
     unsafe a = end
     unsafe topsOfRuns = shape.keepsWeights ? end + height * shape.depth : nil
   }
@@ -64,18 +65,19 @@ import Foundation
     unsafe begin(queries, stride: stride, scale: scale)
     for run in 0..<shape.runs {
       let first = run &* ChunkShape.run
-      unsafe computeLogits(first: first, into: weights(of: run))
-      unsafe weigh(first: first, weights(of: run))
+      unsafe computeLogits(first: first, into: attentionWeights(of: run))
+      unsafe weigh(first: first, attentionWeights(of: run))
       if let tops = unsafe topsOfRuns {
         unsafe (tops + run &* shape.height).update(from: self.tops, count: shape.height)
       }
-      unsafe mix(first: first, weights(of: run))
+      unsafe mix(first: first, attentionWeights(of: run))
     }
     unsafe finish(out, stride: stride)
   }
 
-  private func weights(of run: Int) -> UnsafeMutablePointer<Float> {
-    unsafe shape.keepsWeights ? weights + run &* shape.height &* ChunkShape.run : weights
+  private func attentionWeights(of run: Int) -> UnsafeMutablePointer<Float> {
+    unsafe shape.keepsWeights
+      ? attentionWeights + run &* shape.height &* ChunkShape.run : attentionWeights
   }
 
   private func begin(_ queries: UnsafePointer<Float>, stride: Int, scale: Float) {
@@ -126,11 +128,11 @@ import Foundation
   /// Turns logits into attention weights relative to the greatest logit so far. The weights of lane
   /// rows that a row of A does not see become 0.
   @inline(never)
-  private func weigh(first: Int, _ weights: UnsafeMutablePointer<Float>) {
+  private func weigh(first: Int, _ attentionWeights: UnsafeMutablePointer<Float>) {
     var row = 0
     while row < shape.height {
       let own = min(max(shape.seen(by: row) &- first, 0), ChunkShape.run)
-      let x = unsafe weights + row &* ChunkShape.run
+      let x = unsafe attentionWeights + row &* ChunkShape.run
       let before = unsafe tops[row]
       let top = unsafe max(before, Kernels.greatest(padding: x, count: own))
       let factor = Kernels.rescaling(from: before, to: top)
@@ -145,7 +147,7 @@ import Foundation
 
   /// Adds the values of the block of 128 lane rows, times their attention weights, to the output.
   @inline(never)
-  private func mix(first: Int, _ weights: UnsafePointer<Float>) {
+  private func mix(first: Int, _ attentionWeights: UnsafePointer<Float>) {
     let stride = shape.mixedStride
     var element = 0
     while element < stride {
@@ -155,7 +157,8 @@ import Foundation
         let strip = strip(row)
         if strip.seen > first {
           let tile = unsafe ProductTile(
-            a: weights + row &* ChunkShape.run, aStride: ChunkShape.run, count: strip.count,
+            a: attentionWeights + row &* ChunkShape.run, aStride: ChunkShape.run,
+            count: strip.count,
             b: values,
             bStride: ProductTile.columns, depth: min(strip.seen &- first, ChunkShape.run))
           unsafe tile.add(
@@ -204,9 +207,10 @@ import Foundation
       let count = min(ChunkShape.run, shape.visible &- first)
       for row in 0..<height where shape.seen(by: row) > first {
         let worth = unsafe Kernels.rescaling(from: tops[run &* height &+ row], to: self.tops[row])
-        let weights = unsafe weights(of: run) + row &* ChunkShape.run
+        let attentionWeights = unsafe attentionWeights(of: run) + row &* ChunkShape.run
         unsafe Kernels.add(
-          weights, times: worth * normalisation(row), to: sums + (row % group &* stride &+ first),
+          attentionWeights, times: worth * normalisation(row),
+          to: sums + (row % group &* stride &+ first),
           count: count)
       }
     }

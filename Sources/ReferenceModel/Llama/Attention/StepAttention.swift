@@ -34,11 +34,11 @@ import KVPolicyKit
   /// at least the rows of the longest lane.
   private let stride: Int
   /// `queryHeads × stride` floats: logits, then attention weights, then perhaps probabilities.
-  @unsafe private let weights: UnsafeMutablePointer<Float>
+  @unsafe private let attentionWeights: UnsafeMutablePointer<Float>
   /// `queryHeads × stride` floats: a copy of the logits, for the policy and for `hide`.
   @unsafe private let logits: UnsafeMutablePointer<Float>?
-  /// `queryHeads × stride` floats: the probabilities, for a policy. The same memory as `weights` if
-  /// the attention weights are not needed afterwards.
+  /// `queryHeads × stride` floats: the probabilities, for a policy. The same memory as
+  /// `attentionWeights` if these are not needed after the probabilities are computed.
   @unsafe private let probabilities: UnsafeMutablePointer<Float>
   /// Query heads that share a lane, all query heads, and elements of a head.
   private let (group, heads, width): (Int, Int, Int)
@@ -47,7 +47,7 @@ import KVPolicyKit
   @unsafe private let mixed: UnsafeMutablePointer<Float>  // runs × queryHeads × width
   @unsafe private let tops: UnsafeMutablePointer<Float>  // runs × queryHeads
   @unsafe private let totals: UnsafeMutablePointer<Float>  // runs × queryHeads
-  /// One flag per split: not 0 while the split's part of `weights` still holds logits.
+  /// One flag per split: not 0 while the split's part of `attentionWeights` still holds logits.
   @unsafe private let unweighed: UnsafeMutablePointer<Float>
 
   /// Makes room for the attention of a step's token in one layer. Where keys are stored un-rotated,
@@ -71,10 +71,10 @@ import KVPolicyKit
     let keepsLogits = shown.stepLogits || phase == .beforeOutput
     let raw = unsafe scratch.stepLogits.room(keepsLogits ? floats : 0)
     unsafe logits = keepsLogits ? raw : nil
-    unsafe weights = scratch.weights.room(floats)
+    unsafe attentionWeights = scratch.attentionWeights.room(floats)
     // After the output the attention weights are not needed, so probabilities may overwrite them.
     let isApart = shown.stepProbabilities && phase != .afterOutput
-    unsafe probabilities = isApart ? scratch.probabilities.room(floats) : weights
+    unsafe probabilities = isApart ? scratch.probabilities.room(floats) : attentionWeights
     // There are at most as many key heads as query heads, so `runs × heads` flags are enough.
     let room = unsafe scratch.partial.room(runs * heads * (width + 3))
     unsafe mixed = room
@@ -160,7 +160,7 @@ import KVPolicyKit
     unsafe session.sequence.withRows(layer: layer, head: head) { rows in
       let range = unsafe range(split, of: rows.count)
       let queries = unsafe self.rows.queries + first * width
-      let target = unsafe weights + first * stride
+      let target = unsafe attentionWeights + first * stride
       guard !range.isEmpty else { return }
       if isPlaced {
         unsafe computePlacedLogits(queries, rows, head: head, range, thread: thread, into: target)
@@ -172,7 +172,7 @@ import KVPolicyKit
       guard let logits = unsafe logits else { return }
       for head in first..<first + group {
         let start = head * stride + range.lowerBound
-        unsafe (logits + start).update(from: weights + start, count: range.count)
+        unsafe (logits + start).update(from: attentionWeights + start, count: range.count)
       }
     }
   }
@@ -202,7 +202,7 @@ import KVPolicyKit
     for queryHead in head * group..<(head + 1) * group {
       // Up to fifteen floats past the block are overwritten. They belong to the same query head,
       // and no other split uses them.
-      let x = unsafe weights + queryHead * stride + range.lowerBound
+      let x = unsafe attentionWeights + queryHead * stride + range.lowerBound
       let top = unsafe Kernels.greatest(padding: x, count: range.count)
       unsafe tops[run * heads + queryHead] = top
       unsafe totals[run * heads + queryHead] = Kernels.exponentials(x, count: range.count, top: top)
@@ -210,14 +210,14 @@ import KVPolicyKit
     unsafe unweighed[split] = 0
   }
 
-  /// Restores a split's logits in `weights`, where a policy decides before the output.
+  /// Restores a split's logits in `attentionWeights`, where a policy decides before the output.
   private func unweigh(_ split: Int) {
     guard unsafe unweighed[split] == 0, let logits = unsafe logits else { return }
     let head = split / runs
     let range = range(split, of: session.sequence.rowCount(layer: layer, head: head))
     for queryHead in head * group..<(head + 1) * group {
       let start = queryHead * stride + range.lowerBound
-      unsafe (weights + start).update(from: logits + start, count: range.count)
+      unsafe (attentionWeights + start).update(from: logits + start, count: range.count)
     }
     unsafe unweighed[split] = 1
   }
@@ -236,7 +236,7 @@ import KVPolicyKit
     let first = head * group
     unsafe session.sequence.withRows(layer: layer, head: head) { rows in
       unsafe Kernels.mixValues(
-        weights: weights + first * stride, stride: stride, group: group, rows: rows,
+        weights: attentionWeights + first * stride, stride: stride, group: group, rows: rows,
         range: range(split, of: rows.count), into: mixed + (run * heads + first) * width)
     }
   }
@@ -269,7 +269,8 @@ import KVPolicyKit
         let first = head * stride + rows.lowerBound
         let worth = unsafe Kernels.rescaling(from: tops[run * heads + head], to: top)
         unsafe Kernels.scale(
-          weights + first, by: worth * factor, into: probabilities + first, count: rows.count)
+          attentionWeights + first, by: worth * factor, into: probabilities + first,
+          count: rows.count)
       }
     }
   }
@@ -314,7 +315,7 @@ extension StepAttention {
         let rows = plan.rows(list)
         for head in first..<first + group {
           for index in rows.indices {
-            unsafe weights[head * stride + Int(rows[index])] = -.infinity
+            unsafe attentionWeights[head * stride + Int(rows[index])] = -.infinity
           }
         }
       case .keep(_, let list):
@@ -333,7 +334,7 @@ extension StepAttention {
   /// Restores a query head's logits for `rows` and sets its other logits to −∞.
   private func keepOnly(_ rows: Span<Int32>, queryHead: Int) {
     guard let logits = unsafe logits else { return }
-    let target = unsafe weights + queryHead * stride
+    let target = unsafe attentionWeights + queryHead * stride
     unsafe target.update(repeating: -.infinity, count: stride)
     for index in rows.indices {
       unsafe target[Int(rows[index])] = logits[queryHead * stride + Int(rows[index])]
