@@ -56,7 +56,7 @@ let package = Package(
     .target(
       name: "Training", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel"],
       swiftSettings: numeric),
-    .target(name: "Reporting", swiftSettings: strict),
+    .target(name: "Reporting", dependencies: ["KVPolicyKit"], swiftSettings: strict),
     .target(
       name: "Evaluation",
       dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel", "Reporting"],

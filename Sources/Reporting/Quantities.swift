@@ -4,7 +4,7 @@ import Foundation
 package enum Quantities {
   /// Bytes in the largest binary unit that leaves at least 1: `"512 B"`, `"11.3 MiB"`.
   package static func bytes(_ count: Int) -> String {
-    guard abs(count) >= 1024 else { return "\(count) B" }
+    guard count.magnitude >= 1024 else { return "\(count) B" }
     var (value, unit) = (Double(count) / 1024, 0)
     let units = ["KiB", "MiB", "GiB", "TiB"]
     while abs(value) >= 1024, unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }

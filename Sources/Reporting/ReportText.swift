@@ -1,4 +1,5 @@
 import Foundation
+import KVPolicyKit
 
 /// The formats of all reports for programs: JSON and CSV.
 package enum ReportText {
@@ -18,11 +19,10 @@ package enum ReportText {
   }
 
   /// Reads text that `json` wrote.
+  ///
+  /// - Throws: `JSONError` for text that is not JSON, `DecodingError` for any other JSON.
   package static func decode<Report: Decodable>(_ text: String) throws -> Report {
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return try decoder.decode(Report.self, from: Data(text.utf8))
+    try JSONValue.parse(text).decoded(as: Report.self)
   }
 
   /// Comma-separated values (RFC 4180): the fields' names, then a line for each of `lines`.

@@ -119,9 +119,9 @@ struct TokenCostTests {
     for case (let name, .object(let tensor)) in header {
       guard case .array(let ends)? = tensor["data_offsets"], ends.count == 2,
         case .array(let shape)? = tensor["shape"], shape.count == 2,
-        case .number(let start) = ends[0], case .number(let end) = ends[1]
+        let start = ends[0].wholeNumber, let end = ends[1].wholeNumber
       else { continue }
-      bytes[name] = Int(end - start)
+      bytes[name] = end - start
     }
     return bytes
   }

@@ -91,10 +91,8 @@ extension JSONValue {
   /// The value as a list of integers.
   var integers: [Int]? {
     guard case .array(let list) = self else { return nil }
-    return list.compactMap { if case .number(let value) = $0 { Int(value) } else { nil } }
+    return list.compactMap(\.wholeNumber)
   }
-  /// The value as an integer.
-  var integer: Int? { if case .number(let value) = self { Int(value) } else { nil } }
   /// The value as a list.
   var list: [JSONValue] { if case .array(let list) = self { list } else { [] } }
 }

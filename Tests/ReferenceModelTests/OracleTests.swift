@@ -42,7 +42,7 @@ struct PublishedTraceTests {
     let scores = try one.tensor("pooled_scores", contents)
     let model = try OracleModels.load(contents)
     let session = try makeSession(model, one.configuration(contents))
-    let length = try #require(contents["prompt_length"]?.integer)
+    let length = try #require(contents["prompt_length"]?.wholeNumber)
     try session.prefill(Array(try #require(contents["tokens"]?.integers?.prefix(length))))
     let heads = model.shape.keyHeads
     for (lane, scores) in scores.enumerated() {
@@ -115,7 +115,7 @@ func replay(
   let model = try OracleModels.load(contents)
   let session = try makeSession(model, configuration, registry: registry)
   let tokens = try #require(contents["tokens"]?.integers)
-  let length = try #require(contents["prompt_length"]?.integer)
+  let length = try #require(contents["prompt_length"]?.wholeNumber)
   guard case .object(let kept)? = contents["kept"] else { throw ModelError.request("no trace") }
   let hasTies = contents["ties"] != nil
   var worst: Float = 0

@@ -28,8 +28,10 @@ extension BenchmarkReport {
   public init(json text: String) throws(BenchmarkError) {
     do {
       self = try ReportText.decode(text)
+    } catch let error as JSONError {
+      throw .notAReport(reason: "it is not valid JSON: \(error)")
     } catch {
-      throw .notAReport(reason: "its JSON lacks what a report has, or is no JSON")
+      throw .notAReport(reason: (error as? DecodingError)?.message ?? "\(error)")
     }
     let speeds =
       floor.teams.flatMap { [$0.readBandwidth, $0.cacheBandwidth, $0.operationRate] }

@@ -8,6 +8,8 @@ extension TaskReport {
   public func json() throws -> String { try ReportText.json(self) }
 
   /// Reads a report that ``json()`` wrote.
+  ///
+  /// - Throws: `JSONError` for text that is not JSON, `DecodingError` for any other JSON.
   public init(json text: String) throws { self = try ReportText.decode(text) }
 
   /// The measurements as comma-separated values (RFC 4180): a header, then a line per policy and

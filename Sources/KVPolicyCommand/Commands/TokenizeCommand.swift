@@ -45,7 +45,7 @@ struct TokenizeCommand: Command {
             try tokenizer.decode(TokenizeCommand.tokens(value), skipSpecial: special == .no))
           : JSONValue.array(
             tokenizer.encode(try TokenizeCommand.text(value), parseSpecial: special == .yes)
-              .map { .number(Double($0)) })
+              .map { JSONValue($0) })
         try terminal.print(answer.text + "\n")
       } catch CommandError.outputClosed {
         throw CommandError.outputClosed
@@ -57,9 +57,14 @@ struct TokenizeCommand: Command {
 
   private static func value(_ line: [UInt8]) throws(CommandError) -> JSONValue {
     guard let text = String(validating: line, as: UTF8.self) else {
-      throw .failure("it is not UTF-8")
+      let column = TextPlace(ofInvalidUTF8In: line).map { ": column \($0.column)" } ?? ""
+      throw .failure("it is not UTF-8" + column)
     }
-    do { return try JSONValue.parse(text) } catch { throw .failure("it is not JSON") }
+    do throws(JSONError) {
+      return try JSONValue.parse(text)
+    } catch {
+      throw .failure("it is not JSON: column \(error.column): \(error.reason)")
+    }
   }
 
   private static func text(_ value: JSONValue) throws(CommandError) -> String {

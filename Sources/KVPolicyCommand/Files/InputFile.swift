@@ -1,3 +1,5 @@
+import KVPolicyKit
+
 /// A file that the command line names, for reading.
 struct InputFile {
   /// The largest number of bytes of a file.
@@ -42,7 +44,10 @@ struct InputFile {
   func text() throws(CommandError) -> String {
     let bytes = try bytes()
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw .failure("\(name) is not UTF-8 text; convert it first")
+      let place = TextPlace(ofInvalidUTF8In: bytes)
+      throw .failure(
+        "\(name) is not UTF-8 text"
+          + (place.map { " (line \($0.line), column \($0.column))" } ?? "") + "; convert it first")
     }
     return text
   }

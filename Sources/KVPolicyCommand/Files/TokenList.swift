@@ -7,7 +7,7 @@ enum TokenList {
     guard case .array(let values)? = value else { return nil }
     var tokens: [Int] = []
     for value in values {
-      guard case .number(let number) = value, let token = Int(exactly: number) else { return nil }
+      guard let token = value.wholeNumber else { return nil }
       tokens.append(token)
     }
     return tokens
@@ -28,10 +28,10 @@ enum TokenList {
   /// The JSON value in a file.
   static func json(of file: InputFile) throws(CommandError) -> JSONValue {
     let text = try file.text()
-    do {
+    do throws(JSONError) {
       return try JSONValue.parse(text)
     } catch {
-      throw .failure("\(file.path): it is not valid JSON")
+      throw .failure("\(file.path): it is not valid JSON: \(error)")
     }
   }
 }

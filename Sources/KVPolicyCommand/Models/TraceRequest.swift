@@ -40,8 +40,7 @@ struct TraceRequest {
       configuration = Comparison.reference
       return
     }
-    guard case .number(let number)? = members["prompt_length"],
-      let length = Int(exactly: number), length > 0, length <= tokens.count
+    guard let length = members["prompt_length"]?.wholeNumber, length > 0, length <= tokens.count
     else {
       throw failure("\"prompt_length\" must be a whole number from 1 to the \(tokens.count) tokens")
     }

@@ -25,14 +25,22 @@ public struct PolicyConfiguration: Hashable, Sendable {
   }
 
   /// Reads a configuration from JSON text.
+  ///
+  /// - Throws: `PolicyError.notAConfiguration`, with line and column where the text is not JSON.
   public init(parsing text: String) throws(PolicyError) {
-    try self.init(JSONValue.parse(text))
+    let value: JSONValue
+    do throws(JSONError) {
+      value = try JSONValue.parse(text)
+    } catch {
+      throw .notAConfiguration("it is not valid JSON: \(error)")
+    }
+    try self.init(value)
   }
 
   /// Reads a configuration from a JSON object.
   public init(_ value: JSONValue) throws(PolicyError) {
     guard case .object(var settings) = value else {
-      throw .notAConfiguration("it is \(value.text.prefix(60)), not an object")
+      throw .notAConfiguration("it is \(value.excerpt), not an object")
     }
     guard case .string(let name)? = settings.removeValue(forKey: "policy") else {
       throw .notAConfiguration("it has no \"policy\" with the name of one")

@@ -45,10 +45,10 @@ public struct Settings: Sendable {
   ) throws(PolicyError) -> Int {
     let largest = 1 << 30
     let legal = "a whole number from \(minimum) to \(largest)"
-    let value = try record(name, .number(Double(standard)), legal, meaning)
-    guard case .number(let number) = value, let whole = Int(exactly: number),
-      whole >= minimum, whole <= largest
-    else { throw bad(name, value, legal) }
+    let value = try record(name, .integer(standard), legal, meaning)
+    guard let whole = value.wholeNumber, whole >= minimum, whole <= largest else {
+      throw bad(name, value, legal)
+    }
     return whole
   }
 
@@ -75,7 +75,7 @@ public struct Settings: Sendable {
     }
     var (rows, share) = (JSONValue.null, JSONValue.null)
     switch standard {
-    case .rows(let count): rows = .number(Double(count))
+    case .rows(let count): rows = .integer(count)
     case .share(let part): share = .number(part)
     }
     let (legal, legalShare) = (
@@ -85,12 +85,12 @@ public struct Settings: Sendable {
     let givenShare = try record(
       shareName, share, legalShare, "the same as a share of the capacity, rounded down")
     if isGiven[0] || (given != .null && !isGiven[1]) {
-      guard case .number(let number) = given, let whole = Int(exactly: number), whole >= minimum,
-        whole <= 1 << 30
-      else { throw bad(name, given, legal) }
+      guard let whole = given.wholeNumber, whole >= minimum, whole <= 1 << 30 else {
+        throw bad(name, given, legal)
+      }
       return whole
     }
-    guard case .number(let part) = givenShare, (0...64).contains(part) else {
+    guard let part = givenShare.realNumber, (0...64).contains(part) else {
       throw bad(shareName, givenShare, legalShare)
     }
     return max(minimum, Int(part * Double(whole)))
@@ -102,7 +102,7 @@ public struct Settings: Sendable {
   ) throws(PolicyError) -> Double {
     let legal = "a number from \(range.lowerBound) to \(range.upperBound)"
     let value = try record(name, .number(standard), legal, meaning)
-    guard case .number(let number) = value, range.contains(number) else {
+    guard let number = value.realNumber, range.contains(number) else {
       throw bad(name, value, legal)
     }
     return number
@@ -174,6 +174,6 @@ public struct Settings: Sendable {
   }
 
   private func bad(_ name: String, _ value: JSONValue, _ legal: String) -> PolicyError {
-    .badValue(setting: name, policy: policy, got: value.text, legal: legal)
+    .badValue(setting: name, policy: policy, got: "\(value.excerpt)", legal: legal)
   }
 }

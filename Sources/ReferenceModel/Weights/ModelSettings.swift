@@ -1,3 +1,5 @@
+import KVPolicyKit
+
 /// One setting of a model file, in a form independent of the file's format.
 enum Setting {
   case integer(Int64)
@@ -37,7 +39,7 @@ struct ModelSettings {
   static let sizeLimit: Int64 = 1 << 24
 
   /// The settings in a JSON object of `file`; `prefix` is the object's path in the file.
-  init(_ object: [String: JSONNode], file: String, prefix: String = "") {
+  init(_ object: [String: JSONValue], file: String, prefix: String = "") {
     self.file = file
     self.prefix = prefix
     self.names = Set(object.keys)
@@ -137,11 +139,11 @@ struct ModelSettings {
 
 extension Setting {
   /// The setting for a JSON value; nil for null.
-  init?(_ node: JSONNode) {
+  init?(_ node: JSONValue) {
     switch node {
     case .null: return nil
     case .bool(let bool): self = .bool(bool)
-    case .integer(let integer): self = .integer(integer)
+    case .integer(let integer): self = .integer(Int64(integer))
     case .number(let number): self = .number(number)
     case .string(let text): self = .text(text)
     case .object: self = .other(node.kind)
@@ -152,7 +154,7 @@ extension Setting {
           self = .other(node.kind)
           return
         }
-        integers.append(integer)
+        integers.append(Int64(integer))
       }
       self = .integers(integers)
     }

@@ -10,7 +10,7 @@ struct RecipeReader {
 
   init(_ value: JSONValue, place: String) throws(TrainingError) {
     guard case .object(let members) = value else {
-      throw .recipe("'\(place)' is \(value.text); it must be an object")
+      throw .recipe("'\(place)' is \(value.excerpt); it must be an object")
     }
     self.place = place
     self.members = members
@@ -28,8 +28,7 @@ struct RecipeReader {
   /// A required integer in `range`.
   mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(TrainingError) -> Int {
     let value = try value(name)
-    guard case .number(let number) = value, let whole = Int(exactly: number), range.contains(whole)
-    else {
+    guard let whole = value.wholeNumber, range.contains(whole) else {
       throw bad(name, value, "a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
     return whole
@@ -40,7 +39,7 @@ struct RecipeReader {
     _ name: String, in range: ClosedRange<Double>
   ) throws(TrainingError) -> Double {
     let value = try value(name)
-    guard case .number(let number) = value, range.contains(number) else {
+    guard let number = value.realNumber, range.contains(number) else {
       throw bad(name, value, "a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
@@ -51,9 +50,8 @@ struct RecipeReader {
     _ name: String, in range: ClosedRange<Int>
   ) throws(TrainingError) -> ClosedRange<Int> {
     let value = try value(name)
-    guard case .array(let ends) = value, ends.count == 2, case .number(let low) = ends[0],
-      case .number(let high) = ends[1], let low = Int(exactly: low), let high = Int(exactly: high),
-      low <= high, range.contains(low), range.contains(high)
+    guard case .array(let ends) = value, ends.count == 2, let low = ends[0].wholeNumber,
+      let high = ends[1].wholeNumber, low <= high, range.contains(low), range.contains(high)
     else {
       throw bad(
         name, value,
@@ -89,6 +87,6 @@ struct RecipeReader {
   }
 
   private func bad(_ name: String, _ value: JSONValue, _ legal: String) -> TrainingError {
-    .recipe("'\(name)' of '\(place)' is \(value.text); it must be \(legal)")
+    .recipe("'\(name)' of '\(place)' is \(value.excerpt); it must be \(legal)")
   }
 }

@@ -61,11 +61,10 @@ public struct TrainingRecipe: Sendable, Equatable {
   ///   memory.
   public init(parsing json: String) throws(TrainingError) {
     let value: JSONValue
-    do throws(PolicyError) {
+    do throws(JSONError) {
       value = try JSONValue.parse(json)
     } catch {
-      guard case .notAConfiguration(let reason) = error else { throw .recipe("\(error)") }
-      throw .recipe("it is not valid JSON: \(reason)")
+      throw .recipe("it is not valid JSON: \(error)")
     }
     text = value.text
     var reader = try RecipeReader(value, place: "recipe")

@@ -28,9 +28,7 @@ private struct MorphOracle {
     self.settings = settings
   }
 
-  private func number(_ name: String) -> Double {
-    if case .number(let number)? = settings[name] { number } else { 0 }
-  }
+  private func number(_ name: String) -> Double { settings[name]?.realNumber ?? 0 }
 
   var prunesPrompt: Bool { settings["prunePrompt"] == "atPrefillEnd" }
   var asksQueryHeads: Bool { settings["attendMask"] == "perQueryHead" }

@@ -1,4 +1,5 @@
 import Foundation
+import KVPolicyKit
 import Testing
 
 @testable import ReferenceModel
@@ -68,18 +69,18 @@ enum TokenizerFixtures {
   /// The small vocabulary as GGUF metadata, without the rule.
   static func metadata() throws -> [String: GGUFValue] {
     let path = folder.appending(path: "small/metadata.json").path
-    guard case .object(let members) = try JSONNode(file: path) else { return [:] }
+    guard case .object(let members) = try JSONValue(file: path) else { return [:] }
     return members.compactMapValues(value)
   }
 
-  private static func value(_ node: JSONNode) -> GGUFValue? {
+  private static func value(_ node: JSONValue) -> GGUFValue? {
     switch node {
     case .string(let text): return .string(text)
-    case .integer(let number): return .integer(number)
+    case .integer(let number): return .integer(Int64(number))
     case .bool(let flag): return .bool(flag)
     case .array(let list):
       let texts = list.compactMap { if case .string(let text) = $0 { text } else { nil } }
-      let numbers = list.compactMap { if case .integer(let number) = $0 { number } else { nil } }
+      let numbers = list.compactMap(\.wholeNumber).map { Int64($0) }
       return texts.count == list.count ? .strings(texts) : .integers(numbers)
     default: return nil
     }

@@ -111,7 +111,7 @@ extension BrokenFolder {
     BrokenFolder("line break in text", says: "a text contains a control character") {
       $0.configuration = "{\"a\":\"\n\"}"
     },
-    BrokenFolder("leading zero", says: "an object is not closed") {
+    BrokenFolder("leading zero", says: "no digit may follow a leading zero") {
       $0.configuration = #"{"a":01}"#
     },
   ]

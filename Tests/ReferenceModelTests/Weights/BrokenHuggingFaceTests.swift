@@ -1,3 +1,4 @@
+import KVPolicyKit
 import Testing
 
 @testable import ReferenceModel
@@ -37,13 +38,13 @@ struct BrokenFolderTests {
 
   @Test("JSON may nest as deep as the limit and no deeper")
   func nesting() throws {
-    func lists(_ depth: Int) throws -> JSONNode {
+    func lists(_ depth: Int) throws -> JSONValue {
       let text = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
-      return try JSONNode(parsing: Array(text.utf8), file: "deep.json")
+      return try JSONValue(parsing: Array(text.utf8), file: "deep.json")
     }
     // The outermost list is at depth 0.
-    #expect(throws: Never.self) { try lists(JSONNode.depthLimit + 1) }
-    #expect(throws: ModelError.self) { try lists(JSONNode.depthLimit + 2) }
+    #expect(throws: Never.self) { try lists(JSONValue.depthLimit + 1) }
+    #expect(throws: ModelError.self) { try lists(JSONValue.depthLimit + 2) }
   }
 
   @Test("cut short anywhere, a safetensors file is refused")
@@ -62,7 +63,7 @@ struct BrokenFolderTests {
     let whole = Array(TinyFolder().configurationText.utf8)
     for length in 1..<whole.count {
       #expect(throws: ModelError.self) {
-        try JSONNode(parsing: Array(whole.prefix(length)), file: "config.json")
+        try JSONValue(parsing: Array(whole.prefix(length)), file: "config.json")
       }
     }
   }

@@ -1,4 +1,5 @@
 import Foundation
+import KVPolicyKit
 
 extension Tokenizer {
   /// Reads the tokenizer of a Hugging Face model folder.
@@ -10,7 +11,7 @@ extension Tokenizer {
   /// - Throws: `ModelError.unreadable` or `.malformed` for a file that cannot be read or is not
   ///   JSON; `ModelError.tokenizer` if the tokenizer is contradictory or its kind is not supported.
   package init(folder: String) throws(ModelError) {
-    let file = try TokenizerFile(try JSONNode(file: folder + "/tokenizer.json"))
+    let file = try TokenizerFile(try JSONValue(file: folder + "/tokenizer.json"))
     var parts = file.parts
     let config = try Tokenizer.optional("tokenizer_config.json", in: folder)
     let bos = try config?.tokenName("bos_token") ?? file.leadingToken
@@ -29,7 +30,7 @@ extension Tokenizer {
   ) throws(ModelError) -> TokenizerJSON? {
     let path = folder + "/" + name
     guard FileManager.default.fileExists(atPath: path) else { return nil }
-    return try TokenizerJSON(try JSONNode(file: path), what: name)
+    return try TokenizerJSON(try JSONValue(file: path), what: name)
   }
 
   private static func text(_ name: String, in folder: String) -> String? {

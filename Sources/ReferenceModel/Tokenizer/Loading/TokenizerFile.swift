@@ -1,3 +1,5 @@
+import KVPolicyKit
+
 /// The content of `tokenizer.json`: vocabulary, merges, added tokens, and the rules around them.
 struct TokenizerFile {
   /// The parts of the tokenizer that this file defines; other files of the folder define the rest.
@@ -10,7 +12,7 @@ struct TokenizerFile {
   /// Reads the file's content, given as `node`.
   ///
   /// - Throws: `ModelError.tokenizer` for contradictory or unsupported content.
-  init(_ node: JSONNode) throws(ModelError) {
+  init(_ node: JSONValue) throws(ModelError) {
     file = try TokenizerJSON(node, what: "tokenizer.json")
     parts.preTokenizer = try preTokenizer()
     parts.preTokenizer.composes = try composes()
@@ -52,7 +54,7 @@ struct TokenizerFile {
         throw model.unsupported("\(affix) '\(text)'", supported: "none")
       }
     }
-    if let dropout = model.members["dropout"], dropout != .integer(0), dropout != .number(0) {
+    if let dropout = model.members["dropout"], dropout != 0 {
       throw model.unsupported("dropout", supported: "null (it is for training)")
     }
   }

@@ -1,14 +1,16 @@
+import KVPolicyKit
+
 /// An object of `tokenizer.json` or of a file beside it; every getter checks the value's type.
 ///
 /// `null` counts as absent, as in the library that writes these files.
 struct TokenizerJSON {
   /// The object's values.
-  let members: [String: JSONNode]
+  let members: [String: JSONValue]
   /// A description of the object, for messages.
   let what: String
 
   /// Takes `node`, which must be an object.
-  init(_ node: JSONNode, what: String) throws(ModelError) {
+  init(_ node: JSONValue, what: String) throws(ModelError) {
     guard case .object(let members) = node else {
       throw ModelError.tokenizer(reason: "\(what) is \(node.kind); it must be an object")
     }
@@ -31,7 +33,7 @@ struct TokenizerJSON {
   }
 
   /// The list under `key`; nil if absent.
-  func list(_ key: String) throws(ModelError) -> [JSONNode]? {
+  func list(_ key: String) throws(ModelError) -> [JSONValue]? {
     guard let node = members[key] else { return nil }
     guard case .array(let list) = node else { throw wrongType(key, node, "a list") }
     return list
@@ -44,9 +46,9 @@ struct TokenizerJSON {
   }
 
   /// The token id in `node`; messages call the value `name`.
-  func id(_ node: JSONNode, of name: String) throws(ModelError) -> Int {
+  func id(_ node: JSONValue, of name: String) throws(ModelError) -> Int {
     guard case .integer(let id) = node else { throw wrongType(name, node, "a whole number") }
-    return Int(id)
+    return id
   }
 
   /// The objects of the list under key `list` if the object's type is `Sequence`, otherwise the
@@ -69,7 +71,7 @@ struct TokenizerJSON {
     .tokenizer(reason: "\(what): \(found) is not supported; supported: \(supported)")
   }
 
-  private func wrongType(_ key: String, _ node: JSONNode, _ expected: String) -> ModelError {
+  private func wrongType(_ key: String, _ node: JSONValue, _ expected: String) -> ModelError {
     .tokenizer(reason: "\(what): \(key) is \(node.kind); it must be \(expected)")
   }
 }

@@ -1,7 +1,9 @@
+import KVPolicyKit
+
 extension LlamaConfiguration {
   /// Reads a Hugging Face `config.json` at `path`.
   init(huggingFace path: String) throws(ModelError) {
-    guard case .object(let members) = try JSONNode(file: path) else {
+    guard case .object(let members) = try JSONValue(file: path) else {
       throw ModelError.malformed(file: path, reason: "it is not a JSON object")
     }
     let settings = ModelSettings(members, file: path)

@@ -1,3 +1,5 @@
+import KVPolicyKit
+
 /// The tensors of a Hugging Face folder: one `model.safetensors`, or shards named by an index.
 enum HuggingFaceFolder {
   /// The file that describes the model.
@@ -51,7 +53,7 @@ enum HuggingFaceFolder {
   /// The shard of each tensor. A shard's name must be a plain file name, so no file outside the
   /// folder is read.
   private static func weightMap(_ index: String) throws(ModelError) -> [String: String] {
-    guard case .object(let members) = try JSONNode(file: index),
+    guard case .object(let members) = try JSONValue(file: index),
       case .object(let map)? = members["weight_map"], !map.isEmpty
     else {
       throw .malformed(

@@ -1,8 +1,10 @@
+import KVPolicyKit
+
 extension RopeConfiguration {
   /// Reads the rotary settings of a `config.json`. Two generations exist: `rope_theta` at the top
   /// with an optional `rope_scaling`, or both settings in `rope_parameters`.
   init(
-    huggingFace members: [String: JSONNode], dimensions: Int, file: String
+    huggingFace members: [String: JSONValue], dimensions: Int, file: String
   ) throws(ModelError) {
     let top = ModelSettings(members, file: file)
     var thetas: [Double] = []
@@ -38,7 +40,7 @@ extension RopeConfiguration {
   }
 
   private static func scaling(
-    _ settings: ModelSettings, _ object: [String: JSONNode]
+    _ settings: ModelSettings, _ object: [String: JSONValue]
   ) throws(ModelError) -> Scaling {
     for (name, node) in object {
       if case .object = node {

@@ -1,10 +1,12 @@
+import KVPolicyKit
+
 /// The tensors of a safetensors file.
 ///
 /// Layout: the header's length (64 bits), the header (JSON: name → dtype, shape, data_offsets),
 /// then the data, which the tensors cover without gap or overlap.
 package enum SafetensorsFile {
   /// The longest header accepted, in bytes.
-  static let headerLimit = JSONNode.sizeLimit
+  static let headerLimit = JSONValue.sizeLimit
 
   /// Reads and checks the header of `file`.
   static func tensors(in file: MappedFile) throws(ModelError) -> [StoredTensor] {
@@ -29,7 +31,7 @@ package enum SafetensorsFile {
   /// The header's members, and the offset of the data.
   static func header(
     of file: MappedFile
-  ) throws(ModelError) -> (members: [String: JSONNode], dataStart: Int) {
+  ) throws(ModelError) -> (members: [String: JSONValue], dataStart: Int) {
     guard let claimed = file.integer(at: 0, as: UInt64.self) else {
       throw .malformed(
         file: file.path, reason: "\(file.count) bytes cannot hold the length of a header")
@@ -42,7 +44,7 @@ package enum SafetensorsFile {
         reason: "it claims a header of \(claimed) bytes; \(file.count - 8) follow, and at most "
           + "\(headerLimit) are read")
     }
-    guard case .object(let members) = try JSONNode(parsing: bytes, file: "\(file.path) (header)")
+    guard case .object(let members) = try JSONValue(parsing: bytes, file: "\(file.path) (header)")
     else {
       throw .malformed(file: file.path, reason: "its header is not a JSON object")
     }
@@ -50,7 +52,7 @@ package enum SafetensorsFile {
   }
 
   private static func tensor(
-    _ name: String, _ node: JSONNode, file: MappedFile, dataStart: Int
+    _ name: String, _ node: JSONValue, file: MappedFile, dataStart: Int
   ) throws(ModelError) -> StoredTensor {
     guard case .object(let members) = node, case .string(let dtype)? = members["dtype"],
       let shape = naturals(members["shape"]), let range = naturals(members["data_offsets"]),
@@ -95,12 +97,11 @@ package enum SafetensorsFile {
   }
 
   /// A list of non-negative integers; nil for any other value.
-  private static func naturals(_ node: JSONNode?) -> [Int]? {
+  private static func naturals(_ node: JSONValue?) -> [Int]? {
     guard case .array(let elements)? = node else { return nil }
     var numbers: [Int] = []
     for element in elements {
-      guard case .integer(let integer) = element, let number = Int(exactly: integer), number >= 0
-      else { return nil }
+      guard case .integer(let number) = element, number >= 0 else { return nil }
       numbers.append(number)
     }
     return numbers
