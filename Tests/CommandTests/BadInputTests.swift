@@ -236,6 +236,9 @@ struct BadInputTests {
     .failure("trace --case - --json @/o", "not valid JSON", input: Array("{".utf8)),
     .failure("trace --case - --json @/o", "\"model\" must be", input: Array("{}".utf8)),
     .failure("tokenize --model @/bytes", "line 1: it is not JSON", input: Array("text\n".utf8)),
+    .failure(
+      "tokenize --model @/bytes", "line 1: it is not JSON: column 5: something follows",
+      input: Array(#""a" "b""#.utf8)),
     .failure("tokenize --model @/bytes", "line 1: it is not UTF-8", input: [34, 0xFF, 34]),
     .failure(
       "tokenize --model @/bytes", "line 1: it must be a JSON string", input: Array("[1]".utf8)),
@@ -244,6 +247,27 @@ struct BadInputTests {
       input: Array("[257]".utf8)),
     .failure(
       "tokenize --model @/bytes --decode", "array of whole numbers", input: Array("[1e300]".utf8)),
+  ]
+
+  /// Every command that reads JSON, without the mistake in its input.
+  static let readers = [
+    "compare --model @/bytes --config -", "bench --model @/plain --config -", "tasks --config -",
+    "capacity --model @/plain --config -", "generate --model @/bytes --prompt x --config -",
+    "bench --model @/plain --compare -", "train - --out @/run", "trace --case - --json @/o",
+    "trace --model @/plain --tokens - --prompt-length 1 --config @/tova.json --json @/o",
+    "trace --model @/plain --tokens @/tokens.json --prompt-length 1 --config - --json @/o",
+  ]
+
+  /// Mistakes in JSON, and their messages.
+  static let mistakes: [(text: String, message: String)] = [
+    ("{\"a\": 1,\n \"a\": 2}", "line 2, column 2: the key 'a' appears twice"),
+    ("{\"a\": 1,\n}", "line 2, column 1: an object needs a key in quotes"),
+    ("{\"a\": 01}", "line 1, column 7: no digit may follow a leading zero"),
+    ("\u{FEFF}{}", "line 1, column 1: the text begins with a byte order mark"),
+    ("{\"a\": NaN}", "line 1, column 7: a value cannot begin with 'N'"),
+    ("{} {}", "line 1, column 4: something follows the JSON value"),
+    (#"{"a": "\ud800"}"#, "line 1, column 8: half a surrogate pair"),
+    (String(repeating: "[", count: 100_000), "line 1, column 66: lists and objects nest deeper"),
   ]
 
   private func check(_ bad: BadInput) throws {
@@ -272,6 +296,14 @@ struct BadInputTests {
 
   @Test("what is not understood ends with status 2 and says why", arguments: usage)
   func usageErrors(_ bad: BadInput) throws { try check(bad) }
+
+  @Test("a mistake in JSON is named with line and column by every command", arguments: readers)
+  func mistakes(_ reader: String) throws {
+    for (text, message) in Self.mistakes {
+      try check(.failure(reader, message, input: Array(text.utf8)))
+    }
+    try check(.failure(reader, "is not UTF-8 text (line 2, column 2)", input: [91, 10, 32, 0xFF]))
+  }
 
   @Test("what cannot be done ends with status 1 and says why", arguments: failures)
   func failingCommands(_ bad: BadInput) throws { try check(bad) }

@@ -223,6 +223,42 @@ struct BenchmarkReportTests {
     }
   }
 
+  @Test(
+    "a mistake in a report is named with its place",
+    arguments: [
+      (#""threads" : 1"#, #""threads" : 1, "threads" : 2"#, "the key 'threads' appears twice"),
+      (#""threads" : 1"#, #""threads" 1"#, "it is not valid JSON: line "),
+      (#""threads" : 1"#, #""threads" : "1""#, "floor.teams[0].threads is \"1\"; it must be a"),
+      (#""threads" : 1"#, #""threats" : 1"#, "floor.teams[0].threads is missing"),
+      (#""threads" : 1"#, #""threads" : 1e300"#, "it must be a whole number that fits Int"),
+      (#""work" : "decode""#, #""work" : "dekode""#, "rows[0].work "),
+      (#""label" : "full""#, #""label" : 7"#, "rows[0].label is 7; it must be a text"),
+    ])
+  func places(_ part: String, _ replacement: String, _ message: String) throws {
+    var report = report([row(.decode, 0, "full", speed: 90)])
+    report.conditions = nil
+    let text = try report.json()
+    let broken = text.replacing(part, with: replacement)
+    #expect(broken != text)
+    let error = try #require(throws: BenchmarkError.self) { try BenchmarkReport(json: broken) }
+    #expect("\(error)".contains(message), "\(error)")
+  }
+
+  @Test("no number in a report is too large or small for the tables")
+  func extremes() throws {
+    let text = try report([row(.decode, 0, "full", speed: 90), row(.batch, 0, "full", speed: 9)])
+      .json()
+    for number in ["\(Int.min)", "\(Int.max)", "-1", "0"] {
+      let extreme = text.replacing(
+        try Regex(#"("(?:bytes|residentBytes|policyBytes|tokens|chunk|layers|sequences)" : )\d+"#)
+      ) { "\($0.output[1].substring ?? "")\(number)" }
+      #expect(extreme != text)
+      let report = try BenchmarkReport(json: extreme)
+      #expect(!report.wideTable.isEmpty && !report.csv.isEmpty)
+      #expect(!BenchmarkChange(now: report, before: report).table.isEmpty)
+    }
+  }
+
   @Test("CSV has a line per row, or per number of threads, with as many fields as the header")
   func csv() {
     var rows = [row(.prefill, 512, "full", speed: 480), row(.decode, 0, "h2o", speed: 90)]

@@ -111,7 +111,7 @@ struct ReportTests {
     "bytes are in the largest unit that leaves at least one",
     arguments: [
       (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (102_400, "100 KiB"), (3 << 29, "1.5 GiB"),
-      (-2048, "-2.0 KiB"),
+      (-2048, "-2.0 KiB"), (.min, "-8388608 TiB"),
     ])
   func bytes(_ count: Int, _ text: String) { #expect(Quantities.bytes(count) == text) }
 

@@ -128,7 +128,8 @@ extension PolicyConfiguration {
     object["policy"] = .string(main.policy)
     var layers: [String: JSONValue] = [:]
     for (range, choice) in overrides {
-      let key = range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
+      let isOne = range.lowerBound == range.upperBound
+      let key = isOne ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
       var settings = choice.settings
       settings["policy"] = .string(choice.policy)
       layers[key] = .object(settings)

@@ -105,6 +105,20 @@ public struct TaskTally: Codable, Equatable, Sendable {
   /// An empty tally.
   public init() {}
 
+  /// Decodes a tally whose numbers are possible: sums over all tallies of a report fit an integer.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    checks = try container.decode(Int.self, forKey: .checks)
+    hits = try container.decode(Int.self, forKey: .hits)
+    guard (0...1 << 31).contains(checks), (0...checks).contains(hits) else {
+      throw DecodingError.dataCorrupted(
+        .init(
+          codingPath: decoder.codingPath,
+          debugDescription: "has \(hits) hits in \(checks) checks; legal are 0 to \(1 << 31) "
+            + "checks, and at most as many hits"))
+    }
+  }
+
   /// The share of hits; 0 without checks.
   public var share: Double { checks == 0 ? 0 : Double(hits) / Double(checks) }
 

@@ -95,6 +95,10 @@ struct JSONParser {
     var elements: [JSONValue] = []
     if take(UInt8(ascii: "]")) { return elements }
     repeat {
+      skipSpace()
+      guard elements.isEmpty || peek() != UInt8(ascii: "]") else {
+        throw problem("a list needs a value here; no comma may follow its last value")
+      }
       elements.append(try value(depth: depth + 1))
     } while take(UInt8(ascii: ","))
     guard take(UInt8(ascii: "]")) else {

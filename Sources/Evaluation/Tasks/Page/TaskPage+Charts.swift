@@ -35,7 +35,7 @@ extension TaskPage {
       <p class="note">The bars, and ± in the table, are 95% intervals: other documents of the same kind would move
       a share about so far. A share is a ratio of two sums over documents, checks passed and checks asked; its
       standard error is taken from the documents' residuals, times Student's t for
-      \(Markup.count(report.documents - 1, "degree")) of freedom. All policies answered the same
+      \(Markup.count(max(1, report.documents) - 1, "degree")) of freedom. All policies answered the same
       documents, so one can be surely ahead of another although their bars overlap.</p>
       """
   }
@@ -124,7 +124,7 @@ extension TaskPage {
   private func placeLine(_ policy: TaskMeasurement, _ color: LineChart.Color) -> LineChart.Series {
     let points = policy.places.map { place in
       LineChart.Point(
-        x: Double(place.from + place.to) / 2,
+        x: (Double(place.from) + Double(place.to)) / 2,
         y: place.tally.checks == 0 ? .nan : place.tally.share)
     }
     return .init(policy.label, points: points, color: color)
