@@ -89,6 +89,18 @@ struct TaskReportTests {
     #expect(try TaskReport(json: report().json()) == report())
   }
 
+  @Test("JSON with impossible tallies is refused", arguments: ["\(Int.max)", "\(Int.min)", "-1"])
+  func impossibleTallies(_ number: String) throws {
+    let text = try report().json()
+    for member in ["hits", "checks"] {
+      let broken = text.replacing(
+        try Regex(#""\#(member)" : \d+"#), with: "\"\(member)\" : \(number)")
+      #expect(broken != text)
+      let error = try #require(throws: DecodingError.self) { try TaskReport(json: broken) }
+      #expect(error.message.contains("as many hits"), "\(error.message)")
+    }
+  }
+
   @Test("a story's keys are the names of its properties")
   func storyKeys() throws {
     let json = try JSONValue.parse(report().json())
