@@ -37,10 +37,10 @@ struct ByteCursor {
     return Int(claimed)
   }
 
-  /// UTF-8 text, stored after its length in bytes (64 bits).
+  /// Text, stored after its length in bytes (64 bits); nil if the bytes are not UTF-8.
   mutating func text(
     of what: @autoclosure () -> String, limit: Int = .max
-  ) throws(ModelError) -> String {
+  ) throws(ModelError) -> String? {
     let claimed = try integer(UInt64.self, of: "the length of \(what())")
     guard claimed <= UInt64(remaining) else {
       throw .malformed(
@@ -52,11 +52,17 @@ struct ByteCursor {
       throw .malformed(
         file: file.path, reason: "\(what()) is \(length) bytes long; at most \(limit) are allowed")
     }
-    guard let text = file.text(at: offset, bytes: length) else {
-      throw .malformed(file: file.path, reason: "\(what()) is not valid UTF-8")
-    }
+    defer { offset += length }
+    return file.text(at: offset, bytes: length)
+  }
+
+  /// Passes over `count` items of `bytes` bytes each.
+  mutating func skip(
+    _ count: Int, eachOf bytes: Int, of what: @autoclosure () -> String
+  ) throws(ModelError) {
+    let (length, overflow) = count.multipliedReportingOverflow(by: bytes)
+    guard !overflow, length <= remaining else { throw ended(in: what()) }
     offset += length
-    return text
   }
 
   /// The error for a file that ends too soon.

@@ -9,7 +9,8 @@
 /// A mapped file, or a copy of bytes; read-only while the object lives.
 ///
 /// Every access goes through a method that checks the range against the size the file had when it
-/// was mapped. (A mapping cannot defend against a process that shortens the file afterwards.)
+/// was mapped. (A mapping cannot defend against a process that shortens the file afterwards; the
+/// system then sends a signal, SIGBUS, for which `kvpolicy` has a message.)
 @safe package final class MappedFile: @unchecked Sendable {
   // @unchecked: the bytes are a private copy or a private mapping, and read-only from `init` to
   // `deinit`. No other state changes.
@@ -30,7 +31,8 @@
   @unsafe private let base: UnsafeRawPointer
   private let owner: Owner
 
-  /// Maps the regular file at `path`. Throws for a missing, unreadable, empty or special file.
+  /// Maps the regular file at `path`. Throws for a missing, unreadable, empty or special file, and
+  /// for a file that stands in place of the true one: a Git LFS pointer or a web page.
   package init(_ path: String) throws(ModelError) {
     guard !path.utf8.contains(0) else {
       throw ModelError.unreadable(path: path, reason: "the path contains a zero byte")
@@ -51,22 +53,39 @@
     self.count = size
     unsafe self.base = UnsafeRawPointer(address)
     owner = .mapping
+    if let placeholder = ForeignFile.placeholder(in: self) {
+      throw ModelError.unreadable(path: path, reason: placeholder)
+    }
   }
 
   /// Copies `bytes` and treats the copy as a file called `name`.
   package init(_ bytes: [UInt8], name: String) throws(ModelError) {
     try MappedFile.checkNotEmpty(bytes.count, path: name)
-    // Starts on a cache line, as a mapping does.
-    let copy = UnsafeMutableRawPointer.allocate(byteCount: bytes.count, alignment: 64)
-    // Source and copy both have `bytes.count` bytes.
-    unsafe bytes.withUnsafeBytes { source in
-      unsafe UnsafeMutableRawBufferPointer(start: copy, count: source.count).copyMemory(
-        from: source)
-    }
     path = name
     count = bytes.count
-    unsafe base = UnsafeRawPointer(copy)
+    unsafe base = unsafe bytes.withUnsafeBytes { unsafe MappedFile.copy($0) }
     owner = .allocation
+  }
+
+  /// Copies `bytes` bytes of `file`, from `offset` on, to an aligned address.
+  init(copying file: MappedFile, from offset: Int, bytes: Int) throws(ModelError) {
+    try MappedFile.checkNotEmpty(bytes, path: file.path)
+    guard let source = unsafe file.pointer(at: offset, bytes: bytes) else {
+      throw .malformed(file: file.path, reason: "\(bytes) bytes from \(offset) on are not in it")
+    }
+    path = file.path
+    count = bytes
+    // `pointer` proved that the range is inside the mapping.
+    unsafe base = unsafe MappedFile.copy(UnsafeRawBufferPointer(start: source, count: bytes))
+    owner = .allocation
+  }
+
+  /// A copy of a buffer in memory of its own, which starts on a cache line, as a mapping does.
+  private static func copy(_ source: UnsafeRawBufferPointer) -> UnsafeRawPointer {
+    let copy = UnsafeMutableRawPointer.allocate(byteCount: source.count, alignment: 64)
+    // Source and copy both have `source.count` bytes.
+    unsafe UnsafeMutableRawBufferPointer(start: copy, count: source.count).copyMemory(from: source)
+    return UnsafeRawPointer(copy)
   }
 
   deinit {
@@ -92,6 +111,9 @@
     // `pointer` proved that the range is inside the mapping.
     return unsafe [UInt8](UnsafeRawBufferPointer(start: address, count: bytes))
   }
+
+  /// At most the first `limit` bytes.
+  func start(_ limit: Int) -> [UInt8] { copy(at: 0, bytes: min(limit, count)) ?? [] }
 
   /// `bytes` bytes from `offset` on as text; nil if the range is not inside the file or not UTF-8.
   package func text(at offset: Int, bytes: Int) -> String? {

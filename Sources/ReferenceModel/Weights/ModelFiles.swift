@@ -17,8 +17,15 @@ public struct ModelFiles: Sendable {
   public let kind: Kind
   /// The model's configuration.
   public let configuration: LlamaConfiguration
-  /// Every tensor of the files: in the order of a GGUF file, or by shard and then by name.
+  /// The tensors of the files that can be read: in the order of a GGUF file, or by shard and then by
+  /// name. A tensor of another type or without elements is left out, because the model does not
+  /// read it.
   public let tensors: [TensorSummary]
+  /// Facts about the files that may make the model's results differ from its makers': one sentence
+  /// each, without a full stop. Commands print them to standard error.
+  public let warnings: [String]
+  /// Facts about the files that are odd and change no result, written as `warnings`.
+  public let notes: [String]
   /// The weights.
   package let weights: LlamaWeights
   /// The metadata of a GGUF file; empty for a Hugging Face folder.
@@ -43,16 +50,11 @@ public struct ModelFiles: Sendable {
     if !names.isDisjoint(with: weights) {
       return try ModelFiles(huggingFace: path, names: names)
     }
-    let candidates = names.filter { $0.hasSuffix(".gguf") }.sorted()
-    if let only = candidates.first, candidates.count == 1 {
-      return try ModelFiles(gguf: try MappedFile("\(path)/\(only)"))
+    let candidates = names.filter { $0.hasSuffix(".gguf") }
+    guard let only = candidates.first, candidates.count == 1 else {
+      throw ForeignFile.notModelFolder(path, names: names)
     }
-    let found =
-      candidates.isEmpty ? "none" : "\(candidates.count): \(candidates.joined(separator: ", "))"
-    throw .unreadable(
-      path: path,
-      reason: "a model folder holds config.json with \(weights.joined(separator: " or ")), or "
-        + "exactly one .gguf file (found \(found))")
+    return try ModelFiles(gguf: try MappedFile("\(path)/\(only)"))
   }
 
   /// Opens a GGUF file that is already in memory, and keeps a copy. Messages show `name` as the
@@ -76,14 +78,17 @@ extension ModelFiles {
   private init(gguf mapped: MappedFile) throws(ModelError) {
     let file = try GGUFFile(mapped)
     let architecture = try file.checkedArchitecture()
-    let stored = try file.tensors()
-    var table = try TensorTable(stored)
+    let listed = file.tensors()
+    var table = TensorTable(listed, names: .gguf)
     try table.checkKinds()
     configuration = try file.configuration(architecture: architecture, table: &table)
     weights = try LlamaWeights(configuration, from: &table, names: .gguf)
-    try table.checkNothingLeft()
+    try table.checkRest()
     needed = table.taken
-    tensors = stored.map(\.summary)
+    tensors = ModelFiles.summaries(listed)
+    let unread = ModelFiles.facts(unread: table)
+    warnings = [file.unnamedRuleWarning].compactMap(\.self) + unread.warnings
+    notes = [file.trailingNote(listed)].compactMap(\.self) + unread.notes
     metadata = file.metadata
     kind = .gguf
     folder = nil
@@ -92,22 +97,49 @@ extension ModelFiles {
   private init(huggingFace folder: String, names: Set<String>) throws(ModelError) {
     configuration = try LlamaConfiguration(
       huggingFace: "\(folder)/\(HuggingFaceFolder.configurationName)")
-    let stored = try HuggingFaceFolder.tensors(in: folder, names: names)
-    var table = try TensorTable(stored)
-    // Older files store the rotary frequencies, which the configuration already determines.
-    table.ignore { $0.hasSuffix("rotary_emb.inv_freq") }
+    let listed = try HuggingFaceFolder.tensors(in: folder, names: names)
+    let listedNames = Set(listed.map(\.name))
+    let naming =
+      [TensorNames.huggingFace, .bareHuggingFace].first { listedNames.contains($0.embedding) }
+      ?? .huggingFace
+    var table = TensorTable(listed, names: naming)
     try table.checkKinds()
-    weights = try LlamaWeights(configuration, from: &table, names: .huggingFace)
+    weights = try LlamaWeights(configuration, from: &table, names: naming)
     if configuration.tiedEmbedding {
       // The configuration decides that the head is tied, so a stored head only repeats the
       // embedding.
-      table.ignore { $0 == TensorNames.huggingFace.head }
+      table.ignore(naming.head)
     }
-    try table.checkNothingLeft()
+    try table.checkRest()
     needed = table.taken
-    tensors = stored.map(\.summary)
+    tensors = ModelFiles.summaries(listed)
+    (warnings, notes) = ModelFiles.facts(unread: table)
     metadata = [:]
     kind = .huggingFace
     self.folder = folder
+  }
+
+  private static func summaries(_ tensors: [ListedTensor]) -> [TensorSummary] {
+    tensors.compactMap { tensor in (try? tensor.content.get())?.summary }
+  }
+
+  /// Sentences about the tensors that the model left in `table`.
+  private static func facts(unread table: TensorTable) -> (warnings: [String], notes: [String]) {
+    let (weights, rest) = table.unread
+    let warning =
+      "not read, beside the model's own tensors: \(list(weights)); the results differ from other "
+      + "programs' if the model computes with them"
+    let note = "not read, without weights: \(list(rest))"
+    return (weights.isEmpty ? [] : [warning], rest.isEmpty ? [] : [note])
+  }
+
+  /// The first names, and the number of the others. Control characters of a name are shown escaped,
+  /// so that a file writes nothing to a terminal but text.
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(3).map { name in
+      "'\(name.unicodeScalars.map { $0.escaped(asASCII: true) }.joined())'"
+    }
+    let others = names.count - shown.count
+    return shown.joined(separator: ", ") + (others > 0 ? " and \(others) more" : "")
   }
 }

@@ -61,17 +61,26 @@ struct ModelSettings {
   func has(_ name: String) -> Bool { values[name] != nil }
 
   /// An integer from 1 to `sizeLimit`; throws where the setting is absent.
-  func size(_ name: String) throws(ModelError) -> Int {
-    guard let size = try sizeIfPresent(name) else {
+  ///
+  /// - Parameter layers: the number of layers, if the setting may also be a list of the sizes of
+  ///   all layers, which must be equal.
+  func size(_ name: String, sameInAll layers: Int? = nil) throws(ModelError) -> Int {
+    guard let size = try sizeIfPresent(name, sameInAll: layers) else {
       throw .malformed(file: file, reason: "'\(prefix)\(name)' is missing")
     }
     return size
   }
 
-  /// An integer from 1 to `sizeLimit`, or nil where the setting is absent.
-  func sizeIfPresent(_ name: String) throws(ModelError) -> Int? {
-    guard let value = values[name] else { return nil }
-    let legal = "a whole number from 1 to \(ModelSettings.sizeLimit)"
+  /// An integer from 1 to `sizeLimit`, or nil where the setting is absent; `layers` as in `size`.
+  func sizeIfPresent(_ name: String, sameInAll layers: Int? = nil) throws(ModelError) -> Int? {
+    guard var value = values[name] else { return nil }
+    var legal = "a whole number from 1 to \(ModelSettings.sizeLimit)"
+    if let layers, case .integers(let list) = value {
+      legal += ", or a list of \(layers) equal ones, one for each layer"
+      if list.count == layers, let first = list.first, list.allSatisfy({ $0 == first }) {
+        value = .integer(first)
+      }
+    }
     guard case .integer(let integer) = value else { throw wrong(name, value.kind, legal: legal) }
     guard integer >= 1, integer <= ModelSettings.sizeLimit else {
       throw wrong(name, "\(integer)", legal: legal)
@@ -110,8 +119,12 @@ struct ModelSettings {
     return text
   }
 
-  /// Token numbers below `vocabulary`, from one number or a list, without duplicates; empty where
-  /// the setting is absent.
+  /// Whether a number in the place of a token means that there is no token: −1, also when it was
+  /// stored as an unsigned number of 32 bits.
+  static func isNoToken(_ number: Int64) -> Bool { number == -1 || number == Int64(UInt32.max) }
+
+  /// Token numbers below `vocabulary`, from one number or a list, without duplicates and without
+  /// numbers that mean no token; empty where the setting is absent.
   func tokens(_ name: String, vocabulary: Int) throws(ModelError) -> [Int] {
     guard let value = values[name] else { return [] }
     let legal = "token numbers from 0 to \(vocabulary - 1)"
@@ -122,7 +135,7 @@ struct ModelSettings {
     default: throw wrong(name, value.kind, legal: legal)
     }
     var tokens: [Int] = []
-    for number in numbers {
+    for number in numbers where !ModelSettings.isNoToken(number) {
       guard number >= 0, number < Int64(vocabulary) else {
         throw wrong(name, "\(number)", legal: legal)
       }
@@ -170,6 +183,7 @@ extension Setting {
     case .integers(let integers): self = .integers(integers)
     case .strings: self = .other("a list of texts")
     case .floats: self = .other("a list of numbers")
+    case .other(let kind): self = .other(kind)
     }
   }
 }

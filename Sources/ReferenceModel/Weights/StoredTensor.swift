@@ -15,7 +15,7 @@ public struct TensorSummary: Sendable, Equatable {
   /// The tensor's name in the file.
   let name: String
   /// Elements along each axis, outermost first; each at least 1.
-  let shape: [Int]
+  private(set) var shape: [Int]
   /// How the elements are stored.
   let type: TensorType
   /// The file with the tensor's bytes; keeps the mapping alive.
@@ -55,6 +55,24 @@ public struct TensorSummary: Sendable, Equatable {
     self.bytes = bytes
   }
 
+  /// The tensor with another shape; nil unless both shapes are equal apart from axes of one element,
+  /// which change neither the number nor the order of the elements.
+  func shaped(_ shape: [Int]) -> StoredTensor? {
+    guard self.shape.filter({ $0 != 1 }) == shape.filter({ $0 != 1 }),
+      let columns = shape.last, columns % type.blockSize == 0
+    else { return nil }
+    var copy = self
+    copy.shape = shape
+    return copy
+  }
+
+  /// The tensor, copied to memory of its own if its elements are not aligned in the file.
+  func aligned() throws(ModelError) -> StoredTensor {
+    guard type.blockSize == 1, offset % type.blockBytes != 0 else { return self }
+    let copy = try MappedFile(copying: file, from: offset, bytes: bytes)
+    return try StoredTensor(name: name, shape: shape, type: type, file: copy, offset: 0)
+  }
+
   /// The tensor as a matrix: all axes but the last are folded into matrix rows.
   var matrix: WeightMatrix? {
     guard let columns = shape.last,
@@ -84,12 +102,20 @@ public struct TensorSummary: Sendable, Equatable {
     TensorSummary(name: name, shape: shape, type: type, bytes: bytes)
   }
 
+  /// The tensor's bytes in the file. The sum cannot overflow: `init` proved that the end is inside
+  /// the file.
+  var range: Range<Int> { offset..<offset + bytes }
+
   /// Refuses tensors that share bytes. All `tensors` must be in the same file.
-  static func checkNoOverlap(_ tensors: [StoredTensor]) throws(ModelError) {
-    let ordered = tensors.sorted { $0.offset < $1.offset }
+  static func checkNoOverlap(
+    _ tensors: [(name: String, range: Range<Int>)]
+  ) throws(ModelError) {
+    // An empty range comes before the range that begins at the same byte.
+    let ordered = tensors.sorted {
+      ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+    }
     for (first, second) in zip(ordered, ordered.dropFirst())
-    where first.offset + first.bytes > second.offset {
-      // The sum cannot overflow: `init` proved that the end is inside the file.
+    where first.range.upperBound > second.range.lowerBound {
       throw .tensor(
         name: second.name, reason: "its bytes overlap those of tensor '\(first.name)'")
     }

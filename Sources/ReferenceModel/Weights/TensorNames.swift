@@ -10,12 +10,19 @@ package struct TensorNames {
 
   /// The names outside the layers.
   package let embedding, outputNorm, head: String
+  /// The beginnings of all names that belong to the model's computation. Other tensors of a file
+  /// belong to something beside the model, such as a value head of a training run.
+  package let roots: [String]
   /// The names in layer `index`.
   package let layer: @Sendable (_ index: Int) -> Layer
 
+  /// Whether a tensor of this name belongs to the model's computation.
+  func owns(_ name: String) -> Bool { roots.contains { name.hasPrefix($0) } }
+
   /// The names in GGUF files.
   package static let gguf = TensorNames(
-    embedding: "token_embd.weight", outputNorm: "output_norm.weight", head: "output.weight"
+    embedding: "token_embd.weight", outputNorm: "output_norm.weight", head: "output.weight",
+    roots: ["blk.", "token_", "position_embd", "rope_", "output"]
   ) { index in
     func name(_ part: String) -> String { "blk.\(index).\(part).weight" }
     return Layer(
@@ -25,11 +32,23 @@ package struct TensorNames {
   }
 
   /// The names in Hugging Face's safetensors files.
-  package static let huggingFace = TensorNames(
-    embedding: "model.embed_tokens.weight", outputNorm: "model.norm.weight",
-    head: "lm_head.weight"
-  ) { index in
-    func name(_ part: String) -> String { "model.layers.\(index).\(part).weight" }
+  package static let huggingFace = huggingFace(
+    prefix: "model.", roots: ["model.", "lm_head."])
+
+  /// The names in safetensors files that were saved without the class around the layers.
+  static let bareHuggingFace = huggingFace(
+    prefix: "", roots: ["layers.", "embed_", "norm.", "lm_head."])
+
+  private static func huggingFace(prefix: String, roots: [String]) -> TensorNames {
+    TensorNames(
+      embedding: prefix + "embed_tokens.weight", outputNorm: prefix + "norm.weight",
+      head: "lm_head.weight", roots: roots
+    ) { huggingFaceLayer("\(prefix)layers.\($0).") }
+  }
+
+  /// The names in the layer whose names begin with `prefix`.
+  private static func huggingFaceLayer(_ prefix: String) -> Layer {
+    func name(_ part: String) -> String { "\(prefix)\(part).weight" }
     return Layer(
       attentionNorm: name("input_layernorm"), query: name("self_attn.q_proj"),
       key: name("self_attn.k_proj"), value: name("self_attn.v_proj"),

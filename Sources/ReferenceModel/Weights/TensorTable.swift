@@ -1,16 +1,23 @@
-/// The tensors of a model by name. Each tensor is taken once. A tensor left over at the end belongs
-/// to a computation that this engine does not perform, so the file is refused.
+/// The tensors of a model by name. Each tensor is taken once. Weights of the model's layers that are
+/// left over belong to a computation that this engine does not perform, so the file is refused.
 struct TensorTable {
-  private var left: [String: StoredTensor] = [:]
+  private let names: TensorNames
+  private var left: [String: ListedTensor] = [:]
   /// The tensors taken so far, in the order of taking.
   private(set) var taken: [StoredTensor] = []
 
-  /// Refuses two tensors with the same name.
-  init(_ tensors: [StoredTensor]) throws(ModelError) {
-    for tensor in tensors {
-      guard left.updateValue(tensor, forKey: tensor.name) == nil else {
-        throw .tensor(name: tensor.name, reason: "appears in more than one file")
-      }
+  /// Tensors that some files hold and no model reads: rotary angles, which the configuration
+  /// determines.
+  private static let needlessMarks = [".rotary_emb.", ".attn_rot_embd"]
+
+  /// The table of a file whose tensors have `names`. A tensor that appears in more than one file
+  /// cannot be used.
+  init(_ tensors: [ListedTensor], names: TensorNames) {
+    self.names = names
+    for tensor in tensors
+    where !TensorTable.needlessMarks.contains(where: tensor.name.contains) {
+      let isRepeated = left[tensor.name] != nil
+      left[tensor.name] = isRepeated ? tensor.refused("appears in more than one file") : tensor
     }
   }
 
@@ -18,13 +25,13 @@ struct TensorTable {
   func has(_ name: String) -> Bool { left[name] != nil }
 
   /// The shape of tensor `name`, outermost axis first; nil if it is missing or already taken.
-  func shape(_ name: String) -> [Int]? { left[name]?.shape }
+  func shape(_ name: String) throws(ModelError) -> [Int]? { try left[name]?.content.get().shape }
 
   /// Takes a matrix of exactly `rows × columns`.
   mutating func matrix(
     _ name: String, rows: Int, columns: Int
   ) throws(ModelError) -> WeightMatrix {
-    let tensor = try take(name, shape: [rows, columns])
+    let tensor = try take(name, shape: [rows, columns]).aligned()
     guard let matrix = tensor.matrix else { throw .tensor(name: name, reason: "has no shape") }
     return matrix
   }
@@ -39,33 +46,45 @@ struct TensorTable {
     return floats
   }
 
-  /// Discards tensors that a valid file may contain and the model does not need.
-  mutating func ignore(where isNeedless: (String) -> Bool) {
-    left = left.filter { !isNeedless($0.key) }
-  }
+  /// Discards a tensor that a valid file may contain and the model does not need.
+  mutating func ignore(_ name: String) { left[name] = nil }
 
   /// Refuses biases and mixtures of experts. Called before any tensor is taken, because otherwise
   /// the error would report a missing tensor.
   func checkKinds() throws(ModelError) {
-    let foreign = left.keys.filter { TensorTable.foreignKind($0) != nil }
+    let foreign = weightsLeft.filter { names.owns($0) && TensorTable.foreignKind($0) != nil }
     if let name = foreign.min() { throw TensorTable.refusal(name) }
   }
 
-  /// Refuses the tensors that were not taken.
-  func checkNothingLeft() throws(ModelError) {
-    if let name = left.keys.min() { throw TensorTable.refusal(name) }
+  /// Refuses weights among the model's own names that were not taken, and tensors that were taken
+  /// and share bytes.
+  func checkRest() throws(ModelError) {
+    if let name = weightsLeft.filter(names.owns).min() { throw TensorTable.refusal(name) }
+    for (_, tensors) in Dictionary(grouping: taken, by: { ObjectIdentifier($0.file) }) {
+      try StoredTensor.checkNoOverlap(tensors.map { ($0.name, $0.range) })
+    }
   }
 
+  /// The names of the tensors that were not taken, ascending. Those under `weights` may be part of
+  /// a computation that this engine does not perform; the rest cannot hold weights.
+  var unread: (weights: [String], rest: [String]) {
+    let weights = Set(weightsLeft)
+    return (weights.sorted(), left.keys.filter { !weights.contains($0) }.sorted())
+  }
+
+  private var weightsLeft: [String] { left.values.filter(\.mayHoldWeights).map(\.name) }
+
   private mutating func take(_ name: String, shape: [Int]) throws(ModelError) -> StoredTensor {
-    guard let tensor = left.removeValue(forKey: name) else {
+    guard let listed = left.removeValue(forKey: name) else {
       throw .tensor(name: name, reason: "is missing")
     }
-    guard tensor.shape == shape else {
+    let tensor = try listed.content.get()
+    guard let shaped = tensor.shaped(shape) else {
       throw .tensor(
         name: name, reason: "has shape \(tensor.shape); the configuration asks for \(shape)")
     }
-    taken.append(tensor)
-    return tensor
+    taken.append(shaped)
+    return shaped
   }
 
   /// The role of a tensor with this name that plain Llama models lack; nil if the name shows none.

@@ -66,7 +66,9 @@ extension BrokenFolder {
       says: "rotary settings by kind of layer"),
     BrokenFolder(setting: "partial_rotary_factor", "0.5", says: "'partial_rotary_factor' = 0.5"),
     BrokenFolder(setting: "bos_token_id", "8", says: "'bos_token_id' is 8"),
-    BrokenFolder(setting: "eos_token_id", "[2,-1]", says: "'eos_token_id' is -1"),
+    BrokenFolder(setting: "eos_token_id", "[2,-2]", says: "'eos_token_id' is -2"),
+    BrokenFolder(
+      setting: "num_key_value_heads", "[1,1]", says: "or a list of 1 equal ones, one for each"),
     BrokenFolder(setting: "eos_token_id", #"["2"]"#, says: "'eos_token_id' is a list"),
     BrokenFolder(
       setting: "max_position_embeddings", "1e3", says: "'max_position_embeddings' is a number with"),

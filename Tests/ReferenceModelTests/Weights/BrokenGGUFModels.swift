@@ -33,8 +33,13 @@ extension BrokenGGUF {
     BrokenGGUF("width as float", says: "'llama.embedding_length' is a number with a fraction") {
       $0.set("llama.embedding_length", gguf(Float(32)))
     },
-    BrokenGGUF("heads by layer", says: "'llama.attention.head_count' is a list") {
-      $0.set("llama.attention.head_count", ggufArray(type: 4, count: 1, little(UInt32(2))))
+    BrokenGGUF("heads of more layers", says: "or a list of 1 equal ones, one for each layer") {
+      $0.set(
+        "llama.attention.head_count",
+        ggufArray(type: 4, count: 2, little(UInt32(2)) + little(UInt32(2))))
+    },
+    BrokenGGUF("width by layer", says: "'llama.embedding_length' is a list of whole numbers") {
+      $0.set("llama.embedding_length", ggufArray(type: 4, count: 1, little(UInt32(32))))
     },
     BrokenGGUF("heads that do not divide", says: "32 elements do not divide among 3 heads") {
       $0.set("llama.attention.head_count", gguf(UInt32(3)))
@@ -127,8 +132,8 @@ extension BrokenGGUF {
     {
       $0.set("tokenizer.ggml.bos_token_id", gguf(UInt32(8)))
     },
-    BrokenGGUF("negative end", says: "eos_token_id' is -1; it must be token numbers") {
-      $0.set("tokenizer.ggml.eos_token_id", gguf(Int32(-1)))
+    BrokenGGUF("negative end", says: "eos_token_id' is -2; it must be token numbers") {
+      $0.set("tokenizer.ggml.eos_token_id", gguf(Int32(-2)))
     },
   ]
 }

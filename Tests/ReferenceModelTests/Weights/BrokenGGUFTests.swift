@@ -65,7 +65,7 @@ extension BrokenGGUF {
       $0.edit = { $0 = [71, 71, 85] }
     },
     BrokenGGUF("another format", says: "does not start with 'GGUF'") {
-      $0.magic = Array("PK\u{3}\u{4}".utf8)
+      $0.magic = Array("ggjt".utf8)
     },
     BrokenGGUF("version 1", says: "GGUF version 1 is not supported") { $0.version = 1 },
     BrokenGGUF("version 4", says: "GGUF version 4 is not supported") { $0.version = 4 },
@@ -77,7 +77,7 @@ extension BrokenGGUF {
     BrokenGGUF("one tensor more than listed", says: "a tensor has no name") {
       $0.tensorCount = UInt64($0.tensors.count) + 1
     },
-    BrokenGGUF("fewer tensors than listed", says: "bytes follow the last tensor") {
+    BrokenGGUF("fewer tensors than listed", says: "'output_norm.weight': is missing") {
       $0.tensorCount = UInt64($0.tensors.count) - 2
     },
     BrokenGGUF("2^64 − 1 metadata values", says: "claims 18446744073709551615 metadata values") {
@@ -85,12 +85,6 @@ extension BrokenGGUF {
     },
     BrokenGGUF("2^63 metadata values", says: "claims 9223372036854775808 metadata values") {
       $0.valueCount = 1 << 63
-    },
-    BrokenGGUF("data of nobody at the end", says: "bytes follow the last tensor") {
-      $0.trailing = [UInt8](repeating: 0, count: 64)
-    },
-    BrokenGGUF("data twice as long", says: "bytes follow the last tensor") {
-      $0.edit = { $0 += $0 }
     },
   ]
 
@@ -105,11 +99,8 @@ extension BrokenGGUF {
     BrokenGGUF("key above the format's limit", says: "at most 65535 are allowed") {
       $0.set(String(repeating: "k", count: 70_000), gguf(UInt32(1)))
     },
-    BrokenGGUF("key that is not UTF-8", says: "a metadata key is not valid UTF-8") {
-      $0.values.append(([0xFF, 0xFE], gguf(UInt32(1))))
-    },
-    BrokenGGUF("text that is not UTF-8", says: "metadata 'note' is not valid UTF-8") {
-      $0.set("note", little(UInt32(8)) + little(UInt64(2)) + [0xC3, 0x28])
+    BrokenGGUF("needed text that is not UTF-8", says: "is text that is not valid UTF-8; it must") {
+      $0.set("general.architecture", little(UInt32(8)) + little(UInt64(2)) + [0xC3, 0x28])
     },
     BrokenGGUF("text past the end", says: "metadata 'note' claims 9223372036854775807 bytes") {
       $0.set("note", little(UInt32(8)) + little(UInt64(Int64.max)))
@@ -120,8 +111,16 @@ extension BrokenGGUF {
     BrokenGGUF("unknown value type", says: "metadata 'odd' has type 13") {
       $0.set("odd", little(UInt32(13)) + [0, 0, 0, 0])
     },
-    BrokenGGUF("array of arrays", says: "metadata 'nest': an array of arrays is not supported") {
-      $0.set("nest", ggufArray(type: 9, count: 1, ggufArray(type: 9, count: 1, [])))
+    BrokenGGUF("needed number as lists", says: "'llama.block_count' is a list of lists") {
+      $0.set("llama.block_count", nestedArrays(depth: 2))
+    },
+    BrokenGGUF("cut inside an array of arrays", says: "elements in metadata 'nest'") {
+      $0.set("nest", nestedArrays(depth: 2))
+      $0.edit = { bytes in
+        // The type, the outer array's head, and half of the head of the array inside.
+        let key = bytes.firstRange(of: Array("nest".utf8))?.upperBound ?? 0
+        bytes = Array(bytes.prefix(key + 4 + 12 + 6))
+      }
     },
     BrokenGGUF("array of 2^60 elements", says: "claims 1152921504606846976 elements in metadata") {
       $0.set("long", ggufArray(type: 4, count: 1 << 60, []))
@@ -132,11 +131,12 @@ extension BrokenGGUF {
     BrokenGGUF("array of unknown type", says: "metadata 'odd' has type 99") {
       $0.set("odd", ggufArray(type: 99, count: 1, [0]))
     },
-    BrokenGGUF("integer above 2^63", says: "metadata 'big' is 18446744073709551615, larger than") {
-      $0.set("big", gguf(UInt64.max))
+    BrokenGGUF("needed integer above 2^63", says: "is a number above 9223372036854775807; it must")
+    {
+      $0.set("llama.block_count", gguf(UInt64.max))
     },
-    BrokenGGUF("Boolean of 2", says: "metadata 'flag' is a Boolean with value 2") {
-      $0.set("flag", little(UInt32(7)) + [2])
+    BrokenGGUF("needed Boolean of 2", says: "is a Boolean with value 2; it must be true or false") {
+      $0.set("llama.attention.causal", little(UInt32(7)) + [2])
     },
     BrokenGGUF("alignment 0", says: "general.alignment must be a power of two") {
       $0.set("general.alignment", gguf(UInt32(0)))
@@ -160,10 +160,10 @@ extension BrokenGGUF {
     BrokenGGUF("a tensor twice", says: "tensor 'output_norm.weight': appears twice") {
       $0.tensors.append(TinyGGUF.Tensor("output_norm.weight", [32], .f32))
     },
-    BrokenGGUF("name that is not UTF-8", says: "a tensor name is not valid UTF-8") {
+    BrokenGGUF("name that is not UTF-8", says: "tensor 'blk.0.attn_k.weight': is missing") {
       $0.tensors[3].name = [0x80]
     },
-    BrokenGGUF("no axes", says: "claims 0 axes") { $0.tensors[1].dimensions = [] },
+    BrokenGGUF("no axes", says: "its shape [] has no elements") { $0.tensors[1].dimensions = [] },
     BrokenGGUF("five axes", says: "claims 5 axes") { $0.tensors[1].dimensions = [32, 1, 1, 1, 1] },
     BrokenGGUF("an axis of zero", says: "its shape [0, 32] has no elements") {
       $0.tensors[2].dimensions = [32, 0]

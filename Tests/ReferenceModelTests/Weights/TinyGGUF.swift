@@ -148,6 +148,12 @@ func ggufArray(type: UInt32, count: UInt64, _ elements: [UInt8]) -> [UInt8] {
   little(UInt32(9)) + little(type) + little(count) + elements
 }
 
+/// An array of arrays of arrays …, `depth` deep, with a number innermost.
+func nestedArrays(depth: Int) -> [UInt8] {
+  let outer = [[UInt8]](repeating: little(UInt32(9)) + little(UInt64(1)), count: depth).joined()
+  return little(UInt32(9)) + outer + little(UInt32(4)) + little(UInt64(1)) + little(UInt32(7))
+}
+
 /// The text after its length.
 func counted(_ text: String) -> [UInt8] { little(UInt64(text.utf8.count)) + Array(text.utf8) }
 

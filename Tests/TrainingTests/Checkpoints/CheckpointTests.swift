@@ -50,7 +50,8 @@ struct CheckpointTests {
   func quantised(_ format: Checkpoint.MatrixFormat) throws {
     let checkpoint = try randomCheckpoint(WordVocabulary(someWords))
     let file = try GGUFFile(MappedFile(checkpoint.gguf(format), name: "memory"))
-    for (stored, tensor) in zip(try file.tensors(), checkpoint.tensors) {
+    for (listed, tensor) in zip(file.tensors(), checkpoint.tensors) {
+      let stored = try listed.content.get()
       let heads = tensor.name.contains("q_proj") ? 4 : tensor.name.contains("k_proj") ? 2 : nil
       let values = heads.map { tensor.interleaved(heads: $0) } ?? tensor.values
       #expect(

@@ -31,6 +31,7 @@ package struct GGUFBytes {
     case .floats(let floats):
       writeArray(.float32, count: floats.count)
       for float in floats { put(float.bitPattern, to: &metadata) }
+    case .other(let kind): preconditionFailure("a value that is \(kind) cannot be written")
     }
   }
 

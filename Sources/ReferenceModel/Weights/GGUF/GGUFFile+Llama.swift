@@ -23,7 +23,8 @@ extension GGUFFile {
     let settings = ModelSettings(metadata, file: file.path)
     try refuseOtherArithmetic(architecture, settings)
     let hidden = try settings.size("\(architecture).embedding_length")
-    let heads = try settings.size("\(architecture).attention.head_count")
+    let layers = try settings.size("\(architecture).block_count")
+    let heads = try settings.size("\(architecture).attention.head_count", sameInAll: layers)
     let dimension = try headDimension(architecture, settings, hidden: hidden, heads: heads)
     let vocabulary = try embeddedTokens(table, hidden: hidden)
     let epsilon = "\(architecture).attention.layer_norm_rms_epsilon"
@@ -38,10 +39,12 @@ extension GGUFFile {
     }
     let configuration = LlamaConfiguration(
       architecture: architecture,
-      layers: try settings.size("\(architecture).block_count"), hidden: hidden,
-      intermediate: try settings.size("\(architecture).feed_forward_length"),
+      layers: layers, hidden: hidden,
+      intermediate: try settings.size(
+        "\(architecture).feed_forward_length", sameInAll: layers),
       queryHeads: heads,
-      keyHeads: try settings.sizeIfPresent("\(architecture).attention.head_count_kv") ?? heads,
+      keyHeads: try settings.sizeIfPresent(
+        "\(architecture).attention.head_count_kv", sameInAll: layers) ?? heads,
       headDimension: dimension, vocabulary: vocabulary,
       contextLength: try settings.size("\(architecture).context_length"),
       normEpsilon: Float(normEpsilon),
@@ -83,10 +86,23 @@ extension GGUFFile {
     }
   }
 
+  /// A warning if the file has byte-level tokens and does not name the rule that cuts text into
+  /// pieces.
+  var unnamedRuleWarning: String? {
+    guard metadata["tokenizer.ggml.model"] == .string("gpt2"),
+      metadata["tokenizer.ggml.pre"] ?? .string("") == .string("")
+    else { return nil }
+    return "the file does not name its pre-tokenizer (tokenizer.ggml.pre), so text is split by "
+      + "GPT-2's rule; the tokens are wrong if the model was trained with another one"
+  }
+
   /// The size of the vocabulary, read from the embedding's shape: the metadata may lack it.
   private func embeddedTokens(_ table: TensorTable, hidden: Int) throws(ModelError) -> Int {
     let name = TensorNames.gguf.embedding
-    guard let shape = table.shape(name) else { throw .tensor(name: name, reason: "is missing") }
+    guard var shape = try table.shape(name) else {
+      throw .tensor(name: name, reason: "is missing")
+    }
+    while shape.count > 2, shape[0] == 1 { shape.removeFirst() }
     guard shape.count == 2, shape[0] <= ModelSettings.sizeLimit else {
       throw .tensor(
         name: name,

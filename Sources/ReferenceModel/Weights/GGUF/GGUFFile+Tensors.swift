@@ -1,12 +1,13 @@
 extension GGUFFile {
-  /// The tensors, with supported types and checked byte ranges: inside the file, aligned, without
-  /// overlap, and without data after the last tensor.
-  func tensors() throws(ModelError) -> [StoredTensor] {
-    var tensors: [StoredTensor] = []
-    for entry in entries { tensors.append(try tensor(entry)) }
-    try StoredTensor.checkNoOverlap(tensors)
-    try checkEnd(tensors)
-    return tensors
+  /// The tensors. A tensor that can be used has a supported type, and an aligned byte range inside
+  /// the file.
+  func tensors() -> [ListedTensor] {
+    entries.map { entry in
+      let mayHoldWeights = !entry.dimensions.contains(0) && !GGMLType.isInteger(entry.type)
+      return ListedTensor(entry.name, mayHoldWeights: mayHoldWeights) { () throws(ModelError) in
+        try tensor(entry)
+      }
+    }
   }
 
   private func tensor(_ entry: Entry) throws(ModelError) -> StoredTensor {
@@ -34,13 +35,15 @@ extension GGUFFile {
       name: entry.name, shape: shape, type: type, file: file, offset: overflow ? .max : offset)
   }
 
-  /// Refuses data after the last tensor: the list of tensors then belongs to other data.
-  private func checkEnd(_ tensors: [StoredTensor]) throws(ModelError) {
-    let end = tensors.map { $0.offset + $0.bytes }.max() ?? dataStart
-    guard file.count - end < alignment else {
-      throw .malformed(
-        file: file.path,
-        reason: "\(file.count - end) bytes follow the last tensor; is it another file's data?")
+  /// A note about bytes after the last tensor and its padding; nil if there are none, or if the size
+  /// of a tensor is unknown.
+  func trailingNote(_ tensors: [ListedTensor]) -> String? {
+    var end = dataStart
+    for (tensor, entry) in zip(tensors, entries) where !entry.dimensions.contains(0) {
+      guard case .success(let stored) = tensor.content else { return nil }
+      end = max(end, stored.offset + stored.bytes)
     }
+    let rest = file.count - (end + alignment - 1) / alignment * alignment
+    return rest > 0 ? "\(rest) bytes follow the last tensor and are not read" : nil
   }
 }

@@ -14,9 +14,10 @@ struct GGUFFile {
     let offset: UInt64
   }
 
-  /// The metadata values by key.
+  /// The metadata values by key. A value whose key is not UTF-8 is left out: no reader can ask for
+  /// the value.
   let metadata: [String: GGUFValue]
-  /// The tensors in the file's order.
+  /// The tensors in the file's order, without tensors whose names are not UTF-8.
   let entries: [Entry]
   /// The file.
   let file: MappedFile
@@ -48,11 +49,10 @@ struct GGUFFile {
 
   private static func readVersion(_ cursor: inout ByteCursor) throws(ModelError) {
     let path = cursor.file.path
-    let magic = try cursor.integer(UInt32.self, of: "the GGUF magic")
-    guard magic == 0x4655_4747 else {  // "GGUF", little-endian
-      throw .malformed(
-        file: path, reason: "it does not start with 'GGUF', so it is not a GGUF file")
+    guard "GGUF".utf8.starts(with: cursor.file.start(4)) else {
+      throw ForeignFile.notGGUF(cursor.file)
     }
+    _ = try cursor.integer(UInt32.self, of: "the GGUF magic")
     let version = try cursor.integer(UInt32.self, of: "the GGUF version")
     guard version & 0xFFFF != 0 || version == 0 else {
       throw .unsupported(what: "\(path): big-endian GGUF", supported: "little-endian files")
@@ -68,7 +68,8 @@ struct GGUFFile {
     var metadata: [String: GGUFValue] = [:]
     for _ in 0..<count {
       let key = try cursor.text(of: "a metadata key", limit: keyLimit)
-      let value = try GGUFValue(&cursor, key: key)
+      let value = try GGUFValue(&cursor, key: key ?? "a key that is not UTF-8")
+      guard let key else { continue }
       guard metadata.updateValue(value, forKey: key) == nil else {
         throw .malformed(file: cursor.file.path, reason: "metadata '\(key)' appears twice")
       }
@@ -90,7 +91,7 @@ struct GGUFFile {
     var entries: [Entry] = []
     var names: Set<String> = []
     for _ in 0..<Int(claimed) {
-      let entry = try readEntry(&cursor)
+      guard let entry = try readEntry(&cursor) else { continue }
       guard names.insert(entry.name).inserted else {
         throw .tensor(name: entry.name, reason: "appears twice in \(cursor.file.path)")
       }
@@ -99,14 +100,16 @@ struct GGUFFile {
     return entries
   }
 
-  private static func readEntry(_ cursor: inout ByteCursor) throws(ModelError) -> Entry {
-    let name = try cursor.text(of: "a tensor name", limit: keyLimit)
-    guard !name.isEmpty else {
+  /// The next entry; nil if the tensor's name is not UTF-8.
+  private static func readEntry(_ cursor: inout ByteCursor) throws(ModelError) -> Entry? {
+    let given = try cursor.text(of: "a tensor name", limit: keyLimit)
+    guard given?.isEmpty != true else {
       throw .malformed(file: cursor.file.path, reason: "a tensor has no name")
     }
+    let name = given ?? "a name that is not UTF-8"
     let axes = try cursor.integer(UInt32.self, of: "the axes of tensor '\(name)'")
-    guard axes >= 1, axes <= axisLimit else {
-      throw .tensor(name: name, reason: "claims \(axes) axes; ggml has 1 to \(axisLimit)")
+    guard axes <= axisLimit else {
+      throw .tensor(name: name, reason: "claims \(axes) axes; ggml has at most \(axisLimit)")
     }
     var dimensions: [UInt64] = []
     for _ in 0..<axes {
@@ -114,7 +117,7 @@ struct GGUFFile {
     }
     let type = try cursor.integer(UInt32.self, of: "the type of tensor '\(name)'")
     let offset = try cursor.integer(UInt64.self, of: "the offset of tensor '\(name)'")
-    return Entry(name: name, dimensions: dimensions, type: type, offset: offset)
+    return given.map { Entry(name: $0, dimensions: dimensions, type: type, offset: offset) }
   }
 
   private static func alignment(

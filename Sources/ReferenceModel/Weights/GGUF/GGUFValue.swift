@@ -1,6 +1,6 @@
 /// A metadata value of a GGUF file, with the format's many number types folded into a few.
 package enum GGUFValue: Sendable, Equatable {
-  /// A value of any integer type; an unsigned value above `Int64.max` is refused when parsed.
+  /// A value of any integer type, up to `Int64.max`.
   case integer(Int64)
   /// A 32-bit or 64-bit float.
   case float(Double)
@@ -14,6 +14,8 @@ package enum GGUFValue: Sendable, Equatable {
   case integers([Int64])
   /// An array of floats, such as the scores.
   case floats([Float])
+  /// A value of no use, described for the message of a reader that asks for the value.
+  case other(String)
 }
 
 extension GGUFValue {
@@ -24,11 +26,17 @@ extension GGUFValue {
   init(_ cursor: inout ByteCursor, key: String) throws(ModelError) {
     let kind = try GGUFValue.kind(&cursor, key: key)
     switch kind {
-    case .string: self = .string(try cursor.text(of: "metadata '\(key)'"))
+    case .string:
+      let text = try cursor.text(of: "metadata '\(key)'")
+      self = text.map { .string($0) } ?? .other("text that is not valid UTF-8")
     case .array: self = try GGUFValue.array(&cursor, key: key)
     case .float32, .float64: self = .float(try GGUFValue.float(kind, &cursor, key: key))
-    case .bool: self = .bool(try GGUFValue.integer(kind, &cursor, key: key) == 1)
-    default: self = .integer(try GGUFValue.integer(kind, &cursor, key: key))
+    case .bool:
+      let value = try cursor.integer(UInt8.self, of: "metadata '\(key)'")
+      self = value <= 1 ? .bool(value == 1) : .other("a Boolean with value \(value)")
+    default:
+      let value = try GGUFValue.integer(kind, &cursor, key: key)
+      self = value.map { .integer($0) } ?? .other("a number above \(Int64.max)")
     }
   }
 
@@ -48,35 +56,57 @@ extension GGUFValue {
   private static func array(
     _ cursor: inout ByteCursor, key: String
   ) throws(ModelError) -> GGUFValue {
-    let kind = try kind(&cursor, key: key)
-    // Reading stops at the first array of arrays, so nesting never becomes recursion.
-    guard kind != .array else {
-      throw .unsupported(
-        what: "metadata '\(key)': an array of arrays",
-        supported: "arrays of numbers, Booleans and text")
-    }
-    let count = try cursor.count(of: "elements in metadata '\(key)'", eachAtLeast: kind.bytes)
-    guard count <= arrayLimit else {
-      throw .malformed(
-        file: cursor.file.path,
-        reason: "metadata '\(key)' has \(count) elements; at most \(arrayLimit) are read")
+    let (kind, count) = try arrayHead(&cursor, key: key)
+    guard kind != .array, count <= arrayLimit else {
+      try skip(count, of: kind, &cursor, key: key)
+      return .other(kind == .array ? "a list of lists" : "a list of \(count) elements")
     }
     switch kind {
     case .string:
-      var strings: [String] = []
+      var strings: [String?] = []
       strings.reserveCapacity(count)
       for _ in 0..<count { strings.append(try cursor.text(of: "metadata '\(key)'")) }
-      return .strings(strings)
+      let valid = strings.compactMap(\.self)
+      return valid.count == count
+        ? .strings(valid) : .other("a list of texts of which some are not valid UTF-8")
     case .float32, .float64:
       var floats: [Float] = []
       floats.reserveCapacity(count)
       for _ in 0..<count { floats.append(Float(try float(kind, &cursor, key: key))) }
       return .floats(floats)
     default:
-      var integers: [Int64] = []
+      var integers: [Int64?] = []
       integers.reserveCapacity(count)
       for _ in 0..<count { integers.append(try integer(kind, &cursor, key: key)) }
-      return .integers(integers)
+      let fitting = integers.compactMap(\.self)
+      return fitting.count == count
+        ? .integers(fitting) : .other("a list with numbers above \(Int64.max)")
+    }
+  }
+
+  /// The type and the number of an array's elements.
+  private static func arrayHead(
+    _ cursor: inout ByteCursor, key: String
+  ) throws(ModelError) -> (kind: GGUFKind, count: Int) {
+    let kind = try kind(&cursor, key: key)
+    return (kind, try cursor.count(of: "elements in metadata '\(key)'", eachAtLeast: kind.bytes))
+  }
+
+  /// Passes over the elements of an array. The elements may be arrays themselves; a list of open
+  /// arrays takes the place of recursion, which a file could make as deep as it likes.
+  private static func skip(
+    _ count: Int, of kind: GGUFKind, _ cursor: inout ByteCursor, key: String
+  ) throws(ModelError) {
+    var open = [(kind: kind, count: count)]
+    while let (kind, count) = open.popLast() {
+      switch kind {
+      case .array where count > 0:
+        open.append((.array, count - 1))
+        open.append(try arrayHead(&cursor, key: key))
+      case .array: break
+      case .string: for _ in 0..<count { _ = try cursor.text(of: "metadata '\(key)'") }
+      default: try cursor.skip(count, eachOf: kind.bytes, of: "metadata '\(key)'")
+      }
     }
   }
 
@@ -89,10 +119,10 @@ extension GGUFValue {
     return Double(bitPattern: try cursor.integer(UInt64.self, of: "metadata '\(key)'"))
   }
 
-  /// An integer of any width, or a Boolean as 0 or 1.
+  /// An integer of any type, or the byte of a Boolean; nil above `Int64.max`.
   private static func integer(
     _ kind: GGUFKind, _ cursor: inout ByteCursor, key: String
-  ) throws(ModelError) -> Int64 {
+  ) throws(ModelError) -> Int64? {
     func next<Number: FixedWidthInteger>(_ type: Number.Type) throws(ModelError) -> Number {
       try cursor.integer(type, of: "metadata '\(key)'")
     }
@@ -103,17 +133,7 @@ extension GGUFValue {
     case .uint32: return Int64(try next(UInt32.self))
     case .int32: return Int64(try next(Int32.self))
     case .int64: return try next(Int64.self)
-    case .uint64:
-      let value = try next(UInt64.self)
-      if let fitting = Int64(exactly: value) { return fitting }
-      throw .malformed(
-        file: cursor.file.path, reason: "metadata '\(key)' is \(value), larger than \(Int64.max)")
-    case .bool:
-      let value = try next(UInt8.self)
-      if value <= 1 { return Int64(value) }
-      throw .malformed(
-        file: cursor.file.path,
-        reason: "metadata '\(key)' is a Boolean with value \(value); legal are 0 and 1")
+    case .uint64: return Int64(exactly: try next(UInt64.self))
     default: return Int64(try next(UInt8.self))
     }
   }
@@ -151,6 +171,9 @@ package enum GGMLType {
     if number < UInt32(names.count), let name = names[Int(number)] { return name }
     return "unknown ggml type \(number)"
   }
+
+  /// Whether the elements of type `number` are plain integers, I8 to I64.
+  static func isInteger(_ number: UInt32) -> Bool { (24...27).contains(number) }
 
   /// This engine's type for ggml's type `number`; nil if the engine does not support the type.
   static func tensorType(_ number: UInt32) -> TensorType? {

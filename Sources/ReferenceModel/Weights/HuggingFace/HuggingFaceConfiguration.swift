@@ -15,16 +15,18 @@ extension LlamaConfiguration {
     let context = try settings.size("max_position_embeddings")
     try LlamaConfiguration.refuseSlidingWindow(settings, architecture, context: context)
     let hidden = try settings.size("hidden_size")
-    let heads = try settings.size("num_attention_heads")
+    let layers = try settings.size("num_hidden_layers")
+    let heads = try settings.size("num_attention_heads", sameInAll: layers)
     let dimension = try LlamaConfiguration.headDimension(settings, hidden: hidden, heads: heads)
     let vocabulary = try settings.size("vocab_size")
     // The default of this setting differs between the two architectures.
     let defaultKeyHeads = architecture == "mistral" ? 8 : heads
     self.init(
       architecture: architecture,
-      layers: try settings.size("num_hidden_layers"), hidden: hidden,
-      intermediate: try settings.size("intermediate_size"), queryHeads: heads,
-      keyHeads: try settings.sizeIfPresent("num_key_value_heads") ?? defaultKeyHeads,
+      layers: layers, hidden: hidden,
+      intermediate: try settings.size("intermediate_size", sameInAll: layers), queryHeads: heads,
+      keyHeads: try settings.sizeIfPresent("num_key_value_heads", sameInAll: layers)
+        ?? defaultKeyHeads,
       headDimension: dimension, vocabulary: vocabulary, contextLength: context,
       normEpsilon: Float(try settings.number("rms_norm_eps", in: 1e-30...1) ?? 1e-6),
       rope: try RopeConfiguration(huggingFace: members, dimensions: dimension, file: path),

@@ -9,45 +9,44 @@ enum HuggingFaceFolder {
   /// The list of shards, if the weights are in several files.
   static let indexName = "model.safetensors.index.json"
 
-  /// All tensors of `folder`; `names` are the folder's files.
+  /// All tensors of `folder`; `names` are the folder's files. A tensor about which the index and
+  /// the shards disagree cannot be used.
   static func tensors(
     in folder: String, names: Set<String>
-  ) throws(ModelError) -> [StoredTensor] {
+  ) throws(ModelError) -> [ListedTensor] {
     if names.contains(singleName) {
       return try SafetensorsFile.tensors(in: try MappedFile("\(folder)/\(singleName)"))
     }
     let index = "\(folder)/\(indexName)"
     let shardOfTensor = try weightMap(index)
-    var tensors: [StoredTensor] = []
-    for shard in Set(shardOfTensor.values).sorted() {
-      guard names.contains(shard) else {
-        throw .unreadable(
-          path: "\(folder)/\(shard)", reason: "the index names it, but it is not in the folder")
-      }
+    var tensors: [ListedTensor] = []
+    var found: Set<String> = []
+    for shard in Set(shardOfTensor.values).sorted() where names.contains(shard) {
       for tensor in try SafetensorsFile.tensors(in: try MappedFile("\(folder)/\(shard)")) {
-        try check(tensor, of: shard, in: shardOfTensor, index: index)
-        tensors.append(tensor)
+        let expected = shardOfTensor[tensor.name]
+        found.insert(tensor.name)
+        guard expected != shard else {
+          tensors.append(tensor)
+          continue
+        }
+        tensors.append(
+          tensor.refused(
+            "is in \(shard), but \(index) "
+              + (expected.map { "says \($0)" } ?? "does not list it")))
       }
     }
-    // Every tensor found is in the map once, so equal counts mean that no tensor is missing.
-    guard tensors.count == shardOfTensor.count else {
-      let found = Set(tensors.map(\.name))
-      let missing = shardOfTensor.keys.filter { !found.contains($0) }.min() ?? ""
-      throw .tensor(
-        name: missing, reason: "is not in \(shardOfTensor[missing] ?? ""), where \(index) has it")
+    for (name, shard) in shardOfTensor.sorted(by: { $0.key < $1.key }) where !found.contains(name) {
+      tensors.append(
+        ListedTensor(name, mayHoldWeights: false) { () throws(ModelError) in
+          guard names.contains(shard) else {
+            throw .unreadable(
+              path: "\(folder)/\(shard)",
+              reason: "the index names it, but it is not in the folder")
+          }
+          throw .tensor(name: name, reason: "is not in \(shard), where \(index) has it")
+        })
     }
     return tensors
-  }
-
-  private static func check(
-    _ tensor: StoredTensor, of shard: String, in shardOfTensor: [String: String], index: String
-  ) throws(ModelError) {
-    guard let expected = shardOfTensor[tensor.name] else {
-      throw .tensor(name: tensor.name, reason: "is in \(shard), but \(index) does not list it")
-    }
-    guard expected == shard else {
-      throw .tensor(name: tensor.name, reason: "is in \(shard), but \(index) says \(expected)")
-    }
   }
 
   /// The shard of each tensor. A shard's name must be a plain file name, so no file outside the

@@ -44,7 +44,8 @@ extension SafetensorsFile {
   ) throws(ModelError) -> (tensors: [FloatTensor], metadata: [String: String]) {
     let file = try MappedFile(path)
     var list: [FloatTensor] = []
-    for tensor in try tensors(in: file).sorted(by: { $0.offset < $1.offset }) {
+    let stored = try tensors(in: file).map { listed throws(ModelError) in try listed.content.get() }
+    for tensor in stored.sorted(by: { $0.offset < $1.offset }) {
       guard let values = tensor.floats() else {
         throw .tensor(name: tensor.name, reason: "is stored as \(tensor.type.rawValue), not floats")
       }
