@@ -25,6 +25,9 @@ public struct Tokenizer: Sendable {
   public var addsBOS: Bool { parts.addsBOS }
   /// The name of the rule that cuts text into pieces, such as `smollm`.
   public var preTokenizer: String { parts.preTokenizer.name }
+  /// Whether the model's files name that rule. A GGUF file without `tokenizer.ggml.pre` does not,
+  /// and is read with GPT-2's rule.
+  public var namesPreTokenizer: Bool { parts.namesRule }
   /// The tokens that `encode` matches only with `parseSpecial` and `decode` can skip, by id.
   public let specialTokens: [(id: Int, text: String)]
   /// The chat template as the model's files give it, in Jinja; nil if they have none.

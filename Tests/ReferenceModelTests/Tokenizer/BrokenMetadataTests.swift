@@ -49,7 +49,7 @@ struct BrokenMetadataTests {
       setting("token_type", .strings(["1"]), mentions: "one per token"),
       setting("pre", .string("o200k"), mentions: "smollm"), setting("pre", .integer(1)),
       setting("add_bos_token", .integer(1)), setting("add_space_prefix", .string("no")),
-      setting("bos_token_id", .string("x")), setting("bos_token_id", .integer(-1), mentions: "BOS"),
+      setting("bos_token_id", .string("x")), setting("bos_token_id", .integer(-2), mentions: "BOS"),
       setting("bos_token_id", .integer(.max), mentions: "BOS"),
       setting("eos_token_id", .integer(.min), mentions: "end token"),
       setting("eot_token_id", .integer(1 << 40), mentions: "end token"),

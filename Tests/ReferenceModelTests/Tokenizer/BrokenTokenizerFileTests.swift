@@ -159,7 +159,7 @@ struct BrokenTokenizerFileTests {
       ("tokenizer_config.json", #"{"bos_token":7}"#),
       ("tokenizer_config.json", #"{"add_bos_token":true}"#),
       ("tokenizer_config.json", #"{"chat_template":1}"#),
-      ("generation_config.json", #"{"eos_token_id":-1}"#),
+      ("generation_config.json", #"{"eos_token_id":-2}"#),
       ("generation_config.json", #"{"eos_token_id":[1,1e3]}"#),
       ("generation_config.json", #"{"eos_token_id":[99]}"#), ("generation_config.json", "null"),
     ])

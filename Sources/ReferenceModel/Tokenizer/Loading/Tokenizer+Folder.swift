@@ -49,8 +49,9 @@ extension TokenizerJSON {
   /// The ids under `key`, from one id or a list of ids; empty if absent.
   fileprivate func ids(_ key: String) throws(ModelError) -> [Int] {
     guard let node = members[key] else { return [] }
-    guard case .array(let list) = node else { return [try id(node, of: key)] }
+    let list = if case .array(let list) = node { list } else { [node] }
     return try list.map { node throws(ModelError) in try id(node, of: key) }
+      .filter { !ModelSettings.isNoToken(Int64($0)) }
   }
 
   /// The chat template; from a list of templates, the template named `default`.

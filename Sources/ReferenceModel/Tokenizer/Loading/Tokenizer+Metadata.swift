@@ -3,7 +3,7 @@ extension Tokenizer {
   ///
   /// Uses `tokenizer.ggml.model` (must be `gpt2`: byte-level pairs), `.tokens`, `.merges`,
   /// `.token_type`, `.pre`, the BOS and end tokens, `.add_bos_token`, `.add_space_prefix`, and
-  /// `tokenizer.chat_template`. Without `.pre` the rule is GPT-2's. The unknown token that a GGUF
+  /// `tokenizer.chat_template`. Without `.pre`, or with an empty name, the rule is GPT-2's. The unknown token that a GGUF
   /// file names is ignored: bytes without a token are dropped, as in the model's original
   /// tokenizer.
   ///
@@ -21,8 +21,9 @@ extension Tokenizer {
     var parts = TokenizerParts()
     parts.entries = try reader.entries()
     parts.merges = try reader.merges()
-    let rule = try reader.text("tokenizer.ggml.pre") ?? "gpt2"
-    parts.preTokenizer = try PreTokenizer.named(rule)
+    let rule = try reader.text("tokenizer.ggml.pre") ?? ""
+    parts.namesRule = !rule.isEmpty
+    parts.preTokenizer = try PreTokenizer.named(rule.isEmpty ? "gpt2" : rule)
     // GGUF has no key for ignoring merges, and a file may lack `.add_bos_token`. The rule
     // determines both.
     let isLlama3 = parts.preTokenizer.name == "llama-bpe"
@@ -70,7 +71,7 @@ private struct TokenizerMetadata {
   func id(_ key: String) throws(ModelError) -> Int? {
     switch values[key] {
     case nil: nil
-    case .integer(let id): Int(id)
+    case .integer(let id): ModelSettings.isNoToken(id) ? nil : Int(id)
     case .some: throw wrongType(key, "a whole number")
     }
   }
@@ -116,8 +117,12 @@ private struct TokenizerMetadata {
   }
 
   private func wrongType(_ key: String, _ expected: String) -> ModelError {
-    .tokenizer(
-      reason: "\(key) is \(values[key] == nil ? "absent" : "of the wrong type or length");"
-        + " it must be \(expected)")
+    let found =
+      switch values[key] {
+      case nil: "absent"
+      case .other(let kind)?: kind
+      default: "of the wrong type or length"
+      }
+    return .tokenizer(reason: "\(key) is \(found); it must be \(expected)")
   }
 }

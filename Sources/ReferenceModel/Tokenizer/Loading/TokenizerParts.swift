@@ -14,6 +14,8 @@ struct TokenizerParts: Sendable {
   var merges: [(left: String, right: String)] = []
   /// How text is cut into pieces.
   var preTokenizer = PreTokenizer(steps: [.split(.gpt2)])
+  /// Whether the model's files name the rule `preTokenizer`.
+  var namesRule = true
   /// The tokens to find in the text before it is split.
   var added: [Added] = []
   /// Whether a piece that equals a token becomes this token without applying the merges.
