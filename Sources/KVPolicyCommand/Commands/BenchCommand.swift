@@ -71,7 +71,7 @@ struct BenchCommand: Command {
     let earlier = try earlierPath.map { try earlierReport($0) }
 
     var benchmark = Benchmark(
-      model: LlamaModel(try model.open(), threads: threads, arithmetic: arithmetic),
+      model: LlamaModel(try open(model), threads: threads, arithmetic: arithmetic),
       registry: registry)
     sizes.set(&benchmark)
     benchmark.modelName = model.name

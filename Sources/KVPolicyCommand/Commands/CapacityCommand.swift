@@ -56,7 +56,7 @@ struct CapacityCommand: Command {
       named + (try configuredEntries(configurations, taken: named.map(\.label)))
 
     var capacity = Capacity(
-      model: LlamaModel(try model.open(), threads: threads, arithmetic: arithmetic),
+      model: LlamaModel(try open(model), threads: threads, arithmetic: arithmetic),
       registry: registry)
     sizes.set(&capacity)
     capacity.modelName = model.name

@@ -56,7 +56,7 @@ struct CompareCommand: Command {
       named + (try configuredEntries(configurations, taken: named.map(\.label)))
     let given = try text.map { (try input($0).text(), name: input($0).name) }
 
-    let files = try model.open()
+    let files = try open(model)
     let reading = try Reading(given, for: files, tokens: sizes.tokens)
     if reading.isForeign {
       terminal.writeError(

@@ -60,7 +60,7 @@ struct GenerateCommand: Command {
     let configuration = try chosenConfiguration(arguments)
     let typed = try typed(arguments.required("--prompt"))
 
-    let files = try named.open()
+    let files = try open(named)
     let tokenizer = try files.tokenizer()
     let prompt = try Prompt(typed, arguments, for: files, tokenizer: tokenizer)
     if prompt.isForeign { terminal.writeError(GenerateCommand.foreign) }

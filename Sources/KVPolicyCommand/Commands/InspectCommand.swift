@@ -19,7 +19,7 @@ struct InspectCommand: Command {
   func run(_ arguments: Arguments) throws {
     let threads = try threads(arguments)
     let named = model(arguments)
-    let files = try named.open()
+    let files = try open(named)
     try files.checkFinite()
     try runOneToken(files, threads: threads)
     let page = ModelPage(files, name: named.name)

@@ -72,7 +72,7 @@ struct TasksCommand: Command {
     let configured = try configuredEntries(
       configurations, taken: named.map(\.label) + [Comparison.reference.main.policy])
 
-    var comparison = try TaskComparison(model.open(), registry: registry)
+    var comparison = try TaskComparison(open(model), registry: registry)
     sizes.set(&comparison)
     comparison.modelName = model.name
     let report = try measure(comparison, named + configured, story: told + configured)

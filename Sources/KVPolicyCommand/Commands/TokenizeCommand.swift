@@ -32,7 +32,7 @@ struct TokenizeCommand: Command {
     let decodes = arguments.has("--decode")
     let special =
       try arguments.choice("--special", of: Special.self) ?? TokenizeCommand.defaultSpecial
-    let tokenizer = try model(arguments).open().tokenizer()
+    let tokenizer = try open(model(arguments)).tokenizer()
     var lines = LineReader(terminal: terminal)
     var number = 0
     while let line = try lines.next() {

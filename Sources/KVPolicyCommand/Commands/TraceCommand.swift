@@ -55,7 +55,7 @@ struct TraceCommand: Command {
       throw CommandError.usage("--logits cannot be '-'; name a file")
     }
 
-    let model = LlamaModel(try request.model.open(), threads: threads)
+    let model = LlamaModel(try open(request.model), threads: threads)
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: rows))
     let session = try model.makeSession(request.configuration, registry: registry, in: store)

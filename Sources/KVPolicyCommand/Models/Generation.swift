@@ -42,8 +42,6 @@ struct Generation {
     for index in 0..<limit {
       let token = sampler.next(session.logits)
       if endTokens.contains(token) { break }
-      // A model may have more vocabulary logits than its tokenizer has tokens; the surplus tokens
-      // are empty.
       try print(stream.push(token))
       // The last token need not be decoded, because no token follows it.
       guard index < limit - 1 else { break }

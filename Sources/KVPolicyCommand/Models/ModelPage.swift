@@ -41,13 +41,14 @@ struct ModelPage {
       ("vocabulary", "\(model.vocabulary)\(model.tiedEmbedding ? ", head tied" : "")"),
       ("context", context), ("tokenizer", tokenizerFact), ("chat template", chatFact),
       ("cache", cacheFact),
-    ]
+    ] + (files.warnings + files.notes).map { ("note", $0) }
   }
 
   private var tokenizerFact: String {
     switch tokenizer {
     case .success(let tokenizer):
-      "\(tokenizer.preTokenizer), \(tokenizer.vocabularySize) tokens, "
+      "\(tokenizer.preTokenizer)\(tokenizer.namesPreTokenizer ? "" : " (not named by the file)"), "
+        + "\(tokenizer.vocabularySize) tokens, "
         + "\(tokenizer.specialTokens.count) special"
     case .failure(let error): "none (\(error))"
     }
@@ -114,6 +115,8 @@ extension ModelPage {
         Dictionary(
           uniqueKeysWithValues: bytesPerToken.map { ($0.format.rawValue, JSONValue($0.bytes)) })),
       "tokenizer": tokenizerJSON, "chatTemplate": .string(chatFact),
+      "warnings": .array(files.warnings.map { .string($0) }),
+      "notes": .array(files.notes.map { .string($0) }),
       "tensorTypes": .array(
         totals.map { total in
           [
@@ -135,6 +138,7 @@ extension ModelPage {
     guard case .success(let tokenizer) = tokenizer else { return .null }
     return [
       "preTokenizer": .string(tokenizer.preTokenizer),
+      "preTokenizerIsNamed": .bool(tokenizer.namesPreTokenizer),
       "vocabulary": JSONValue(tokenizer.vocabularySize),
       "specialTokens": JSONValue(tokenizer.specialTokens.count),
       "bosToken": tokenizer.bosToken.map { JSONValue($0) } ?? .null,

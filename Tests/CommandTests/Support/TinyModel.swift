@@ -1,4 +1,5 @@
 import Foundation
+import ReferenceModel
 
 /// A random Llama of two layers as a Hugging Face folder, written by the test itself.
 ///
@@ -11,9 +12,12 @@ struct TinyModel {
   static let shape = (layers: 2, keyHeads: 2)
   private static let (hidden, intermediate, heads, width) = (16, 24, 4, 4)
 
-  /// Writes the model into a new folder at `path`. `poison` makes one weight a NaN.
-  static func write(at path: String, hasTokenizer: Bool = false, poison: Bool = false) throws {
-    let vocabulary = hasTokenizer ? byteVocabulary : plainVocabulary
+  /// Writes the model into a new folder at `path`. `poison` makes one weight a NaN, and `surplus`
+  /// rows of the embedding have no token.
+  static func write(
+    at path: String, hasTokenizer: Bool = false, poison: Bool = false, surplus: Int = 0
+  ) throws {
+    let vocabulary = surplus + (hasTokenizer ? byteVocabulary : plainVocabulary)
     let folder = URL(fileURLWithPath: path)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try write(configuration(vocabulary), folder, "config.json")
@@ -39,19 +43,59 @@ struct TinyModel {
     ]
   }
 
+  /// A GGUF file with a token per byte and one that ends a text. `metadata` is added to its
+  /// metadata.
+  static func gguf(_ metadata: [(key: String, value: GGUFValue)]) -> [UInt8] {
+    var file = GGUFBytes()
+    let keys = shape.keyHeads * width
+    let sizes = [
+      "block_count": 1, "context_length": contextLength, "embedding_length": hidden,
+      "feed_forward_length": intermediate, "attention.head_count": heads,
+      "attention.head_count_kv": shape.keyHeads,
+    ]
+    file.add("general.architecture", .string("llama"))
+    for (name, size) in sizes.sorted(by: { $0.key < $1.key }) {
+      file.add("llama.\(name)", .integer(Int64(size)))
+    }
+    file.add("llama.attention.layer_norm_rms_epsilon", .float(1e-5))
+    file.add("tokenizer.ggml.model", .string("gpt2"))
+    file.add("tokenizer.ggml.tokens", .strings(byteTokens + ["<end>"]))
+    file.add("tokenizer.ggml.merges", .strings([]))
+    for (key, value) in metadata { file.add(key, value) }
+    let tensors: [(name: String, shape: [Int])] = [
+      ("token_embd.weight", [byteVocabulary, hidden]), ("output_norm.weight", [hidden]),
+      ("blk.0.attn_norm.weight", [hidden]), ("blk.0.attn_q.weight", [heads * width, hidden]),
+      ("blk.0.attn_k.weight", [keys, hidden]), ("blk.0.attn_v.weight", [keys, hidden]),
+      ("blk.0.attn_output.weight", [hidden, heads * width]), ("blk.0.ffn_norm.weight", [hidden]),
+      ("blk.0.ffn_gate.weight", [intermediate, hidden]),
+      ("blk.0.ffn_up.weight", [intermediate, hidden]),
+      ("blk.0.ffn_down.weight", [hidden, intermediate]),
+    ]
+    for (name, shape) in tensors {
+      // Type 0 is that of 32-bit floats; the bytes 1 make small positive numbers.
+      let bytes = [UInt8](repeating: 1, count: 4 * shape.reduce(1, *))
+      file.add(name, shape: shape, type: 0, bytes: bytes)
+    }
+    return file.bytes
+  }
+
   /// One token per byte, spelled as in byte-level vocabularies: printable Latin-1 characters as
   /// themselves, the other bytes from U+0100 on.
-  private static var tokenizer: [String: Any] {
-    var vocabulary: [String: Int] = [:]
+  private static var byteTokens: [String] {
     var next: UInt32 = 0x100
-    for byte in UInt32(0)..<256 {
+    return (UInt32(0)..<256).map { byte in
       var scalar = byte
       if !(0x21...0x7E ~= byte || 0xA1...0xAC ~= byte || 0xAE...0xFF ~= byte) {
         scalar = next
         next += 1
       }
-      vocabulary[Unicode.Scalar(scalar).map { String($0) } ?? ""] = Int(byte)
+      return Unicode.Scalar(scalar).map { String($0) } ?? ""
     }
+  }
+
+  private static var tokenizer: [String: Any] {
+    let vocabulary = Dictionary(
+      uniqueKeysWithValues: byteTokens.enumerated().map { ($0.element, $0.offset) })
     let end: [String: Any] = ["id": 256, "content": "<end>", "special": true]
     let bytes: [String: Any] = [
       "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true,
