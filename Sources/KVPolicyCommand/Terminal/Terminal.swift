@@ -60,10 +60,11 @@ public struct Terminal {
 extension Terminal {
   /// The streams, environment and folder of this process.
   ///
-  /// From this call on, the process ignores `SIGPIPE`: a write to a pipe without a reader is an
-  /// error, not a signal that ends the process.
+  /// From this call on, a write to a pipe without a reader, or beyond the limit of a file's size, is
+  /// an error to handle, not a signal that ends the process. A model file that is cut short while
+  /// the program reads it ends the process with a message and status 1.
   public static func process() -> Terminal {
-    signal(SIGPIPE, SIG_IGN)
+    ProcessSignals.install()
     return Terminal(
       write: { text throws(Failure) in
         do throws(SystemError) {
