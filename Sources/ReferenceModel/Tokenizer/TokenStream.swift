@@ -16,12 +16,9 @@ public struct TokenStream: Sendable {
 
   /// Takes the next token and returns the text that is now complete, which may be empty.
   ///
-  /// A token beyond the vocabulary has no text: a model's embedding may have more matrix rows than
-  /// its tokenizer has tokens, and a sampler may choose one of the surplus rows.
-  ///
-  /// - Throws: `ModelError.request` for a negative token; the stream is then unchanged.
+  /// - Throws: `ModelError.request` if neither the tokenizer nor the model has `token`; the stream is
+  ///   then unchanged.
   public mutating func push(_ token: Int) throws(ModelError) -> String {
-    guard token < tokenizer.vocabularySize else { return "" }
     let bytes = try tokenizer.bytes(of: token)
     if skipSpecial && tokenizer.isSpecial(token) { return "" }
     pending += bytes

@@ -13,12 +13,15 @@ public struct Tokenizer: Sendable {
   private let rawAdded: AddedTokens
   private let composedAdded: AddedTokens
 
-  /// The number of tokens; ids are `0..<vocabularySize`. The model's embedding may have more matrix
-  /// rows.
+  /// The number of tokens. Ids start at 0 and may have holes between them, and the model's embedding
+  /// may have more matrix rows.
   public var vocabularySize: Int { vocabulary.count }
   /// The token that begins a text; nil if the model has no BOS token.
   public var bosToken: Int? { parts.bos }
   /// The tokens that end a text or a turn; generation stops at any of them. Ascending.
+  ///
+  /// These are the tokens that the model's files name, and the token that ends a turn of the chat
+  /// template, whether the files name it or not.
   public let eosTokens: [Int]
   /// Whether the model expects `bosToken` before every text. `encode` adds no BOS token; the caller
   /// does.
@@ -41,11 +44,11 @@ public struct Tokenizer: Sendable {
     vocabulary = try Vocabulary(parts.entries)
     merges = try parts.mergeTable(vocabulary)
     try parts.check(vocabulary)
-    rawAdded = AddedTokens(parts.added.filter { !$0.isComposed }.map(\.pattern))
-    composedAdded = AddedTokens(parts.added.filter(\.isComposed).map(\.pattern))
-    eosTokens = Set(parts.eos).sorted()
-    specialTokens = parts.entries.enumerated().filter { $0.element.kind == .special }
-      .map { (id: $0.offset, text: $0.element.text) }
+    rawAdded = AddedTokens(parts.patterns(composed: false))
+    composedAdded = AddedTokens(parts.patterns(composed: true))
+    eosTokens = Set(parts.eos + parts.turnEnds).sorted()
+    specialTokens = parts.entries.filter { $0.kind == .special }.sorted { $0.id < $1.id }
+      .map { (id: $0.id, text: $0.text) }
   }
 
   /// The tokens of `text`, without a BOS token.
@@ -104,9 +107,9 @@ public struct Tokenizer: Sendable {
   /// The text of `tokens`; bytes that are not UTF-8 become U+FFFD.
   ///
   /// - Parameters:
-  ///   - tokens: tokens of the vocabulary.
+  ///   - tokens: tokens of the model. Tokens that the tokenizer lacks have no text.
   ///   - skipSpecial: whether special tokens are left out.
-  /// - Throws: `ModelError.request` for a token outside the vocabulary.
+  /// - Throws: `ModelError.request` for a token that neither the tokenizer nor the model has.
   public func decode(_ tokens: [Int], skipSpecial: Bool = false) throws(ModelError) -> String {
     var bytes: [UInt8] = []
     for token in tokens {
@@ -118,11 +121,15 @@ public struct Tokenizer: Sendable {
 
   /// The bytes of `token`, which may be only a part of a character.
   ///
-  /// - Throws: `ModelError.request` for a token outside the vocabulary.
+  /// There are none for a hole between the tokenizer's ids, and for an id past the tokenizer's that
+  /// has a row in the model's embedding: many embeddings are padded.
+  ///
+  /// - Throws: `ModelError.request` for a token that neither the tokenizer nor the model has.
   public func bytes(of token: Int) throws(ModelError) -> [UInt8] {
-    guard (0..<vocabularySize).contains(token) else {
+    let limit = parts.idLimit(vocabulary)
+    guard (0..<limit).contains(token) else {
       throw ModelError.request(
-        "token \(token) is not in the vocabulary; tokens are 0 to \(vocabularySize - 1)")
+        "token \(token) is not in the vocabulary; tokens are 0 to \(limit - 1)")
     }
     return Array(vocabulary.bytes(of: token))
   }
@@ -149,6 +156,6 @@ public struct Tokenizer: Sendable {
     (UInt8.min...UInt8.max).filter { vocabulary.idOfByte[Int($0)] < 0 }
   }
 
-  /// Whether `token`, which must be in the vocabulary, is a special token.
-  func isSpecial(_ token: Int) -> Bool { vocabulary.kinds[token] == .special }
+  /// Whether `token` is a special token.
+  func isSpecial(_ token: Int) -> Bool { vocabulary.kind(of: token) == .special }
 }

@@ -133,7 +133,8 @@ struct PairMergerTests {
     guard case .strings(let tokens)? = metadata["tokenizer.ggml.tokens"],
       case .strings(let lines)? = metadata["tokenizer.ggml.merges"]
     else { throw MetadataReader.Unexpected() }
-    let vocabulary = try Vocabulary(tokens.map { Vocabulary.Entry(text: $0, kind: .ordinary) })
+    let vocabulary = try Vocabulary(
+      tokens.enumerated().map { Vocabulary.Entry(id: $0.offset, text: $0.element, kind: .ordinary) })
     var parts = TokenizerParts()
     parts.merges = try lines.map { try MergeLine.parse($0) }
     let table = try parts.mergeTable(vocabulary)

@@ -9,6 +9,13 @@ public enum ChatTemplate: Sendable, Equatable {
   /// message (SmolLM2, Qwen2); nil for none.
   case chatML(defaultSystem: String?)
 
+  /// The special token that ends a turn; a model that answers in this format stops with it.
+  public var turnEnd: String {
+    switch self {
+    case .chatML: "<|im_end|>"
+    }
+  }
+
   /// The conversation as text, to be encoded with `parseSpecial`.
   ///
   /// A special token's text inside a message becomes the special token, as in the original

@@ -5,7 +5,8 @@ extension ModelFiles {
   /// - Throws: `ModelError.tokenizer` if there is no tokenizer or its kind is not supported,
   ///   `ModelError.unreadable` or `.malformed` for files that cannot be used.
   public func tokenizer() throws(ModelError) -> Tokenizer {
-    guard let folder else { return try Tokenizer(metadata: metadata) }
-    return try Tokenizer(folder: folder)
+    let vocabulary = configuration.vocabulary
+    guard let folder else { return try Tokenizer(metadata: metadata, modelVocabulary: vocabulary) }
+    return try Tokenizer(folder: folder, modelVocabulary: vocabulary)
   }
 }

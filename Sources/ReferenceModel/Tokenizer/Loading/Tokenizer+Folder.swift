@@ -4,24 +4,41 @@ import KVPolicyKit
 extension Tokenizer {
   /// Reads the tokenizer of a Hugging Face model folder.
   ///
-  /// `tokenizer.json` is required; `tokenizer_config.json` (BOS and end token, chat template),
-  /// `generation_config.json` (more end tokens) and `chat_template.jinja` are read if they exist.
-  /// `truncation` and `padding` in `tokenizer.json` are settings of a training run and are ignored.
+  /// `tokenizer.json` is required. The other files are read if they exist: `tokenizer_config.json`
+  /// (BOS and end token, more tokens, chat template), `special_tokens_map.json` and
+  /// `added_tokens.json` (more tokens), `generation_config.json` (more end tokens), and
+  /// `chat_template.jinja`, which goes before the template of `tokenizer_config.json`. Only the
+  /// post-processor in `tokenizer.json` decides whether texts begin with a BOS token. A BOS or end
+  /// token that the vocabulary lacks is ignored. `truncation` and `padding` in `tokenizer.json` are
+  /// settings of a training run and are ignored.
   ///
+  /// - Parameters:
+  ///   - folder: the folder's path.
+  ///   - modelVocabulary: the number of tokens that the model's embedding has; 0 if unknown.
   /// - Throws: `ModelError.unreadable` or `.malformed` for a file that cannot be read or is not
   ///   JSON; `ModelError.tokenizer` if the tokenizer is contradictory or its kind is not supported.
-  package init(folder: String) throws(ModelError) {
+  package init(folder: String, modelVocabulary: Int = 0) throws(ModelError) {
     let file = try TokenizerFile(try JSONValue(file: folder + "/tokenizer.json"))
-    var parts = file.parts
     let config = try Tokenizer.optional("tokenizer_config.json", in: folder)
-    let bos = try config?.tokenName("bos_token") ?? file.leadingToken
-    if let bos { parts.bos = try file.id(of: bos) }
-    parts.addsBOS = try config?.flag("add_bos_token") ?? (file.leadingToken != nil)
-    if let eos = try config?.tokenName("eos_token") { parts.eos.append(try file.id(of: eos)) }
+    let map = try Tokenizer.optional("special_tokens_map.json", in: folder)
+    var tokens = file.tokens
+    try tokens.add(
+      config: config, map: map, list: try Tokenizer.optional("added_tokens.json", in: folder))
+    var parts = file.parts
+    (parts.entries, parts.added) = (tokens.entries, tokens.added)
+    parts.modelVocabulary = modelVocabulary
+    parts.addsBOS = file.leadingToken != nil
+    for source in [map, config].compactMap(\.self) {
+      if let bos = try source.tokenName("bos_token") { parts.bos = tokens.id(of: bos) }
+      if let eos = try source.tokenName("eos_token") {
+        parts.eos = tokens.id(of: eos).map { [$0] } ?? []
+      }
+    }
+    if let leading = file.leadingToken { parts.bos = try file.id(of: leading) }
     let generation = try Tokenizer.optional("generation_config.json", in: folder)
     parts.eos += try generation?.ids("eos_token_id") ?? []
-    parts.chatTemplate =
-      try config?.chatTemplate() ?? Tokenizer.text("chat_template.jinja", in: folder)
+    parts.chatTemplate = try Tokenizer.text("chat_template.jinja", in: folder)
+    if parts.chatTemplate == nil { parts.chatTemplate = try config?.chatTemplate() }
     try self.init(parts)
   }
 
@@ -33,9 +50,16 @@ extension Tokenizer {
     return try TokenizerJSON(try JSONValue(file: path), what: name)
   }
 
-  private static func text(_ name: String, in folder: String) -> String? {
-    FileManager.default.contents(atPath: folder + "/" + name)
-      .map { String(decoding: $0, as: UTF8.self) }
+  private static func text(_ name: String, in folder: String) throws(ModelError) -> String? {
+    let path = folder + "/" + name
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    guard let bytes = FileManager.default.contents(atPath: path) else {
+      throw ModelError.unreadable(path: path, reason: "it exists, but cannot be read")
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw ModelError.malformed(file: path, reason: "it is not valid UTF-8")
+    }
+    return text
   }
 }
 

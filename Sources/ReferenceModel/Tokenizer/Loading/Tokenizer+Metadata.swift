@@ -3,13 +3,16 @@ extension Tokenizer {
   ///
   /// Uses `tokenizer.ggml.model` (must be `gpt2`: byte-level pairs), `.tokens`, `.merges`,
   /// `.token_type`, `.pre`, the BOS and end tokens, `.add_bos_token`, `.add_space_prefix`, and
-  /// `tokenizer.chat_template`. Without `.pre`, or with an empty name, the rule is GPT-2's. The unknown token that a GGUF
-  /// file names is ignored: bytes without a token are dropped, as in the model's original
-  /// tokenizer.
+  /// `tokenizer.chat_template`. Without `.pre`, or with an empty name, the rule is GPT-2's. The
+  /// unknown token that a GGUF file names is ignored: bytes without a token are dropped, as in the
+  /// model's original tokenizer.
   ///
+  /// - Parameters:
+  ///   - metadata: the values by key.
+  ///   - modelVocabulary: the number of tokens that the model's embedding has; 0 if unknown.
   /// - Throws: `ModelError.tokenizer` if the metadata is incomplete, contradictory, or for another
   ///   kind of tokenizer.
-  package init(metadata: [String: GGUFValue]) throws(ModelError) {
+  package init(metadata: [String: GGUFValue], modelVocabulary: Int = 0) throws(ModelError) {
     let reader = TokenizerMetadata(values: metadata)
     let kind = try reader.text("tokenizer.ggml.model")
     guard let kind, kind == "gpt2" else {
@@ -24,24 +27,27 @@ extension Tokenizer {
     let rule = try reader.text("tokenizer.ggml.pre") ?? ""
     parts.namesRule = !rule.isEmpty
     parts.preTokenizer = try PreTokenizer.named(rule.isEmpty ? "gpt2" : rule)
+    parts.bos = try reader.id("tokenizer.ggml.bos_token_id")
     // GGUF has no key for ignoring merges, and a file may lack `.add_bos_token`. The rule
     // determines both.
     let isLlama3 = parts.preTokenizer.name == "llama-bpe"
     parts.ignoresMerges = isLlama3
-    parts.addsBOS = try reader.flag("tokenizer.ggml.add_bos_token") ?? isLlama3
+    parts.addsBOS =
+      try reader.flag("tokenizer.ggml.add_bos_token") ?? (isLlama3 && parts.bos != nil)
+    parts.modelVocabulary = modelVocabulary
     if try reader.flag("tokenizer.ggml.add_space_prefix") == true {
       parts.preTokenizer.steps.insert(
         .prefixSpace, at: parts.preTokenizer.steps.firstIndex(of: .split(.gpt2)) ?? 0)
     }
-    parts.bos = try reader.id("tokenizer.ggml.bos_token_id")
     for name in ["eos", "eot", "eom"] {
       if let id = try reader.id("tokenizer.ggml.\(name)_token_id") { parts.eos.append(id) }
     }
-    parts.added = parts.entries.enumerated().compactMap { id, entry in
+    parts.added = parts.entries.compactMap { entry in
       guard entry.kind == .special || entry.kind == .added else { return nil }
       let isSpecial = entry.kind == .special
       return TokenizerParts.Added(
-        pattern: AddedTokens.Pattern(id: id, text: Array(entry.text.utf8), isSpecial: isSpecial))
+        pattern: AddedTokens.Pattern(
+          id: entry.id, text: Array(entry.text.utf8), isSpecial: isSpecial))
     }
     parts.chatTemplate = try reader.text("tokenizer.chat_template")
     try self.init(parts)
@@ -102,7 +108,7 @@ private struct TokenizerMetadata {
         throw ModelError.tokenizer(
           reason: "token \(id) is of type \(kinds[id]); the types of byte-level tokens are 1 to 5")
       }
-      entries.append(Vocabulary.Entry(text: text, kind: kind))
+      entries.append(Vocabulary.Entry(id: id, text: text, kind: kind))
     }
     return entries
   }

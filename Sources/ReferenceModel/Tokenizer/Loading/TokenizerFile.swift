@@ -1,13 +1,16 @@
 import KVPolicyKit
 
 /// The content of `tokenizer.json`: vocabulary, merges, added tokens, and the rules around them.
+///
+/// Memory is used for the tokens only, whatever their ids are.
 struct TokenizerFile {
   /// The parts of the tokenizer that this file defines; other files of the folder define the rest.
   private(set) var parts = TokenizerParts()
+  /// The tokens that this file names.
+  private(set) var tokens = CollectedTokens()
   /// The text of the token that the post-processor puts before every text.
   private(set) var leadingToken: String?
   private let file: TokenizerJSON
-  private var idOfText: [[UInt8]: Int] = [:]
 
   /// Reads the file's content, given as `node`.
   ///
@@ -30,7 +33,7 @@ struct TokenizerFile {
 
   /// The id of the ordinary or added token with text `text`.
   func id(of text: String) throws(ModelError) -> Int {
-    guard let id = idOfText[Array(text.utf8)] else {
+    guard let id = tokens.id(of: text) else {
       throw ModelError.tokenizer(
         reason: "'\(text)' is named as a special token, but the vocabulary has no such token")
     }
@@ -84,69 +87,28 @@ struct TokenizerFile {
 // MARK: - Tokens
 
 extension TokenizerFile {
-  /// Sorts the model's tokens and the added tokens by id.
-  ///
-  /// Ids must be 0, 1, 2, … without gaps, so that a large id cannot cause a large allocation.
   private mutating func readTokens(_ model: TokenizerJSON) throws(ModelError) {
     guard let vocabulary = try model.object("vocab") else {
       throw ModelError.tokenizer(reason: "tokenizer.json has no model.vocab")
     }
-    var tokens: [(id: Int, entry: Vocabulary.Entry)] = []
     for (text, node) in vocabulary.members {
-      let id = try vocabulary.id(node, of: "'\(text)'")
-      idOfText[Array(text.utf8)] = id
-      tokens.append((id, Vocabulary.Entry(text: text, kind: .ordinary)))
+      try tokens.addOrdinary(text, id: try vocabulary.id(node, of: "'\(text)'"))
     }
-    var kinds: [Int: Vocabulary.Kind] = [:]
-    for added in try addedTokens() {
-      let (id, bytes) = (added.pattern.id, added.pattern.text)
-      let kind: Vocabulary.Kind = added.pattern.isSpecial ? .special : .added
-      let text = String(decoding: bytes, as: UTF8.self)
-      guard idOfText[bytes] == nil || idOfText[bytes] == id, kinds[id] == nil else {
-        throw ModelError.tokenizer(
-          reason: "the added token '\(text)' has id \(id), which contradicts another entry")
-      }
-      kinds[id] = kind
-      if idOfText.updateValue(id, forKey: bytes) == nil {
-        tokens.append((id, Vocabulary.Entry(text: text, kind: kind, isInModel: false)))
-      }
-      parts.added.append(added)
-    }
-    try place(tokens, kinds: kinds)
-  }
-
-  private mutating func place(
-    _ tokens: [(id: Int, entry: Vocabulary.Entry)], kinds: [Int: Vocabulary.Kind]
-  ) throws(ModelError) {
-    var entries = [Vocabulary.Entry?](repeating: nil, count: tokens.count)
-    for (id, entry) in tokens {
-      guard entries.indices.contains(id), entries[id] == nil else {
-        throw ModelError.tokenizer(
-          reason: "the token '\(entry.text)' has id \(id), which is taken or out of range;"
-            + " \(tokens.count) tokens have the ids 0 to \(tokens.count - 1), each once")
-      }
-      entries[id] = entry
-      entries[id]?.kind = kinds[id] ?? entry.kind
-    }
-    parts.entries = entries.compactMap(\.self)
-  }
-
-  private func addedTokens() throws(ModelError) -> [TokenizerParts.Added] {
-    var list: [TokenizerParts.Added] = []
     for node in try file.list("added_tokens") ?? [] {
-      let token = try TokenizerJSON(node, what: "an added token")
-      guard let text = try token.text("content"), !text.isEmpty, let idNode = token.members["id"]
-      else { throw ModelError.tokenizer(reason: "an added token needs an id and a content") }
-      let isSpecial = try token.flag("special") ?? false
-      let pattern = AddedTokens.Pattern(
-        id: try token.id(idNode, of: "id"), text: Array(text.utf8), isSpecial: isSpecial,
-        takesSpaceBefore: try token.flag("lstrip") ?? false,
-        takesSpaceAfter: try token.flag("rstrip") ?? false,
-        isWholeWord: try token.flag("single_word") ?? false)
-      let isComposed = try token.flag("normalized") ?? !isSpecial
-      list.append(TokenizerParts.Added(pattern: pattern, isComposed: isComposed))
+      let object = try TokenizerJSON(node, what: "an added token")
+      guard let idNode = object.members["id"] else {
+        throw ModelError.tokenizer(reason: "an added token needs an id and a content")
+      }
+      let added = try TokenizerParts.Added(object, id: try object.id(idNode, of: "id"))
+      let text = String(decoding: added.pattern.text, as: UTF8.self)
+      guard tokens.id(of: text) ?? added.pattern.id == added.pattern.id, !tokens.hasAdded(text)
+      else {
+        throw ModelError.tokenizer(
+          reason: "the added token '\(text)' has id \(added.pattern.id), which contradicts another"
+            + " entry")
+      }
+      try tokens.add(added)
     }
-    return list
   }
 }
 

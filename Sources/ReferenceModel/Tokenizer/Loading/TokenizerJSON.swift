@@ -52,16 +52,12 @@ struct TokenizerJSON {
   }
 
   /// The objects of the list under key `list` if the object's type is `Sequence`, otherwise the
-  /// object itself. A Sequence inside a Sequence is refused.
+  /// object itself. The objects of a Sequence inside a Sequence take its place.
   func unwrapped(_ list: String) throws(ModelError) -> [TokenizerJSON] {
     guard try text("type") == "Sequence" else { return [self] }
     var parts: [TokenizerJSON] = []
     for node in try self.list(list) ?? [] {
-      let part = try TokenizerJSON(node, what: what)
-      guard try part.text("type") != "Sequence" else {
-        throw ModelError.tokenizer(reason: "\(what) is a Sequence inside a Sequence; write it flat")
-      }
-      parts.append(part)
+      parts += try TokenizerJSON(node, what: what).unwrapped(list)
     }
     return parts
   }

@@ -4,11 +4,12 @@ struct TokenizerParts: Sendable {
   struct Added: Sendable {
     /// The token's text and how it is matched.
     var pattern: AddedTokens.Pattern
-    /// Whether to search the composed text (NFC) instead of the original text.
+    /// Whether the token is composed (NFC) as the text is, and searched in the composed text.
+    /// Otherwise it is searched before, in the original text.
     var isComposed = false
   }
 
-  /// The tokens by id.
+  /// The tokens, in any order.
   var entries: [Vocabulary.Entry] = []
   /// Pairs of token texts that merge, in the order of their ranks.
   var merges: [(left: String, right: String)] = []
@@ -30,6 +31,31 @@ struct TokenizerParts: Sendable {
   var addsBOS = false
   /// The chat template's source.
   var chatTemplate: String?
+  /// The number of tokens that the model's embedding has; 0 if unknown.
+  var modelVocabulary = 0
+
+  /// The end of the ids that the tokenizer or the model has.
+  func idLimit(_ vocabulary: Vocabulary) -> Int { max(vocabulary.idLimit, modelVocabulary) }
+
+  /// The added tokens to find in composed or in original text. Of tokens that composition makes
+  /// equal a special token is found, or else the first.
+  func patterns(composed: Bool) -> [AddedTokens.Pattern] {
+    var patterns = added.filter { $0.isComposed == composed }.map(\.pattern)
+    guard composed, preTokenizer.composes else { return patterns }
+    for index in patterns.indices {
+      patterns[index].text = Composition.compose(patterns[index].text[...])
+    }
+    return patterns.filter(\.isSpecial) + patterns.filter { !$0.isSpecial }
+  }
+
+  /// The token that ends a turn of the chat template, if the template is supported and the token is
+  /// in the vocabulary.
+  var turnEnds: [Int] {
+    guard let chatTemplate, let template = try? ChatTemplate.detect(from: chatTemplate) else {
+      return []
+    }
+    return added.map(\.pattern).filter { $0.text.elementsEqual(template.turnEnd.utf8) }.map(\.id)
+  }
 
   /// The merges by id.
   ///
@@ -50,14 +76,15 @@ struct TokenizerParts: Sendable {
     return table
   }
 
-  /// Refuses ids outside the vocabulary, a missing BOS token that texts must begin with, and a
+  /// Refuses ids that neither the tokenizer nor the model has, a missing BOS token that texts must begin with, and a
   /// vocabulary that cannot encode plain text.
   func check(_ vocabulary: Vocabulary) throws(ModelError) {
     let named = [("unknown", unknown), ("BOS", bos)] + eos.map { ("end", $0) }
+    let limit = idLimit(vocabulary)
     for (name, id) in named {
-      guard let id, !(0..<vocabulary.count).contains(id) else { continue }
+      guard let id, !(0..<limit).contains(id) else { continue }
       throw ModelError.tokenizer(
-        reason: "the \(name) token is \(id), but tokens are 0 to \(vocabulary.count - 1)")
+        reason: "the \(name) token is \(id), but tokens are 0 to \(limit - 1)")
     }
     if addsBOS && bos == nil {
       throw ModelError.tokenizer(reason: "texts are to begin with a BOS token, but none is named")

@@ -1,7 +1,9 @@
 /// Finds whole tokens such as `<|im_start|>` in text before it is split.
 ///
-/// Scans once from the left; at each index the longest token wins. The tokens are in a trie, so the
-/// time is at most the length of the text times the length of the longest token.
+/// At each index the longest token wins, and the tokens found do not overlap. One pass from the
+/// right finds the longest token that starts at each index; one pass from the left chooses. The
+/// tokens are in an automaton (Aho–Corasick) of their reversed texts, so the time is linear in the
+/// text, however long the tokens are.
 struct AddedTokens: Sendable {
   /// A token and how it is matched.
   struct Pattern: Sendable {
@@ -25,31 +27,54 @@ struct AddedTokens: Sendable {
   }
 
   private let patterns: [Pattern]
-  /// The index of the pattern that ends at each node of the trie, or -1; node 0 is the root.
-  private var patternAtNode: [Int32] = [-1]
-  /// Maps `node << 8 | byte` to the child node.
+  /// The trie of the reversed texts: maps `node << 8 | byte` to the child node. Node 0 is the root.
   private var children: [Int: Int] = [:]
-  /// Which bytes can start a match. 256 entries.
-  private var canStart = [Bool](repeating: false, count: 256)
+  /// For each node the node of its longest proper suffix that is in the trie.
+  private var suffixes: [Int] = [0]
+  /// For each node the index of the longest pattern whose reversed text the node's text ends with,
+  /// or -1.
+  private var longest: [Int32] = [-1]
+  /// Which bytes can end a match. 256 entries.
+  private var canEnd = [Bool](repeating: false, count: 256)
 
-  /// Builds the trie of `patterns`; a pattern without text never matches.
+  /// Builds the automaton of `patterns`. A pattern without text never matches; of patterns with one
+  /// text the first matches.
   init(_ patterns: [Pattern]) {
     self.patterns = patterns
+    // The edges by the depth of their lower node.
+    var levels: [[(upper: Int, byte: UInt8, lower: Int)]] = []
     for (index, pattern) in patterns.enumerated() {
-      guard let first = pattern.text.first else { continue }
-      canStart[Int(first)] = true
+      guard let last = pattern.text.last else { continue }
+      canEnd[Int(last)] = true
       var node = 0
-      for byte in pattern.text {
+      for (depth, byte) in pattern.text.reversed().enumerated() {
         let edge = node << 8 | Int(byte)
         if let below = children[edge] {
           node = below
-        } else {
-          patternAtNode.append(-1)
-          node = patternAtNode.count - 1
-          children[edge] = node
+          continue
         }
+        if depth == levels.count { levels.append([]) }
+        levels[depth].append((node, byte, suffixes.count))
+        node = suffixes.count
+        children[edge] = node
+        suffixes.append(0)
+        longest.append(-1)
       }
-      patternAtNode[node] = Int32(index)
+      if longest[node] < 0 { longest[node] = Int32(index) }
+    }
+    for edge in levels.dropFirst().joined() {
+      suffixes[edge.lower] = next(suffixes[edge.upper], edge.byte)
+      if longest[edge.lower] < 0 { longest[edge.lower] = longest[suffixes[edge.lower]] }
+    }
+  }
+
+  /// The node of the longest text in the trie that the text of `node` and then `byte` end with.
+  private func next(_ node: Int, _ byte: UInt8) -> Int {
+    var node = node
+    while true {
+      if let below = children[node << 8 | Int(byte)] { return below }
+      guard node > 0 else { return 0 }
+      node = suffixes[node]
     }
   }
 
@@ -58,13 +83,9 @@ struct AddedTokens: Sendable {
   func parts(of bytes: [UInt8], in range: Range<Int>, parseSpecial: Bool) -> [Part] {
     var parts: [Part] = []
     var (textStart, index) = (range.lowerBound, range.lowerBound)
-    while index < range.upperBound {
-      guard canStart[Int(bytes[index])], let pattern = longestMatch(bytes, index, range.upperBound)
-      else {
-        index += 1
-        continue
-      }
-      let match = index..<index + pattern.text.count
+    for (start, found) in longestMatches(in: bytes, range).reversed() where start >= index {
+      let pattern = patterns[found]
+      let match = start..<start + pattern.text.count
       index = match.upperBound
       guard parseSpecial || !pattern.isSpecial,
         !pattern.isWholeWord || isWholeWord(match, in: bytes, range)
@@ -80,14 +101,20 @@ struct AddedTokens: Sendable {
     return parts
   }
 
-  private func longestMatch(_ bytes: [UInt8], _ start: Int, _ end: Int) -> Pattern? {
-    var (node, index) = (0, start)
-    var longest: Int32 = -1
-    while index < end, let below = children[node << 8 | Int(bytes[index])] {
-      (node, index) = (below, index + 1)
-      if patternAtNode[node] >= 0 { longest = patternAtNode[node] }
+  /// The index of the longest pattern that matches at every index where one matches, the last index
+  /// first.
+  private func longestMatches(
+    in bytes: [UInt8], _ range: Range<Int>
+  ) -> [(start: Int, pattern: Int)] {
+    var matches: [(start: Int, pattern: Int)] = []
+    var node = 0
+    for index in range.reversed() {
+      let byte = bytes[index]
+      guard node > 0 || canEnd[Int(byte)] else { continue }
+      node = next(node, byte)
+      if longest[node] >= 0 { matches.append((index, Int(longest[node]))) }
     }
-    return longest < 0 ? nil : patterns[Int(longest)]
+    return matches
   }
 }
 
