@@ -310,7 +310,33 @@ def write_added():
             AddedToken("<word>", single_word=True), AddedToken("<tool>"), AddedToken("<tool_call>", normalized=False), AddedToken("<é>", normalized=True)])
         save(tokenizer, f"added/{name}")
         rows += [{"folder": name, "text": text, "ids": both(tokenizer, text)} for text in texts]
+    tokenizer, texts = composed_added(alphabet)
+    save(tokenizer, "added/composed")
+    rows += [{"folder": "composed", "text": text, "ids": both(tokenizer, text)} for text in texts]
     write_lines("added.jsonl", rows)
+
+
+def composed_added(alphabet):
+    """Added tokens that composition changes, with every flag, and a sequence in each sequence."""
+    vocab, merges = trained(320, alphabet, ["<unk>"])
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.Sequence([byte_level(True)])])])
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Sequence([]), normalizers.Sequence([normalizers.NFC()])])
+    tokenizer.post_processor = processors.Sequence([processors.Sequence([processors.ByteLevel(trim_offsets=False)])])
+    with_specials(tokenizer, ["<pad>"])
+    tokenizer.decoder = decoders.Sequence([decoders.Sequence([decoders.ByteLevel()])])
+    words = {"\u0958": {}, "cafe\u0301": {}, "a\u030a": {"lstrip": True}, "\u212b": {"rstrip": True}, "o\u0308": {"single_word": True},
+             "\u0344": {}, "\u1112\u1161\u11ab": {"lstrip": True, "rstrip": True}, "raw e\u0301": {"normalized": False}, "e\u0323\u0302": {}}
+    tokenizer.add_tokens([AddedToken(text, **{"normalized": True, **flags}) for text, flags in words.items()])
+    # Two tokens that composition makes equal: the first is found.
+    tokenizer.add_tokens([AddedToken("<u\u0308>", normalized=True), AddedToken("<v\u0308>", normalized=True), AddedToken("<v\u0308>!", normalized=True)])
+    tokenizer.add_special_tokens([AddedToken("<\u00fc>", normalized=True)])
+    forms = [lambda text: text, normalizers.NFC().normalize_str, normalizers.NFD().normalize_str]
+    around = ["%s", " %s ", "x%sy", "\u3000%s\n\n", "%s\u0301", "e%s", "%s%s", "1 %s 2", "\u0323%s\u0323"]
+    words = [*words, "<u\u0308>", "<v\u0308>", "<v\u0308>!", "cafe", "caf", "raw e", "\u1112\u1161", "<pad>"]
+    texts = [form(frame.replace("%s", word)) for word in words for frame in around for form in forms]
+    return tokenizer, list(dict.fromkeys(texts))
 
 
 def write_compositions():

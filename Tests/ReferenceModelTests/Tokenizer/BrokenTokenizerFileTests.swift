@@ -45,7 +45,8 @@ struct BrokenTokenizerFileTests {
     Lie(#""the":97"#, #""the":9223372036854775807"#, mentions: "9223372036854775807"),
     Lie(#""the":97"#, #""the":"96""#, mentions: "text"),
     Lie(#""the":97"#, #""the":null"#, mentions: "merge 1"),
-    Lie(#""the":97"#, #""thy":97"#, mentions: "merge 1"), Lie(#","the":97"#, "", mentions: "merge 1"),
+    Lie(#""the":97"#, #""thy":97"#, mentions: "merge 1"),
+    Lie(#","the":97"#, "", mentions: "merge 1"),
     Lie(#""the":97"#, #""the":2147483647"#, mentions: "2147483647"),
     Lie(#""vocab":{"#, #""vocab":[],"x":{"#, mentions: "object"),
     Lie(#""vocab":{"#, #""x":{"#, mentions: "model.vocab"),
@@ -119,24 +120,11 @@ struct BrokenTokenizerFileTests {
     #"{"type":"Sequence","pretokenizers":[{"type":"Split",\#(settings)},\#(byteLevel)]}"#
   }
 
-  /// Writes the files to a new folder, hands it to `body`, and removes it.
-  @discardableResult
-  private func withFolder<Result>(
-    _ files: [String: String], _ body: (String) throws -> Result
-  ) throws -> Result {
-    let folder = FileManager.default.temporaryDirectory
-      .appending(path: "tokenizer-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    for (name, text) in files { try Data(text.utf8).write(to: folder.appending(path: name)) }
-    return try body(folder.path)
-  }
-
   @Test("with an error that says what is wrong", arguments: lies)
   func refused(lie: Lie) throws {
     #expect(Self.sound.contains(lie.old))
     let broken = Self.sound.replacing(lie.old, with: lie.new, maxReplacements: 1)
-    let error = try withFolder(["tokenizer.json": broken]) { folder in
+    let error = try TokenizerFixtures.withFolder(["tokenizer.json": broken]) { folder in
       #expect(throws: ModelError.self) { try Tokenizer(folder: folder) }
     }
     #expect(error?.description.contains(lie.mentions) == true, "\(error?.description ?? "none")")
@@ -146,7 +134,7 @@ struct BrokenTokenizerFileTests {
     let bytes = Array(Self.sound.utf8)
     for count in stride(from: 0, to: bytes.count, by: 29) {
       let start = String(decoding: bytes[..<count], as: UTF8.self)
-      try withFolder(["tokenizer.json": start]) { folder in
+      try TokenizerFixtures.withFolder(["tokenizer.json": start]) { folder in
         #expect(throws: ModelError.self, "\(count) bytes") { try Tokenizer(folder: folder) }
       }
     }
@@ -173,7 +161,7 @@ struct BrokenTokenizerFileTests {
       ("generation_config.json", #"{"eos_token_id":[99]}"#), ("generation_config.json", "null"),
     ])
   func besides(name: String, text: String) throws {
-    try withFolder(["tokenizer.json": Self.sound, name: text]) { folder in
+    try TokenizerFixtures.withFolder(["tokenizer.json": Self.sound, name: text]) { folder in
       #expect(throws: ModelError.self) { try Tokenizer(folder: folder) }
     }
   }
@@ -185,20 +173,22 @@ struct BrokenTokenizerFileTests {
         #"{"bos_token":{"content":"<end>"},"add_bos_token":true,"eos_token":"<end>"}"#,
       "chat_template.jinja": "{{ messages }}",
     ]
-    let tokenizer = try withFolder(files) { try Tokenizer(folder: $0) }
+    let tokenizer = try TokenizerFixtures.withFolder(files) { try Tokenizer(folder: $0) }
     #expect(tokenizer.vocabularySize == 99)
-    #expect(tokenizer.bosToken == 98 && tokenizer.addsBOS)
+    #expect(tokenizer.bosToken == 98 && !tokenizer.addsBOS)
     #expect(tokenizer.eosTokens == [3, 98])
     #expect(tokenizer.specialTokens.map(\.text) == ["<end>"])
     #expect(tokenizer.encode("the<end>") == [97, 98])
     #expect(tokenizer.chatTemplateSource == "{{ messages }}")
     #expect(throws: ModelError.self) { try tokenizer.chatTemplate() }
-    let alone = try withFolder(["tokenizer.json": Self.sound]) { try Tokenizer(folder: $0) }
+    let alone = try TokenizerFixtures.withFolder(["tokenizer.json": Self.sound]) {
+      try Tokenizer(folder: $0)
+    }
     #expect(alone.bosToken == nil && alone.eosTokens.isEmpty && !alone.addsBOS)
   }
 
   @Test("a folder without tokenizer.json cannot be read") func missing() throws {
-    try withFolder([:]) { folder in
+    try TokenizerFixtures.withFolder([:]) { folder in
       #expect(throws: ModelError.self) { try Tokenizer(folder: folder) }
     }
   }

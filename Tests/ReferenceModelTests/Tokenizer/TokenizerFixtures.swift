@@ -86,6 +86,19 @@ enum TokenizerFixtures {
     }
   }
 
+  /// Writes the files to a new folder, hands it to `body`, and removes it.
+  @discardableResult
+  static func withFolder<Result>(
+    _ files: [String: String], _ body: (String) throws -> Result
+  ) throws -> Result {
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "tokenizer-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for (name, text) in files { try Data(text.utf8).write(to: folder.appending(path: name)) }
+    return try body(folder.path)
+  }
+
   /// The first GGUF file in the package's Models folder, which is not part of the repository.
   static let modelFile: String? = {
     let models = root.appending(path: "Models").path

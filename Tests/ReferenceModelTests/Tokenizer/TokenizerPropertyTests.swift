@@ -134,7 +134,8 @@ struct PairMergerTests {
       case .strings(let lines)? = metadata["tokenizer.ggml.merges"]
     else { throw MetadataReader.Unexpected() }
     let vocabulary = try Vocabulary(
-      tokens.enumerated().map { Vocabulary.Entry(id: $0.offset, text: $0.element, kind: .ordinary) })
+      tokens.enumerated().map { Vocabulary.Entry(id: $0.offset, text: $0.element, kind: .ordinary) }
+    )
     var parts = TokenizerParts()
     parts.merges = try lines.map { try MergeLine.parse($0) }
     let table = try parts.mergeTable(vocabulary)

@@ -83,8 +83,8 @@ struct Vocabulary: Sendable {
   private static func checkIDs(_ entries: [Entry]) throws(ModelError) {
     for entry in entries where !legalIDs.contains(entry.id) {
       throw ModelError.tokenizer(
-        reason: "the token '\(entry.text)' has id \(entry.id); ids are 0 to \(legalIDs.upperBound - 1)"
-      )
+        reason: "the token '\(entry.text)' has id \(entry.id);"
+          + " ids are 0 to \(legalIDs.upperBound - 1)")
     }
     for (one, other) in zip(entries, entries.dropFirst()) where one.id == other.id {
       throw ModelError.tokenizer(

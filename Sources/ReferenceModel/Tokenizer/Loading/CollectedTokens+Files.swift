@@ -103,7 +103,8 @@ extension TokenizerJSON {
       for node in nodes {
         guard let token = try NamedToken(node, what: "\(what), \(key)") else {
           throw ModelError.tokenizer(
-            reason: "\(what): \(key) holds \(node.kind); it must hold texts, or objects with content")
+            reason: "\(what): \(key) holds \(node.kind); it must hold texts, or objects with a"
+              + " content")
         }
         tokens.append(token)
       }

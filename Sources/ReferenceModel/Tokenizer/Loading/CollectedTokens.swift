@@ -33,7 +33,11 @@ struct CollectedTokens {
   mutating func add(_ token: TokenizerParts.Added) throws(ModelError) {
     var token = token
     let text = token.pattern.text
-    if let known = idOfText[text] { token.pattern.id = known } else { try name(text, token.pattern.id) }
+    if let known = idOfText[text] {
+      token.pattern.id = known
+    } else {
+      try name(text, token.pattern.id)
+    }
     if let index = addedIndex[token.pattern.id] {
       added[index] = token
     } else {

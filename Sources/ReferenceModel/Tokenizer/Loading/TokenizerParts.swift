@@ -37,15 +37,14 @@ struct TokenizerParts: Sendable {
   /// The end of the ids that the tokenizer or the model has.
   func idLimit(_ vocabulary: Vocabulary) -> Int { max(vocabulary.idLimit, modelVocabulary) }
 
-  /// The added tokens to find in composed or in original text. Of tokens that composition makes
-  /// equal a special token is found, or else the first.
+  /// The added tokens to find in composed or in original text.
   func patterns(composed: Bool) -> [AddedTokens.Pattern] {
     var patterns = added.filter { $0.isComposed == composed }.map(\.pattern)
     guard composed, preTokenizer.composes else { return patterns }
     for index in patterns.indices {
       patterns[index].text = Composition.compose(patterns[index].text[...])
     }
-    return patterns.filter(\.isSpecial) + patterns.filter { !$0.isSpecial }
+    return patterns
   }
 
   /// The token that ends a turn of the chat template, if the template is supported and the token is
