@@ -1,3 +1,5 @@
+import KVPolicyKit
+
 extension CollectedTokens {
   /// Adds the tokens that the files beside `tokenizer.json` name, as the Hugging Face library does.
   ///
