@@ -2,19 +2,18 @@ import Foundation
 
 /// Text and numbers in the form that HTML and SVG require.
 package enum Markup {
-  /// Text escaped for an element and for a quoted attribute. Characters that XML does not allow
-  /// become U+FFFD.
+  /// Text escaped for an element and for a quoted attribute. Control characters, many of which XML
+  /// does not allow, are shown as escapes; other characters that XML does not allow become U+FFFD.
   package static func escaped(_ text: String) -> String {
     var escaped = ""
-    for scalar in text.unicodeScalars {
+    for scalar in TerminalText.escaped(text, keeping: "\t\n\r").unicodeScalars {
       switch scalar {
       case "&": escaped += "&amp;"
       case "<": escaped += "&lt;"
       case ">": escaped += "&gt;"
       case "\"": escaped += "&quot;"
       case "'": escaped += "&#39;"
-      case "\t", "\n", "\r": escaped.unicodeScalars.append(scalar)
-      case "\u{0}"..<" ", "\u{FFFE}", "\u{FFFF}": escaped += "\u{FFFD}"
+      case "\u{FFFE}", "\u{FFFF}": escaped += "\u{FFFD}"
       default: escaped.unicodeScalars.append(scalar)
       }
     }

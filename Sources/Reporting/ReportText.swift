@@ -7,7 +7,7 @@ package enum ReportText {
   package typealias Field<Line> = (name: String, text: (Line) -> String)
 
   /// JSON with sorted keys. Numbers that are not finite are written as `"inf"`, `"-inf"` or
-  /// `"nan"`.
+  /// `"nan"`. Control characters are escaped.
   package static func json(
     _ report: some Encodable, layout: JSONEncoder.OutputFormatting = .prettyPrinted
   ) throws -> String {
@@ -15,7 +15,8 @@ package enum ReportText {
     encoder.outputFormatting = layout.union([.sortedKeys, .withoutEscapingSlashes])
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+    let text = String(decoding: try encoder.encode(report), as: UTF8.self)
+    return TerminalText.escaped(json: text) + "\n"
   }
 
   /// Reads text that `json` wrote.
@@ -25,7 +26,8 @@ package enum ReportText {
     try JSONValue.parse(text).decoded(as: Report.self)
   }
 
-  /// Comma-separated values (RFC 4180): the fields' names, then a line for each of `lines`.
+  /// Comma-separated values (RFC 4180): the fields' names, then a line for each of `lines`. Control
+  /// characters are escaped, so that every line of the text is a line of the table.
   package static func csv<Line>(_ fields: [Field<Line>], _ lines: [Line]) -> String {
     let texts = [fields.map(\.name)] + lines.map { line in fields.map { $0.text(line) } }
     return texts.map { $0.map(quoted).joined(separator: ",") + "\n" }.joined()
@@ -33,7 +35,8 @@ package enum ReportText {
 
   /// A field, quoted as RFC 4180 requires.
   private static func quoted(_ field: String) -> String {
-    guard field.contains(where: { "\",\n\r".contains($0) }) else { return field }
+    let field = TerminalText.escaped(field)
+    guard field.contains(where: { "\",".contains($0) }) else { return field }
     return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
   }
 }

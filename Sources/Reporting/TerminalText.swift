@@ -22,7 +22,8 @@ package enum TerminalText {
         .joined(separator: "\n\n"))
   }
 
-  /// A line per term, with all meanings in one column beside the terms.
+  /// A line per term, with all meanings in one column beside the terms. Control characters are
+  /// escaped.
   ///
   /// - Parameters:
   ///   - entries: terms and their meanings.
@@ -31,6 +32,7 @@ package enum TerminalText {
   package static func list(
     _ entries: [(term: String, meaning: String)], indent: Int = 0, gap: Int = 2
   ) -> String {
+    let entries = entries.map { (term: escaped($0.term), meaning: escaped($0.meaning)) }
     let column = entries.reduce(0) { max($0, $1.term.count) } + indent + gap
     let blank = String(repeating: " ", count: column)
     return entries.map { entry in

@@ -38,10 +38,10 @@ package struct TextTable {
     rows = [columns.map(\.title)]
   }
 
-  /// Adds a line: one cell per column.
+  /// Adds a line: one cell per column. Control characters are escaped.
   package mutating func add(_ cells: [String]) {
     precondition(cells.count == columns.count, "a table row needs one cell per column")
-    rows.append(cells)
+    rows.append(cells.map { TerminalText.escaped($0) })
   }
 
   /// The lines: two spaces between columns, none at the end of a line.

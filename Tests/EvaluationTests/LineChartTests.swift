@@ -104,11 +104,11 @@ struct LineChartTests {
 
   @Test("names are escaped, wherever they stand")
   func escaping() {
-    var chart = chart([(1, 2)], name: "<b>&\"'\u{1}")
+    var chart = chart([(1, 2)], name: "<b>&\"'\u{FFFE}\u{1}")
     chart.title = "a < b & c"
     let svg = chart.svg()
     #expect(isWellFormed(svg))
-    #expect(svg.contains("&lt;b&gt;&amp;&quot;&#39;\u{FFFD}"))
+    #expect(svg.contains("&lt;b&gt;&amp;&quot;&#39;\u{FFFD}\\u{1}"))
     #expect(svg.contains("aria-label=\"a &lt; b &amp; c\""))
     #expect(!svg.contains("<b>"))
   }

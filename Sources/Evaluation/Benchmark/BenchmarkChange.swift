@@ -60,7 +60,8 @@ public struct BenchmarkChange: Equatable, Sendable {
     if !differences.isEmpty { lines.append("differs: " + differences.joined(separator: "; ")) }
     if !onlyNow.isEmpty { lines.append("only now: " + names(onlyNow)) }
     if !onlyBefore.isEmpty { lines.append("only before: " + names(onlyBefore)) }
-    return lines[0] + lines.dropFirst().map { "\n" + TerminalText.wrapped($0) }.joined() + "\n"
+    let notes = lines.dropFirst().map { "\n" + TerminalText.wrapped(TerminalText.escaped($0)) }
+    return lines[0] + notes.joined() + "\n"
   }
 
   private func names(_ rows: [BenchmarkRow]) -> String {

@@ -14,7 +14,7 @@ extension BenchmarkReport {
   private func text(isWide: Bool) -> String {
     guard let conditions else { return floor.table(isWide: isWide) + "\n" }
     let heading = """
-      \(conditions.model): \(conditions.layers) layers x \(conditions.keyHeads) key heads, \
+      \(TerminalText.escaped(conditions.model)): \(conditions.layers) layers x \(conditions.keyHeads) key heads, \
       \(conditions.rowFormat.rawValue) rows, \(conditions.pageRows) rows a page
       \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")\
       \((conditions.arithmetic ?? .exact).note), chunks of \

@@ -14,7 +14,7 @@ extension CapacityReport {
     var table = TextTable(CapacityReport.columns)
     for row in rows { table.add(cells(row)) }
     let heading = """
-      \(conditions.model): a pool of \(Quantities.bytes(conditions.poolBytes)); each sequence reads \
+      \(TerminalText.escaped(conditions.model)): a pool of \(Quantities.bytes(conditions.poolBytes)); each sequence reads \
       \(conditions.promptTokens) tokens and generates \(conditions.generatedTokens)
       \(conditions.layers) layers x \(conditions.keyHeads) key heads, \(conditions.rowFormat.rawValue) rows, \
       \(conditions.pageRows) rows a page, \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")\

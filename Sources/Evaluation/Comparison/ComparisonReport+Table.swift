@@ -14,7 +14,7 @@ extension ComparisonReport {
     var table = TextTable(ComparisonReport.columns)
     for policy in policies { table.add(policy.cells) }
     let heading = """
-      \(model), \(text) text: \(promptTokens) prompt tokens in chunks of \(chunk), \
+      \(TerminalText.escaped(model)), \(TerminalText.escaped(text)) text: \(promptTokens) prompt tokens in chunks of \(chunk), \
       \(decodeTokens) forced tokens
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")\(arithmetic.note)

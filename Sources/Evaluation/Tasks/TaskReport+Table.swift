@@ -16,12 +16,13 @@ extension TaskReport {
     var table = TextTable(columns.map(\.column))
     for policy in policies { table.add(policy.cells(columns.compactMap(\.kind))) }
     let heading = """
-      \(model): \(documents) \(isDialogue ? "dialogue" : "document")\(documents == 1 ? "" : "s") of \
+      \(TerminalText.escaped(model)): \(documents) \(isDialogue ? "dialogue" : "document")\(documents == 1 ? "" : "s") of \
       \(documentTokens) tokens, answers of up to \(responseTokens)\(seed == 0 ? "" : ", seed \(seed)")
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")
       """
-    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n"
+    let notes = BudgetNote(policies.map { ($0.label, $0.budget, $0.takesBudget) }).notes
+    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide, notes: notes) + "\n"
   }
 
   private var isDialogue: Bool { kind == TaskMixture.Kind.dialogue.rawValue }
