@@ -57,6 +57,30 @@ struct ComparisonTests {
     #expect(report.policies[0].meanDivergence > 0)
   }
 
+  @Test("a trace is one text, whether it is collected or written moment by moment")
+  func traceText() throws {
+    let tova = PolicyConfiguration("tova", ["capacity": 3])
+    let text = try trace(tova).json(configuration: tova)
+    #expect(
+      text.hasPrefix(
+        """
+        {
+          "configuration": {"capacity":3,"policy":"tova"},
+          "promptLength": 48,
+          "steps": \(tokens.count - 48),
+          "kept": {
+            "0": [[[
+        """))
+    #expect(text.contains("]]],\n    \"1\": [[["))
+    #expect(text.contains("]]]\n  },\n  \"statistics\": {\"footprint\":"))
+    #expect(text.hasSuffix("}\n}\n"))
+    let parts = TraceText(configuration: tova, promptLength: 1, steps: 1)
+    let state = parts.state([[[0, 9, 10], []], [[1_234_567, 100], [7]]], step: 3)
+    #expect(
+      String(decoding: state, as: UTF8.self)
+        == ",\n    \"3\": [[[0, 9, 10], []], [[1234567, 100], [7]]]")
+  }
+
   private func trace(_ configuration: PolicyConfiguration) throws -> Trace {
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: .f32))

@@ -15,26 +15,9 @@ extension Trace {
   /// `kept[s][layer][head]` are ascending original positions; `statistics` has the properties of
   /// `CacheStatistics`.
   public func json(configuration: PolicyConfiguration) -> String {
-    // Written by hand, because `kept` is most of the file and holds only numbers.
-    let states = kept.enumerated().map { step, layers in
-      let text = layers.map { "[\($0.map { "\($0)" }.joined(separator: ", "))]" }
-      return "    \"\(step)\": [\(text.joined(separator: ", "))]"
-    }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    let numbers = (try? encoder.encode(statistics)).map { String(decoding: $0, as: UTF8.self) }
-    return """
-      {
-        "configuration": \(configuration.value.text),
-        "promptLength": \(promptLength),
-        "steps": \(steps),
-        "kept": {
-      \(states.joined(separator: ",\n"))
-        },
-        "statistics": \(numbers ?? "null")
-      }
-
-      """
+    let text = TraceText(configuration: configuration, promptLength: promptLength, steps: steps)
+    let states = kept.enumerated().flatMap { text.state($1, step: $0) }
+    return text.head + String(decoding: states, as: UTF8.self) + text.tail(statistics)
   }
 
   /// The vocabulary logits as a safetensors file with one float32 tensor `logits`, `rows ×
@@ -42,5 +25,80 @@ extension Trace {
   public var safetensors: [UInt8] {
     let shape = [logits.count / max(1, vocabulary), vocabulary]
     return SafetensorsFile.bytes(of: [FloatTensor("logits", shape: shape, values: logits)])
+  }
+}
+
+/// The parts of a trace's JSON, in their order, for a file that is written while the run goes on.
+package struct TraceText {
+  private let configuration: PolicyConfiguration
+  private let promptLength: Int
+  private let steps: Int
+
+  /// The parts of a run's JSON.
+  package init(configuration: PolicyConfiguration, promptLength: Int, steps: Int) {
+    (self.configuration, self.promptLength, self.steps) = (configuration, promptLength, steps)
+  }
+
+  // Written by hand, because `kept` is most of the file and holds only numbers.
+
+  /// The beginning, before the first state.
+  package var head: String {
+    """
+    {
+      "configuration": \(configuration.value.text),
+      "promptLength": \(promptLength),
+      "steps": \(steps),
+      "kept": {
+
+    """
+  }
+
+  /// The positions that every lane holds at a step; the steps follow one another from 0.
+  ///
+  /// Bytes, because these are most of a long trace, and texts of each number would take most of the
+  /// time.
+  package func state(_ layers: [[[Int]]], step: Int) -> [UInt8] {
+    var bytes = Array("\(step == 0 ? "" : ",\n")    \"\(step)\": ".utf8)
+    TraceText.append(layers, to: &bytes) { lanes, bytes in
+      TraceText.append(lanes, to: &bytes) { positions, bytes in
+        TraceText.append(positions, to: &bytes) { TraceText.append(digits: $0, to: &$1) }
+      }
+    }
+    return bytes
+  }
+
+  private static func append<Value>(
+    _ list: [Value], to bytes: inout [UInt8], _ each: (Value, inout [UInt8]) -> Void
+  ) {
+    bytes.append(UInt8(ascii: "["))
+    for (index, value) in list.enumerated() {
+      if index > 0 { bytes += [UInt8(ascii: ","), UInt8(ascii: " ")] }
+      each(value, &bytes)
+    }
+    bytes.append(UInt8(ascii: "]"))
+  }
+
+  /// Appends a number of 0 or more.
+  private static func append(digits number: Int, to bytes: inout [UInt8]) {
+    var power = 1
+    while number / power >= 10 { power *= 10 }
+    while power > 0 {
+      bytes.append(UInt8(ascii: "0") + UInt8(number / power % 10))
+      power /= 10
+    }
+  }
+
+  /// The end, after the last state.
+  package func tail(_ statistics: CacheStatistics) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    let numbers = (try? encoder.encode(statistics)).map { String(decoding: $0, as: UTF8.self) }
+    return """
+
+        },
+        "statistics": \(numbers ?? "null")
+      }
+
+      """
   }
 }

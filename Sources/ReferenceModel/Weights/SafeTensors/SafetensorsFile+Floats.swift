@@ -10,6 +10,16 @@ extension SafetensorsFile {
   package static func bytes(
     of tensors: [FloatTensor], metadata: [String: String] = [:]
   ) -> [UInt8] {
+    var bytes = header(of: tensors.map { ($0.name, $0.shape) }, metadata: metadata)
+    bytes.reserveCapacity(bytes.count + 4 * tensors.reduce(0) { $0 + $1.values.count })
+    for tensor in tensors { bytes += RowFormat.f32.bytes(of: tensor.values) }
+    return bytes
+  }
+
+  /// The bytes before the values: the values of all tensors follow, in the order of the list.
+  package static func header(
+    of tensors: [(name: String, shape: [Int])], metadata: [String: String] = [:]
+  ) -> [UInt8] {
     var members: [String] = []
     if !metadata.isEmpty {
       let values = JSONValue.object(metadata.mapValues { .string($0) })
@@ -18,7 +28,7 @@ extension SafetensorsFile {
     var end = 0
     for tensor in tensors {
       let start = end
-      end += 4 * tensor.values.count
+      end += 4 * tensor.shape.reduce(1, *)
       let shape = tensor.shape.map { "\($0)" }.joined(separator: ",")
       members.append(
         #"\#(JSONValue.string(tensor.name).text):{"dtype":"F32","shape":[\#(shape)],"#
@@ -28,13 +38,10 @@ extension SafetensorsFile {
     // The data starts at a multiple of 8 bytes, so that it is aligned when a reader maps the file.
     while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(8 + header.count + end)
     for shift in stride(from: 0, to: 64, by: 8) {
       bytes.append(UInt8(truncatingIfNeeded: header.count >> shift))
     }
-    bytes += header
-    for tensor in tensors { bytes += RowFormat.f32.bytes(of: tensor.values) }
-    return bytes
+    return bytes + header
   }
 
   /// The tensors of the file at `path`, in the order of their data and widened to 32 bits, and the
