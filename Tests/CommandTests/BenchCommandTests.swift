@@ -34,7 +34,12 @@ struct BenchCommandTests {
     let outcome = workshop.run(
       BenchCommandTests.small + ["--json", "@/out.json", "--csv", "@/out.csv"])
     #expect(outcome.status == 0, "\(outcome.errors)")
-    #expect(outcome.errors.isEmpty, "quiet where nobody watches")
+    #expect(
+      outcome.errors == """
+        kvpolicy: running 6 policies (16 rows per lane; full takes none), prompts of 24 and decoding \
+        after 0 and 24 in 12 runs: 528 tokens in all
+
+        """)
     let report = try report(workshop.read("out.json"))
     #expect(report.conditions?.model == "plain" && report.conditions?.threads == 1)
     let names = ["full", "streamingllm", "h2o", "snapkv", "morphkv", "tova"]
@@ -136,6 +141,24 @@ struct BenchCommandTests {
       "--repeats", "1", "--policies", "full,tova", "--threads", "1",
     ])
     #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(
+      outcome.errors.contains("\nkvpolicy: 205 tokens are more than the model's context of 160: "))
+  }
+
+  @Test(
+    "what would never end is refused before it begins",
+    arguments: [
+      "--steps 16777216 --repeats 65536", "--steps 16777216 --repeats 1",
+      "--decode 16777216 --batch 1024", "--decode 8000000 --batch 512",
+      "--prefill 16777216 --repeats 65536",
+    ])
+  func absurd(_ sizes: String) throws {
+    let words = ["bench", "--model", "@/plain", "--policies", "streamingllm", "--budget", "16"]
+    let outcome = try Workshop().run(words + sizes.split(separator: " ").map(String.init))
+    #expect(outcome.status == 1 && outcome.output.isEmpty)
+    #expect(
+      outcome.errors.contains(" are the most; ask for fewer")
+        || outcome.errors.contains(" do not fit: "), "\(outcome.errors)")
   }
 
   @Test("measures the machine alone, without a model")
@@ -158,6 +181,6 @@ struct BenchCommandTests {
       BenchCommandTests.small + ["--policies", "h2o"], interactive: true)
     #expect(outcome.status == 0)
     #expect(outcome.errors.contains("1/2 h2o at 0 ") && outcome.errors.contains("2/2 h2o at 24 "))
-    #expect(outcome.errors.hasSuffix(" \r") && !outcome.errors.contains("\n"))
+    #expect(outcome.errors.hasSuffix(" \r") && outcome.errors.count { $0 == "\n" } == 1)
   }
 }

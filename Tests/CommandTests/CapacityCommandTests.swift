@@ -29,7 +29,13 @@ struct CapacityCommandTests {
     let outcome = workshop.run(
       CapacityCommandTests.small + ["--json", "@/out.json", "--csv", "@/out.csv"])
     #expect(outcome.status == 0, "\(outcome.errors)")
-    #expect(outcome.errors.isEmpty, "quiet where nobody watches")
+    #expect(
+      outcome.errors == """
+        kvpolicy: running 5 policies (16 rows per lane; full takes none), each with a prompt of 24 \
+        tokens and 40 generated: alone, then as often as 23.4 KiB have room, at most 256 times: 320 \
+        tokens or more in all
+
+        """)
     let report = try JSONDecoder().decode(Report.self, from: workshop.data("out.json"))
     #expect(report.conditions.model == "plain" && report.conditions.poolBytes == 24000)
     #expect(report.rows.map(\.label) == ["full", "streamingllm", "h2o", "snapkv", "morphkv"])
@@ -53,6 +59,25 @@ struct CapacityCommandTests {
     #expect(lines.first { $0.first == "full" }?[1] == "0", "\(outcome.output)")
     #expect(lines.first { $0.first == "tova" }.flatMap { Int($0[1]) } ?? 0 > 0)
     #expect(outcome.errors.contains("1/3 one of each alone "), "\(outcome.errors)")
-    #expect(outcome.errors.hasSuffix(" \r") && !outcome.errors.contains("\n"))
+    #expect(outcome.errors.hasSuffix(" \r") && outcome.errors.count { $0 == "\n" } == 1)
+  }
+
+  @Test("a context that is exceeded is said, and what would never end is refused")
+  func limits() throws {
+    let workshop = try Workshop()
+    let words = ["capacity", "--model", "@/plain", "--policies", "streamingllm", "--budget", "16"]
+    let long = workshop.run(
+      words + ["--prompt-tokens", "8", "--generate", "160", "--measure", "4", "--most", "2"])
+    #expect(long.status == 0, "\(long.errors)")
+    #expect(
+      long.errors.contains("\nkvpolicy: 168 tokens are more than the model's context of 160: "))
+    for (option, value, reason) in [
+      ("--generate", "16777216", "16,777,216 are the most"),
+      ("--pool-bytes", "17592186044416", "larger than the machine's memory"),
+    ] {
+      let outcome = workshop.run(words + [option, value])
+      #expect(outcome.status == 1 && outcome.output.isEmpty)
+      #expect(outcome.errors.contains(reason), "\(outcome.errors)")
+    }
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import KVPolicyKit
 import ReferenceModel
+import Reporting
 
 /// Measures how fast a model reads prompts and decodes at given depths under each policy, and
 /// compares the times with the machine's floor.
@@ -64,12 +65,12 @@ public struct Benchmark {
   /// - Parameters:
   ///   - entries: the policies to measure.
   ///   - progress: called now and then.
-  /// - Throws: `ModelError.request` for sizes that are impossible or do not fit in memory,
-  ///   `PolicyError` for a bad configuration; both before anything runs.
+  /// - Throws: `ModelError.request` for sizes that are impossible, do not fit in memory or are too
+  ///   large to be meant, `PolicyError` for a bad configuration; both before anything runs.
   public func run(
     _ entries: [PolicyEntry], progress: (RunProgress) -> Void = { _ in }
   ) throws -> BenchmarkReport {
-    try check(entries)
+    _ = try plan(entries)
     let meter = FloorMeter(threads: model.threads)
     meter.measure(rounds: Self.floorRounds)
     let tokens = randomTokens((prefillLengths + decodeDepths).max() ?? 0)
@@ -134,6 +135,46 @@ public struct Benchmark {
     }
     return BenchmarkReport(
       conditions: conditions, floor: floor, rows: sorted.map { $0.measured(against: floor) })
+  }
+}
+
+/// What a benchmark is about to do.
+extension Benchmark {
+  /// The size of the benchmark of these entries, before anything runs.
+  ///
+  /// - Throws: as ``run(_:progress:)`` for sizes that are impossible, do not fit in memory, or are too
+  ///   large to be meant; `PolicyError` for a bad configuration.
+  public func plan(_ entries: [PolicyEntry]) throws -> RunPlan {
+    try check(entries)
+    let lengths = Set(prefillLengths + decodeDepths).sorted()
+    let decoded = Double(BenchmarkRun.warmUpSteps) + Double(steps) * Double(repeats)
+    var (runs, tokens) = (0, 0.0)
+    for length in lengths {
+      let (read, decodes) = (Double(length), decodeDepths.contains(length))
+      runs += 1
+      tokens +=
+        prefillLengths.contains(length) ? read * Double(repeats) + Double(min(length, chunk)) : read
+      guard decodes else { continue }
+      tokens += decoded
+      for size in batchSizes {
+        runs += 1
+        tokens += Double(size) * (read + decoded)
+      }
+    }
+    (runs, tokens) = (runs * entries.count, tokens * Double(entries.count))
+    let longest = Double(lengths.last ?? 0) + (decodeDepths.isEmpty ? 0 : decoded)
+    try RunPlan.check(sequence: longest, tokens: tokens)
+    let prompts = prefillLengths.isEmpty ? [] : ["prompts of \(Benchmark.list(prefillLengths))"]
+    let depths = decodeDepths.isEmpty ? [] : ["decoding after \(Benchmark.list(decodeDepths))"]
+    let batches = batchSizes.isEmpty ? [] : ["\(Benchmark.list(batchSizes)) together"]
+    return RunPlan(
+      entries, Markup.list(prompts + depths + batches) + " in " + Markup.count(runs, "run"),
+      tokens: Markup.count(Int(tokens), "token"), longest: Int(longest),
+      context: model.configuration.contextLength)
+  }
+
+  private static func list(_ numbers: [Int]) -> String {
+    Markup.list(numbers.map { Markup.grouped($0) })
   }
 }
 

@@ -1,5 +1,7 @@
+import Foundation
 import KVPolicyKit
 import ReferenceModel
+import Reporting
 
 /// Finds how many sequences a pool of memory holds at once under each policy, and how fast they
 /// decode together.
@@ -63,7 +65,7 @@ public struct Capacity {
   /// - Parameters:
   ///   - entries: the policies to measure.
   ///   - progress: called now and then; run 0 is the run of all scouts together.
-  /// - Throws: `ModelError.request` for impossible sizes, `StoreError.badSetting` for a pool that
+  /// - Throws: `ModelError.request` for impossible sizes (``plan(_:)``), `StoreError.badSetting` for a pool that
   ///   does not hold a page for each lane, `PolicyError` for a bad configuration; all before
   ///   anything runs.
   /// - Complexity: O(entries · generated tokens) steps of one sequence, plus the steps of the
@@ -71,15 +73,7 @@ public struct Capacity {
   public func run(
     _ entries: [PolicyEntry], progress: (RunProgress) -> Void = { _ in }
   ) throws -> CapacityReport {
-    guard !entries.isEmpty else {
-      throw ModelError.request("there is nothing to run; give a policy")
-    }
-    guard
-      [promptTokens, generatedTokens, measuredSteps, mostSequences, chunk].allSatisfy({ $0 > 0 })
-    else {
-      throw ModelError.request(
-        "prompt, generated tokens, measured steps, sequences and the chunk are 1 or more each")
-    }
+    _ = try plan(entries)
     let scouts = try entries.map {
       try CapacityScout($0, of: self, session: makeSession($0, in: makeStore()))
     }
@@ -96,6 +90,37 @@ public struct Capacity {
         poolBytes: poolBytes, promptTokens: promptTokens, generatedTokens: generatedTokens,
         seed: Int(Self.seed)),
       rows: rows)
+  }
+
+  /// The size of the measurement of these entries, before anything runs.
+  ///
+  /// - Throws: `ModelError.request` for impossible sizes, for a pool larger than the machine's memory,
+  ///   and for sizes that are too large to be meant.
+  public func plan(_ entries: [PolicyEntry]) throws(ModelError) -> RunPlan {
+    guard !entries.isEmpty else {
+      throw .request("there is nothing to run; give a policy")
+    }
+    guard
+      [promptTokens, generatedTokens, measuredSteps, mostSequences, chunk].allSatisfy({ $0 > 0 })
+    else {
+      throw .request(
+        "prompt, generated tokens, measured steps, sequences and the chunk are 1 or more each")
+    }
+    let memory = ProcessInfo.processInfo.physicalMemory
+    guard poolBytes <= memory else {
+      throw .request(
+        "a pool of \(poolBytes) bytes is larger than the machine's memory of \(memory); give less")
+    }
+    let sequence = Double(promptTokens) + Double(generatedTokens)
+    let least = sequence * Double(entries.count)
+    try RunPlan.check(sequence: sequence, tokens: least)
+    return RunPlan(
+      entries,
+      "each with a prompt of \(Markup.count(promptTokens, "token")) and "
+        + "\(Markup.grouped(generatedTokens)) generated: alone, then as often as "
+        + "\(Quantities.bytes(poolBytes)) have room, at most \(Markup.grouped(mostSequences)) times",
+      tokens: "\(Markup.count(Int(least), "token")) or more", longest: Int(sequence),
+      context: model.configuration.contextLength)
   }
 
   /// A store as large as the pool.
