@@ -29,6 +29,55 @@ struct GenerateCommandTests {
     #expect(piped.errors.contains("prompt: 5 tokens"))
   }
 
+  @Test(
+    "a carriage return with a line feed is one line end",
+    arguments: [("Once\r\n", 4), ("Once\n", 4), ("Once\r\n\r\n", 6), ("Once\n\r", 6), ("Once", 4)])
+  func lineEnds(_ text: String, _ tokens: Int) throws {
+    let outcome = generate(try Workshop(), "--prompt", "-", "--max-tokens", "1", input: text)
+    #expect(outcome.errors.contains("prompt: \(tokens) tokens, "), "\(outcome.errors)")
+  }
+
+  @Test("special tokens are read as tokens where that is asked for, in a prompt and in a text")
+  func special() throws {
+    let workshop = try Workshop()
+    for (answer, tokens) in [("yes", 3), ("no", 7)] {
+      let outcome = generate(
+        workshop, "--prompt", "a<end>b", "--special", answer, "--max-tokens", "1")
+      #expect(outcome.errors.contains("prompt: \(tokens) tokens, "), "\(outcome.errors)")
+    }
+    try workshop.write("t.txt", "a<end>b")
+    for (answer, tokens) in [("yes", 3), ("no", 7)] {
+      let outcome = workshop.run([
+        "compare", "--model", "@/bytes", "--text", "@/t.txt", "--special", answer,
+      ])
+      #expect(outcome.errors.contains("the text has \(tokens) tokens"), "\(outcome.errors)")
+    }
+  }
+
+  @Test("a replacement character that was typed is text")
+  func replacement() throws {
+    let outcome = generate(try Workshop(), "--prompt", "a\u{FFFD}", "--max-tokens", "1")
+    #expect(outcome.status == 0 && outcome.errors.contains("prompt: 4 tokens, "))
+  }
+
+  @Test("a terminal shows control characters of the text as escapes, a pipe gets them")
+  func controlCharacters() throws {
+    let workshop = try Workshop()
+    let words = [
+      "generate", "--model", "@/bytes", "--prompt", "Once", "--temperature", "2", "--max-tokens",
+      "150", "--quiet",
+    ]
+    func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
+      scalar.properties.generalCategory == .control && !"\n\t".unicodeScalars.contains(scalar)
+    }
+    let raw = workshop.run(words).output
+    #expect(raw.unicodeScalars.contains(where: isObeyed))
+    let shown = workshop.run(words, outputInteractive: true).output
+    #expect(!shown.unicodeScalars.contains(where: isObeyed))
+    let replaced = shown.replacing(/\\u\{[0-9a-f]+\}|\\r/, with: "?")
+    #expect(replaced.unicodeScalars.count == raw.unicodeScalars.count)
+  }
+
   @Test("the bundled model answers a prompt of the tasks that comes from 'document'")
   func tasks() throws {
     let workshop = try Workshop()

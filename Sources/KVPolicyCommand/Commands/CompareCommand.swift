@@ -15,6 +15,7 @@ struct CompareCommand: Command {
         "--budget", "ROWS", "rows per lane that each of them may keep", default: "\(defaultBudget)"),
       Option("--config", "FILE", "also compare this configuration (JSON)", repeats: true),
       Option("--text", "FILE", "the text to read", default: "one that the model understands"),
+      .special,
       Option(
         "--prompt-tokens", "COUNT", "tokens of the prompt",
         default: "\(Comparison.Default.promptTokens)"),
@@ -44,6 +45,8 @@ struct CompareCommand: Command {
 
   func run(_ arguments: Arguments) throws {
     let text = arguments.text("--text")
+    try arguments.demand("--text", for: "--special")
+    let special = try findsSpecial(arguments)
     let configurations = arguments.all("--config")
     try refuseTwoInputs([text] + configurations)
     let sizes = try Sizes(arguments, chunk: chunk(arguments), rows: rows(arguments))
@@ -56,12 +59,12 @@ struct CompareCommand: Command {
       named + (try configuredEntries(configurations, taken: named.map(\.label)))
     let given = try text.map { (try input($0).text(), name: input($0).name) }
 
-    let files = try open(model)
-    let reading = try Reading(given, for: files, tokens: sizes.tokens)
+    let files = try open(model, writing: output.files)
+    let reading = try Reading(given, special: special, for: files, tokens: sizes.tokens)
     if reading.isForeign {
-      terminal.writeError(
-        "kvpolicy: the model speaks the language of the tasks and the text does not, so the figures "
-          + "mean little; without --text it reads a document of the tasks\n")
+      terminal.note(
+        "the model speaks the language of the tasks and the text does not, so the figures "
+          + "mean little; without --text it reads a document of the tasks")
     }
     var comparison = Comparison(
       model: LlamaModel(files, threads: threads, arithmetic: arithmetic), registry: registry)

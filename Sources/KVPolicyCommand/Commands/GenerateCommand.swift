@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import KVPolicyKit
 import ReferenceModel
+import Reporting
 
 /// `kvpolicy generate`.
 struct GenerateCommand: Command {
@@ -12,6 +13,7 @@ struct GenerateCommand: Command {
       .model,
       Option(
         "--prompt", "TEXT", "the prompt; '-' reads it from standard input", allowsEmpty: true),
+      .special,
       Option(flag: "--chat", "write the prompt as a turn of a conversation"),
       Option("--system", "TEXT", "what the conversation begins with", allowsEmpty: true),
       Option("--policy", "NAME", "the policy", default: Comparison.reference.main.policy),
@@ -35,8 +37,12 @@ struct GenerateCommand: Command {
     ],
     notes: """
       The text is printed as it comes; what the cache held is printed to standard error at the end.
-      One line end at the end of a prompt from standard input is left out, except in the language of the
-      tasks, where it is a word.
+      A terminal shows control characters of the text as escapes, other than line ends and tabs; a pipe
+      or a file gets them as they are. One line end at the end of a prompt from standard input is left
+      out, except in the language of the tasks, where it is a word.
+
+      With '--special yes' the text of a special token in the prompt, such as <|im_end|>, is read as that
+      token; otherwise its letters are. A conversation (--chat) always has its special tokens.
 
       The bundled model knows that language and no other. To see it answer:
 
@@ -56,14 +62,16 @@ struct GenerateCommand: Command {
     let format = try rows(arguments)
     let sampler = try sampler(arguments)
     try arguments.demand("--chat", for: "--system")
+    try arguments.refuse("--special", with: "--chat")
+    let special = try findsSpecial(arguments)
     let named = model(arguments)
     let configuration = try chosenConfiguration(arguments)
     let typed = try typed(arguments.required("--prompt"))
 
-    let files = try open(named)
+    let files = try open(named, writing: [])
     let tokenizer = try files.tokenizer()
-    let prompt = try Prompt(typed, arguments, for: files, tokenizer: tokenizer)
-    if prompt.isForeign { terminal.writeError(GenerateCommand.foreign) }
+    let prompt = try Prompt(typed, arguments, special: special, for: files, tokenizer: tokenizer)
+    if prompt.isForeign { terminal.note(GenerateCommand.foreign) }
     let model = LlamaModel(files, threads: threads, arithmetic: arithmetic)
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: format))
@@ -72,17 +80,20 @@ struct GenerateCommand: Command {
       session: session, tokenizer: tokenizer, sampler: sampler,
       endTokens: Set(tokenizer.eosTokens + files.configuration.eosTokens))
     try generation.read(prompt.tokens, chunk: chunk)
-    try generation.write(atMost: limit) { text throws(CommandError) in try terminal.print(text) }
+    try generation.write(atMost: limit) { text throws(CommandError) in
+      try terminal.print(
+        terminal.isOutputInteractive ? TerminalText.escaped(text, keeping: "\n\t") : text)
+    }
     try terminal.print("\n")
-    if let reason = generation.stopReason { terminal.writeError("kvpolicy: \(reason)\n") }
+    if let reason = generation.stopReason { terminal.note(reason) }
     if !arguments.has("--quiet") {
       terminal.writeError(generation.summary(configuration.main.policy))
     }
   }
 
   private static let foreign =
-    "kvpolicy: the model speaks the language of the tasks and the prompt does not, so the answer means "
-    + "little; 'kvpolicy document --prompt' prints a prompt, which '--prompt -' reads\n"
+    "the model speaks the language of the tasks and the prompt does not, so the answer means "
+    + "little; 'kvpolicy document --prompt' prints a prompt, which '--prompt -' reads"
 
   private func chosenConfiguration(_ arguments: Arguments) throws -> PolicyConfiguration {
     try arguments.refuse("--config", with: "--policy", "--budget")
@@ -105,7 +116,7 @@ struct GenerateCommand: Command {
       try arguments.number("--temperature", "of 0 or more", where: { $0 >= 0 && $0 <= 1e6 })
       .map { Float($0) } ?? Sampler.greedy.temperature
     for name in ["--top-k", "--top-p", "--min-p"] where temperature == 0 && arguments.has(name) {
-      terminal.writeError("kvpolicy: \(name) has no effect at a temperature of 0\n")
+      terminal.note("\(name) has no effect at a temperature of 0")
     }
     return try Sampler(
       temperature: temperature,
@@ -119,13 +130,6 @@ struct GenerateCommand: Command {
 
   /// The text of the prompt: `word` itself, or standard input for `-`.
   private func typed(_ word: String) throws(CommandError) -> String {
-    guard word == "-" else {
-      // `CommandLine.arguments` has U+FFFD in place of bytes that are not UTF-8.
-      guard !word.unicodeScalars.contains("\u{FFFD}") else {
-        throw .failure("the prompt is not UTF-8 text; give it on standard input, converted")
-      }
-      return word
-    }
-    return try input(word).text()
+    word == "-" ? try input(word).text() : word
   }
 }

@@ -11,20 +11,25 @@ struct Prompt {
 
   /// Encodes a typed prompt.
   ///
+  /// - Parameters:
+  ///   - typed: the prompt.
+  ///   - arguments: the options of `generate`.
+  ///   - special: whether special tokens are found in the prompt.
+  ///   - files: the model that reads the prompt.
+  ///   - tokenizer: the model's tokenizer.
   /// - Throws: `ModelError.request` for a prompt that is empty or longer than the model's context;
   ///   `ModelError` if `--chat` is given and the model has no usable chat template.
   init(
-    _ typed: String, _ arguments: Arguments, for files: ModelFiles, tokenizer: Tokenizer
+    _ typed: String, _ arguments: Arguments, special: Bool, for files: ModelFiles,
+    tokenizer: Tokenizer
   ) throws(ModelError) {
     let speaksTasks = TaskLanguage.isSpoken(by: files)
     let text = Prompt.withoutLineEnd(typed, arguments, speaksTasks: speaksTasks)
     guard !text.isEmpty else {
       throw .request("the prompt is empty; give at least one character")
     }
-    var tokens = try Prompt.encode(text, arguments, tokenizer: tokenizer)
-    if tokenizer.addsBOS, let bos = tokenizer.bosToken, tokens.first != bos {
-      tokens.insert(bos, at: 0)
-    }
+    let tokens = tokenizer.begun(
+      try Prompt.encode(text, arguments, special: special, tokenizer: tokenizer))
     let context = files.configuration.contextLength
     guard tokens.count <= context else {
       throw .request(
@@ -34,24 +39,35 @@ struct Prompt {
     isForeign = speaksTasks && TaskLanguage.isForeign(tokens)
   }
 
-  /// The typed text. A text from standard input loses the line end that an editor or `echo` adds. A
-  /// prompt in the language of the tasks keeps it, because there a line end is a word and ends
-  /// every prompt.
+  /// The typed text. A text from standard input loses the line end that an editor or `echo` adds: a
+  /// line feed, or a carriage return with a line feed. A prompt in the language of the tasks keeps
+  /// it, because there a line end is a word and ends every prompt.
   private static func withoutLineEnd(
     _ typed: String, _ arguments: Arguments, speaksTasks: Bool
   ) -> String {
-    guard arguments.text("--prompt") == "-", typed.hasSuffix("\n") else { return typed }
+    // A carriage return with a line feed is one character.
+    guard arguments.text("--prompt") == "-", let last = typed.last, ["\n", "\r\n"].contains(last)
+    else { return typed }
     let isTask = speaksTasks && (try? TaskVocabulary.encode(typed)) != nil
     return isTask ? typed : String(typed.dropLast())
   }
 
   /// The tokens of a text; with `--chat`, of a conversation in which the text is the user's turn.
   private static func encode(
-    _ text: String, _ arguments: Arguments, tokenizer: Tokenizer
+    _ text: String, _ arguments: Arguments, special: Bool, tokenizer: Tokenizer
   ) throws(ModelError) -> [Int] {
-    guard arguments.has("--chat") else { return tokenizer.encode(text, parseSpecial: false) }
+    guard arguments.has("--chat") else { return tokenizer.encode(text, parseSpecial: special) }
     let system = arguments.text("--system").map { [ChatMessage.system($0)] } ?? []
     return tokenizer.encode(
       try tokenizer.chatTemplate().render(system + [.user(text)], addGenerationPrompt: true))
+  }
+}
+
+extension Tokenizer {
+  /// Tokens of a text with the token that the model expects before every text, unless they begin
+  /// with it.
+  func begun(_ tokens: [Int]) -> [Int] {
+    guard addsBOS, let bosToken, tokens.first != bosToken else { return tokens }
+    return [bosToken] + tokens
   }
 }

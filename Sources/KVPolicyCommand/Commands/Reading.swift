@@ -15,10 +15,13 @@ struct Reading {
   ///
   /// - Parameters:
   ///   - given: a text and its name, or nil to choose a text.
+  ///   - special: whether special tokens are found in a given text.
   ///   - files: the model that reads the text.
   ///   - count: the number of tokens that will be read. A document of the tasks is at least this
   ///     long.
-  init(_ given: (text: String, name: String)?, for files: ModelFiles, tokens count: Int) throws {
+  init(
+    _ given: (text: String, name: String)?, special: Bool, for files: ModelFiles, tokens count: Int
+  ) throws {
     let tokenizer = try files.tokenizer()
     let speaksTasks = TaskLanguage.isSpoken(by: files)
     let text: String
@@ -32,8 +35,7 @@ struct Reading {
     } else {
       (text, name) = (BuiltInText.story, BuiltInText.name)
     }
-    let bos = tokenizer.addsBOS ? tokenizer.bosToken.map { [$0] } ?? [] : []
-    tokens = bos + tokenizer.encode(text, parseSpecial: false)
+    tokens = tokenizer.begun(tokenizer.encode(text, parseSpecial: special && given != nil))
     isForeign = speaksTasks && TaskLanguage.isForeign(tokens)
   }
 }

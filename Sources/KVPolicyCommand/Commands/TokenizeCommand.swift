@@ -1,14 +1,9 @@
 import KVPolicyKit
 import ReferenceModel
+import Reporting
 
 /// `kvpolicy tokenize`.
 struct TokenizeCommand: Command {
-  /// Whether special tokens are found in text, or shown in it.
-  enum Special: String, CaseIterable {
-    case yes
-    case no
-  }
-
   static let syntax = Syntax(
     name: "tokenize", summary: "turn text into a model's tokens, or tokens into text",
     usage: "[--model PATH] [options] < LINES",
@@ -23,7 +18,7 @@ struct TokenizeCommand: Command {
       Every line of standard input is a JSON string; every line of output is the array of its tokens.
       With --decode it is the other way round. A beginning-of-text token is not added.
       """)
-  private static let defaultSpecial = Special.yes
+  private static let defaultSpecial = YesOrNo.yes
 
   let registry: PolicyRegistry
   let terminal: Terminal
@@ -31,8 +26,8 @@ struct TokenizeCommand: Command {
   func run(_ arguments: Arguments) throws {
     let decodes = arguments.has("--decode")
     let special =
-      try arguments.choice("--special", of: Special.self) ?? TokenizeCommand.defaultSpecial
-    let tokenizer = try open(model(arguments)).tokenizer()
+      try arguments.choice("--special", of: YesOrNo.self) ?? TokenizeCommand.defaultSpecial
+    let tokenizer = try open(model(arguments), writing: []).tokenizer()
     var lines = LineReader(terminal: terminal)
     var number = 0
     while let line = try lines.next() {
@@ -46,7 +41,7 @@ struct TokenizeCommand: Command {
           : JSONValue.array(
             tokenizer.encode(try TokenizeCommand.text(value), parseSpecial: special == .yes)
               .map { JSONValue($0) })
-        try terminal.print(answer.text + "\n")
+        try terminal.print(TerminalText.escaped(json: answer.text) + "\n")
       } catch CommandError.outputClosed {
         throw CommandError.outputClosed
       } catch {
