@@ -39,12 +39,15 @@ public struct KVPolicyTool {
   ///   not understood.
   public func run(_ arguments: [String]) -> Int32 {
     if let refusal = Processor.refusal {
-      terminal.writeError("kvpolicy: \(refusal)\n")
+      terminal.note(refusal)
       return 1
     }
+    var terminal = terminal
+    terminal.reads = ReadFiles()
     var words = Array(arguments.dropFirst())
     var named = "kvpolicy"
     do {
+      try ProcessArguments.check(arguments)
       if words.first == "--version" {
         try refuseMore(words)
         try terminal.print("kvpolicy \(KVPolicyTool.version)\n")
@@ -71,10 +74,11 @@ public struct KVPolicyTool {
   private func report(_ error: any Error, of command: String) -> Int32 {
     switch error {
     case CommandError.usage(let message):
-      terminal.writeError("kvpolicy: \(message)\nsee '\(command) --help'\n")
-    case CommandError.failure(let message): terminal.writeError("kvpolicy: \(message)\n")
+      terminal.note(message)
+      terminal.writeError("see '\(command) --help'\n")
+    case CommandError.failure(let message): terminal.note(message)
     case CommandError.outputClosed: break
-    default: terminal.writeError("kvpolicy: \(error)\n")
+    default: terminal.note("\(error)")
     }
     return (error as? CommandError)?.status ?? 1
   }

@@ -109,6 +109,9 @@ struct BadInputTests {
     .usage("generate --model @/bytes --prompt x --min-p 2", "--min-p cannot be '2'"),
     .usage("generate --model @/bytes --prompt x --top-k 0", "--top-k cannot be '0'"),
     .usage("generate --model @/bytes --prompt x --budget 9", "no effect without --policy"),
+    .usage("generate --model @/bytes --prompt x --special maybe", "it must be one of yes, no"),
+    .usage("generate --model @/bytes --prompt x --special no --chat", "exclude each other"),
+    .usage("compare --model @/bytes --special yes", "no effect without --text"),
     .usage("generate --model @/bytes --prompt x --system y", "no effect without --chat"),
     .usage("generate --model @/bytes --prompt x --policy h2o --config f", "exclude each other"),
     .usage("generate --model @/bytes --prompt x --policy nope", "there is no policy 'nope'"),
@@ -207,7 +210,11 @@ struct BadInputTests {
       "array of tokens"),
     .failure(
       "trace --model @/plain --tokens - --prompt-length 1 --config @/tova.json --json @/o",
-      "token 64 is not in the vocabulary", input: Array("[64]".utf8)),
+      "token 64 is not in the vocabulary, at index 2 of 3 tokens; tokens are 0 to 63",
+      input: Array("[1, 63, 64]".utf8)),
+    .failure(
+      "trace --model @/plain --tokens - --prompt-length 1 --config @/tova.json --logits @/o",
+      "token -1 is not in the vocabulary, at index 1 of 2", input: Array("[0, -1]".utf8)),
     .failure(
       "trace --model @/plain --tokens - --prompt-length 1 --config @/tova.json --json @/o",
       "array of tokens", input: Array("[1.5]".utf8)),
@@ -273,6 +280,7 @@ struct BadInputTests {
   private func check(_ bad: BadInput) throws {
     let workshop = try Workshop()
     try workshop.write("t.txt", "Hello")
+    try workshop.write("old.json", "{}")
     try workshop.write("typo.json", #"{"policy": "tova", "capasity": 8}"#)
     try workshop.write(
       "wide.json",

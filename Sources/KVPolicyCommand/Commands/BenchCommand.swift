@@ -71,10 +71,12 @@ struct BenchCommand: Command {
     let earlier = try earlierPath.map { try earlierReport($0) }
 
     var benchmark = Benchmark(
-      model: LlamaModel(try open(model), threads: threads, arithmetic: arithmetic),
+      model: LlamaModel(
+        try open(model, writing: output.files), threads: threads, arithmetic: arithmetic),
       registry: registry)
     sizes.set(&benchmark)
     benchmark.modelName = model.name
+    terminal.announce(try benchmark.plan(entries))
     let report = try measure(benchmark, entries)
     let change = earlier.map { "\n" + BenchmarkChange(now: report, before: $0).table } ?? ""
     let table = arguments.has("--wide") ? report.wideTable : report.table

@@ -56,10 +56,12 @@ struct CapacityCommand: Command {
       named + (try configuredEntries(configurations, taken: named.map(\.label)))
 
     var capacity = Capacity(
-      model: LlamaModel(try open(model), threads: threads, arithmetic: arithmetic),
+      model: LlamaModel(
+        try open(model, writing: output.files), threads: threads, arithmetic: arithmetic),
       registry: registry)
     sizes.set(&capacity)
     capacity.modelName = model.name
+    terminal.announce(try capacity.plan(entries))
     let report = try measure(capacity, entries)
     try output.write(
       json: try report.json(), csv: report.csv,

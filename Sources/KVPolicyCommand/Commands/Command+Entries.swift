@@ -84,6 +84,8 @@ struct ReportOutput {
   let csv: OutputFile?
   /// The HTML page, for commands that write one.
   let page: OutputFile?
+  /// All of them.
+  var files: [OutputFile?] { [json, csv, page] }
 
   /// The files that `--json` and `--csv` name, and the page at the path `page`.
   ///
@@ -98,7 +100,7 @@ struct ReportOutput {
     let named = [("--json", json), ("--csv", csv), ("--html", self.page)]
     for (index, one) in named.enumerated() {
       for other in named[(index + 1)...] {
-        if let file = one.1, let second = other.1, file.isSame(as: second.path) {
+        if let file = one.1, let second = other.1, file.isSame(as: second) {
           throw .usage("\(one.0) and \(other.0) are the same file; name two")
         }
       }
@@ -114,7 +116,10 @@ struct ReportOutput {
     for case (let file?, let content) in files where !file.isStandardOutput {
       try file.write(content)
     }
-    let printed = files.first { $0.0?.isStandardOutput == true }?.1
-    try terminal.print(printed ?? table)
+    if let printed = files.first(where: { $0.0?.isStandardOutput == true })?.1 {
+      try terminal.print(printed)
+    } else {
+      try terminal.show(table)
+    }
   }
 }

@@ -31,6 +31,9 @@ extension Option {
   static let chunk = Option(
     "--chunk", "TOKENS", "prompt tokens that go through a layer together",
     default: "\(LlamaSession.defaultChunk)")
+  static let special = Option(
+    "--special", "yes|no", "whether special tokens are found in the text",
+    default: YesOrNo.no.rawValue)
   static func rows(_ format: RowFormat = StoreConfiguration.Default.format) -> Option {
     let formats = RowFormat.allCases.map(\.rawValue).joined(separator: "|")
     return Option(
@@ -38,9 +41,22 @@ extension Option {
   }
 }
 
+/// The answers to a question that an option asks.
+enum YesOrNo: String, CaseIterable {
+  case yes
+  case no
+}
+
 extension Command {
-  /// The file at a path, or standard input for `-`.
-  func input(_ path: String) -> InputFile { InputFile(path: path, terminal: terminal) }
+  /// Whether special tokens are found in a text or prompt: only if `--special` says so.
+  func findsSpecial(_ arguments: Arguments) throws(CommandError) -> Bool {
+    try arguments.choice("--special", of: YesOrNo.self) == .yes
+  }
+
+  /// The file at a path, or standard input for `-`, as an input that no output may replace.
+  func input(_ path: String) -> InputFile {
+    InputFile(path: path, terminal: terminal, isProtected: true)
+  }
 
   /// The configuration in a file.
   ///
@@ -90,14 +106,26 @@ extension Command {
 
   /// The output file at `path`, or nil without a path.
   ///
-  /// - Throws: `CommandError.usage` if the file is one of `inputs`; `CommandError.failure` if it
-  ///   cannot be written.
+  /// - Parameter inputs: the paths that the command line names as inputs.
+  /// - Throws: `CommandError.usage` if the file is one of `inputs` or has been read;
+  ///   `CommandError.failure` if it cannot be written.
   func output(_ path: String?, not inputs: [String?]) throws(CommandError) -> OutputFile? {
+    for case let input? in inputs where input != "-" { terminal.reads.add(input) }
     guard let path else { return nil }
     let file = try OutputFile(path, terminal: terminal)
-    for case let input? in inputs where input != "-" && file.isSame(as: input) {
-      throw .usage("\(path) is an input of this command; write somewhere else")
-    }
+    try file.checkNotRead()
     return file
+  }
+
+  /// Opens a model, the last input of a run, and prints its warnings to standard error.
+  ///
+  /// - Throws: `CommandError.usage` if one of `outputs` is a file that the run reads: one of the
+  ///   model's, or one that was opened before.
+  func open(_ model: ModelAtHand, writing outputs: [OutputFile?]) throws -> ModelFiles {
+    let files = try model.open()
+    for path in files.paths { terminal.reads.add(path) }
+    for case let output? in outputs { try output.checkNotRead() }
+    for warning in files.warnings { terminal.note("\(model.name): \(warning)") }
+    return files
   }
 }

@@ -1,6 +1,7 @@
 import Evaluation
 import KVPolicyKit
 import ReferenceModel
+import Reporting
 
 /// `kvpolicy inspect`.
 struct InspectCommand: Command {
@@ -19,11 +20,15 @@ struct InspectCommand: Command {
   func run(_ arguments: Arguments) throws {
     let threads = try threads(arguments)
     let named = model(arguments)
-    let files = try open(named)
+    let files = try open(named, writing: [])
     try files.checkFinite()
     try runOneToken(files, threads: threads)
     let page = ModelPage(files, name: named.name)
-    try terminal.print(arguments.has("--json") ? page.json.text + "\n" : page.text)
+    if arguments.has("--json") {
+      try terminal.print(TerminalText.escaped(json: page.json.text) + "\n")
+    } else {
+      try terminal.show(page.text)
+    }
   }
 
   private func runOneToken(_ files: ModelFiles, threads: Int) throws {

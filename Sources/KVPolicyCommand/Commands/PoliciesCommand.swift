@@ -20,12 +20,17 @@ struct PoliciesCommand: Command {
   func run(_ arguments: Arguments) throws {
     guard let name = arguments.operands.first else {
       let pages = try registry.names.map { try page($0) }
-      try terminal.print(
-        arguments.has("--json") ? JSONValue.array(pages.map { $0.json }).text + "\n" : list(pages))
-      return
+      return try show(.array(pages.map { $0.json }), or: list(pages), arguments)
     }
     let chosen = try CommandError.fromArguments { () throws(PolicyError) in try page(name) }
-    try terminal.print(arguments.has("--json") ? chosen.json.text + "\n" : chosen.text)
+    try show(chosen.json, or: chosen.text, arguments)
+  }
+
+  private func show(
+    _ json: JSONValue, or text: String, _ arguments: Arguments
+  ) throws(CommandError) {
+    guard arguments.has("--json") else { return try terminal.show(text) }
+    try terminal.print(TerminalText.escaped(json: json.text) + "\n")
   }
 
   private func page(_ name: String) throws(PolicyError) -> PolicyPage {

@@ -2,6 +2,7 @@ import BundledModel
 import Evaluation
 import KVPolicyKit
 import MiniTasks
+import Reporting
 
 /// `kvpolicy tasks`.
 struct TasksCommand: Command {
@@ -72,11 +73,11 @@ struct TasksCommand: Command {
     let configured = try configuredEntries(
       configurations, taken: named.map(\.label) + [Comparison.reference.main.policy])
 
-    var comparison = try TaskComparison(open(model), registry: registry)
+    var comparison = try TaskComparison(open(model, writing: output.files), registry: registry)
     sizes.set(&comparison)
     comparison.modelName = model.name
     let report = try measure(comparison, named + configured, story: told + configured)
-    let seeAlso = output.page.map { "\nThe page is \($0.path).\n" } ?? ""
+    let seeAlso = output.page.map { "\nThe page is \(TerminalText.escaped($0.path)).\n" } ?? ""
     try output.write(
       json: try report.json(), csv: report.csv,
       page: output.page == nil ? "" : TaskPage(report).html,

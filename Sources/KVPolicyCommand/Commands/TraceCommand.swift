@@ -48,36 +48,64 @@ struct TraceCommand: Command {
     let read = inputs + [request.model.path]
     let json = try output(arguments.text("--json"), not: read)
     let logits = try output(arguments.text("--logits"), not: read)
-    if let json, let logits, json.isSame(as: logits.path) {
+    if let json, let logits, json.isSame(as: logits) {
       throw CommandError.usage("--json and --logits are the same file; name two")
     }
     if logits?.isStandardOutput == true {
       throw CommandError.usage("--logits cannot be '-'; name a file")
     }
 
-    let model = LlamaModel(try open(request.model), threads: threads)
+    let model = LlamaModel(try open(request.model, writing: [json, logits]), threads: threads)
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: rows))
     let session = try model.makeSession(request.configuration, registry: registry, in: store)
-    let trace =
+    let run =
       if let length = request.promptLength {
-        try Trace(
-          session, tokens: request.tokens, promptLength: length, chunk: chunk,
-          keepsLogits: logits != nil)
+        try TraceRun(session, tokens: request.tokens, promptLength: length, chunk: chunk)
       } else {
-        try Trace(allAtOnce: session, tokens: request.tokens)
+        try TraceRun(allAtOnce: session, tokens: request.tokens)
       }
-    try logits?.write(trace.safetensors)
-    try json?.write(trace.json(configuration: request.configuration))
-    if json?.isStandardOutput != true { try terminal.print(summary(trace, request)) }
+    if let warning = run.warning { terminal.note(warning) }
+    let statistics = try record(run, request.configuration, json: json, logits: logits, model)
+    if json?.isStandardOutput != true { try terminal.show(summary(run, statistics, request)) }
   }
 
-  private func summary(_ trace: Trace, _ request: TraceRequest) -> String {
-    let statistics = trace.statistics
+  /// Runs, and writes each moment as it comes, so that memory does not grow with the files.
+  private func record(
+    _ run: TraceRun, _ configuration: PolicyConfiguration, json: OutputFile?, logits: OutputFile?,
+    _ model: LlamaModel
+  ) throws -> CacheStatistics {
+    let text = TraceText(
+      configuration: configuration, promptLength: run.promptLength, steps: run.steps)
+    let states = try json.map { try OutputWriter($0) }
+    let values = try logits.map { try OutputWriter($0) }
+    try states?.write(text.head)
+    let shape = [run.logitRows, model.configuration.vocabulary]
+    try values?.write(SafetensorsFile.header(of: [("logits", shape)]))
+    var step = 0
+    let statistics = try run.start(
+      kept: { lanes in
+        try states?.write(text.state(lanes, step: step))
+        step += 1
+      },
+      logits: values.map { values in
+        { row in
+          try values.write(RowFormat.f32.bytes(of: (0..<row.count).map { row[$0] }))
+        }
+      })
+    try states?.write(text.tail(statistics))
+    try values?.finish()
+    try states?.finish()
+    return statistics
+  }
+
+  private func summary(
+    _ run: TraceRun, _ statistics: CacheStatistics, _ request: TraceRequest
+  ) -> String {
     let rows = Quantities.range(statistics.shortestLane, statistics.longestLane)
     return TerminalText.wrapped(
-      "\(request.configuration.main.policy): \(trace.promptLength) prompt tokens, "
-        + "\(trace.steps) steps; \(rows) rows per lane, "
+      "\(TerminalText.escaped(request.configuration.main.policy)): \(run.promptLength) prompt "
+        + "tokens, \(run.steps) steps; \(rows) rows per lane, "
         + "footprint\(TerminalText.bond)\(Quantities.percent(statistics.footprint))") + "\n"
   }
 

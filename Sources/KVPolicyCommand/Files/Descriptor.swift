@@ -22,6 +22,8 @@ struct Descriptor {
   static let standardInput = Descriptor(number: 0)
   static let standardOutput = Descriptor(number: 1)
   static let standardError = Descriptor(number: 2)
+  /// The three streams, by number.
+  static let standard = [standardInput, standardOutput, standardError]
 
   private init(number: Int32) { self.number = number }
 
@@ -32,13 +34,16 @@ struct Descriptor {
     return Descriptor(number: number)
   }
 
-  /// Opens a file for writing: a new file if `isNew`, else an existing one.
+  /// Opens a file for writing: a new file with the permissions `mode` if `isNew`, else an existing
+  /// one.
   ///
   /// - Throws: among others `ENXIO` for a named pipe without a reader, for which opening would
   ///   otherwise wait.
-  static func writing(_ path: String, isNew: Bool) throws(SystemError) -> Descriptor {
-    let kind = isNew ? O_CREAT | O_EXCL : O_NONBLOCK
-    let number = unsafe open(path, O_WRONLY | O_CLOEXEC | kind, 0o666)
+  static func writing(
+    _ path: String, isNew: Bool, mode: mode_t = 0o666, followsLinks: Bool = true
+  ) throws(SystemError) -> Descriptor {
+    let kind = (isNew ? O_CREAT | O_EXCL : O_NONBLOCK) | (followsLinks ? 0 : O_NOFOLLOW)
+    let number = unsafe open(path, O_WRONLY | O_CLOEXEC | kind, mode)
     guard number >= 0 else { throw .last }
     // Only opening must not block; writing waits for a slow reader.
     if !isNew { _ = fcntl(number, F_SETFL, O_WRONLY) }
@@ -79,10 +84,51 @@ struct Descriptor {
     }
   }
 
+  /// Locks the file for the process, until the descriptor is closed or the process ends.
+  ///
+  /// - Parameter waits: whether to wait for another process that has locked it.
+  /// - Returns: whether it is locked; false also where the file system has no locks.
+  @discardableResult
+  func lock(waits: Bool = true) -> Bool {
+    while flock(number, LOCK_EX | (waits ? 0 : LOCK_NB)) != 0 {
+      guard errno == EINTR else { return false }
+    }
+    return true
+  }
+
+  /// Waits until the data are on the disk.
+  func synchronise() throws(SystemError) {
+    // Some file systems cannot, and say that the argument is invalid.
+    while fsync(number) != 0, errno != EINVAL {
+      guard errno == EINTR else { throw .last }
+    }
+  }
+
+  /// Gives the file this owner, as far as the process may, and these permissions.
+  func take(owner: (user: uid_t, group: gid_t), mode: mode_t) {
+    let isOwned = fchown(number, owner.user, owner.group) == 0
+    if !isOwned { _ = fchown(number, uid_t.max, owner.group) }
+    // A program that runs as its owner must not do so under another.
+    _ = fchmod(number, isOwned ? mode : mode & 0o777)
+  }
+
   /// Closes the descriptor.
   ///
   /// - Throws: an error of a delayed write.
   func close() throws(SystemError) {
     guard Foundation.close(number) == 0 else { throw .last }
+  }
+}
+
+extension Descriptor {
+  /// Opens those of the three standard streams that are closed, in a way that every read and write
+  /// fails: a file opened later would get the stream's number, and messages would be written into
+  /// it.
+  static func occupyStandardStreams() {
+    for stream in standard where fcntl(stream.number, F_GETFD) == -1 {
+      let direction = stream.number == standardInput.number ? O_WRONLY : O_RDONLY
+      // The system gives the lowest free number, which is the stream's.
+      _ = unsafe open("/dev/null", direction)
+    }
   }
 }

@@ -8,6 +8,9 @@ struct InputFile {
   /// The path, or `-` for standard input.
   let path: String
   let terminal: Terminal
+  /// Whether the file counts as one that the run reads, which no output may replace. The log of a
+  /// resumed training does not: the run itself writes it.
+  var isProtected = false
 
   /// The name of the file in messages.
   var name: String { path == "-" ? "standard input" : path }
@@ -15,6 +18,7 @@ struct InputFile {
   /// All bytes of the file.
   func bytes() throws(CommandError) -> [UInt8] {
     if path == "-" {
+      if isProtected { terminal.addStandardInput() }
       return try collect { count throws(CommandError) in
         do throws(Terminal.Failure) {
           return try terminal.read(count)
@@ -25,6 +29,7 @@ struct InputFile {
     }
     let file = try system { () throws(SystemError) in try Descriptor.reading(path) }
     defer { try? file.close() }
+    if isProtected { terminal.reads.add(file, name: path) }
     return try collect { count throws(CommandError) in
       try system { () throws(SystemError) in try file.read(count) }
     }

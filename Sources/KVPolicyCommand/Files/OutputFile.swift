@@ -1,70 +1,89 @@
 import Foundation
 
 /// A file that appears whole or not at all: written under a temporary name in the same folder, then
-/// renamed. A pipe or a device, which a rename would replace, is written directly.
+/// renamed. It keeps the mode and owner of the file that it replaces, and never replaces a file that
+/// the run reads. A pipe or a device, which a rename would replace, is written directly.
 struct OutputFile {
   /// The path as given, or `-` for standard output.
   let path: String
-  private let terminal: Terminal
+  let terminal: Terminal
   /// The path with links followed, so that writing keeps a link a link.
-  private let target: String
-  /// Whether the path is that of a pipe or a device.
-  private let isStream: Bool
+  let target: String
+  /// The pipe or device at the path, open from the start, so that a reader of a pipe waits for the
+  /// results; nil for a file.
+  let stream: OpenStream?
 
   /// Checks that the file can be written, so that a mistake shows before a long run and not after
-  /// it.
+  /// it. Removes what killed runs left beside it.
+  ///
+  /// - Throws: `CommandError.failure` if it cannot be written, `CommandError.usage` if standard
+  ///   output or standard error goes to this file as well.
   init(_ path: String, terminal: Terminal) throws(CommandError) {
     self.path = path
     self.terminal = terminal
     target = OutputFile.followingLinks(path)
+    guard path != "-" else {
+      stream = nil
+      return
+    }
     // Uses the path as given: the target of `/dev/stdout` need not have a path of its own.
-    let kind = try OutputFile.attempt(path) { () throws(SystemError) in
-      path == "-" ? nil : try OutputFile.kind(path)
+    let old = try OutputFile.attempt(path) { () throws(SystemError) in try FileStatus.of(path) }
+    stream = try OutputFile.attempt(path) { () throws(SystemError) in
+      guard let old else {
+        if path.hasSuffix("/") { throw SystemError(code: EISDIR) }
+        return nil
+      }
+      if old.kind == S_IFDIR { throw SystemError(code: EISDIR) }
+      try Descriptor.checkWritable(path)
+      return old.kind == S_IFREG ? nil : try OpenStream(path)
     }
-    isStream = kind.map { $0 != S_IFREG } ?? false
-    guard path != "-" else { return }
-    let beside = temporaryPath
-    try OutputFile.attempt(path) { () throws(SystemError) in
-      if kind == S_IFDIR || (kind == nil && path.hasSuffix("/")) { throw SystemError(code: EISDIR) }
-      if kind != nil { try Descriptor.checkWritable(path) }
-      guard kind == nil || kind == S_IFREG else { return }
-      try Descriptor.writing(beside, isNew: true).close()
-      unsafe unlink(beside)
+    guard stream == nil else { return }
+    if let old, terminal.writes(to: old.identity) {
+      throw .usage("\(path) is where standard output or standard error goes; name another file")
     }
+    TemporaryFile.removeAbandoned(beside: target)
+    _ = try makeTemporary()
   }
 
   /// Whether the file is standard output.
   var isStandardOutput: Bool { path == "-" }
 
-  /// Whether the file is the same as the file at `other`.
-  func isSame(as other: String) -> Bool {
-    path == other || target == OutputFile.followingLinks(other)
+  /// Whether both are one file, perhaps under two names.
+  func isSame(as other: OutputFile) -> Bool {
+    if path == other.path || target == other.target { return true }
+    guard !isStandardOutput, !other.isStandardOutput else { return false }
+    if let identity, identity == other.identity { return true }
+    return name == other.name && folder != nil && folder == other.folder
+  }
+
+  /// - Throws: `CommandError.usage` if the file is one that the run reads.
+  func checkNotRead() throws(CommandError) {
+    guard !isStandardOutput, stream == nil, let identity,
+      let name = terminal.reads.name(of: identity)
+    else { return }
+    let meaning = name == path ? "" : ", where its name is \(name)"
+    throw .usage("\(path) is an input of this command\(meaning); write somewhere else")
   }
 
   /// Writes text.
   func write(_ text: String) throws(CommandError) {
-    if isStandardOutput { try terminal.print(text) } else { try write(Array(text.utf8)) }
+    let writer = try OutputWriter(self)
+    try writer.write(text)
+    try writer.finish()
   }
 
-  /// Writes bytes. Not for standard output.
-  func write(_ bytes: [UInt8]) throws(CommandError) {
-    try OutputFile.attempt(path) { () throws(SystemError) in
-      if isStream {
-        let file = try Descriptor.writing(path, isNew: false)
-        defer { try? file.close() }
-        return try file.write(bytes)
-      }
-      let beside = temporaryPath
-      let file = try Descriptor.writing(beside, isNew: true)
-      do throws(SystemError) {
-        try file.write(bytes)
-        try file.close()
-        guard unsafe rename(beside, target) == 0 else { throw SystemError.last }
-      } catch {
-        unsafe unlink(beside)
-        throw error
-      }
+  /// A temporary file that can replace the file.
+  func makeTemporary() throws(CommandError) -> TemporaryFile {
+    try attempt { () throws(SystemError) in
+      try TemporaryFile(beside: target, isPrivate: try FileStatus.of(target) != nil)
     }
+  }
+
+  /// Runs `body`, and names the file in its error.
+  func attempt<Result>(
+    _ body: () throws(SystemError) -> Result
+  ) throws(CommandError) -> Result {
+    try OutputFile.attempt(path, body)
   }
 
   private static func attempt<Result>(
@@ -78,14 +97,14 @@ struct OutputFile {
     }
   }
 
-  /// A path in the target's folder that no other process uses. The file name does not contain the
-  /// target's name, which may already have the greatest legal length.
-  private var temporaryPath: String {
-    let folder = target.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-      .joined(separator: "/")
-    let name = "\(ProcessInfo.processInfo.processIdentifier).\(UInt32.random(in: 0...UInt32.max))"
-    return "\(folder)/.kvpolicy.\(name)"
+  /// The device and inode of the file, if it exists.
+  private var identity: FileIdentity? { (try? FileStatus.of(target))?.identity }
+  /// The device and inode of the file's folder.
+  private var folder: FileIdentity? {
+    (try? FileStatus.of(TemporaryFile.folder(of: target) + "/"))?.identity
   }
+  /// The file's name in its folder.
+  private var name: Substring? { target.split(separator: "/").last }
 
   /// The absolute path after following links, including a link to a file that does not exist yet.
   private static func followingLinks(_ path: String) -> String {
@@ -98,16 +117,5 @@ struct OutputFile {
       url = URL(fileURLWithPath: next, relativeTo: url.deletingLastPathComponent()).absoluteURL
     }
     return url.path
-  }
-
-  /// The type of the file at a path, links followed: `S_IFREG`, `S_IFDIR`…, or nil if no file
-  /// exists.
-  private static func kind(_ path: String) throws(SystemError) -> mode_t? {
-    var information = stat()
-    guard unsafe stat(path, &information) == 0 else {
-      if errno == ENOENT { return nil }
-      throw .last
-    }
-    return information.st_mode & S_IFMT
   }
 }

@@ -78,7 +78,7 @@ struct Generation {
     let statistics = session.sequence.statistics
     let rows = Quantities.range(statistics.shortestLane, statistics.longestLane)
     let text = """
-      \(policy): \(rows) of \(statistics.tokens) rows per lane, \
+      \(TerminalText.escaped(policy)): \(rows) of \(statistics.tokens) rows per lane, \
       \(Quantities.bytes(statistics.residentBytes)) resident \
       (peak \(Quantities.bytes(statistics.peakResidentBytes))), \
       footprint\(TerminalText.bond)\(Quantities.percent(statistics.footprint))

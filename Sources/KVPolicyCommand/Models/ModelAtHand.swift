@@ -50,11 +50,4 @@ extension Command {
   func model(_ arguments: Arguments) -> ModelAtHand {
     arguments.text("--model").map { ModelAtHand($0) } ?? ModelAtHand(terminal)
   }
-
-  /// Opens a model and prints its warnings to standard error.
-  func open(_ model: ModelAtHand) throws(ModelError) -> ModelFiles {
-    let files = try model.open()
-    for warning in files.warnings { terminal.writeError("kvpolicy: \(model.name): \(warning)\n") }
-    return files
-  }
 }

@@ -32,7 +32,7 @@ struct ProgressBar {
     guard terminal.isInteractive else {
       guard time - spoke >= ProgressBar.silence else { return }
       spoke = time
-      return terminal.writeError("kvpolicy: \(ProgressBar.text(progress, left))\n")
+      return terminal.note(ProgressBar.text(progress, left))
     }
     draw(progress, left)
   }
@@ -61,7 +61,8 @@ struct ProgressBar {
 
   private static func text(_ progress: RunProgress, _ left: String) -> String {
     let place = progress.runs > 1 ? "\(progress.run + 1)/\(progress.runs) " : ""
-    return "\(place)\(progress.label) \(progress.tokens)/\(progress.totalTokens)\(left)"
+    let label = TerminalText.escaped(progress.label)
+    return "\(place)\(label) \(progress.tokens)/\(progress.totalTokens)\(left)"
   }
 
   /// The share of all runs that is done, assuming that all runs take equally long.

@@ -32,6 +32,11 @@ public struct ModelFiles: Sendable {
   package let metadata: [String: GGUFValue]
   /// The Hugging Face folder, which may hold the tokenizer's files; nil for GGUF.
   package let folder: String?
+  /// The files that were opened, and those that a tokenizer may be read from. Empty for a model that
+  /// was in memory.
+  ///
+  /// A program that writes files must not replace any of these: the weights stay in them.
+  public let paths: [String]
   /// The tensors that the model computes with.
   private let needed: [StoredTensor]
 
@@ -39,7 +44,9 @@ public struct ModelFiles: Sendable {
   /// one GGUF file. Throws an error that describes the problem; never traps, whatever the files
   /// contain.
   public static func open(_ path: String) throws(ModelError) -> ModelFiles {
-    guard MappedFile.isFolder(path) else { return try ModelFiles(gguf: try MappedFile(path)) }
+    guard MappedFile.isFolder(path) else {
+      return try ModelFiles(gguf: try MappedFile(path), paths: [path])
+    }
     let names: Set<String>
     do {
       names = Set(try FileManager.default.contentsOfDirectory(atPath: path))
@@ -54,13 +61,14 @@ public struct ModelFiles: Sendable {
     guard let only = candidates.first, candidates.count == 1 else {
       throw ForeignFile.notModelFolder(path, names: names)
     }
-    return try ModelFiles(gguf: try MappedFile("\(path)/\(only)"))
+    let file = "\(path)/\(only)"
+    return try ModelFiles(gguf: try MappedFile(file), paths: [file])
   }
 
   /// Opens a GGUF file that is already in memory, and keeps a copy. Messages show `name` as the
   /// path.
   public static func open(gguf bytes: [UInt8], name: String) throws(ModelError) -> ModelFiles {
-    try ModelFiles(gguf: try MappedFile(bytes, name: name))
+    try ModelFiles(gguf: try MappedFile(bytes, name: name), paths: [])
   }
 
   /// Reads every weight the model needs and throws at the first infinite or NaN value, naming the
@@ -75,7 +83,7 @@ public struct ModelFiles: Sendable {
 }
 
 extension ModelFiles {
-  private init(gguf mapped: MappedFile) throws(ModelError) {
+  private init(gguf mapped: MappedFile, paths: [String]) throws(ModelError) {
     let file = try GGUFFile(mapped)
     let architecture = try file.checkedArchitecture()
     let listed = file.tensors()
@@ -92,6 +100,7 @@ extension ModelFiles {
     metadata = file.metadata
     kind = .gguf
     folder = nil
+    self.paths = paths
   }
 
   private init(huggingFace folder: String, names: Set<String>) throws(ModelError) {
@@ -117,6 +126,8 @@ extension ModelFiles {
     metadata = [:]
     kind = .huggingFace
     self.folder = folder
+    let shards = names.filter { $0.hasSuffix(".safetensors") }.sorted()
+    paths = (shards + HuggingFaceFolder.fileNames).map { "\(folder)/\($0)" }
   }
 
   private static func summaries(_ tensors: [ListedTensor]) -> [TensorSummary] {

@@ -51,7 +51,8 @@ final class Workshop {
   /// Runs the tool. `@/` at the start of a word or after its equals sign stands for the folder.
   func run(
     _ words: [String], input: [UInt8] = [], environment: [String: String] = [:],
-    interactive: Bool = false, closesAfter lines: Int = .max, registry: PolicyRegistry? = nil
+    interactive: Bool = false, outputInteractive: Bool = false, closesAfter lines: Int = .max,
+    registry: PolicyRegistry? = nil
   ) -> Outcome {
     let words = words.map { word in
       word.hasPrefix("@/")
@@ -70,7 +71,8 @@ final class Workshop {
         defer { rest = rest.dropFirst(min(limit, 7)) }
         return Array(rest.prefix(min(limit, 7)))
       },
-      isInteractive: interactive, environment: environment, workingFolder: folder)
+      isInteractive: interactive, isOutputInteractive: outputInteractive,
+      environment: environment, workingFolder: folder)
     let tool =
       if let registry {
         KVPolicyTool(registry: registry, terminal: terminal)

@@ -8,6 +8,12 @@ enum HuggingFaceFolder {
   static let singleName = "model.safetensors"
   /// The list of shards, if the weights are in several files.
   static let indexName = "model.safetensors.index.json"
+  /// The files that may be read beside the weights: the model's and the tokenizer's.
+  static let fileNames = [
+    configurationName, indexName, "generation_config.json", "tokenizer.json",
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+    "chat_template.json", "vocab.json", "merges.txt", "tokenizer.model",
+  ]
 
   /// All tensors of `folder`; `names` are the folder's files. A tensor about which the index and
   /// the shards disagree cannot be used.
