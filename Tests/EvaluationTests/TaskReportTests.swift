@@ -97,7 +97,7 @@ struct TaskReportTests {
         try Regex(#""\#(member)" : \d+"#), with: "\"\(member)\" : \(number)")
       #expect(broken != text)
       let error = try #require(throws: DecodingError.self) { try TaskReport(json: broken) }
-      #expect(error.message.contains("as many hits"), "\(error.message)")
+      #expect(error.message.contains("of both"), "\(error.message)")
     }
   }
 

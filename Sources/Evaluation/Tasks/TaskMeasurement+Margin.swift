@@ -23,7 +23,7 @@ extension TaskMeasurement {
 
   /// The 95% interval of `all.share`, clamped to valid shares.
   package var interval: ClosedRange<Double>? {
-    margin.map { max(0, all.share - $0)...min(1, all.share + $0) }
+    margin.map { max(0, min(1, all.share - $0))...min(1, all.share + $0) }
   }
 }
 

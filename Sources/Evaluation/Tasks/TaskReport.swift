@@ -110,12 +110,13 @@ public struct TaskTally: Codable, Equatable, Sendable {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     checks = try container.decode(Int.self, forKey: .checks)
     hits = try container.decode(Int.self, forKey: .hits)
-    guard (0...1 << 31).contains(checks), (0...checks).contains(hits) else {
+    let legal = 0...1 << 31
+    guard legal.contains(hits), legal.contains(checks) else {
       throw DecodingError.dataCorrupted(
         .init(
           codingPath: decoder.codingPath,
-          debugDescription: "has \(hits) hits in \(checks) checks; legal are 0 to \(1 << 31) "
-            + "checks, and at most as many hits"))
+          debugDescription: "has \(hits) hits in \(checks) checks; legal are 0 to "
+            + "\(legal.upperBound) of both"))
     }
   }
 
