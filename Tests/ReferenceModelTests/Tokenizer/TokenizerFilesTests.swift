@@ -42,7 +42,7 @@ struct TokenizerFilesTests {
     (
       [
         "tokenizer_config.json":
-          #"{"extra_special_tokens":["<x>",{"content":"<y>","lstrip":true}]}"#
+          #"{"pad_token":"","extra_special_tokens":["","<x>",{"content":"<y>","lstrip":true}]}"#
       ], [97, 99, 100, 1], ["<end>", "<x>", "<y>"]
     ),
     (

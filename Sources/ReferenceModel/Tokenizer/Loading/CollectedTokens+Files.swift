@@ -19,8 +19,8 @@ extension CollectedTokens {
     if let decoder = try config?.object("added_tokens_decoder") { try add(decoder: decoder) }
     var (roles, extra): ([NamedToken], [NamedToken]) = ([], [])
     for file in [config, map].compactMap(\.self) {
-      roles += try file.roleTokens()
-      extra += try file.extraTokens()
+      roles += try file.roleTokens().filter { !$0.text.isEmpty }
+      extra += try file.extraTokens().filter { !$0.text.isEmpty }
     }
     if let list { try add(list: list, special: Set((roles + extra).map(\.text))) }
     for token in roles + extra where !hasAdded(token.text) {
@@ -72,7 +72,6 @@ private struct NamedToken {
     } else {
       return nil
     }
-    guard !text.isEmpty else { return nil }
   }
 
   func added(_ id: Int) throws(ModelError) -> TokenizerParts.Added {
