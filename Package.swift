@@ -129,7 +129,7 @@ let package = Package(
       name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["Evaluation", "KVPolicyKit", "KVPolicyCommand", "ReferenceModel"],
+      dependencies: ["Evaluation", "KVPolicyKit", "KVPolicyCommand", "ReferenceModel", "Training"],
       exclude: ["Snapshots"], swiftSettings: strict),
     .testTarget(
       name: "ExampleTests",

@@ -15,9 +15,10 @@ struct TrainCommand: Command {
       .threads,
     ],
     notes: """
-      RECIPE is a JSON file; '-' is standard input. FOLDER gets log.csv, loss.svg, state.safetensors and
-      model.gguf at every check of the recipe; when the training is complete also model-q8_0.gguf and, as a
-      folder for Hugging Face's programs, model.
+      RECIPE is a JSON file; '-' is standard input. FOLDER gets state.safetensors at the start, then log.csv,
+      loss.svg, state.safetensors and model.gguf at every check of the recipe; when the training is complete
+      also model-q8_0.gguf and, as a folder for Hugging Face's programs, model. A training that was killed, at
+      any time, goes on with --resume.
       """)
 
   let registry: PolicyRegistry

@@ -21,40 +21,56 @@ struct RunFolder {
   /// Begins a run in the folder, or resumes the run that the folder holds.
   ///
   /// - Throws: `CommandError.failure` if a new run would overwrite files, or if the folder holds no
-  ///   run to resume; `CheckpointError` if the folder's run has another recipe.
+  ///   run to resume; `CheckpointError` if the folder's files have another recipe, and for a folder
+  ///   that cannot be written.
   func open(_ recipe: TrainingRecipe, threads: Int, resumes: Bool) throws -> TrainingSession {
-    resumes ? try resume(recipe, threads: threads) : try begin(recipe, threads: threads)
+    TemporaryPath.removeLeftovers(in: path)
+    return resumes ? try resume(recipe, threads: threads) : try begin(recipe, threads: threads)
   }
 
+  /// Begins a run with a state of no steps. So a run that is killed before its first save ends, or
+  /// in the middle of it, can be resumed like any other, and files without a state are not a run's.
   private func begin(_ recipe: TrainingRecipe, threads: Int) throws -> TrainingSession {
-    if FileManager.default.fileExists(atPath: file(.state)) {
-      throw CommandError.failure(
-        "\(path) holds a run already; go on with it with --resume, or name another folder")
-    }
-    for name in Name.allCases where FileManager.default.fileExists(atPath: file(name)) {
-      throw CommandError.failure(
-        "\(file(name)) is in the way; move it, or name another folder for the run")
-    }
+    try checkIsFree(for: recipe)
+    let run = try TrainingRun(recipe, threads: threads)
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
       throw CommandError.failure("cannot make \(path): \(error.localizedDescription)")
     }
-    // A folder that cannot be written must be detected before the training, not after it.
-    _ = try output(.log)
-    return TrainingSession(
-      folder: self, run: try TrainingRun(recipe, threads: threads), log: TrainingLog())
+    try run.state.write(to: file(.state))
+    return TrainingSession(folder: self, run: run, log: TrainingLog())
+  }
+
+  /// Throws if the folder holds a run, or files of other origin. A run of no steps may be begun
+  /// again, because nothing is lost: by the recipe whose files are here, or by any recipe if there
+  /// are none.
+  private func checkIsFree(for recipe: TrainingRecipe) throws {
+    let others = Name.allCases.filter { $0 != .state && exists($0) }
+    if exists(.state) {
+      let state = try? TrainingState(from: file(.state), recipe: nil)
+      if let state, state.step == 0, others.isEmpty || state.recipe == recipe.text { return }
+      throw CommandError.failure(
+        "\(path) holds a run already; go on with it with --resume, or name another folder")
+    }
+    if let name = others.first {
+      throw CommandError.failure(
+        "\(file(name)) is in the way; move it, or name another folder for the run")
+    }
   }
 
   private func resume(_ recipe: TrainingRecipe, threads: Int) throws -> TrainingSession {
-    guard FileManager.default.fileExists(atPath: file(.state)) else {
-      throw CommandError.failure("\(path) holds no run to go on with; leave --resume out")
+    guard exists(.state) else {
+      throw CommandError.failure(
+        "\(path) holds no run to go on with; leave --resume out to begin one there")
     }
     let saved = try TrainingState(from: file(.state), recipe: recipe.text)
+    let run = try TrainingRun(recipe, threads: threads, from: saved)
+    // Before the first save there is no log, or only the log of a save that was cut short.
+    guard saved.step > 0 else { return TrainingSession(folder: self, run: run, log: TrainingLog()) }
     let text = try InputFile(path: file(.log), terminal: terminal).text()
     return TrainingSession(
-      folder: self, run: try TrainingRun(recipe, threads: threads, from: saved),
-      log: try TrainingLog(csv: text, path: file(.log), upTo: saved.step))
+      folder: self, run: run, log: try TrainingLog(csv: text, path: file(.log), upTo: saved.step))
   }
 
   /// Saves all files of the run, the state last. If the program ends before the state is written,
@@ -65,18 +81,16 @@ struct RunFolder {
     try checkpoint.write(gguf: file(.model))
     if run.isComplete {
       try checkpoint.write(gguf: file(.quantised), .q8_0)
-      // Any folder found here was written by this run; `begin` refuses to start where one exists.
-      try? FileManager.default.removeItem(atPath: file(.folder))
+      // A folder found here was written by this run: `begin` refuses to start where one exists.
+      try WholeFile.remove(file(.folder))
       try checkpoint.write(folder: file(.folder))
     }
-    try output(.log).write(log.csv)
-    try output(.curve).write(log.curve)
+    try WholeFile.write(Array(log.csv.utf8), to: file(.log))
+    try WholeFile.write(Array(log.curve.utf8), to: file(.curve))
     try run.state.write(to: file(.state))
   }
 
-  private func output(_ name: Name) throws(CommandError) -> OutputFile {
-    try OutputFile(file(name), terminal: terminal)
-  }
+  private func exists(_ name: Name) -> Bool { FileManager.default.fileExists(atPath: file(name)) }
 
   private func file(_ name: Name) -> String {
     URL(fileURLWithPath: path).appendingPathComponent(name.rawValue).path

@@ -1,0 +1,153 @@
+import Foundation
+import Synchronization
+import Testing
+import Training
+
+/// Trainings that end at every point of every save, as if the process had been killed there: no
+/// later step reaches the disk.
+@Suite("kvpolicy train, killed")
+struct TrainKilledTests {
+  private static let recipe = """
+    {
+      "seed": 3, "listEndWeight": 1,
+      "model": {"layers": 1, "hidden": 16, "intermediate": 24, "queryHeads": 2, "keyHeads": 1,
+                "headDimension": 8, "contextLength": 64, "ropeTheta": 10000},
+      "optimiser": {"beta1": 0.9, "beta2": 0.98, "weightDecay": 0.1, "clip": 1},
+      "check": {"steps": 1, "documents": 1},
+      "stages": [
+        {"lengths": [24, 32], "kinds": ["copy"], "steps": 2, "batchTokens": 40,
+         "rate": 0.004, "floor": 0.002, "warmUp": 1}
+      ]
+    }
+    """
+  private static let files = [
+    "state.safetensors", "loss.svg", "model.gguf", "model-q8_0.gguf", "model/config.json",
+    "model/model.safetensors", "model/tokenizer.json", "model/tokenizer_config.json",
+  ]
+
+  private struct Killed: Error {}
+
+  private func workshop() throws -> Workshop {
+    let workshop = try Workshop()
+    try workshop.write("recipe.json", Self.recipe)
+    return workshop
+  }
+
+  private func train(_ workshop: Workshop, _ folder: String, _ more: String...) -> Outcome {
+    workshop.run(["train", "@/recipe.json", "--out", "@/\(folder)", "--threads", "1"] + more)
+  }
+
+  /// Runs `body` until `count` steps of its saves were done. The next step is then done by half, if
+  /// it can be.
+  ///
+  /// - Returns: the number of steps that `body` did or tried.
+  @discardableResult
+  private func killing(after count: Int, _ body: () -> Void) -> Int {
+    let steps = Mutex(0)
+    WholeFile.$beforeStep.withValue({ step in
+      let number = steps.withLock { steps in
+        steps += 1
+        return steps
+      }
+      guard number > count else { return }
+      if number == count + 1 { Self.halve(step) }
+      throw Killed()
+    }) { body() }
+    return steps.withLock { $0 }
+  }
+
+  private static func halve(_ step: WholeFile.Step) {
+    switch step {
+    case .create(let path, let bytes):
+      try? Data(bytes.prefix(bytes.count / 2)).write(to: URL(fileURLWithPath: path))
+    case .remove(let path): try? FileManager.default.removeItem(atPath: path + "/config.json")
+    case .makeFolder, .sync, .rename: break
+    }
+  }
+
+  /// The log without its fourth column, the seconds.
+  private func log(_ workshop: Workshop, _ folder: String) throws -> [[Substring]] {
+    try workshop.read(folder + "/log.csv").split(separator: "\n").map { line in
+      var cells = line.split(separator: ",", omittingEmptySubsequences: false)
+      cells.remove(at: 3)
+      return cells
+    }
+  }
+
+  /// Completes a run, and compares its files with those of the run `whole`.
+  private func complete(_ workshop: Workshop, _ folder: String, after count: Int) throws {
+    let isBegun = FileManager.default.fileExists(
+      atPath: "\(workshop.folder)/\(folder)/state.safetensors")
+    let resumed = train(workshop, folder, "--resume")
+    #expect((resumed.status == 0) == isBegun, "after \(count) steps: \(resumed.errors)")
+    if !isBegun {
+      #expect(resumed.errors.contains("holds no run to go on with; leave --resume out"))
+      let begun = train(workshop, folder)
+      #expect(begun.status == 0, "after \(count) steps: \(begun.errors)")
+    }
+    for file in Self.files {
+      let isSame = try workshop.data("\(folder)/\(file)") == workshop.data("whole/\(file)")
+      #expect(isSame, "\(file), killed after \(count) steps")
+    }
+    #expect(try log(workshop, folder) == log(workshop, "whole"), "killed after \(count) steps")
+  }
+
+  @Test("at any step of any save, it goes on to the same bits, or begins where nothing was saved")
+  func everyStep() throws {
+    let workshop = try workshop()
+    let total = killing(after: .max) { #expect(train(workshop, "whole").status == 0) }
+    // The first state, a save, and the last save with all its files.
+    #expect(total == 4 + 4 * 4 + 5 * 4 + 12)
+    for count in 0..<total {
+      let folder = "killed-\(count)"
+      killing(after: count) { _ = train(workshop, folder) }
+      // Some are killed again, in a save of the resumed run.
+      if count % 4 == 1 { killing(after: count / 2) { _ = train(workshop, folder, "--resume") } }
+      try complete(workshop, folder, after: count)
+    }
+  }
+
+  @Test("before its first save, it can also be begun again")
+  func beginning() throws {
+    let workshop = try workshop()
+    #expect(train(workshop, "whole").status == 0)
+    // After 18 steps all of the first save is there but its state.
+    for count in [3, 4, 6, 8, 12, 16, 18] {
+      let folder = "killed-\(count)"
+      killing(after: count) { #expect(train(workshop, folder).status == 1) }
+      let again = train(workshop, folder)
+      #expect(again.status == 0, "after \(count) steps: \(again.errors)")
+      try complete(workshop, folder, after: count)
+    }
+    // With another recipe only if there is nothing but the state of no steps.
+    killing(after: 4) { _ = train(workshop, "early") }
+    killing(after: 8) { _ = train(workshop, "late") }
+    try workshop.write(
+      "recipe.json", Self.recipe.replacingOccurrences(of: #""seed": 3"#, with: #""seed": 4"#))
+    #expect(train(workshop, "early").status == 0)
+    #expect(train(workshop, "late").errors.contains("holds a run already"))
+  }
+
+  @Test("its temporary files are removed by the next run, and no other's")
+  func leftovers() throws {
+    let workshop = try workshop()
+    let gone = Process()
+    gone.executableURL = URL(fileURLWithPath: "/bin/sh")
+    gone.arguments = ["-c", "exit 0"]
+    try gone.run()
+    gone.waitUntilExit()
+    try FileManager.default.createDirectory(
+      atPath: workshop.folder + "/run/.kvpolicy.\(gone.processIdentifier).8",
+      withIntermediateDirectories: true)
+    let mine = ProcessInfo.processInfo.processIdentifier
+    let others = [".kvpolicy.\(mine).7", ".kvpolicy.notes", ".kvpolicy.-1.7", ".kvpolicy.1.7.8"]
+    for name in others + [
+      ".kvpolicy.\(gone.processIdentifier).7", ".kvpolicy.\(gone.processIdentifier).8/config.json",
+    ] {
+      try workshop.write("run/" + name, "half")
+    }
+    #expect(train(workshop, "run", "--stop-after", "1").status == 0)
+    let names = try FileManager.default.contentsOfDirectory(atPath: workshop.folder + "/run")
+    #expect(Set(names) == Set(others + ["state.safetensors", "log.csv", "loss.svg", "model.gguf"]))
+  }
+}
