@@ -53,7 +53,7 @@ public struct KVPolicyTool {
         try terminal.print("kvpolicy \(KVPolicyTool.version)\n")
         return 0
       }
-      if ["--help", "-h", "help"].contains(words.first) { return try help(words) }
+      if let first = words.first, KVPolicyTool.helpWords.contains(first) { return try help(words) }
       if words.first?.hasPrefix("-") ?? true {
         words.insert(KVPolicyTool.unnamedCommand(words), at: 0)
       }
@@ -83,14 +83,16 @@ public struct KVPolicyTool {
     return (error as? CommandError)?.status ?? 1
   }
 
+  private static let helpWords = ["--help", "-h", "help"]
+
+  /// Prints the help of the command that `words` names beside the words for help, or the overview.
   private func help(_ words: [String]) throws(CommandError) -> Int32 {
-    guard words.first == "help", words.count > 1, words[1] != "--help" else {
-      try refuseMore(words)
-      try terminal.print(KVPolicyTool.overview)
-      return 0
+    let topics = words.filter { !KVPolicyTool.helpWords.contains($0) }
+    if topics.count > 1 { throw .usage("unexpected argument '\(topics[1])'") }
+    let text = try topics.first.map { name throws(CommandError) in
+      try KVPolicyTool.command(name).syntax.help
     }
-    try refuseMore(Array(words.dropFirst()))
-    try terminal.print(KVPolicyTool.command(words[1]).syntax.help)
+    try terminal.print(text ?? KVPolicyTool.overview)
     return 0
   }
 
