@@ -50,6 +50,9 @@ public struct CachePlan: Hashable, Sendable {
   public var isEmpty: Bool { edits.isEmpty }
 
   /// The numbers of one of this plan's edits.
+  ///
+  /// - Precondition: the list is of this plan. A list of another plan reads other numbers, or traps
+  ///   where this plan has none.
   @_lifetime(borrow self)
   public func rows(_ list: RowList) -> Span<Int32> {
     numbers.span.extracting(list.first..<list.first + list.count)

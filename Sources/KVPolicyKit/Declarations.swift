@@ -44,6 +44,8 @@ package struct SignalSet: Hashable, Sendable {
 /// Numbers that a policy attaches to every row of every lane.
 ///
 /// The numbers move, fork and disappear with their row, so they never belong to another token.
+///
+/// ``PolicyAssignment`` refuses a policy with a column of fewer than one number per row.
 public struct Column: Hashable, Sendable {
   /// How a number is stored.
   public enum Element: String, Hashable, Sendable {
@@ -80,14 +82,12 @@ public struct Column: Hashable, Sendable {
 
   /// `width` floats per row, each entry contiguous over the rows.
   public static func ring(_ name: String, width: Int, initial: Float = 0) -> Column {
-    precondition(width > 0, "a ring column needs a positive width")
-    return Column(name: name, element: .float, width: width, initial: initial)
+    Column(name: name, element: .float, width: width, initial: initial)
   }
 
   /// `width` numbers of type `element` per row, each entry contiguous over the rows, initially 0.
   public static func ring(_ name: String, width: Int, of element: Element) -> Column {
-    precondition(width > 0, "a ring column needs a positive width")
-    return Column(name: name, element: element, width: width, initial: 0)
+    Column(name: name, element: element, width: width, initial: 0)
   }
 }
 
@@ -125,13 +125,11 @@ public struct Cadence: Hashable, Sendable {
   /// At which decode steps the engine calls `step`.
   public var looks: Looks
 
-  /// Makes a cadence.
+  /// Makes a cadence. ``PolicyAssignment`` refuses a policy with a negative `every` or `slack`, or
+  /// with chunks of no token.
   public init(
     prompt: Prompt, every: Int, slack: Int = 0, chunk: Int? = nil, looks: Looks = .always
   ) {
-    precondition(every >= 0, "a cadence is a number of steps, or 0 for never")
-    precondition(slack >= 0, "slack is a number of rows")
-    precondition((chunk ?? 1) > 0, "a chunk has at least one token")
     self.prompt = prompt
     self.every = every
     self.slack = slack
@@ -161,17 +159,18 @@ public struct Protection: Hashable, Sendable {
   /// How many of the last positions read are protected.
   public var recent: Int
 
-  /// Makes a protection; by default it protects no row.
+  /// Makes a protection; by default it protects no row. A negative number protects none, and
+  /// ``PolicyAssignment`` refuses a policy that declares one.
   public init(sinks: Int = 0, recent: Int = 0) {
-    precondition(sinks >= 0 && recent >= 0, "a protection is two numbers of positions")
     self.sinks = sinks
     self.recent = recent
   }
 
   /// The positions that are *not* protected after `length` tokens were read.
   public func exposed(of length: LogicalLength) -> Range<Int32> {
-    let first = Int32(clamping: sinks)
-    return first..<max(first, Int32(clamping: length.tokens - recent))
+    let (first, recent) = (Int32(clamping: max(0, sinks)), max(0, recent))
+    let end = length.tokens > recent ? Int32(clamping: length.tokens - recent) : 0
+    return first..<max(first, end)
   }
 }
 

@@ -9,23 +9,48 @@ public struct CacheShape: Hashable, Sendable {
   /// Elements of one key, and of one value.
   public let headDimension: Int
 
+  /// The most query heads that all layers of a cache may have together.
+  public static let mostHeads = 1 << 20
+  /// The most elements that a key may have.
+  public static let longestKey = 1 << 20
+
   /// Makes a shape. Every number is positive and `queryHeads` is a multiple of `keyHeads`.
+  ///
+  /// A shape is a plain description and accepts any numbers. ``PagedKVStore`` and
+  /// ``PolicyAssignment`` refuse a shape that no cache can have.
   public init(layers: Int, keyHeads: Int, queryHeads: Int, headDimension: Int) {
-    precondition(
-      layers > 0 && keyHeads > 0 && headDimension > 0 && queryHeads > 0
-        && queryHeads % keyHeads == 0,
-      "a cache shape needs positive sizes and query heads in whole groups")
     self.layers = layers
     self.keyHeads = keyHeads
     self.queryHeads = queryHeads
     self.headDimension = headDimension
   }
 
-  /// Query heads that share one key head (`G` in the papers on grouped-query attention).
-  public var group: Int { queryHeads / keyHeads }
+  /// Query heads that share one key head (`G` in the papers on grouped-query attention); 0 if there
+  /// is no key head.
+  public var group: Int { keyHeads > 0 ? queryHeads / keyHeads : 0 }
 
-  /// Lanes of one sequence.
-  public var lanes: Int { layers * keyHeads }
+  /// Lanes of one sequence; `Int.max` if the product overflows.
+  public var lanes: Int {
+    let (lanes, overflows) = layers.multipliedReportingOverflow(by: keyHeads)
+    return overflows ? .max : lanes
+  }
+
+  /// Why no cache can have this shape; nil if a cache can.
+  var problem: String? {
+    let sizes =
+      "\(layers) layers, \(keyHeads) key heads, \(queryHeads) query heads and \(headDimension) "
+      + "elements per key"
+    guard min(layers, keyHeads, queryHeads, headDimension) > 0, queryHeads % keyHeads == 0 else {
+      return "a cache of \(sizes) is not possible; each must be at least 1, and the query heads a "
+        + "multiple of the key heads"
+    }
+    let (heads, overflows) = layers.multipliedReportingOverflow(by: queryHeads)
+    guard !overflows, heads <= CacheShape.mostHeads, headDimension <= CacheShape.longestKey else {
+      return "a cache of \(sizes) is too large; use at most \(CacheShape.mostHeads) query heads in "
+        + "all layers, and \(CacheShape.longestKey) elements per key"
+    }
+    return nil
+  }
 }
 
 /// One lane of a sequence: a layer and a key head.

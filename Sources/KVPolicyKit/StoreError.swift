@@ -13,6 +13,9 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
   case badPlan(lane: LaneID, reason: String)
   /// The store cannot be made like this.
   case badSetting(String)
+  /// A call that the sequence cannot carry out: an impossible number of tokens, or a call in the
+  /// middle of a chunk or step.
+  case badRequest(String)
 
   /// The message shown to a person.
   public var description: String {
@@ -25,7 +28,7 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         + "the limit of \(limit); choose a smaller window or fewer voters, or raise the limit"
     case .badPlan(let lane, let reason):
       "the plan for layer \(lane.layer), head \(lane.head) cannot be carried out: \(reason)"
-    case .badSetting(let reason): reason
+    case .badSetting(let reason), .badRequest(let reason): reason
     }
   }
 }

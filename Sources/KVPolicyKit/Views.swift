@@ -1,4 +1,7 @@
 /// What `prefill` and `step` may look at: one layer, lent for one call.
+///
+/// - Precondition: a policy names key heads of the shape only. Views are used for every layer of
+///   every step, so a mistake in a policy's code traps, as an index of an array does.
 @safe public struct LayerView: ~Copyable, ~Escapable {
   // The lanes and buffers outlive the view: the sequence makes it on its own stack and ends it
   // before anything is mutated.
@@ -42,6 +45,8 @@
 }
 
 /// What `evict` may look at: the lanes it decides about, lent for one call.
+///
+/// - Precondition: a policy names lanes that it is asked about only, as for ``LayerView``.
 @safe public struct CacheView: ~Copyable, ~Escapable {
   /// Why the hook is called.
   public let moment: Moment
@@ -101,6 +106,9 @@ public enum Moment: Hashable, Sendable {
 ///
 /// Copyable, unlike the other views: policies bind it to a local (`let lane = …`), and the compiler
 /// would heap-allocate a noncopyable local that spans borrow from.
+///
+/// - Precondition: a policy names rows of the lane, query heads of the group, columns and entries that
+///   it declared, and signals that it declared and is given at the moment, as for ``LayerView``.
 @safe public struct LaneView: ~Escapable {
   /// Query heads that read this lane.
   public let group: Int

@@ -32,6 +32,9 @@ public final class PlainEngine {
   var recentQueries: [[RecentQuery]]
 
   /// An engine for a sequence that has read nothing yet, or that only such engines have driven.
+  ///
+  /// - Precondition: the source has the shape of the sequence's store. A mismatch is a mistake in the
+  ///   test and traps.
   public init(_ source: SyntheticAttention, sequence: KVSequence) {
     precondition(source.shape == sequence.store.shape, "the source needs the shape of the store")
     self.source = source
@@ -53,8 +56,13 @@ public final class PlainEngine {
   /// Reads a prompt of `count` tokens in chunks.
   ///
   /// - Throws: `StoreError`; everything read before the failing chunk is intact.
+  ///   `StoreError.badRequest` if `count` or `chunk` is below 1.
   public func read(_ count: Int, chunk: Int = .max) throws(StoreError) {
-    precondition(count > 0 && chunk > 0, "a prompt and its chunks have at least one token")
+    guard count > 0, chunk > 0, count <= Int(Int32.max) else {
+      throw .badRequest(
+        "a prompt of \(count) tokens in chunks of \(chunk) is not possible; use 1 token or more, "
+          + "at most \(Int32.max), in chunks of 1 or more")
+    }
     for layer in recentQueries.indices { recentQueries[layer].removeAll() }
     let chunk = min(chunk, sequence.longestChunk ?? .max)
     var left = count
@@ -69,7 +77,11 @@ public final class PlainEngine {
   /// Decodes `count` tokens.
   ///
   /// - Throws: `StoreError`; everything read before the failing step is intact.
+  ///   `StoreError.badRequest` if `count` is negative.
   public func step(_ count: Int = 1) throws(StoreError) {
+    guard count >= 0 else {
+      throw .badRequest("\(count) steps are not possible; use 0 or more")
+    }
     for _ in 0..<count { try advance(.step(index: sequence.steps + 1)) }
   }
 
@@ -93,6 +105,7 @@ public final class PlainEngine {
 
   private func advance(_ moment: Moment) throws(StoreError) {
     try sequence.reserve(tokens: moment.tokens)
+    sequence.begin()
     var output = Array(repeating: [Float](), count: moment.tokens)
     for layer in 0..<source.shape.layers {
       try append(layer: layer, tokens: moment.tokens)

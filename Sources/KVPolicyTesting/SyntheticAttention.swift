@@ -27,6 +27,9 @@ public struct SyntheticAttention: Sendable {
   public var rotaryBase: Double?
 
   /// Attention from formulas.
+  ///
+  /// - Precondition: with a `rotaryBase`, the shape's head dimension is even. An odd one is a mistake
+  ///   in the test and traps.
   public init(
     shape: CacheShape, rotaryBase: Double? = nil, query: @escaping Vectors, key: @escaping Vectors,
     value: @escaping Vectors

@@ -63,9 +63,9 @@ public struct Sampler: Sendable {
     random = SplitMix64(seed: seed)
   }
 
-  /// Chooses the next token.
+  /// Chooses the next token; 0 if there are no logits.
   public mutating func next(_ logits: Span<Float>) -> Int {
-    guard temperature > 0 else { return Sampler.largest(logits) }
+    guard temperature > 0, !logits.isEmpty else { return Sampler.largest(logits) }
     var candidates = (0..<logits.count).map { (token: $0, logit: logits[$0]) }
     candidates.sort { $0.logit != $1.logit ? $0.logit > $1.logit : $0.token < $1.token }
     if topK > 0 { candidates.removeLast(max(0, candidates.count - topK)) }
@@ -89,7 +89,7 @@ public struct Sampler: Sendable {
     return candidates[kept - 1].token
   }
 
-  /// The token with the largest logit; in a tie, the lowest token.
+  /// The token with the largest logit; in a tie, the lowest token. 0 if there are no logits.
   public static func largest(_ logits: Span<Float>) -> Int {
     var best = 0
     for token in 1..<max(1, logits.count) where logits[token] > logits[best] { best = token }

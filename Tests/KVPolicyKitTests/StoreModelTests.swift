@@ -1,3 +1,4 @@
+import Foundation
 import KVPolicyKit
 import KVPolicyTesting
 import Testing
@@ -85,7 +86,7 @@ private struct RandomWalk {
 
   mutating func operate() throws -> String {
     let index = Int.random(in: sequences.indices, using: &numbers)
-    switch Int.random(in: 0..<12, using: &numbers) {
+    switch Int.random(in: 0..<13, using: &numbers) {
     case 0..<5: return try read(index, step: true)
     case 5, 6: return try read(index, step: false)
     case 7, 8, 9: return try edit(index)
@@ -93,6 +94,7 @@ private struct RandomWalk {
     case 11 where sequences.count > 1:
       sequences.remove(at: index)
       return "release \(index)"
+    case 12: return try refuse(index)
     default: return renumber(index)
     }
   }
@@ -133,6 +135,28 @@ private struct RandomWalk {
     return "apply \(plan.edits) to \(index)"
   }
 
+  /// Asks for something impossible, which must change nothing.
+  private mutating func refuse(_ index: Int) throws -> String {
+    let sequence = sequences[index].engine.sequence
+    let id = LaneID(layer: Int.random(in: 0..<2, using: &numbers), head: 0)
+    let wild = [Int.min, -1, 1 << 31, 1 << 32, .max].randomElement(using: &numbers) ?? -1
+    let row = Bool.random(using: &numbers) ? wild : sequence.rowCount(layer: id.layer, head: 0)
+    var plan = CachePlan()
+    switch Int.random(in: 0..<8, using: &numbers) {
+    case 0: plan.drop(row, of: id)
+    case 1: plan.drop([row, row], of: id)
+    case 2: plan.keep([row], of: id)
+    case 3: plan.keep([Int](), of: id)
+    case 4: plan.drop(0, of: LaneID(layer: wild, head: 0))
+    case 5: plan.keep([0], of: LaneID(layer: 0, head: wild))
+    case 6: plan.attend([0], head: wild, of: id)
+    default: plan.place([wild], of: id)
+    }
+    #expect(throws: StoreError.self) { try sequence.apply(plan) }
+    #expect(throws: StoreError.self) { try sequence.reserve(tokens: wild) }
+    return "refuse \(plan.edits) and \(wild) tokens of \(index)"
+  }
+
   private mutating func fork(_ index: Int) -> String {
     forks += 1
     let other = SyntheticAttention.random(shape: store.shape, seed: 1000 + forks)
@@ -150,11 +174,15 @@ private struct RandomWalk {
 }
 
 @Suite("The store") struct StoreModelTests {
+  /// How many random walks each kind of store goes through; `KVPOLICY_WALKS=1000` for a long search.
+  private static let walks =
+    ProcessInfo.processInfo.environment["KVPOLICY_WALKS"].flatMap(UInt64.init) ?? 3
+
   @Test(
-    "agrees with a dictionary through any append, drop, keep, fork and release",
+    "agrees with a dictionary through any append, drop, keep, fork, release and bad request",
     arguments: [4, 8, 16, 64], RowFormat.allCases)
   func randomOperations(pageRows: Int, format: RowFormat) throws {
-    for seed in 0..<3 as Range<UInt64> {
+    for seed in 0..<Self.walks {
       let rule = PositionRule.allCases[Int(seed) % 3]
       var walk = try RandomWalk(
         seed: seed &* 31 &+ UInt64(pageRows), pageRows: pageRows, format: format, rule: rule)

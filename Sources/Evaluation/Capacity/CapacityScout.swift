@@ -77,7 +77,7 @@ extension StoreError {
   var meansFull: Bool {
     switch self {
     case .poolFull, .columnsFull: true
-    case .badPlan, .badSetting: false
+    case .badPlan, .badSetting, .badRequest: false
     }
   }
 }

@@ -86,25 +86,27 @@ public struct PolicyConfiguration: Hashable, Sendable {
 
   /// Makes the policies and assigns the layers to them.
   ///
-  /// - Throws: `PolicyError` for a setting that is unknown or impossible, or a layer the model
-  ///   lacks.
+  /// - Throws: `PolicyError` for a setting that is unknown or impossible, a layer the model lacks, or
+  ///   a shape that no cache can have.
   public func makePolicies(
     _ registry: PolicyRegistry, shape: CacheShape, model: ModelIdentity? = nil
   ) throws(PolicyError) -> PolicyAssignment {
+    try PolicyAssignment.check(shape, for: main.policy)
     var policies = [try registry.make(main.policy, main.settings, shape: shape, model: model)]
     var owner = Array(repeating: 0, count: shape.layers)
     for (layers, choice) in overrides {
-      guard layers.upperBound < shape.layers else {
+      guard layers.lowerBound >= 0, layers.upperBound < shape.layers else {
+        let stranger = layers.lowerBound < 0 ? layers.lowerBound : layers.upperBound
         throw .impossible(
           policy: main.policy,
-          reason: "its \"layers\" name layer \(layers.upperBound); the model has layers "
+          reason: "its \"layers\" name layer \(stranger); the model has layers "
             + "0 to \(shape.layers - 1)")
       }
       for layer in layers { owner[layer] = policies.count }
       policies.append(
         try registry.make(choice.policy, choice.settings, shape: shape, model: model))
     }
-    return try PolicyAssignment(policies, owner: owner)
+    return try PolicyAssignment(policies, owner: owner, shape: shape)
   }
 
   /// Compares the parts.
@@ -128,12 +130,19 @@ public struct PolicyAssignment: Sendable {
   public let owner: [Int]
 
   /// One policy for every layer.
+  ///
+  /// - Throws: `PolicyError.impossible` for declarations that no engine can carry out, and for a
+  ///   shape that no cache can have.
   public init(_ policy: any KVCachePolicy, shape: CacheShape) throws(PolicyError) {
-    try self.init([policy], owner: Array(repeating: 0, count: shape.layers))
+    try PolicyAssignment.check(shape, for: type(of: policy).name)
+    try self.init([policy], owner: Array(repeating: 0, count: shape.layers), shape: shape)
   }
 
   /// - Throws: `PolicyError.impossible` for a combination that the engine cannot carry out.
-  init(_ policies: [any KVCachePolicy], owner: [Int]) throws(PolicyError) {
+  init(
+    _ policies: [any KVCachePolicy], owner: [Int], shape: CacheShape
+  ) throws(PolicyError) {
+    for policy in policies { try PolicyAssignment.checkNumbers(policy, shape) }
     for policy in policies where policy.phase != .afterOutput {
       let name = type(of: policy).name
       if policy.scope == .sequence {
@@ -152,6 +161,33 @@ public struct PolicyAssignment: Sendable {
     try PolicyAssignment.checkChunks(policies)
     self.policies = policies
     self.owner = owner
+  }
+
+  /// Refuses a shape that no cache can have, before anything depends on its numbers.
+  static func check(_ shape: CacheShape, for policy: String) throws(PolicyError) {
+    if let problem = shape.problem { throw .impossible(policy: policy, reason: problem) }
+  }
+
+  /// Refuses declared numbers out of range. They are checked here and not where they are written,
+  /// because they may be changed afterwards, and settings or a model's sizes may go into them.
+  private static func checkNumbers(
+    _ policy: any KVCachePolicy, _ shape: CacheShape
+  ) throws(PolicyError) {
+    let (cadence, protection) = (policy.cadence, policy.protection)
+    var numbers = [
+      ("cadence.every", cadence.every, 0), ("cadence.slack", cadence.slack, 0),
+      ("cadence.chunk", cadence.chunk ?? 1, 1), ("protection.sinks", protection.sinks, 0),
+      ("protection.recent", protection.recent, 0),
+    ]
+    for case .promptRows(let count) in policy.signals { numbers.append(("promptRows", count, 0)) }
+    for column in policy.columns(for: shape) {
+      numbers.append(("the width of column '\(column.name)'", column.width, 1))
+    }
+    for (name, number, least) in numbers where number < least {
+      throw .impossible(
+        policy: type(of: policy).name,
+        reason: "it declares \(number) for \(name); declare \(least) or more")
+    }
   }
 
   /// Refuses two different chunk lengths: a prompt is cut once for the whole sequence, and the

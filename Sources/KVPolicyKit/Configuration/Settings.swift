@@ -63,7 +63,7 @@ public struct Settings: Sendable {
   /// A number of rows, given directly or, under `shareName`, as a share of `whole`. Giving both is
   /// an error; `null` counts as not given.
   ///
-  /// A share is rounded down, but never below `minimum`.
+  /// A share is rounded down, but never below `minimum` or above 2³⁰.
   public mutating func rows(
     _ name: String, share shareName: String, of whole: Int, default standard: RowsDefault,
     atLeast minimum: Int, _ meaning: String
@@ -93,7 +93,7 @@ public struct Settings: Sendable {
     guard let part = givenShare.realNumber, (0...64).contains(part) else {
       throw bad(shareName, givenShare, legalShare)
     }
-    return max(minimum, Int(part * Double(whole)))
+    return max(minimum, Int(min(max(0, part * Double(whole)), 0x1p30)))
   }
 
   /// A number in `range`.

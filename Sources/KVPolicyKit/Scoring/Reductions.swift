@@ -8,6 +8,9 @@ public enum GroupReduction: String, CaseIterable, Sendable {
   case sum
 
   /// Reduces `rows` elementwise; each element holds the scores of one query head.
+  ///
+  /// - Precondition: no element is shorter than the first. Policies call this with arrays of one
+  ///   length, so a shorter one is a mistake in their code and traps.
   public func callAsFunction(_ rows: [[Float]]) -> [Float] {
     guard var result = rows.first else { return [] }
     for row in rows.dropFirst() {
@@ -29,8 +32,10 @@ public enum Pooling: String, CaseIterable, Sendable {
   /// Largest within the kernel.
   case max
 
-  /// Pools with stride 1 over an odd kernel; the number of scores does not change.
+  /// Pools with stride 1 over an odd kernel; the number of scores does not change. A kernel below 1
+  /// counts as 1, which leaves the scores as they are.
   public func callAsFunction(_ scores: [Float], kernel: Int) -> [Float] {
+    let kernel = Swift.max(1, kernel)
     let reach = kernel / 2
     return scores.indices.map { index in
       let window = scores[Swift.max(0, index - reach)...Swift.min(scores.count - 1, index + reach)]

@@ -15,6 +15,7 @@ public enum WindowVotes {
   ///   - reduction: how the query heads of the group become one score.
   ///   - poolFirst: whether pooling comes before the reduction; the order matters unless both are
   ///     means.
+  /// - Precondition: the lane has the signal and all of `rows`; see ``LaneView``.
   /// - Complexity: O(group × queries × rows).
   public static func scores(
     _ lane: borrowing LaneView, rows: [Int], kernel: Int, pool: Pooling, reduction: GroupReduction,

@@ -5,17 +5,18 @@
 /// layer and key head; the sum is divided by the sum of full causal attention. An entry evicted
 /// before a step's output is computed is not resident at this step; an entry evicted afterwards
 /// still is.
+///
+/// - Precondition: the numbers of tokens and rows that are booked are not negative, and the rows ×
+///   time of all lanes together are below 2⁶³. The additions run in every step, so they are checked
+///   by nothing but their overflow, which traps.
 public struct FootprintLedger: Hashable, Sendable {
   private let lanes: Int
   private var rowSteps = 0
   private var peakRows = 0
   private var tokens = 0
 
-  /// A ledger of `lanes` lanes.
-  public init(lanes: Int) {
-    precondition(lanes > 0, "a ledger needs at least one lane")
-    self.lanes = lanes
-  }
+  /// A ledger of `lanes` lanes. Without lanes, its footprint is 0.
+  public init(lanes: Int) { self.lanes = max(0, lanes) }
 
   /// Books one lane for a chunk of `tokens` prompt tokens that found `past` rows: query i of the
   /// chunk sees the past rows and the chunk's first i + 1 rows.
@@ -35,13 +36,13 @@ public struct FootprintLedger: Hashable, Sendable {
 
   /// Row-steps divided by those of full attention; 1 for full attention, 0 before the first token.
   public var footprint: Double {
-    guard tokens > 0 else { return 0 }
+    guard tokens > 0, lanes > 0 else { return 0 }
     return Double(rowSteps) / (Double(lanes) * Double(tokens) * Double(tokens + 1) / 2)
   }
 
   /// The most rows ever stored at once, divided by the rows that full attention ends with.
   public var peak: Double {
-    guard tokens > 0 else { return 0 }
+    guard tokens > 0, lanes > 0 else { return 0 }
     return Double(peakRows) / (Double(lanes) * Double(tokens))
   }
 }

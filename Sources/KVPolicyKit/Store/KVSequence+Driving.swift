@@ -4,8 +4,10 @@ extension KVSequence {
   /// step can run out of pages.
   ///
   /// - Throws: `StoreError.poolFull` or `.columnsFull`; the sequence is unchanged and usable, for
-  ///   instance after rows were evicted or another sequence was released. If an error ended an
-  ///   earlier chunk or step in its middle, throws this error again.
+  ///   instance after rows were evicted or another sequence was released. `StoreError.badRequest` for
+  ///   a negative number of tokens, for more than a sequence can ever read (2³¹ − 1), and in the
+  ///   middle of a chunk or step. If an error ended an earlier chunk or step in its middle, throws
+  ///   this error again.
   public func reserve(tokens: Int) throws(StoreError) {
     _ = try reserve(tokens: tokens, after: 0)
   }
@@ -16,6 +18,13 @@ extension KVSequence {
   /// - Returns: the pages that all these sequences, this one included, may take together.
   package func reserve(tokens: Int, after taken: Int) throws(StoreError) -> Int {
     if let failure { throw failure }
+    try checkIsIdle()
+    // Positions are 32-bit integers, so no sum below overflows.
+    guard tokens >= 0, tokens <= Int(Int32.max) - length.tokens else {
+      throw .badRequest(
+        "\(tokens) tokens cannot follow the \(length.tokens) tokens read; a sequence reads at least 0 "
+          + "more, and \(Int32.max) in all")
+    }
     let limit = store.configuration.limitBytes
     let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) }
     guard taken + needed <= store.pool.freePages else {
@@ -23,11 +32,28 @@ extension KVSequence {
         neededPages: needed, freePages: max(0, store.pool.freePages - taken), limitBytes: limit)
     }
     let columns = columnBytes(withMore: tokens)
-    guard columns <= limit else {
+    // `Int.max` stands for a sum that overflows, which no limit allows.
+    guard columns < .max, columns <= limit else {
       throw .columnsFull(neededBytes: columns, limitBytes: limit)
     }
     return taken + needed
   }
+
+  /// Begins a chunk or step, or another time in which only the engine may change the sequence. Ends
+  /// with `finish` or `end`.
+  package func begin() { isBusy = true }
+
+  /// Ends a time that `begin` began and that is no chunk or step.
+  package func end() { isBusy = false }
+
+  /// Throws in the middle of a chunk or step, where only hooks and `onPlan` get to call.
+  func checkIsIdle() throws(StoreError) {
+    if isBusy { throw KVSequence.isInMiddle }
+  }
+
+  static let isInMiddle = StoreError.badRequest(
+    "the sequence is in the middle of a chunk or step, where its layers do not agree; call it when "
+      + "the engine's call has returned, and not from onPlan or a hook")
 
   /// Bytes that the columns of all lanes need once each lane has `tokens` more rows; `Int.max` if
   /// the sum overflows.
@@ -52,6 +78,7 @@ extension KVSequence {
       return try body()
     } catch {
       failure = error
+      isBusy = false
       throw error
     }
   }
@@ -183,6 +210,7 @@ extension KVSequence {
     for index in mostRows.indices { mostRows[index] = lanes[index].count }
     length.tokens += moment.tokens
     if case .step(let index) = moment { steps = index }
+    isBusy = false
   }
 
   /// Whether a policy is asked about some layers now.

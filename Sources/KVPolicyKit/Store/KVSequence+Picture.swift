@@ -19,8 +19,10 @@ extension KVSequence {
   }
 
   /// The picture of one lane, without its frame.
+  ///
+  /// - Precondition: the layer and the key head exist, as for an index of an array.
   public func picture(layer: Int, head: Int, width: Int = 64) -> String {
-    let positions = lane(layer, head).positions
+    let positions = namedLane(layer, head).positions
     // During a chunk or step the lane already holds rows that `length` does not count.
     let tokens = max(length.tokens, positions.max().map { Int($0) + 1 } ?? 0)
     let width = min(max(1, width), max(1, tokens))

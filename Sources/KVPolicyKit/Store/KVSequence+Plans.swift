@@ -3,9 +3,10 @@ extension KVSequence {
   /// Carries out all of a plan made for this cache, or nothing. The plan is the caller's: it may
   /// drop rows that a policy protects.
   ///
-  /// - Throws: `StoreError.badPlan` naming the lane and the rule that the plan breaks; nothing
-  ///   changed.
+  /// - Throws: `StoreError.badPlan` naming the lane and the rule that the plan breaks;
+  ///   `StoreError.badRequest` in the middle of a chunk or step. Nothing changed.
   public func apply(_ plan: CachePlan) throws(StoreError) {
+    try checkIsIdle()
     try check(plan, layers: Array(0..<shape.layers), length: length, protection: nil)
     carryOut(plan)
     for layer in 0..<shape.layers { measure(layer: layer) }

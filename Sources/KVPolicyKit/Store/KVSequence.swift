@@ -40,7 +40,11 @@ public final class KVSequence {
   var plan = CachePlan()
   /// The error that ended a chunk or step in its middle.
   package internal(set) var failure: StoreError?
-  /// Called with every policy's plan that is not empty, before it is carried out.
+  /// Whether a chunk or step has begun and not ended.
+  var isBusy = false
+  /// Called with every policy's plan that is not empty, before it is carried out. It may read the
+  /// sequence. Calls that would change the sequence throw `StoreError.badRequest`, and a fork made
+  /// here throws this error at its first chunk or step.
   public var onPlan: ((CachePlan, Moment) -> Void)?
 
   init(store: PagedKVStore, policies: PolicyAssignment) {
@@ -79,19 +83,29 @@ public final class KVSequence {
     rowsAfterCut = other.rowsAfterCut
     lastEdit = other.lastEdit
     planStamp = other.planStamp
-    failure = other.failure
+    failure = other.failure ?? (other.isBusy ? KVSequence.isInMiddle : nil)
     residentLaneBytes = other.residentLaneBytes
     peakResidentBytes = other.peakResidentBytes
   }
 
   /// A copy that shares all pages until one of the two sequences writes. O(lanes + pages); copies
-  /// no row.
+  /// no row. In the middle of a chunk or step a copy is for looking only: it cannot read on.
   public func fork() -> KVSequence { KVSequence(forking: self) }
 
   /// The lane of a layer and key head.
   func lane(_ layer: Int, _ head: Int) -> Lane { lanes[layer * shape.keyHeads + head] }
 
+  /// The lane that a caller names. Another lane must not answer for one that does not exist.
+  func namedLane(_ layer: Int, _ head: Int) -> Lane {
+    precondition(
+      (0..<shape.layers).contains(layer) && (0..<shape.keyHeads).contains(head),
+      "the sequence has no such layer or key head")
+    return lane(layer, head)
+  }
+
   /// The policy that decides about a layer.
+  ///
+  /// - Precondition: the layer exists, as for an index of an array.
   public func policy(ofLayer layer: Int) -> any KVCachePolicy {
     policies.policies[policies.owner[layer]]
   }
@@ -106,11 +120,15 @@ public final class KVSequence {
   package var longestChunk: Int? { declared.compactMap(\.cadence.chunk).min() }
 
   /// Rows of one lane.
-  public func rowCount(layer: Int, head: Int) -> Int { lane(layer, head).count }
+  ///
+  /// - Precondition: the layer and the key head exist, as for an index of an array.
+  public func rowCount(layer: Int, head: Int) -> Int { namedLane(layer, head).count }
 
   /// Original positions that one lane still holds, ascending.
+  ///
+  /// - Precondition: the layer and the key head exist, as for an index of an array.
   public func keptPositions(layer: Int, head: Int) -> [Int] {
-    lane(layer, head).positions.map(Int.init).sorted()
+    namedLane(layer, head).positions.map(Int.init).sorted()
   }
 
   /// What the cache holds and has held.

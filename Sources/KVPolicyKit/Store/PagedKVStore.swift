@@ -6,6 +6,10 @@ public struct StoreConfiguration: Hashable, Sendable {
   public var format = Default.format
   /// The most bytes that the pages of the store may take, and the most that the columns of one
   /// sequence may take.
+  ///
+  /// A limit beyond the memory of the machine protects less: pages still give an error when the
+  /// system has no more memory, but a policy's columns, which are allocated when a hook first reads
+  /// or writes them, then end the process.
   public var limitBytes = Default.limitBytes
 
   /// The defaults.
@@ -45,7 +49,8 @@ public final class PagedKVStore {
 
   /// Makes an empty store; memory is allocated as rows are appended.
   ///
-  /// - Throws: `StoreError.badSetting`.
+  /// - Throws: `StoreError.badSetting` for a shape that no cache can have, a page size that is not
+  ///   offered, a head dimension that the format cannot store, or a limit below one page per lane.
   public init(
     shape: CacheShape, configuration: StoreConfiguration = StoreConfiguration()
   ) throws(StoreError) {
@@ -53,6 +58,7 @@ public final class PagedKVStore {
       throw .badSetting(
         "a page of \(configuration.pageRows) rows is not possible; use 4, 8, 16, 32 or 64")
     }
+    if let problem = shape.problem { throw .badSetting(problem) }
     self.shape = shape
     self.configuration = configuration
     layout = try PageLayout(
@@ -82,6 +88,9 @@ public final class PagedKVStore {
   public var bytesPerToken: Int { 2 * layout.rowBytes * shape.lanes }
 
   /// Makes an empty sequence under policies that were assigned for this store's shape.
+  ///
+  /// - Precondition: the policies were assigned for as many layers as the store has. Both numbers
+  ///   come from the program that calls, so a mismatch is a mistake in its code and traps.
   public func makeSequence(_ policies: PolicyAssignment) -> KVSequence {
     precondition(
       policies.owner.count == shape.layers, "policies were assigned for another number of layers")

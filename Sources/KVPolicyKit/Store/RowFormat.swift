@@ -21,8 +21,13 @@ public enum RowFormat: String, CaseIterable, Codable, Sendable {
 
   /// Bytes of one key, or of one value.
   ///
-  /// - Throws: `StoreError.badSetting` if the head dimension is not a multiple of `blockElements`.
+  /// - Throws: `StoreError.badSetting` if the head dimension is not a multiple of `blockElements`, or
+  ///   not from 1 to ``CacheShape/longestKey``.
   public func rowBytes(headDimension: Int) throws(StoreError) -> Int {
+    guard 1...CacheShape.longestKey ~= headDimension else {
+      throw .badSetting(
+        "a head dimension of \(headDimension) is not possible; use 1 to \(CacheShape.longestKey)")
+    }
     guard headDimension.isMultiple(of: blockElements) else {
       throw .badSetting(
         "rows in \(rawValue) need a head dimension that is a multiple of \(blockElements), and this one "

@@ -60,7 +60,10 @@ extension LlamaModel {
     _ scratch: Scratch
   ) {
     let pass = unsafe ForwardPass(self, scratch, count: sessions.count, kind: .step)
-    for session in sessions { session.prepareRotation(tokens: 1) }
+    for session in sessions {
+      session.sequence.begin()
+      session.prepareRotation(tokens: 1)
+    }
     unsafe forward(tokens, pass) { layer in
       for (number, session) in sessions.enumerated() {
         unsafe session.attend(
@@ -68,8 +71,13 @@ extension LlamaModel {
           moment: session.nextStep)
       }
     }
-    for session in sessions { session.finish(session.nextStep) }
+    for session in sessions {
+      session.finish(session.nextStep)
+      // Until the logits are computed, the whole batch needs the scratch memory of one session.
+      session.sequence.begin()
+    }
     unsafe computeVocabularyLogits(of: sessions, pass)
+    for session in sessions { session.sequence.end() }
   }
 
   /// Final norm and head: the vocabulary logits of every session whose step was completed.

@@ -24,7 +24,8 @@ public final class LlamaModel: Sendable {
   ///
   /// - Parameters:
   ///   - files: the opened files; they stay mapped as long as the model lives.
-  ///   - threads: number of threads that work on a matrix; by default one per core.
+  ///   - threads: number of threads that work on a matrix, from 1 to 256; by default one per core. A
+  ///     number out of this range counts as the nearest number in it.
   ///   - arithmetic: how a decode step multiplies quantised weights.
   public init(
     _ files: ModelFiles, threads: Int = LlamaModel.defaultThreads,
@@ -61,6 +62,9 @@ public final class LlamaModel: Sendable {
   public var shape: CacheShape { configuration.cacheShape }
 
   /// Starts a session over an empty cache sequence of this model's shape.
+  ///
+  /// - Precondition: the sequence's store has the model's shape. Both are made by the program that
+  ///   calls, so a mismatch is a mistake in its code and traps.
   public func makeSession(_ sequence: KVSequence) -> LlamaSession {
     LlamaSession(model: self, sequence: sequence)
   }

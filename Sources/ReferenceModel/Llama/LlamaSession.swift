@@ -87,7 +87,8 @@ public final class LlamaSession {
   ///   - tokens: the prompt; not empty.
   ///   - chunk: number of tokens that pass through a layer together; fewer if a policy declared a
   ///     smaller maximum.
-  ///   - eachToken: if given, called with every prompt token's index and logits, in order.
+  ///   - eachToken: if given, called with every prompt token's index and logits, in order. It cannot
+  ///     use the session to read tokens, nor edit its cache: these calls throw.
   /// - Throws: `SessionError.model` for a bad request, before anything changed, or if the logits
   ///   are not finite. `SessionError.store` if the cache is full, with the chunks read so far
   ///   intact, or if a policy's plan was bad, which ends the sequence.
@@ -110,6 +111,9 @@ public final class LlamaSession {
       let isLast = part.upperBound == tokens.count
       try read(tokens[part], isLast: isLast)
       if let eachToken {
+        // The scratch memory holds the chunk until all of its tokens were shown.
+        sequence.begin()
+        defer { sequence.end() }
         for index in part {
           unsafe computeLogits(ofToken: index - start)
           eachToken(index, logits)
@@ -124,6 +128,7 @@ public final class LlamaSession {
   /// Takes a chunk of a prompt through the layers.
   private func read(_ tokens: ArraySlice<Int>, isLast: Bool) throws(SessionError) {
     try reserve(tokens: tokens.count)
+    sequence.begin()
     let first = sequence.length.tokens
     let moment = Moment.chunk(tokens: first..<first + tokens.count, isLast: isLast)
     prepareRotation(tokens: tokens.count)

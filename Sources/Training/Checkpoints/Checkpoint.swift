@@ -93,7 +93,13 @@ public struct Checkpoint: Sendable {
 extension FloatTensor {
   /// Throws if the number of values does not fit the shape.
   func checkCount() throws(CheckpointError) {
-    guard shape.reduce(1, *) == values.count else {
+    let count = shape.reduce(1 as Int?) { count, size in
+      guard let (product, overflows) = count?.multipliedReportingOverflow(by: size) else {
+        return nil
+      }
+      return overflows ? nil : product
+    }
+    guard count == values.count else {
       throw .tensor(name: name, reason: "has \(values.count) values, and shape \(shape)")
     }
   }

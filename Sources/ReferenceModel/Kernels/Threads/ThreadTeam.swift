@@ -17,14 +17,18 @@ package final class ThreadTeam: Sendable {
   /// programmer error.
   private let lock = Mutex(())
 
-  /// Starts `threads − 1` workers; the caller of `run` is the remaining thread.
+  /// The most threads of a team. More would only wait for each other.
+  package static let mostThreads = 256
+
+  /// Starts `threads − 1` workers, but no more than `mostThreads − 1`; the caller of `run` is the
+  /// remaining thread.
   ///
   /// If the system refuses some of the threads, the team is smaller, as `threads` then says.
   /// - Precondition: `threads` is at least 1.
   package init(threads: Int) {
     precondition(threads >= 1, "a team has at least one thread")
     var workers: [TeamWorker] = []
-    for number in 1..<max(threads, 1) {
+    for number in 1..<min(threads, ThreadTeam.mostThreads) {
       guard let worker = TeamWorker(number: number, board: board) else { break }
       workers.append(worker)
     }
