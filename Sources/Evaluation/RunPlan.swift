@@ -42,8 +42,9 @@ public struct RunPlan: Equatable, Sendable {
       (sequence, longestSequence, "a sequence would have"),
       (tokens, mostTokens, "all runs together would read"),
     ] where number > Double(most) {
+      let count = number < 1e15 ? Markup.grouped(Int(number)) : Quantities.significant(number)
       throw .request(
-        "\(what) \(Quantities.significant(number)) tokens, and \(Markup.grouped(most)) are the most; "
+        "\(what) \(count) tokens, and \(Markup.grouped(most)) are the most; "
           + "ask for fewer policies, repeats, sequences or tokens")
     }
   }
