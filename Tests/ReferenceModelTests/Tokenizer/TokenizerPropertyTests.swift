@@ -112,18 +112,6 @@ struct TokenizerPropertyTests {
     #expect(throws: ModelError.self) { try tokenizer.decode([0, token]) }
     #expect(throws: ModelError.self) { try tokenizer.bytes(of: tokenizer.vocabularySize) }
   }
-
-  @Test("a stream has no text for a row beyond the vocabulary, and refuses a negative token")
-  func surplusRows() throws {
-    let tokenizer = try TokenizerFixtures.small("gpt2")
-    let end = tokenizer.vocabularySize
-    let halves = tokenizer.encode("é")
-    try #require(halves.count == 2)
-    var stream = tokenizer.makeStream(skipSpecial: true)
-    let text = try [end, halves[0], end + 7, halves[1], Int.max].map { try stream.push($0) }
-    #expect(text == ["", "", "", "é", ""] && stream.finish().isEmpty)
-    #expect(throws: ModelError.self) { try stream.push(-1) }
-  }
 }
 
 @Suite("Joining pairs")
