@@ -137,12 +137,12 @@ struct TrainKilledTests {
     try gone.run()
     gone.waitUntilExit()
     try FileManager.default.createDirectory(
-      atPath: workshop.folder + "/run/.kvpolicy.\(gone.processIdentifier).8",
+      atPath: workshop.folder + "/run/.kvpolicy-save.\(gone.processIdentifier).8",
       withIntermediateDirectories: true)
     let mine = ProcessInfo.processInfo.processIdentifier
-    let others = [".kvpolicy.\(mine).7", ".kvpolicy.notes", ".kvpolicy.-1.7", ".kvpolicy.1.7.8"]
+    let others = [".kvpolicy-save.\(mine).7", ".kvpolicy-save.notes", ".kvpolicy-save.-1.7", ".kvpolicy-save.1.7.8"]
     for name in others + [
-      ".kvpolicy.\(gone.processIdentifier).7", ".kvpolicy.\(gone.processIdentifier).8/config.json",
+      ".kvpolicy-save.\(gone.processIdentifier).7", ".kvpolicy-save.\(gone.processIdentifier).8/config.json",
     ] {
       try workshop.write("run/" + name, "half")
     }

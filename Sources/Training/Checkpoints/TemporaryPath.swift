@@ -1,9 +1,9 @@
 import Foundation
 
-/// The paths of files and folders while they are written: `.kvpolicy.PROCESS.NUMBER`, in the folder
-/// of the file that they become.
+/// The paths of files and folders while they are written: `.kvpolicy-save.PROCESS.NUMBER`, in the
+/// folder of the file that they become.
 package enum TemporaryPath {
-  private static let prefix = ".kvpolicy."
+  private static let prefix = ".kvpolicy-save."
 
   /// A path in the folder of `path` that no other process uses. It does not contain the name of the
   /// file, which may already have the greatest legal length.
