@@ -140,9 +140,13 @@ struct TrainKilledTests {
       atPath: workshop.folder + "/run/.kvpolicy-save.\(gone.processIdentifier).8",
       withIntermediateDirectories: true)
     let mine = ProcessInfo.processInfo.processIdentifier
-    let others = [".kvpolicy-save.\(mine).7", ".kvpolicy-save.notes", ".kvpolicy-save.-1.7", ".kvpolicy-save.1.7.8"]
+    let others = [
+      ".kvpolicy-save.\(mine).7", ".kvpolicy-save.notes", ".kvpolicy-save.-1.7",
+      ".kvpolicy-save.1.7.8",
+    ]
     for name in others + [
-      ".kvpolicy-save.\(gone.processIdentifier).7", ".kvpolicy-save.\(gone.processIdentifier).8/config.json",
+      ".kvpolicy-save.\(gone.processIdentifier).7",
+      ".kvpolicy-save.\(gone.processIdentifier).8/config.json",
     ] {
       try workshop.write("run/" + name, "half")
     }
