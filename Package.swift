@@ -103,7 +103,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["KVPolicyKit", "Policies"], path: "Tests/Support",
       swiftSettings: strict),
     .testTarget(
-      name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting"],
+      name: "KVPolicyKitTests", dependencies: ["KVPolicyKit", "KVPolicyTesting", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "PoliciesTests",
