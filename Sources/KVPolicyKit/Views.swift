@@ -107,8 +107,9 @@ public enum Moment: Hashable, Sendable {
 /// Copyable, unlike the other views: policies bind it to a local (`let lane = …`), and the compiler
 /// would heap-allocate a noncopyable local that spans borrow from.
 ///
-/// - Precondition: a policy names rows of the lane, query heads of the group, columns and entries that
-///   it declared, and signals that it declared and is given at the moment, as for ``LayerView``.
+/// - Precondition: a policy names rows of the lane, query heads of the group, columns and entries
+///   that it declared, and signals that it declared and is given at the moment, as for
+///   ``LayerView``.
 @safe public struct LaneView: ~Escapable {
   /// Query heads that read this lane.
   public let group: Int

@@ -33,8 +33,8 @@ public final class PlainEngine {
 
   /// An engine for a sequence that has read nothing yet, or that only such engines have driven.
   ///
-  /// - Precondition: the source has the shape of the sequence's store. A mismatch is a mistake in the
-  ///   test and traps.
+  /// - Precondition: the source has the shape of the sequence's store. A mismatch is a mistake in
+  ///   the test and traps.
   public init(_ source: SyntheticAttention, sequence: KVSequence) {
     precondition(source.shape == sequence.store.shape, "the source needs the shape of the store")
     self.source = source

@@ -28,8 +28,8 @@ public struct SyntheticAttention: Sendable {
 
   /// Attention from formulas.
   ///
-  /// - Precondition: with a `rotaryBase`, the shape's head dimension is even. An odd one is a mistake
-  ///   in the test and traps.
+  /// - Precondition: with a `rotaryBase`, the shape's head dimension is even. An odd one is a
+  ///   mistake in the test and traps.
   public init(
     shape: CacheShape, rotaryBase: Double? = nil, query: @escaping Vectors, key: @escaping Vectors,
     value: @escaping Vectors

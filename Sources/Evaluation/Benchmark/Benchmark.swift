@@ -142,8 +142,8 @@ public struct Benchmark {
 extension Benchmark {
   /// The size of the benchmark of these entries, before anything runs.
   ///
-  /// - Throws: as ``run(_:progress:)`` for sizes that are impossible, do not fit in memory, or are too
-  ///   large to be meant; `PolicyError` for a bad configuration.
+  /// - Throws: as ``run(_:progress:)`` for sizes that are impossible, do not fit in memory, or are
+  ///   too large to be meant; `PolicyError` for a bad configuration.
   public func plan(_ entries: [PolicyEntry]) throws -> RunPlan {
     try check(entries)
     let lengths = Set(prefillLengths + decodeDepths).sorted()

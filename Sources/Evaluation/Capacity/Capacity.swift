@@ -65,9 +65,9 @@ public struct Capacity {
   /// - Parameters:
   ///   - entries: the policies to measure.
   ///   - progress: called now and then; run 0 is the run of all scouts together.
-  /// - Throws: `ModelError.request` for impossible sizes (``plan(_:)``), `StoreError.badSetting` for a pool that
-  ///   does not hold a page for each lane, `PolicyError` for a bad configuration; all before
-  ///   anything runs.
+  /// - Throws: `ModelError.request` for impossible sizes (``plan(_:)``), `StoreError.badSetting`
+  ///   for a pool that does not hold a page for each lane, `PolicyError` for a bad configuration;
+  ///   all before anything runs.
   /// - Complexity: O(entries · generated tokens) steps of one sequence, plus the steps of the
   ///   sequences that fit.
   public func run(
@@ -94,8 +94,8 @@ public struct Capacity {
 
   /// The size of the measurement of these entries, before anything runs.
   ///
-  /// - Throws: `ModelError.request` for impossible sizes, for a pool larger than the machine's memory,
-  ///   and for sizes that are too large to be meant.
+  /// - Throws: `ModelError.request` for impossible sizes, for a pool larger than the machine's
+  ///   memory, and for sizes that are too large to be meant.
   public func plan(_ entries: [PolicyEntry]) throws(ModelError) -> RunPlan {
     guard !entries.isEmpty else {
       throw .request("there is nothing to run; give a policy")

@@ -40,8 +40,8 @@ public struct TraceRun {
     (self.chunk, showsPrompt) = (chunk, false)
   }
 
-  /// A run that reads all tokens at once and shows the logits of each of them. What is kept is shown
-  /// once, at the end.
+  /// A run that reads all tokens at once and shows the logits of each of them. What is kept is
+  /// shown once, at the end.
   ///
   /// - Throws: `ModelError.request` for an empty text, a text longer than the model's context, or a
   ///   token outside the vocabulary.
@@ -59,13 +59,13 @@ public struct TraceRun {
   /// The number of decode steps: the tokens after the prompt.
   public var steps: Int { tokens.count - promptLength }
 
-  /// The number of times that logits are shown: once for the prompt and once for every step, or once
-  /// for every token that is read at once.
+  /// The number of times that logits are shown: once for the prompt and once for every step, or
+  /// once for every token that is read at once.
   public var logitRows: Int { showsPrompt ? tokens.count : steps + 1 }
 
   /// A warning for people, if the run is longer than the model's context: positions beyond it are
-  /// such as the model was not trained for. Nil if the run is not, or if every policy places keys at
-  /// their ranks in the cache.
+  /// such as the model was not trained for. Nil if the run is not, or if every policy places keys
+  /// at their ranks in the cache.
   public var warning: String? {
     let configuration = session.model.configuration
     let isCompacted = (0..<configuration.layers).allSatisfy {

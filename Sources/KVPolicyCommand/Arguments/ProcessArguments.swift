@@ -2,8 +2,8 @@
 enum ProcessArguments {
   /// Checks arguments that are those of this process.
   ///
-  /// `CommandLine.arguments` has U+FFFD in place of bytes that are not UTF-8, so only the bytes tell
-  /// such an argument from one in which U+FFFD was typed.
+  /// `CommandLine.arguments` has U+FFFD in place of bytes that are not UTF-8, so only the bytes
+  /// tell such an argument from one in which U+FFFD was typed.
   ///
   /// - Throws: `CommandError.usage` for an argument that is not UTF-8.
   static func check(_ arguments: [String]) throws(CommandError) {

@@ -1,8 +1,8 @@
 import Foundation
 
 /// A file that appears whole or not at all: written under a temporary name in the same folder, then
-/// renamed. It keeps the mode and owner of the file that it replaces, and never replaces a file that
-/// the run reads. A pipe or a device, which a rename would replace, is written directly.
+/// renamed. It keeps the mode and owner of the file that it replaces, and never replaces a file
+/// that the run reads. A pipe or a device, which a rename would replace, is written directly.
 struct OutputFile {
   /// The path as given, or `-` for standard output.
   let path: String

@@ -1,5 +1,6 @@
-/// An output that is written piece by piece. A file appears, whole, when it is finished; if it never
-/// is, the folder stays as it was. Standard output, pipes and devices get every piece as it comes.
+/// An output that is written piece by piece. A file appears, whole, when it is finished; if it
+/// never is, the folder stays as it was. Standard output, pipes and devices get every piece as it
+/// comes.
 final class OutputWriter {
   private enum Place {
     case standardOutput

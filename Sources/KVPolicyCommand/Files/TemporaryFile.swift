@@ -2,11 +2,11 @@ import Foundation
 
 /// A file under a name of its own, in the folder of the file that it will replace.
 ///
-/// Its maker holds a lock on it. The system gives the lock up when the maker's process ends, however
-/// it ends, so a file without a lock is abandoned, and the next run that writes into the folder
-/// removes it. A process number would not do: numbers are used again, and mean nothing on another
-/// host or in another container that shares the folder. Locks reach across the hosts of an NFS
-/// volume. Where the file system has no locks, abandoned files stay.
+/// Its maker holds a lock on it. The system gives the lock up when the maker's process ends,
+/// however it ends, so a file without a lock is abandoned, and the next run that writes into the
+/// folder removes it. A process number would not do: numbers are used again, and mean nothing on
+/// another host or in another container that shares the folder. Locks reach across the hosts of an
+/// NFS volume. Where the file system has no locks, abandoned files stay.
 final class TemporaryFile {
   private let path: String
   private let file: Descriptor

@@ -99,10 +99,10 @@ extension Terminal {
 extension Terminal {
   /// The streams, environment and folder of this process.
   ///
-  /// From this call on, a write to a pipe without a reader, or beyond the limit of a file's size, is
-  /// an error to handle, not a signal that ends the process. A model file that is cut short while
-  /// the program reads it ends the process with a message and status 1. A stream that is closed is
-  /// opened so that using it is an error.
+  /// From this call on, a write to a pipe without a reader, or beyond the limit of a file's size,
+  /// is an error to handle, not a signal that ends the process. A model file that is cut short
+  /// while the program reads it ends the process with a message and status 1. A stream that is
+  /// closed is opened so that using it is an error.
   public static func process() -> Terminal {
     ProcessSignals.install()
     Descriptor.occupyStandardStreams()

@@ -9,7 +9,8 @@ extension JSONValue {
 }
 
 extension DecodingError {
-  /// The place of the mistake and what is legal: `rows[3].tokens is "a"; it must be a whole number`.
+  /// The place of the mistake and what is legal, such as
+  /// `rows[3].tokens is "a"; it must be a whole number`.
   package var message: String {
     let context =
       switch self {

@@ -30,8 +30,8 @@ extension CachePlan {
   ///   - lane: the lane to edit.
   ///   - scores: one score per row; a higher one is better.
   ///   - protection: rows that stay whatever their scores.
-  /// - Precondition: `count` is not negative, and every row of the lane has a score. It runs in every
-  ///   step, so a mistake in a policy's code traps.
+  /// - Precondition: `count` is not negative, and every row of the lane has a score. It runs in
+  ///   every step, so a mistake in a policy's code traps.
   /// - Complexity: O(n), eight rows at a time if one row goes; allocates nothing once the plan has
   ///   been used.
   public mutating func keepBest(
@@ -41,8 +41,8 @@ extension CachePlan {
     keepBest(count, of: lane, ranking: scores, protection)
   }
 
-  /// Keeps the best rows by counts, of which 31 bits are compared. The precondition is the same as for
-  /// floats.
+  /// Keeps the best rows by counts, of which 31 bits are compared. The precondition is the same as
+  /// for floats.
   public mutating func keepBest(
     _ count: Int, of lane: borrowing LaneView, by scores: Span<UInt32>,
     protecting protection: Protection = Protection()

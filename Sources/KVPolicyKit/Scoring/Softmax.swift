@@ -17,8 +17,8 @@ public enum Softmax {
   ///   - fold: whether to add or to take the maximum.
   ///   - share: a factor that the probabilities are multiplied by.
   ///   - scratch: grows to one number per row; keep it for the next call.
-  /// - Precondition: `bias` and `total` have a number for each logit. It runs in every step, and the
-  ///   arrays are the policy's own, so a shorter one is a mistake in its code and traps.
+  /// - Precondition: `bias` and `total` have a number for each logit. It runs in every step, and
+  ///   the arrays are the policy's own, so a shorter one is a mistake in its code and traps.
   /// - Complexity: O(n), eight rows at a time.
   public static func fold(
     _ logits: Span<Float>, bias: [Float], into total: inout [Float], by fold: Fold,

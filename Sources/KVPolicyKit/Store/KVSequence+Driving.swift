@@ -4,10 +4,10 @@ extension KVSequence {
   /// step can run out of pages.
   ///
   /// - Throws: `StoreError.poolFull` or `.columnsFull`; the sequence is unchanged and usable, for
-  ///   instance after rows were evicted or another sequence was released. `StoreError.badRequest` for
-  ///   a negative number of tokens, for more than a sequence can ever read (2³¹ − 1), and in the
-  ///   middle of a chunk or step. If an error ended an earlier chunk or step in its middle, throws
-  ///   this error again.
+  ///   instance after rows were evicted or another sequence was released. `StoreError.badRequest`
+  ///   for a negative number of tokens, for more than a sequence can ever read (2³¹ − 1), and in
+  ///   the middle of a chunk or step. If an error ended an earlier chunk or step in its middle,
+  ///   throws this error again.
   public func reserve(tokens: Int) throws(StoreError) {
     _ = try reserve(tokens: tokens, after: 0)
   }

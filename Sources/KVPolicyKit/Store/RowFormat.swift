@@ -21,8 +21,8 @@ public enum RowFormat: String, CaseIterable, Codable, Sendable {
 
   /// Bytes of one key, or of one value.
   ///
-  /// - Throws: `StoreError.badSetting` if the head dimension is not a multiple of `blockElements`, or
-  ///   not from 1 to ``CacheShape/longestKey``.
+  /// - Throws: `StoreError.badSetting` if the head dimension is not a multiple of `blockElements`,
+  ///   or not from 1 to ``CacheShape/longestKey``.
   public func rowBytes(headDimension: Int) throws(StoreError) -> Int {
     guard 1...CacheShape.longestKey ~= headDimension else {
       throw .badSetting(

@@ -24,8 +24,8 @@ public final class LlamaModel: Sendable {
   ///
   /// - Parameters:
   ///   - files: the opened files; they stay mapped as long as the model lives.
-  ///   - threads: number of threads that work on a matrix, from 1 to 256; by default one per core. A
-  ///     number out of this range counts as the nearest number in it.
+  ///   - threads: number of threads that work on a matrix, from 1 to 256; by default one per core.
+  ///     A number out of this range counts as the nearest number in it.
   ///   - arithmetic: how a decode step multiplies quantised weights.
   public init(
     _ files: ModelFiles, threads: Int = LlamaModel.defaultThreads,

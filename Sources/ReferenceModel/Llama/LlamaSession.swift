@@ -87,8 +87,8 @@ public final class LlamaSession {
   ///   - tokens: the prompt; not empty.
   ///   - chunk: number of tokens that pass through a layer together; fewer if a policy declared a
   ///     smaller maximum.
-  ///   - eachToken: if given, called with every prompt token's index and logits, in order. It cannot
-  ///     use the session to read tokens, nor edit its cache: these calls throw.
+  ///   - eachToken: if given, called with every prompt token's index and logits, in order. It
+  ///     cannot use the session to read tokens, nor edit its cache: these calls throw.
   /// - Throws: `SessionError.model` for a bad request, before anything changed, or if the logits
   ///   are not finite. `SessionError.store` if the cache is full, with the chunks read so far
   ///   intact, or if a policy's plan was bad, which ends the sequence.

@@ -16,8 +16,8 @@ public struct TokenStream: Sendable {
 
   /// Takes the next token and returns the text that is now complete, which may be empty.
   ///
-  /// - Throws: `ModelError.request` if neither the tokenizer nor the model has `token`; the stream is
-  ///   then unchanged.
+  /// - Throws: `ModelError.request` if neither the tokenizer nor the model has `token`; the stream
+  ///   is then unchanged.
   public mutating func push(_ token: Int) throws(ModelError) -> String {
     let bytes = try tokenizer.bytes(of: token)
     if skipSpecial && tokenizer.isSpecial(token) { return "" }

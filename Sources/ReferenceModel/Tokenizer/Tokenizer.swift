@@ -13,8 +13,8 @@ public struct Tokenizer: Sendable {
   private let rawAdded: AddedTokens
   private let composedAdded: AddedTokens
 
-  /// The number of tokens. Ids start at 0 and may have holes between them, and the model's embedding
-  /// may have more matrix rows.
+  /// The number of tokens. Ids start at 0 and may have holes between them, and the model's
+  /// embedding may have more matrix rows.
   public var vocabularySize: Int { vocabulary.count }
   /// The token that begins a text; nil if the model has no BOS token.
   public var bosToken: Int? { parts.bos }

@@ -17,8 +17,8 @@ public struct ModelFiles: Sendable {
   public let kind: Kind
   /// The model's configuration.
   public let configuration: LlamaConfiguration
-  /// The tensors of the files that can be read: in the order of a GGUF file, or by shard and then by
-  /// name. A tensor of another type or without elements is left out, because the model does not
+  /// The tensors of the files that can be read: in the order of a GGUF file, or by shard and then
+  /// by name. A tensor of another type or without elements is left out, because the model does not
   /// read it.
   public let tensors: [TensorSummary]
   /// Facts about the files that may make the model's results differ from its makers': one sentence
@@ -32,8 +32,8 @@ public struct ModelFiles: Sendable {
   package let metadata: [String: GGUFValue]
   /// The Hugging Face folder, which may hold the tokenizer's files; nil for GGUF.
   package let folder: String?
-  /// The files that were opened, and those that a tokenizer may be read from. Empty for a model that
-  /// was in memory.
+  /// The files that were opened, and those that a tokenizer may be read from. Empty for a model
+  /// that was in memory.
   ///
   /// A program that writes files must not replace any of these: the weights stay in them.
   public let paths: [String]

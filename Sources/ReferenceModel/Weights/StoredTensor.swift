@@ -55,8 +55,8 @@ public struct TensorSummary: Sendable, Equatable {
     self.bytes = bytes
   }
 
-  /// The tensor with another shape; nil unless both shapes are equal apart from axes of one element,
-  /// which change neither the number nor the order of the elements.
+  /// The tensor with another shape; nil unless both shapes are equal apart from axes of one
+  /// element, which change neither the number nor the order of the elements.
   func shaped(_ shape: [Int]) -> StoredTensor? {
     guard self.shape.filter({ $0 != 1 }) == shape.filter({ $0 != 1 }),
       let columns = shape.last, columns % type.blockSize == 0

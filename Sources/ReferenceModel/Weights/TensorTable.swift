@@ -1,5 +1,5 @@
-/// The tensors of a model by name. Each tensor is taken once. Weights of the model's layers that are
-/// left over belong to a computation that this engine does not perform, so the file is refused.
+/// The tensors of a model by name. Each tensor is taken once. Weights of the model's layers that
+/// are left over belong to a computation that this engine does not perform, so the file is refused.
 struct TensorTable {
   private let names: TensorNames
   private var left: [String: ListedTensor] = [:]

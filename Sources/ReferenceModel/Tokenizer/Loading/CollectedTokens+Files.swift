@@ -4,9 +4,9 @@ extension CollectedTokens {
   /// Adds the tokens that the files beside `tokenizer.json` name, as the Hugging Face library does.
   ///
   /// Tokens with ids come first: `added_tokens_decoder` of `tokenizer_config.json`, then
-  /// `added_tokens.json`. A special token named without an id is found in text if the vocabulary has
-  /// its text. If it has not, an extra special token takes the next id, and a token named for a role
-  /// (`bos_token`) is left out: the model has no such token.
+  /// `added_tokens.json`. A special token named without an id is found in text if the vocabulary
+  /// has its text. If it has not, an extra special token takes the next id, and a token named for a
+  /// role (`bos_token`) is left out: the model has no such token.
   ///
   /// - Parameters:
   ///   - config: the content of `tokenizer_config.json`, if there is one.

@@ -78,8 +78,8 @@ extension TokenizerParts.Added {
   /// What the token is for.
   fileprivate var kind: Vocabulary.Kind { pattern.isSpecial ? .special : .added }
 
-  /// Reads a token as the Hugging Face library writes it: `content` and flags. A flag that is absent
-  /// is false; a token is composed as the text is if it is not special.
+  /// Reads a token as the Hugging Face library writes it: `content` and flags. A flag that is
+  /// absent is false; a token is composed as the text is if it is not special.
   init(_ token: TokenizerJSON, id: Int, isSpecial: Bool = false) throws(ModelError) {
     guard let text = try token.text("content"), !text.isEmpty else {
       throw ModelError.tokenizer(reason: "\(token.what) needs an id and a content")

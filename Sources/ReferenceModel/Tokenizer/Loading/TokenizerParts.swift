@@ -75,8 +75,8 @@ struct TokenizerParts: Sendable {
     return table
   }
 
-  /// Refuses ids that neither the tokenizer nor the model has, a missing BOS token that texts must begin with, and a
-  /// vocabulary that cannot encode plain text.
+  /// Refuses ids that neither the tokenizer nor the model has, a missing BOS token that texts must
+  /// begin with, and a vocabulary that cannot encode plain text.
   func check(_ vocabulary: Vocabulary) throws(ModelError) {
     let named = [("unknown", unknown), ("BOS", bos)] + eos.map { ("end", $0) }
     let limit = idLimit(vocabulary)

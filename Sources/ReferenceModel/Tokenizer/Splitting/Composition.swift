@@ -13,8 +13,8 @@ enum Composition {
     guard bytes.contains(where: { $0 >= 0xCC }) else { return bytes }
     var composed: [UInt8] = []
     composed.reserveCapacity(bytes.count)
-    // The bytes before `copied` are composed. The current stretch begins at `start`; `changes` tells
-    // that it has an unstable character.
+    // The bytes before `copied` are composed. The current stretch begins at `start`; `changes`
+    // tells that it has an unstable character.
     var (copied, start, index) = (0, 0, 0)
     var changes = false
     func closeStretch() {

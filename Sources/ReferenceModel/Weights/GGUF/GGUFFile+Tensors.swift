@@ -35,8 +35,8 @@ extension GGUFFile {
       name: entry.name, shape: shape, type: type, file: file, offset: overflow ? .max : offset)
   }
 
-  /// A note about bytes after the last tensor and its padding; nil if there are none, or if the size
-  /// of a tensor is unknown.
+  /// A note about bytes after the last tensor and its padding; nil if there are none, or if the
+  /// size of a tensor is unknown.
   func trailingNote(_ tensors: [ListedTensor]) -> String? {
     var end = dataStart
     for (tensor, entry) in zip(tensors, entries) where !entry.dimensions.contains(0) {
