@@ -4,19 +4,8 @@ import Testing
 
 @Suite("kvpolicy train")
 struct TrainCommandTests {
-  private static let recipe = """
-    {
-      "seed": 3, "listEndWeight": 1,
-      "model": {"layers": 1, "hidden": 16, "intermediate": 24, "queryHeads": 2, "keyHeads": 1,
-                "headDimension": 8, "contextLength": 64, "ropeTheta": 10000},
-      "optimiser": {"beta1": 0.9, "beta2": 0.98, "weightDecay": 0.1, "clip": 1},
-      "check": {"steps": 4, "documents": 2},
-      "stages": [
-        {"lengths": [24, 32], "kinds": ["copy"], "steps": 10, "batchTokens": 60,
-         "rate": 0.004, "floor": 0.002, "warmUp": 2}
-      ]
-    }
-    """
+  private static let recipe = tinyRecipe(
+    checkSteps: 4, checkDocuments: 2, steps: 10, batchTokens: 60, warmUp: 2)
 
   private func workshop() throws -> Workshop {
     let workshop = try Workshop()

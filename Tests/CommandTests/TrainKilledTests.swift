@@ -7,19 +7,8 @@ import Training
 /// later step reaches the disk.
 @Suite("kvpolicy train, killed")
 struct TrainKilledTests {
-  private static let recipe = """
-    {
-      "seed": 3, "listEndWeight": 1,
-      "model": {"layers": 1, "hidden": 16, "intermediate": 24, "queryHeads": 2, "keyHeads": 1,
-                "headDimension": 8, "contextLength": 64, "ropeTheta": 10000},
-      "optimiser": {"beta1": 0.9, "beta2": 0.98, "weightDecay": 0.1, "clip": 1},
-      "check": {"steps": 1, "documents": 1},
-      "stages": [
-        {"lengths": [24, 32], "kinds": ["copy"], "steps": 2, "batchTokens": 40,
-         "rate": 0.004, "floor": 0.002, "warmUp": 1}
-      ]
-    }
-    """
+  private static let recipe = tinyRecipe(
+    checkSteps: 1, checkDocuments: 1, steps: 2, batchTokens: 40, warmUp: 1)
   private static let files = [
     "state.safetensors", "loss.svg", "model.gguf", "model-q8_0.gguf", "model/config.json",
     "model/model.safetensors", "model/tokenizer.json", "model/tokenizer_config.json",
