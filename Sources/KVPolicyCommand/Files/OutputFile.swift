@@ -66,9 +66,12 @@ struct OutputFile {
   }
 
   /// Writes text.
-  func write(_ text: String) throws(CommandError) {
+  func write(_ text: String) throws(CommandError) { try write(Array(text.utf8)) }
+
+  /// Writes bytes; for standard output, those of a text.
+  func write(_ bytes: [UInt8]) throws(CommandError) {
     let writer = try OutputWriter(self)
-    try writer.write(text)
+    try writer.write(bytes)
     try writer.finish()
   }
 

@@ -50,6 +50,7 @@ final class OutputWriter {
   }
 
   private func flush() throws(CommandError) {
+    guard !waiting.isEmpty else { return }
     defer { waiting.removeAll(keepingCapacity: true) }
     try output.attempt { () throws(SystemError) in
       switch place {

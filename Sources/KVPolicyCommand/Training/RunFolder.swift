@@ -20,12 +20,11 @@ struct RunFolder {
 
   /// Begins a run in the folder, or resumes the run that the folder holds.
   ///
-  /// - Throws: `CommandError.failure` if a new run would overwrite files, or if the folder holds no
-  ///   run to resume; `CheckpointError` if the folder's files have another recipe, and for a folder
-  ///   that cannot be written.
+  /// - Throws: `CommandError.failure` if a new run would overwrite files, if the folder holds no run
+  ///   to resume, and for a folder that cannot be written; `CheckpointError` if the folder's files
+  ///   have another recipe.
   func open(_ recipe: TrainingRecipe, threads: Int, resumes: Bool) throws -> TrainingSession {
-    TemporaryPath.removeLeftovers(in: path)
-    return resumes ? try resume(recipe, threads: threads) : try begin(recipe, threads: threads)
+    resumes ? try resume(recipe, threads: threads) : try begin(recipe, threads: threads)
   }
 
   /// Begins a run with a state of no steps. So a run that is killed before its first save ends, or
@@ -33,12 +32,8 @@ struct RunFolder {
   private func begin(_ recipe: TrainingRecipe, threads: Int) throws -> TrainingSession {
     try checkIsFree(for: recipe)
     let run = try TrainingRun(recipe, threads: threads)
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw CommandError.failure("cannot make \(path): \(error.localizedDescription)")
-    }
-    try run.state.write(to: file(.state))
+    try makeFolder(path)
+    try write(run.state.bytes(), .state)
     return TrainingSession(folder: self, run: run, log: TrainingLog())
   }
 
@@ -78,16 +73,34 @@ struct RunFolder {
   /// writes the same files.
   func save(_ run: TrainingRun, _ log: TrainingLog) throws {
     let checkpoint = try run.checkpoint
-    try checkpoint.write(gguf: file(.model))
+    try write(checkpoint.gguf(), .model)
     if run.isComplete {
-      try checkpoint.write(gguf: file(.quantised), .q8_0)
-      // A folder found here was written by this run: `begin` refuses to start where one exists.
-      try WholeFile.remove(file(.folder))
-      try checkpoint.write(folder: file(.folder))
+      try write(checkpoint.gguf(.q8_0), .quantised)
+      // Files found here were written by this run: `begin` refuses a folder with files.
+      try makeFolder(file(.folder))
+      for (name, bytes) in checkpoint.folderFiles.sorted(by: { $0.key < $1.key }) {
+        try write(bytes, to: file(.folder) + "/" + name)
+      }
     }
-    try WholeFile.write(Array(log.csv.utf8), to: file(.log))
-    try WholeFile.write(Array(log.curve.utf8), to: file(.curve))
-    try run.state.write(to: file(.state))
+    try write(Array(log.csv.utf8), .log)
+    try write(Array(log.curve.utf8), .curve)
+    try write(run.state.bytes(), .state)
+  }
+
+  private func makeFolder(_ path: String) throws(CommandError) {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw CommandError.failure("cannot make \(path): \(error.localizedDescription)")
+    }
+  }
+
+  private func write(_ bytes: [UInt8], _ name: Name) throws(CommandError) {
+    try write(bytes, to: file(name))
+  }
+
+  private func write(_ bytes: [UInt8], to path: String) throws(CommandError) {
+    try OutputFile(path, terminal: terminal).write(bytes)
   }
 
   private func exists(_ name: Name) -> Bool { FileManager.default.fileExists(atPath: file(name)) }

@@ -2,18 +2,22 @@ import KVPolicyKit
 internal import ReferenceModel
 
 extension Checkpoint {
-  /// Writes a Hugging Face folder: `config.json`, `model.safetensors`, `tokenizer.json` and
-  /// `tokenizer_config.json`. The same checkpoint gives the same bytes.
+  /// Writes the files of ``folderFiles`` into a new folder.
   ///
-  /// The folder appears whole or not at all. It must not exist yet.
+  /// The folder must not exist yet, and does not exist after an error.
   public func write(folder: String) throws(CheckpointError) {
-    let files: [String: [UInt8]] = [
+    try CheckpointFile.write(folderFiles, folder: folder)
+  }
+
+  /// The files of a Hugging Face folder by name: `config.json`, `model.safetensors`,
+  /// `tokenizer.json` and `tokenizer_config.json`. The same checkpoint gives the same bytes.
+  public var folderFiles: [String: [UInt8]] {
+    [
       "config.json": config.fileBytes,
       "model.safetensors": SafetensorsFile.bytes(of: tensors, metadata: ["format": "pt"]),
       "tokenizer.json": vocabulary.tokenizer.fileBytes,
       "tokenizer_config.json": tokenizerConfig.fileBytes,
     ]
-    try WholeFile.write(files, folder: folder)
   }
 
   /// The description of the model, for `transformers`.

@@ -24,7 +24,7 @@ extension Checkpoint {
 
   /// Writes or replaces a GGUF file, which appears whole or not at all.
   public func write(gguf path: String, _ format: MatrixFormat = .f32) throws(CheckpointError) {
-    try WholeFile.write(try gguf(format), to: path)
+    try CheckpointFile.write(try gguf(format), to: path)
   }
 
   /// The checkpoint as a GGUF file. The same checkpoint gives the same bytes.

@@ -9,6 +9,13 @@ extension TrainingState {
 
   /// Writes or replaces the file at `path`, which appears whole or not at all.
   public func write(to path: String) throws(CheckpointError) {
+    try CheckpointFile.write(try bytes(), to: path)
+  }
+
+  /// The bytes of the file.
+  ///
+  /// - Throws: `CheckpointError.tensor` if the lists of tensors do not agree.
+  public func bytes() throws(CheckpointError) -> [UInt8] {
     try check()
     var metadata = ["format": TrainingState.format, "step": "\(step)", "recipe": recipe]
     // A 64-bit seed does not fit a floating-point number, so seeds are stored as texts.
@@ -20,7 +27,7 @@ extension TrainingState {
         tensors.append(tensor)
       }
     }
-    try WholeFile.write(SafetensorsFile.bytes(of: tensors, metadata: metadata), to: path)
+    return SafetensorsFile.bytes(of: tensors, metadata: metadata)
   }
 
   /// Reads the file at `path`. Tensors keep the order in which they were written.
