@@ -27,7 +27,8 @@ public final class Trainer {
   var rotaryBack: RotaryTable
 
   /// A trainer for models of these sizes.
-  /// - Throws: `TrainingError.unsupported` for an untied output head or interleaved rotation.
+  /// - Throws: `TrainingError.unsupported` for an untied output head, interleaved rotation, biases,
+  ///   or norms of queries and keys.
   public init(_ configuration: LlamaConfiguration, threads: Int) throws(TrainingError) {
     guard configuration.tiedEmbedding else {
       throw .unsupported(what: "an output head of its own", supported: "a tied embedding")
@@ -35,6 +36,11 @@ public final class Trainer {
     guard configuration.rope.pairing == .halves else {
       throw .unsupported(
         what: "rotation of neighbouring elements", supported: "Hugging Face's order, in halves")
+    }
+    guard !configuration.hasProjectionBias, !configuration.hasHeadNorm else {
+      throw .unsupported(
+        what: "a model with biases or with norms of queries and keys",
+        supported: "projections without a bias, rotated without a norm")
     }
     self.configuration = configuration
     layout = ParameterLayout(configuration)

@@ -91,7 +91,7 @@ struct TraceNoteTests {
     for one in OracleCase.all {
       #expect((one.origin == .reference) == one.name.hasPrefix("derived-"), "\(one.name)")
     }
-    #expect(OracleCase.all.count == 92)
+    #expect(OracleCase.all.count == 98)
   }
 }
 

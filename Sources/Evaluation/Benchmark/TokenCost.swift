@@ -4,8 +4,8 @@ import ReferenceModel
 /// The least bytes and operations of a piece of work.
 ///
 /// The cost counts each weight matrix once, the rows of the embedding, the rows of the cache, and
-/// two operations for each element of a product. It leaves out norms, rotations, softmax and the
-/// policy's own work.
+/// two operations for each element of a product. It leaves out norms, biases, rotations, softmax
+/// and the policy's own work.
 struct TokenCost {
   /// Bytes to be moved between memory and the processor.
   let bytes: Double

@@ -62,19 +62,44 @@
       scratch: scratch.matrix, team: model.team)
   }
 
-  /// The RMS norm of every token.
-  func norm(_ x: FloatBuffer, _ gains: [Float], into target: FloatBuffer) {
-    let (width, epsilon) = unsafe (model.configuration.hidden, model.configuration.normEpsilon)
+  /// The RMS norm of every vector. A token has `vectors` of them, each as long as `gains`.
+  func norm(_ x: FloatBuffer, vectors: Int = 1, _ gains: [Float], into target: FloatBuffer) {
+    let (width, epsilon) = unsafe (gains.count, model.configuration.normEpsilon)
     unsafe forEachRange { tokens in
       unsafe gains.withUnsafeBufferPointer { gains in
         guard let gains = gains.baseAddress else { return }
-        for token in tokens {
+        for vector in tokens.lowerBound * vectors..<tokens.upperBound * vectors {
           unsafe Kernels.rmsNorm(
-            x.base + token * width, weight: gains, epsilon: epsilon, count: width,
-            into: target.base + token * width)
+            x.base + vector * width, weight: gains, epsilon: epsilon, count: width,
+            into: target.base + vector * width)
         }
       }
     }
+  }
+
+  /// Adds a layer's biases to the queries, keys and values of every token.
+  func add(_ biases: LlamaWeights.Biases) {
+    unsafe add(biases.query, toEach: scratch.queries)
+    unsafe add(biases.key, toEach: scratch.keys)
+    unsafe add(biases.value, toEach: scratch.values)
+  }
+
+  private func add(_ bias: [Float], toEach target: FloatBuffer) {
+    unsafe forEachRange { tokens in
+      unsafe bias.withUnsafeBufferPointer { bias in
+        guard let values = bias.baseAddress else { return }
+        for token in tokens {
+          unsafe Kernels.add(values, to: target.base + token * bias.count, count: bias.count)
+        }
+      }
+    }
+  }
+
+  /// Applies a layer's norms to every head of the queries and keys, in place.
+  func norm(_ norms: LlamaWeights.HeadNorms) {
+    let (queries, keys, model) = unsafe (scratch.queries, scratch.keys, model.configuration)
+    unsafe norm(queries, vectors: model.queryHeads, norms.query, into: queries)
+    unsafe norm(keys, vectors: model.keyHeads, norms.key, into: keys)
   }
 
   /// Adds the output of attention or of the feed-forward block to the residual stream.

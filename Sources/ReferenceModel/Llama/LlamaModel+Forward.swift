@@ -9,6 +9,9 @@ import KVPolicyKit
 ///                              (then likewise norm → gate, up → SwiGLU → down)
 /// … → norm → head → logits
 /// ```
+///
+/// Some architectures add a bias to queries, keys and values, or norm each head's query and key.
+/// Attention sees the results, so every cache holds them.
 extension LlamaModel {
   /// Takes tokens through all layers; `pass.scratch.stream` then holds their residual streams.
   ///
@@ -35,6 +38,8 @@ extension LlamaModel {
       unsafe pass.multiply(
         scratch.normed, by: (layer.query, scratch.queries), (layer.key, scratch.keys),
         (layer.value, scratch.values))
+      if let biases = layer.biases { unsafe pass.add(biases) }
+      if let norms = layer.headNorms { unsafe pass.norm(norms) }
       attend(index)
       unsafe pass.multiply(scratch.mixed, by: (layer.output, scratch.projected))
       unsafe pass.add(scratch.projected, to: scratch.stream)

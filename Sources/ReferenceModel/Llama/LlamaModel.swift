@@ -94,7 +94,7 @@ public final class LlamaModel: Sendable {
 }
 
 /// The least work of reading a token, counted from the sizes of the weight matrices. The gains of
-/// the norms, a thousandth of the weights, are not counted.
+/// the norms and the biases, a thousandth of the weights, are not counted.
 extension LlamaModel {
   /// Bytes of all matrices that a decode step multiplies by: the matrices of all layers and the
   /// head.

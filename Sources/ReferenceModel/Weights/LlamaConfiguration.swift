@@ -2,7 +2,7 @@ public import KVPolicyKit
 
 /// The sizes and constants of a Llama-family transformer, checked when they are read.
 public struct LlamaConfiguration: Sendable, Equatable {
-  /// `llama` or `mistral`; the arithmetic of both is identical.
+  /// `llama`, `mistral`, `qwen2` or `qwen3`.
   public var architecture: String
   /// Transformer layers; at least 1.
   public var layers: Int
@@ -24,6 +24,11 @@ public struct LlamaConfiguration: Sendable, Equatable {
   public var normEpsilon: Float
   /// How positions rotate queries and keys.
   public var rope: RopeConfiguration
+  /// Whether the projections to queries, keys and values add a bias, as Qwen2's do.
+  public var hasProjectionBias = false
+  /// Whether RMSNorm is applied to the query and key of each head before they are rotated, with
+  /// gains that all heads of a layer share, as in Qwen3.
+  public var hasHeadNorm = false
   /// Whether the embedding is also the output head.
   public var tiedEmbedding: Bool
   /// The token that begins a text, if the file names a BOS token.
@@ -35,17 +40,6 @@ public struct LlamaConfiguration: Sendable, Equatable {
   public var cacheShape: CacheShape {
     CacheShape(
       layers: layers, keyHeads: keyHeads, queryHeads: queryHeads, headDimension: headDimension)
-  }
-
-  /// The supported architectures.
-  static let architectures = ["llama", "mistral"]
-
-  /// Refuses every architecture that is not in `architectures`.
-  static func checkArchitecture(_ name: String) throws(ModelError) {
-    guard architectures.contains(name) else {
-      throw .unsupported(
-        what: "the architecture '\(name)'", supported: architectures.joined(separator: ", "))
-    }
   }
 
   /// Checks that the key heads divide the query heads evenly and that a head has an even size.

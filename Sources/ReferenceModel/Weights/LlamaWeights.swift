@@ -10,6 +10,10 @@ package struct LlamaWeights: Sendable {
     package fileprivate(set) var key: WeightMatrix
     /// `keyHeads·headDimension × hidden`
     package fileprivate(set) var value: WeightMatrix
+    /// The biases of the three projections above; nil in most architectures.
+    package let biases: Biases?
+    /// The gains of the norms of every query and key; nil in most architectures.
+    package let headNorms: HeadNorms?
     /// `hidden × queryHeads·headDimension`
     package fileprivate(set) var output: WeightMatrix
     /// `hidden` gains of the norm before the feed-forward block.
@@ -20,6 +24,20 @@ package struct LlamaWeights: Sendable {
     package fileprivate(set) var up: WeightMatrix
     /// `hidden × intermediate`
     package fileprivate(set) var down: WeightMatrix
+  }
+
+  /// The vectors that a layer adds to its projections.
+  package struct Biases: Sendable {
+    /// `queryHeads·headDimension`
+    package let query: [Float]
+    /// `keyHeads·headDimension` each.
+    package let key, value: [Float]
+  }
+
+  /// The gains of a layer's norms of queries and keys, `headDimension` each. All heads share them.
+  package struct HeadNorms: Sendable {
+    /// The gains for queries and for keys.
+    package let query, key: [Float]
   }
 
   /// `vocabulary × hidden`
@@ -89,6 +107,17 @@ extension LlamaWeights.Layer {
     query = try table.matrix(names.query, rows: queries, columns: hidden)
     key = try table.matrix(names.key, rows: keys, columns: hidden)
     value = try table.matrix(names.value, rows: keys, columns: hidden)
+    biases =
+      model.hasProjectionBias
+      ? LlamaWeights.Biases(
+        query: try table.vector(names.queryBias, count: queries),
+        key: try table.vector(names.keyBias, count: keys),
+        value: try table.vector(names.valueBias, count: keys)) : nil
+    headNorms =
+      model.hasHeadNorm
+      ? LlamaWeights.HeadNorms(
+        query: try table.vector(names.queryNorm, count: model.headDimension),
+        key: try table.vector(names.keyNorm, count: model.headDimension)) : nil
     output = try table.matrix(names.output, rows: hidden, columns: queries)
     feedForwardNorm = try table.vector(names.feedForwardNorm, count: hidden)
     gate = try table.matrix(names.gate, rows: model.intermediate, columns: hidden)

@@ -88,8 +88,8 @@ extension ModelFiles {
     let architecture = try file.checkedArchitecture()
     let listed = file.tensors()
     var table = TensorTable(listed, names: .gguf)
-    try table.checkKinds()
-    configuration = try file.configuration(architecture: architecture, table: &table)
+    try table.checkExperts()
+    configuration = try file.configuration(of: architecture, table: &table)
     weights = try LlamaWeights(configuration, from: &table, names: .gguf)
     try table.checkRest()
     needed = table.taken
@@ -112,7 +112,7 @@ extension ModelFiles {
       [TensorNames.huggingFace, .bareHuggingFace].first { listedNames.contains($0.embedding) }
       ?? .huggingFace
     var table = TensorTable(listed, names: naming)
-    try table.checkKinds()
+    try table.checkExperts()
     weights = try LlamaWeights(configuration, from: &table, names: naming)
     if configuration.tiedEmbedding {
       // The configuration decides that the head is tied, so a stored head only repeats the

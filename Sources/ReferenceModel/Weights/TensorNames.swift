@@ -4,6 +4,8 @@ package struct TensorNames {
   package struct Layer {
     /// The names of the attention block's tensors.
     package let attentionNorm, query, key, value, output: String
+    /// The names of attention tensors that only some architectures have.
+    package let queryBias, keyBias, valueBias, queryNorm, keyNorm: String
     /// The names of the feed-forward block's tensors.
     package let feedForwardNorm, gate, up, down: String
   }
@@ -25,9 +27,12 @@ package struct TensorNames {
     roots: ["blk.", "token_", "position_embd", "rope_", "output"]
   ) { index in
     func name(_ part: String) -> String { "blk.\(index).\(part).weight" }
+    func bias(_ part: String) -> String { "blk.\(index).\(part).bias" }
     return Layer(
       attentionNorm: name("attn_norm"), query: name("attn_q"), key: name("attn_k"),
-      value: name("attn_v"), output: name("attn_output"), feedForwardNorm: name("ffn_norm"),
+      value: name("attn_v"), output: name("attn_output"), queryBias: bias("attn_q"),
+      keyBias: bias("attn_k"), valueBias: bias("attn_v"), queryNorm: name("attn_q_norm"),
+      keyNorm: name("attn_k_norm"), feedForwardNorm: name("ffn_norm"),
       gate: name("ffn_gate"), up: name("ffn_up"), down: name("ffn_down"))
   }
 
@@ -49,10 +54,14 @@ package struct TensorNames {
   /// The names in the layer whose names begin with `prefix`.
   private static func huggingFaceLayer(_ prefix: String) -> Layer {
     func name(_ part: String) -> String { "\(prefix)\(part).weight" }
+    func bias(_ part: String) -> String { "\(prefix)\(part).bias" }
     return Layer(
       attentionNorm: name("input_layernorm"), query: name("self_attn.q_proj"),
       key: name("self_attn.k_proj"), value: name("self_attn.v_proj"),
-      output: name("self_attn.o_proj"), feedForwardNorm: name("post_attention_layernorm"),
+      output: name("self_attn.o_proj"), queryBias: bias("self_attn.q_proj"),
+      keyBias: bias("self_attn.k_proj"), valueBias: bias("self_attn.v_proj"),
+      queryNorm: name("self_attn.q_norm"), keyNorm: name("self_attn.k_norm"),
+      feedForwardNorm: name("post_attention_layernorm"),
       gate: name("mlp.gate_proj"), up: name("mlp.up_proj"), down: name("mlp.down_proj"))
   }
 }

@@ -49,11 +49,11 @@ struct TensorTable {
   /// Discards a tensor that a valid file may contain and the model does not need.
   mutating func ignore(_ name: String) { left[name] = nil }
 
-  /// Refuses biases and mixtures of experts. Called before any tensor is taken, because otherwise
-  /// the error would report a missing tensor.
-  func checkKinds() throws(ModelError) {
-    let foreign = weightsLeft.filter { names.owns($0) && TensorTable.foreignKind($0) != nil }
-    if let name = foreign.min() { throw TensorTable.refusal(name) }
+  /// Refuses mixtures of experts. Called before any tensor is taken, because otherwise the error
+  /// would report a missing tensor.
+  func checkExperts() throws(ModelError) {
+    let experts = weightsLeft.filter { names.owns($0) && TensorTable.isOfExperts($0) }
+    if let name = experts.min() { throw TensorTable.refusal(name) }
   }
 
   /// Refuses weights among the model's own names that were not taken, and tensors that were taken
@@ -87,16 +87,20 @@ struct TensorTable {
     return shaped
   }
 
-  /// The role of a tensor with this name that plain Llama models lack; nil if the name shows none.
-  private static func foreignKind(_ name: String) -> String? {
-    if name.hasSuffix(".bias") { return "a bias" }
-    let expertMarks = ["_exps.", "ffn_gate_inp", ".experts.", "block_sparse_moe"]
-    return expertMarks.contains { name.contains($0) } ? "part of a mixture of experts" : nil
+  /// Whether a tensor with this name is part of a mixture of experts.
+  private static func isOfExperts(_ name: String) -> Bool {
+    ["_exps.", "ffn_gate_inp", ".experts.", "block_sparse_moe"].contains { name.contains($0) }
   }
 
+  /// The error about a tensor that the model does not have.
   private static func refusal(_ name: String) -> ModelError {
-    .unsupported(
-      what: "tensor '\(name)' (\(foreignKind(name) ?? "not a part of the configured layers"))",
-      supported: "exactly the tensors of a dense llama or mistral model without biases")
+    let role =
+      isOfExperts(name)
+      ? "part of a mixture of experts"
+      : name.hasSuffix(".bias") ? "a bias" : "not a part of the configured layers"
+    return .unsupported(
+      what: "tensor '\(name)' (\(role))",
+      supported: "exactly the tensors of a dense model (\(Architecture.names)), with biases on "
+        + "queries, keys and values in qwen2 only")
   }
 }

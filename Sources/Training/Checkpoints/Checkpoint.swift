@@ -52,6 +52,8 @@ public struct Checkpoint: Sendable {
     let problem: String? =
       switch model {
       case _ where model.architecture != "llama": "the architecture must be 'llama'"
+      case _ where model.hasProjectionBias || model.hasHeadNorm:
+        "the model must have neither biases nor norms of queries and keys"
       case _ where model.rope.pairing != .halves:
         "tensors are in Hugging Face's order, so the rotary pairing must be 'halves'"
       case _ where model.rope.scaling != .none || model.rope.frequencyFactors != nil:

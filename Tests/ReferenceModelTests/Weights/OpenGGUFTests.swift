@@ -41,6 +41,11 @@ func tensorsByName(_ model: ModelFiles, _ names: TensorNames) -> [String: [Float
     all[name.gate] = dequantised(layer.gate)
     all[name.up] = dequantised(layer.up)
     all[name.down] = dequantised(layer.down)
+    all[name.queryBias] = layer.biases?.query
+    all[name.keyBias] = layer.biases?.key
+    all[name.valueBias] = layer.biases?.value
+    all[name.queryNorm] = layer.headNorms?.query
+    all[name.keyNorm] = layer.headNorms?.key
   }
   return all
 }

@@ -1,26 +1,26 @@
 extension GGUFFile {
   /// The architecture that the file names; throws if this engine does not run it, or if the file is
   /// only a part of a split model.
-  func checkedArchitecture() throws(ModelError) -> String {
+  func checkedArchitecture() throws(ModelError) -> Architecture {
     let settings = ModelSettings(metadata, file: file.path)
     guard let name = try settings.text("general.architecture") else {
       throw .malformed(file: file.path, reason: "'general.architecture' is missing")
     }
-    try LlamaConfiguration.checkArchitecture(name)
+    let architecture = try Architecture(named: name)
     if let parts = try settings.number("split.count", in: 0...65_535), parts > 1 {
       throw .unsupported(
         what: "\(file.path): one of \(Int(parts)) parts of a split model",
         supported: "a single GGUF file; merge the parts first")
     }
-    return name
+    return architecture
   }
 
   /// The configuration that the metadata and the tensors describe. Takes the rotary factors out of
   /// `table`.
   func configuration(
-    architecture: String, table: inout TensorTable
+    of kind: Architecture, table: inout TensorTable
   ) throws(ModelError) -> LlamaConfiguration {
-    let settings = ModelSettings(metadata, file: file.path)
+    let (settings, architecture) = (ModelSettings(metadata, file: file.path), kind.rawValue)
     try refuseOtherArithmetic(architecture, settings)
     let hidden = try settings.size("\(architecture).embedding_length")
     let layers = try settings.size("\(architecture).block_count")
@@ -48,7 +48,8 @@ extension GGUFFile {
       headDimension: dimension, vocabulary: vocabulary,
       contextLength: try settings.size("\(architecture).context_length"),
       normEpsilon: Float(normEpsilon),
-      rope: try rope(architecture, settings, dimensions: dimension, table: &table),
+      rope: try rope(kind, settings, dimensions: dimension, table: &table),
+      hasProjectionBias: kind.hasProjectionBias, hasHeadNorm: kind.hasHeadNorm,
       tiedEmbedding: !table.has(TensorNames.gguf.head),
       bosToken: try settings.tokens("tokenizer.ggml.bos_token_id", vocabulary: vocabulary).first,
       eosTokens: eosTokens)
@@ -133,8 +134,9 @@ extension GGUFFile {
   }
 
   private func rope(
-    _ architecture: String, _ settings: ModelSettings, dimensions: Int, table: inout TensorTable
+    _ kind: Architecture, _ settings: ModelSettings, dimensions: Int, table: inout TensorTable
   ) throws(ModelError) -> RopeConfiguration {
+    let architecture = kind.rawValue
     let count = "\(architecture).rope.dimension_count"
     if let turned = try settings.sizeIfPresent(count), turned != dimensions {
       throw .unsupported(
@@ -151,7 +153,7 @@ extension GGUFFile {
     return RopeConfiguration(
       theta: try settings.number("\(architecture).rope.freq_base", in: 1...1e15) ?? 10_000,
       scaling: try ropeScaling(architecture, settings), frequencyFactors: factors,
-      pairing: .interleaved, dimensions: dimensions)
+      pairing: kind.ggufPairing, dimensions: dimensions)
   }
 
   private func ropeScaling(
