@@ -27,6 +27,14 @@ struct AllocationTests {
       try Probe.allocations(configuration, steps: Self.manySteps, threads: threads) == 0)
   }
 
+  @Test("so it does with biases or head norms", arguments: ["qwen2", "qwen3"])
+  func biasesAndNorms(_ name: String) throws {
+    #expect(
+      try Probe.allocations(
+        Self.constantSize[0], of: OracleCase.root + "/models/\(name)", steps: Self.steps,
+        threads: 2) == 0)
+  }
+
   @Test("so it does in integer arithmetic", arguments: [1, 2])
   func integers(threads: Int) throws {
     try withTemporaryFolder { folder in

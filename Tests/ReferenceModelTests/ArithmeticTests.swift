@@ -98,7 +98,7 @@ extension TinyGGUF {
   }
 
   /// One block: elements between about −1/4 and 1/4.
-  private static func block(_ type: TensorType, _ numbers: inout Numbers) -> [UInt8] {
+  static func block(_ type: TensorType, _ numbers: inout Numbers) -> [UInt8] {
     switch type {
     case .f32: return little(numbers.float().bitPattern)
     case .f16: return little(Float16(numbers.float() / 4).bitPattern)

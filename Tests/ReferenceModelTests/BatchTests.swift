@@ -44,8 +44,8 @@ struct BatchTests {
 
   init() throws { model = try BatchTests.model(threads: 2) }
 
-  private static func model(threads: Int) throws -> LlamaModel {
-    LlamaModel(try ModelFiles.open(OracleCase.root + "/models/llama"), threads: threads)
+  private static func model(_ name: String = "llama", threads: Int) throws -> LlamaModel {
+    LlamaModel(try ModelFiles.open(OracleCase.root + "/models/\(name)"), threads: threads)
   }
 
   private func token(_ member: Int, _ step: Int) -> Int {
@@ -85,9 +85,10 @@ struct BatchTests {
 
   /// Decodes some members together and returns the state of each after every step.
   private func run(
-    _ members: [Int], threads: Int = 2, inOneStore: Bool = true, rows: StoreConfiguration = rows
+    _ members: [Int], of name: String = "llama", threads: Int = 2, inOneStore: Bool = true,
+    rows: StoreConfiguration = rows
   ) throws -> [Int: [State]] {
-    let model = try BatchTests.model(threads: threads)
+    let model = try BatchTests.model(name, threads: threads)
     let store = try PagedKVStore(shape: model.shape, configuration: rows)
     let sessions = try members.map { try session($0, of: model, in: inOneStore ? store : nil) }
     var states: [Int: [State]] = [:]
@@ -101,9 +102,12 @@ struct BatchTests {
     return states
   }
 
-  @Test("keeps what each sequence keeps alone, with the same logits but for rounding")
-  func alone() throws {
-    let together = try run(Array(Member.all.indices))
+  @Test(
+    "keeps what each sequence keeps alone, with the same logits but for rounding",
+    arguments: ["llama", "qwen2", "qwen3"])
+  func alone(_ name: String) throws {
+    let model = try BatchTests.model(name, threads: 2)
+    let together = try run(Array(Member.all.indices), of: name)
     for member in Member.all.indices {
       let session = try session(member, of: model)
       for step in 0..<BatchTests.steps {

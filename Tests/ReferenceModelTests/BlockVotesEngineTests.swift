@@ -126,7 +126,8 @@ private struct RecordedMorphKV: KVCachePolicy {
   }
 
   @Test(
-    "keep what they keep in the plain engine", arguments: ["llama", "llama-mha", "mistral"],
+    "keep what they keep in the plain engine",
+    arguments: ["llama", "llama-mha", "mistral", "qwen3"],
     settings)
   func plainEngine(_ name: String, _ settings: [String: JSONValue]) throws {
     let model = try model(name)

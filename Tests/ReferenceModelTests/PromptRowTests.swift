@@ -93,10 +93,10 @@ private struct Reader: KVCachePolicy {
 
 @Suite("The engine's prompt rows") struct PromptRowTests {
   private func run(
-    _ rule: PositionRule, forgets: Bool, threads: Int = 2
+    _ rule: PositionRule, forgets: Bool, of name: String = "llama", threads: Int = 2
   ) throws -> (Peephole, LlamaModel) {
     let model = LlamaModel(
-      try ModelFiles.open(OracleCase.root + "/models/llama"), threads: threads)
+      try ModelFiles.open(OracleCase.root + "/models/\(name)"), threads: threads)
     let hole = Peephole()
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: .f32))
@@ -127,9 +127,11 @@ private struct Reader: KVCachePolicy {
 
   @Test(
     "are the products of queries and stored keys, each rotated where the lane has its token now",
-    arguments: PositionRule.allCases, [true, false])
-  func products(rule: PositionRule, forgets: Bool) throws {
-    let (hole, model) = try run(rule, forgets: forgets)
+    arguments: PositionRule.allCases,
+    [("llama", true), ("llama", false), ("qwen3", true)])
+  func products(rule: PositionRule, run: (model: String, forgets: Bool)) throws {
+    let forgets = run.forgets
+    let (hole, model) = try self.run(rule, forgets: forgets, of: run.model)
     let (shape, rope) = (model.shape, model.configuration.rope)
     let width = shape.headDimension
     var moved = 0

@@ -84,6 +84,11 @@ struct RequestTests {
       try trainer.accumulate(&gradients, .headScalars, of: parameters, on: batch)
     }
     #expect(throws: TrainingError.self) { try TrainingBatch(texts: [[1]]) }
+    for part in [\LlamaConfiguration.hasProjectionBias, \.hasHeadNorm] {
+      var model = training.model
+      model[keyPath: part] = true
+      #expect(throws: TrainingError.self) { try Trainer(model, threads: 1) }
+    }
     #expect(throws: ModelError.self) {
       try LlamaConfiguration(
         layers: 1, hidden: 8, intermediate: 8, queryHeads: 3, keyHeads: 2, headDimension: 4,

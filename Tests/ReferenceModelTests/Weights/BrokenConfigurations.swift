@@ -6,9 +6,9 @@ extension BrokenFolder {
     BrokenFolder(setting: "model_type", nil, says: "'model_type' is missing"),
     BrokenFolder(setting: "model_type", "7", says: "'model_type' is a whole number"),
     BrokenFolder(
-      setting: "model_type", #""qwen3""#,
-      says: "the architecture 'qwen3' is not supported; supported: llama, mistral"),
-    BrokenFolder(setting: "model_type", #""phi3""#, says: "the architecture 'phi3'"),
+      setting: "model_type", #""phi3""#,
+      says: "the architecture 'phi3' is not supported; supported: llama, mistral, qwen2, qwen3"),
+    BrokenFolder(setting: "model_type", #""qwen2""#, says: "q_proj.bias': is missing"),
     BrokenFolder(setting: "hidden_act", #""gelu""#, says: "'hidden_act' = 'gelu'"),
     BrokenFolder(setting: "attention_bias", "true", says: "'attention_bias' = true"),
     BrokenFolder(setting: "attention_bias", "1", says: "it must be true or false"),

@@ -6,7 +6,13 @@ extension BrokenGGUF {
     BrokenGGUF("no architecture", says: "'general.architecture' is missing") {
       $0.remove("general.architecture")
     },
-    BrokenGGUF("architecture qwen2", says: "'qwen2' is not supported; supported: llama, mistral") {
+    BrokenGGUF(
+      "architecture phi3",
+      says: "'phi3' is not supported; supported: llama, mistral, qwen2, qwen3"
+    ) {
+      $0.set("general.architecture", gguf("phi3"))
+    },
+    BrokenGGUF("keys of another architecture", says: "'qwen2.embedding_length' is missing") {
       $0.set("general.architecture", gguf("qwen2"))
     },
     BrokenGGUF("architecture as a number", says: "'general.architecture' is a whole number") {

@@ -140,6 +140,8 @@ struct CheckpointTests {
     #expect(said { model, _ in model.eosTokens = [999] }.contains("begin and end a text"))
     #expect(said { model, _ in model.rope.pairing = .interleaved }.contains("'halves'"))
     #expect(said { model, _ in model.rope.scaling = .linear(factor: 2) }.contains("stretched"))
+    #expect(said { model, _ in model.hasProjectionBias = true }.contains("neither biases nor"))
+    #expect(said { model, _ in model.hasHeadNorm = true }.contains("neither biases nor"))
     #expect(said { model, _ in model.architecture = "mistral" }.contains("'llama'"))
   }
 
