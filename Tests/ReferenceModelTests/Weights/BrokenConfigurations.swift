@@ -76,6 +76,11 @@ extension BrokenFolder {
       $0.settings["model_type"] = #""mistral""#
       $0.settings["sliding_window"] = "64"
     },
+    BrokenFolder("mistral's key heads null", says: "the configuration asks for [32, 32]") {
+      $0.settings["model_type"] = #""mistral""#
+      $0.settings["sliding_window"] = "null"
+      $0.settings["num_key_value_heads"] = "null"
+    },
     BrokenFolder("mistral's window left out", says: "without 'sliding_window'") {
       $0.settings["model_type"] = #""mistral""#
       $0.settings["max_position_embeddings"] = "32768"
