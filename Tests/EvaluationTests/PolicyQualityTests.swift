@@ -12,12 +12,12 @@ struct PolicyQualityTests {
   /// Shares of right answers, in percent, on ten documents of 1024 tokens, with budgets of a
   /// quarter and an eighth of 1024 rows. Processors round differently, so a few answers may differ.
   static let expected: [(label: String, quarter: Double, eighth: Double)] = [
-    ("random", quarter: 0.3, eighth: 0.0),
-    ("streamingllm", quarter: 15.7, eighth: 9.4),
-    ("h2o", quarter: 42.4, eighth: 27.7),
-    ("tova", quarter: 16.3, eighth: 12.8),
-    ("snapkv", quarter: 53.9, eighth: 24.1),
-    ("morphkv", quarter: 58.5, eighth: 37.3),
+    ("random", quarter: 0.1, eighth: 0.0),
+    ("streamingllm", quarter: 18.2, eighth: 8.5),
+    ("h2o", quarter: 27.4, eighth: 15.7),
+    ("tova", quarter: 8.6, eighth: 2.4),
+    ("snapkv", quarter: 50.0, eighth: 26.1),
+    ("morphkv", quarter: 52.6, eighth: 26.1),
   ]
   /// Percentage points by which a share may differ.
   static let tolerance = 4.0
