@@ -82,7 +82,8 @@ let package = Package(
       path: "Examples/01-FirstRun", exclude: ["README.md"], swiftSettings: strict),
     .executableTarget(
       name: "WriteAPolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
-      path: "Examples/02-WriteAPolicy", exclude: ["README.md"], swiftSettings: strict),
+      path: "Examples/02-WriteAPolicy", exclude: ["README.md", "composed.json"],
+      swiftSettings: strict),
     .executableTarget(
       name: "WatchACache",
       dependencies: [

@@ -1,8 +1,8 @@
-// The whole command line of `kvpolicy`, with one additional policy.
+// The whole command line of `kvpolicy`, with an additional policy and an additional score.
 import Foundation
 import KVPolicyCommand
 import KVPolicyKit
 import Policies
 
-let tool = KVPolicyTool(registry: .all.adding(EveryOther.self))
+let tool = KVPolicyTool(registry: .all.adding(EveryOther.self).adding(score: EvenPositions.self))
 exit(tool.run(CommandLine.arguments))

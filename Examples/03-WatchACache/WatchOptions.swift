@@ -20,6 +20,11 @@ struct WatchOptions {
   /// The text that `--help` prints.
   static var help: String {
     let usual = try? WatchOptions([])
+    // Lines of seven names fit 80 columns.
+    let all = PolicyRegistry.all.names
+    let names = stride(from: 0, to: all.count, by: 7).map { first in
+      all[first..<min(first + 7, all.count)].joined(separator: ", ")
+    }.joined(separator: ",\n  ")
     func number(_ value: Int?) -> String { value.map { "\($0)" } ?? "" }
     return """
       WatchACache: draw a cache after every token
@@ -34,7 +39,7 @@ struct WatchOptions {
                                     without one, attention comes from random vectors
         --help                      print this
 
-      policies: \(PolicyRegistry.all.names.joined(separator: ", "))
+      policies: \(names)
 
       """
   }

@@ -85,9 +85,11 @@ extension KVCachePolicy {
   ///
   /// `try H2O(["heavy": 4, "recent": 8])`
   public init(
-    _ values: [String: JSONValue], shape: CacheShape? = nil, model: ModelIdentity? = nil
+    _ values: [String: JSONValue], shape: CacheShape? = nil, model: ModelIdentity? = nil,
+    parts: PartRegistry = PartRegistry()
   ) throws(PolicyError) {
-    var settings = Settings(policy: Self.name, values: values, shape: shape, model: model)
+    var settings = Settings(
+      policy: Self.name, values: values, shape: shape, model: model, parts: parts)
     try self.init(&settings)
     try settings.refuseUnknown()
   }

@@ -254,6 +254,30 @@ public enum Moment: Hashable, Sendable {
     lane.copyVectors(rows, value: false, into: &floats)
   }
 
+  /// Lends the keys of some rows, one after the other, as ``keys(_:into:)`` copies them.
+  ///
+  /// - Parameters:
+  ///   - rows: row numbers of the lane, in the order in which the keys are lent.
+  ///   - body: receives the index in `rows` and the key.
+  /// - Complexity: O(rows × headDimension); memory for one key.
+  public func forEachKey(of rows: [Int], _ body: (Int, Span<Float>) -> Void) {
+    forEachVector(of: rows, isValue: false, body)
+  }
+
+  /// Lends the values of some rows in the same way as ``forEachKey(of:_:)``.
+  public func forEachValue(of rows: [Int], _ body: (Int, Span<Float>) -> Void) {
+    forEachVector(of: rows, isValue: true, body)
+  }
+
+  private func forEachVector(of rows: [Int], isValue: Bool, _ body: (Int, Span<Float>) -> Void) {
+    var floats = [Float](repeating: 0, count: lane.layout.headDimension)
+    for (index, row) in rows.enumerated() {
+      var room = floats.mutableSpan
+      lane.copyVectors(row..<row + 1, value: isValue, into: &room)
+      body(index, floats.span)
+    }
+  }
+
   /// Copies the values of consecutive rows as floats, in the same way as ``keys(_:into:)``.
   public func values(_ rows: Range<Int>, into floats: inout MutableSpan<Float>) {
     lane.copyVectors(rows, value: true, into: &floats)

@@ -44,7 +44,9 @@ extension PolicyReport {
 
   mutating func checkAmpleBudget(_ make: Maker, _ trial: PolicyTrial) throws {
     let type = type(of: try make())
-    let policy = try type.init(try type.settings(budget: .rows(4 * trial.tokens)) ?? [:])
+    // A policy that takes no budget decides by itself how much to forget.
+    guard let settings = try type.settings(budget: .rows(4 * trial.tokens)) else { return }
+    let policy = try type.init(settings)
     let ample = try run(policy, trial)
     let full = try run(KeepEverything(positions: policy.positions), trial)
     require(

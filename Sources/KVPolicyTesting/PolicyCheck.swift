@@ -27,7 +27,8 @@ public enum PolicyRule: String, CaseIterable, Hashable, Sendable {
   case chunks
   /// A fork and its origin never affect each other.
   case forks
-  /// With a budget that is never reached, outputs are those of a full cache, bit for bit.
+  /// With a budget that is never reached, outputs are those of a full cache, bit for bit. A policy
+  /// that takes no budget is not held to it.
   case ampleBudget
 }
 

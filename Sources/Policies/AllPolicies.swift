@@ -2,13 +2,31 @@ import KVPolicyKit
 
 extension PolicyRegistry {
   /// The policies that ship with the kit. A new policy takes its own file and a line here.
-  public static let all = PolicyRegistry([
-    FullCache.self,
-    StreamingLLM.self,
-    H2O.self,
-    SnapKV.self,
-    MorphKV.self,
-    TOVA.self,
-    RandomEviction.self,
-  ])
+  public static let all = PolicyRegistry(
+    [
+      FullCache.self,
+      StreamingLLM.self,
+      H2O.self,
+      SnapKV.self,
+      MorphKV.self,
+      TOVA.self,
+      RandomEviction.self,
+      PyramidKV.self,
+      AdaKV.self,
+      ChunkKV.self,
+      ScoredPolicy<KeyNorm>.self,
+      ScoredPolicy<KeyDiff>.self,
+      ScoredPolicy<LagKV>.self,
+      SAGEKV.self,
+      ReFreeKV.self,
+      Composed.self,
+    ], parts: .all)
+}
+
+extension PartRegistry {
+  /// The parts that ship with the kit. A new part takes its own file and a line here.
+  public static let all = PartRegistry(
+    scores: [WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self],
+    budgets: [PyramidBudget.self, AdaptiveBudget.self],
+    units: [Chunks.self])
 }

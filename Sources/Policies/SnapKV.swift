@@ -5,12 +5,37 @@ import KVPolicyKit
 /// Li et al., "SnapKV: LLM Knows What You are Looking for Before Generation", NeurIPS 2024. The
 /// last `window` queries vote on all earlier tokens; votes are pooled over neighbours. Each key
 /// head keeps one set of tokens, whereas FasterDecoding/SnapKV caches every query head separately.
-public struct SnapKV: KVCachePolicy {
+public struct SnapKV: ComposedPolicy {
   /// The name in configurations.
   public static let name = "snapkv"
   /// What the policy keeps.
   public static let summary = "keeps what the end of the prompt attends to; chosen once"
   /// Where the method was published.
+  public static let source = WindowScore.source
+
+  /// The window's votes, and the parts that the settings name.
+  public var composition: Composition
+
+  /// Reads the policy's settings.
+  public init(_ settings: inout Settings) throws(PolicyError) {
+    composition = try settings.composition { settings throws(PolicyError) in
+      try WindowScore(&settings)
+    }
+  }
+
+  /// The budget is the capacity; the window has 32 tokens, but at most a quarter of the budget.
+  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    try WindowScore.settings(rows: budget.rows, of: name)
+  }
+}
+
+/// How much the last queries of the prompt attend to each earlier token: SnapKV's score.
+public struct WindowScore: RowScore {
+  /// The name in configurations.
+  public static let name = "window"
+  /// What the score prefers.
+  public static let summary = "prefers what the prompt's last queries attend to"
+  /// Where the score was published.
   public static let source = "Li et al., NeurIPS 2024; FasterDecoding/SnapKV"
 
   /// Whether votes are pooled before or after the query heads of a group are reduced to one score.
@@ -21,65 +46,60 @@ public struct SnapKV: KVCachePolicy {
     case groupThenPool
   }
 
-  let capacity: Int
   let window: Int
   let kernel: Int
   let pool: Pooling
   let reduction: GroupReduction
   let poolOrder: PoolOrder
-  let keyPositions: KeyPositions
 
-  /// Reads the policy's settings.
+  /// Reads the score's settings with SnapKV's defaults.
   public init(_ settings: inout Settings) throws(PolicyError) {
-    capacity = try settings.integer(
-      "capacity", default: 1024, atLeast: 2, "tokens kept, the window included")
+    try self.init(&settings, kernel: 7, pool: .max, order: .poolThenGroup)
+  }
+
+  /// Reads the score's settings with the defaults of a policy that uses the score.
+  init(
+    _ settings: inout Settings, kernel standard: Int, pool smoothing: Pooling, order: PoolOrder
+  ) throws(PolicyError) {
     window = try settings.integer(
       "window", default: 32, atLeast: 1, "last prompt tokens: they vote, and always stay")
-    kernel = try settings.integer("kernel", default: 7, atLeast: 1, "width of the pooling; odd")
-    pool = try settings.choice("pool", default: .max, "how votes are smoothed over neighbours")
+    kernel = try settings.integer(
+      "kernel", default: standard, atLeast: 1, "width of the pooling; odd")
+    pool = try settings.choice("pool", default: smoothing, "how votes are smoothed over neighbours")
     reduction = try settings.choice(
       "gqa", default: .mean, "how the query heads of a group become one score")
     poolOrder = try settings.choice(
-      "poolOrder", default: .poolThenGroup, "whether pooling comes before that reduction")
-    keyPositions = try settings.choice(
-      "positions", default: .original,
-      "rotate keys at their index in the text, or rank in the cache")
-    guard capacity > window else {
-      throw settings.impossible(
-        "capacity (\(capacity)) must exceed window (\(window)), which always stays")
-    }
+      "poolOrder", default: order, "whether pooling comes before that reduction")
     guard kernel % 2 == 1 else { throw settings.impossible("kernel (\(kernel)) must be odd") }
   }
 
-  /// The budget is the capacity; the window has 32 tokens, but at most a quarter of the budget.
-  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = budget.rows
+  /// The window has 32 tokens, but at most a quarter of the rows.
+  public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
+    try settings(rows: rows, of: name)
+  }
+
+  /// The capacity and the window of a policy that uses the score.
+  static func settings(
+    rows: Int, of policy: String
+  ) throws(PolicyError) -> [String: JSONValue] {
     guard rows >= 4 else {
-      throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 4 or more")
+      throw .impossible(policy: policy, reason: "a budget of \(rows) is too small; use 4 or more")
     }
-    return [
-      "capacity": .number(Double(rows)), "window": .number(Double(min(32, max(1, rows / 4)))),
-    ]
+    return ["capacity": .integer(rows), "window": .integer(min(32, max(1, rows / 4)))]
   }
 
   /// The attention logits of the window's queries.
   public var signals: Set<Signal> { [.promptRows(window)] }
-  /// Once, when the prompt ends.
-  public var cadence: Cadence { .afterPrompt }
-  /// As the setting `positions` says.
-  public var positions: PositionRule { keyPositions.rule }
-
-  /// The window.
+  /// The window, whose tokens saw too little of each other.
   public var protection: Protection { Protection(recent: window) }
+  /// The queries are the prompt's.
+  public var judgesPromptOnly: Bool { true }
 
-  /// Keeps the window and the tokens with the most votes.
-  public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    cache.forEachLane { lane in
-      guard lane.count > capacity else { return }
-      let votes = WindowVotes.scores(
-        lane, rows: lane.rowsByPosition(outside: protection), kernel: kernel, pool: pool,
-        reduction: reduction, poolFirst: poolOrder == .poolThenGroup)
-      plan.keepBest(capacity - window, of: lane, by: votes.span, protecting: protection)
-    }
+  /// The votes of the window.
+  public func scores(_ lane: borrowing LaneView, of rows: [Int]) -> [Float] {
+    let votes = WindowVotes.scores(
+      lane, rows: rows, kernel: kernel, pool: pool, reduction: reduction,
+      poolFirst: poolOrder == .poolThenGroup)
+    return rows.map { votes[$0] }
   }
 }

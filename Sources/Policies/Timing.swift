@@ -12,14 +12,3 @@ public enum Timing: String, CaseIterable, Sendable {
     self == .everyStep ? Cadence(prompt: .atEnd, every: 1) : .afterPrompt
   }
 }
-
-/// The two position rules that a configuration can ask for.
-public enum KeyPositions: String, CaseIterable, Sendable {
-  /// Keys stay rotated at their index in the text.
-  case original
-  /// Keys are rotated at their rank in the cache.
-  case compacted
-
-  /// The position rule of this choice.
-  public var rule: PositionRule { self == .original ? .original : .compacted }
-}

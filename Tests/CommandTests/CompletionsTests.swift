@@ -56,7 +56,7 @@ struct CompletionsTests {
       (["tasks", "--ro"], ["--rows"]), (["tasks", "--rows", ""], ["f32", "f16", "q8_0"]),
       (["tasks", "--rows", "="], ["f32", "f16", "q8_0"]),
       (["tasks", "--rows", "=", "q"], ["q8_0"]), (["document", "--kind", "d"], ["dialogue"]),
-      (["compare", "--policies", "full,s"], ["full,streamingllm", "full,snapkv"]),
+      (["compare", "--policies", "full,s"], ["full,streamingllm", "full,snapkv", "full,sagekv"]),
       (["generate", "--policy", "to"], ["tova"]), (["policies", "mor"], ["morphkv"]),
       (["completions", ""], ["bash", "zsh", "fish"]),
       (["compare", "--config", "to"], ["tokens.json", "tova.json"]),

@@ -31,10 +31,14 @@ struct InspectCommandTests {
   func defaults() throws {
     let workshop = try Workshop()
     let list = workshop.run(["policies", "--json"])
-    guard case .array(let pages) = try JSONValue.parse(list.output) else {
-      Issue.record("the list is no array")
+    guard case .object(let everything) = try JSONValue.parse(list.output),
+      case .array(let pages)? = everything["policies"],
+      case .object(let parts)? = everything["parts"]
+    else {
+      Issue.record("the list has no policies and parts")
       return
     }
+    #expect(Set(parts.keys) == ["score", "budget", "unit"])
     #expect(pages.count >= 5)
     for case .object(let page) in pages {
       guard case .string(let name)? = page["name"], let configuration = page["configuration"] else {
@@ -43,7 +47,8 @@ struct InspectCommandTests {
       }
       let text = workshop.run(["policies", name]).output
       #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 })
-      let line = String(text.drop { $0 != "{" })
+      let line = try #require(
+        text.components(separatedBy: "configuration with the defaults:\n").last)
       #expect(try JSONValue.parse(line) == configuration)
       try workshop.write("policy.json", line)
       let outcome = workshop.run([

@@ -1,5 +1,6 @@
 import KVPolicyKit
 import KVPolicyTesting
+import Policies
 import Testing
 
 @testable import WriteAPolicy
@@ -17,6 +18,18 @@ struct PolicyExampleTests {
   @Test("EveryOther keeps every other token") func everyOtherPicture() throws {
     #expect(try picture(of: EveryOther(["capacity": 8]), prompt: 13) == "#.#.#.#.#.#.#")
     #expect(try picture(of: EveryOther(["capacity": 4]), prompt: 13) == "#...#...#...#")
+  }
+
+  @Test("a score is a policy, and a part of a composition in a file")
+  func evenPositions() throws {
+    #expect(checkPolicy { try ScoredPolicy<EvenPositions>(["capacity": 16]) }.isEmpty)
+    #expect(
+      try picture(of: ScoredPolicy<EvenPositions>(["capacity": 4]), prompt: 9) == "#.#.#.#..")
+    let configuration = try PolicyConfiguration(
+      parsing: Repository.text("Examples/02-WriteAPolicy/composed.json"))
+    let registry = PolicyRegistry.all.adding(score: EvenPositions.self)
+    let policy = try registry.make("composed", configuration.main.settings)
+    #expect(policy.protection == Protection(recent: 32))
   }
 
   @Test("a token that is looked at again and again outlives newer ones") func glances() throws {

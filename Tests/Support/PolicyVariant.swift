@@ -88,6 +88,45 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant("tova", ["capacity": 12, "when": "afterPrompt"]),
     PolicyVariant("random", ["capacity": 12, "recent": 3], rows: 12),
     PolicyVariant("random", ["capacity": 12, "when": "afterPrompt"]),
+    PolicyVariant(
+      "snapkv", ["capacity": 16, "window": 4, "budget": "adaptive", "when": "everyChunk"]),
+    PolicyVariant("pyramidkv", ["capacity": 16, "window": 4]),
+    PolicyVariant(
+      "pyramidkv", ["capacity": 12, "window": 3, "kernel": 1, "beta": 2, "gqa": "max"]),
+    PolicyVariant("adakv", ["capacity": 16, "window": 4]),
+    PolicyVariant("adakv", ["capacity": 12, "window": 3, "kernel": 3, "floor": 0]),
+    PolicyVariant("adakv", ["capacity": 12, "window": 3, "rule": "globalThenFloor"]),
+    PolicyVariant("chunkkv", ["capacity": 16, "window": 4, "size": 5]),
+    PolicyVariant("chunkkv", ["capacity": 20, "window": 2, "size": 3, "kernel": 3]),
+    PolicyVariant("knorm", ["capacity": 12]),
+    PolicyVariant("knorm", ["capacity": 12, "when": "everyStep"], rows: 12),
+    PolicyVariant(
+      "keydiff", ["capacity": 12, "when": "everyStep", "positions": "compacted"], rows: 12),
+    PolicyVariant(
+      "keydiff",
+      [
+        "capacity": 12, "protect": ["sinks": 2, "recent": 4],
+        "when": ["prompt": "atEnd", "every": 3],
+      ],
+      rows: 14),
+    PolicyVariant("lagkv", ["capacity": 12, "sinks": 2, "lag": 4]),
+    PolicyVariant("lagkv", ["capacity": 12, "when": "everyStep"], rows: 12),
+    PolicyVariant("sagekv", ["sinks": 2, "topK": 6, "recent": 4], rows: 12),
+    PolicyVariant(
+      "sagekv", ["sinks": 0, "topK": 1, "recent": 1, "gqa": "max"], rows: 2),
+    PolicyVariant("sagekv", ["sinks": 2, "topK": 6, "recent": 4, "recentGrows": true]),
+    PolicyVariant("refreekv", ["epsilon": 0.2, "sinks": 2]),
+    PolicyVariant("refreekv", ["epsilon": 0.1, "sinks": 0, "order": "window", "window": 4]),
+    PolicyVariant(
+      "refreekv",
+      [
+        "epsilon": 0.1, "sinks": 1, "order": "pooledWindow", "window": 3, "kernel": 3,
+        "evidenceRow": "beforeWindow", "pool": "average",
+      ]),
+    PolicyVariant("composed", ["budget": ["rows": 12], "when": "everyStep"], rows: 12),
+    PolicyVariant(
+      "composed",
+      ["score": "keydiff", "budget": ["kind": "adaptive", "rows": 12], "protect": ["sinks": 2]]),
   ]
 }
 

@@ -20,7 +20,7 @@ struct PoliciesCommand: Command {
   func run(_ arguments: Arguments) throws {
     guard let name = arguments.operands.first else {
       let pages = try registry.names.map { try page($0) }
-      return try show(.array(pages.map { $0.json }), or: list(pages), arguments)
+      return try show(try everything(pages), or: list(pages), arguments)
     }
     let chosen = try CommandError.fromArguments { () throws(PolicyError) in try page(name) }
     try show(chosen.json, or: chosen.text, arguments)
@@ -39,8 +39,37 @@ struct PoliciesCommand: Command {
 
   private func list(_ pages: [PolicyPage]) -> String {
     let lines = pages.map { ($0.type.name, $0.type.summary) }
-    return TerminalText.list([("policy", "what it keeps")] + lines)
-      + "\n\n'kvpolicy policies NAME' explains one and its settings.\n"
+    let parts = parts.map { setting, kinds in
+      TerminalText.list(
+        [(setting, "a part of a composed policy")] + kinds.map { ($0.name, $0.summary) })
+        + "\n\n"
+    }
+    return TerminalText.list([("policy", "what it keeps")] + lines) + "\n\n" + parts.joined()
+      + "'kvpolicy policies NAME' explains one and its settings.\n"
+  }
+
+  /// The kinds of parts by the setting that names them.
+  private var parts: [(setting: String, kinds: [any PolicyPart.Type])] {
+    [
+      ("score", registry.parts.scores.map { $0 }), ("budget", registry.parts.budgets.map { $0 }),
+      ("unit", registry.parts.units.map { $0 }),
+    ]
+  }
+
+  /// All policies and parts with their settings, as JSON.
+  private func everything(_ pages: [PolicyPage]) throws(PolicyError) -> JSONValue {
+    var described: [String: JSONValue] = [:]
+    for (setting, kinds) in parts {
+      var list: [JSONValue] = []
+      for kind in kinds {
+        list.append([
+          "name": .string(kind.name), "summary": .string(kind.summary),
+          "settings": PolicyPage.json(try registry.settings(of: kind)),
+        ])
+      }
+      described[setting] = .array(list)
+    }
+    return ["policies": .array(pages.map { $0.json }), "parts": .object(described)]
   }
 }
 
@@ -49,26 +78,50 @@ private struct PolicyPage {
   let type: any KVCachePolicy.Type
   let settings: [Settings.Entry]
 
+  /// The defaults of all settings, those of parts inside their part, in the order of declaration.
+  private var defaults: [(name: String, value: JSONValue)] {
+    var members: [(name: String, value: JSONValue)] = []
+    for setting in settings {
+      let path = setting.name.split(separator: ".", maxSplits: 1).map { String($0) }
+      guard path.count == 2, let index = members.firstIndex(where: { $0.name == path[0] }) else {
+        members.append((setting.name, setting.standard))
+        continue
+      }
+      var part: [String: JSONValue] = [:]
+      switch members[index].value {
+      case .object(let given): part = given
+      case let kind: part["kind"] = kind
+      }
+      part[path[1]] = setting.standard
+      members[index].value = .object(part)
+    }
+    return members
+  }
+
   /// The policy's configuration with the defaults of all settings.
-  private var defaults: JSONValue {
-    var object = Dictionary(settings.map { ($0.name, $0.standard) }) { $1 }
-    object["policy"] = .string(type.name)
-    return .object(object)
+  private var configuration: JSONValue {
+    .object(
+      Dictionary([("policy", .string(type.name))] + defaults.map { ($0.name, $0.value) }) { $1 })
   }
 
   /// The page as JSON.
   var json: JSONValue {
     [
       "name": .string(type.name), "summary": .string(type.summary),
-      "source": .string(type.source), "configuration": defaults,
-      "settings": .array(
-        settings.map { setting in
-          [
-            "name": .string(setting.name), "default": setting.standard,
-            "legal": .string(setting.legal), "meaning": .string(setting.meaning),
-          ]
-        }),
+      "source": .string(type.source), "configuration": configuration,
+      "settings": PolicyPage.json(settings),
     ]
+  }
+
+  /// Settings as JSON.
+  static func json(_ settings: [Settings.Entry]) -> JSONValue {
+    .array(
+      settings.map { setting in
+        [
+          "name": .string(setting.name), "default": setting.standard,
+          "legal": .string(setting.legal), "meaning": .string(setting.meaning),
+        ]
+      })
   }
 
   /// The page for people.
@@ -84,7 +137,7 @@ private struct PolicyPage {
     // declared.
     let members =
       ["\"policy\": \"\(type.name)\""]
-      + settings.map { "\"\($0.name)\": \($0.standard.text)" }
+      + defaults.map { "\"\($0.name)\": \($0.value.text)" }
     // Lines break between members only, so that the text stays JSON and can go into a file.
     let bound = members.map { $0.replacing(" ", with: TerminalText.bond) }
     return text + (settings.isEmpty ? "" : "\n") + "configuration with the defaults:\n"

@@ -5,9 +5,12 @@ public struct PolicyRegistry: Sendable {
   private var types: [String: any KVCachePolicy.Type] = [:]
   /// Registered names, in the order of registration.
   public private(set) var names: [String] = []
+  /// The parts that the settings of these policies can name.
+  public var parts: PartRegistry
 
-  /// A registry of these policies.
-  public init(_ policies: [any KVCachePolicy.Type] = []) {
+  /// A registry of these policies and parts.
+  public init(_ policies: [any KVCachePolicy.Type] = [], parts: PartRegistry = PartRegistry()) {
+    self.parts = parts
     for policy in policies { add(policy) }
   }
 
@@ -23,6 +26,13 @@ public struct PolicyRegistry: Sendable {
     return copy
   }
 
+  /// A copy that also knows `score`: as a part of compositions, and as a policy of its own name.
+  public func adding<Score: RowScore>(score: Score.Type) -> PolicyRegistry {
+    var copy = adding(ScoredPolicy<Score>.self)
+    copy.parts = parts.adding(score: score)
+    return copy
+  }
+
   /// The policy type of this name.
   public func type(named name: String) throws(PolicyError) -> any KVCachePolicy.Type {
     guard let type = types[name] else { throw .unknownPolicy(name, known: names) }
@@ -34,7 +44,7 @@ public struct PolicyRegistry: Sendable {
     _ name: String, _ values: [String: JSONValue] = [:], shape: CacheShape? = nil,
     model: ModelIdentity? = nil
   ) throws(PolicyError) -> any KVCachePolicy {
-    try type(named: name).init(values, shape: shape, model: model)
+    try type(named: name).init(values, shape: shape, model: model, parts: parts)
   }
 
   /// The settings of a policy: names, values in use, defaults, legal values, meanings.
@@ -42,9 +52,16 @@ public struct PolicyRegistry: Sendable {
     of name: String, _ values: [String: JSONValue] = [:]
   ) throws(PolicyError) -> [Settings.Entry] {
     let type = try type(named: name)
-    var settings = Settings(policy: name, values: values)
+    var settings = Settings(policy: name, values: values, parts: parts)
     _ = try type.init(&settings)
     try settings.refuseUnknown()
+    return settings.entries
+  }
+
+  /// The settings of a part: names, defaults, legal values, meanings.
+  public func settings(of part: any PolicyPart.Type) throws(PolicyError) -> [Settings.Entry] {
+    var settings = Settings(policy: part.name, values: [:], parts: parts)
+    _ = try part.init(&settings)
     return settings.entries
   }
 }

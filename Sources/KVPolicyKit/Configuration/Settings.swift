@@ -24,6 +24,10 @@ public struct Settings: Sendable {
   public let shape: CacheShape?
   /// The model that the policy will serve; nil where no model is known.
   public let model: ModelIdentity?
+  /// The parts that the settings can name.
+  public let parts: PartRegistry
+  /// What the names of nested settings begin with in messages: `budget.`.
+  private let path: String
   private let values: [String: JSONValue]
   /// The settings read so far, in order.
   public private(set) var entries: [Entry] = []
@@ -31,11 +35,23 @@ public struct Settings: Sendable {
   /// Settings to be read from `values`.
   public init(
     policy: String, values: [String: JSONValue], shape: CacheShape? = nil,
-    model: ModelIdentity? = nil
+    model: ModelIdentity? = nil, parts: PartRegistry = PartRegistry()
   ) {
     self.policy = policy
     self.shape = shape
     self.model = model
+    self.parts = parts
+    self.values = values
+    path = ""
+  }
+
+  /// The settings `values` inside the setting `name` of `outer`.
+  init(_ values: [String: JSONValue], inside name: String, of outer: Settings) {
+    policy = outer.policy
+    shape = outer.shape
+    model = outer.model
+    parts = outer.parts
+    path = outer.path + name + "."
     self.values = values
   }
 
@@ -147,6 +163,7 @@ public struct Settings: Sendable {
   public func refuseChanges(
     _ names: [String], because reason: (String) -> String
   ) throws(PolicyError) {
+    let names = names.map { path + $0 }
     if let entry = entries.first(where: { names.contains($0.name) && $0.value != $0.standard }) {
       throw impossible(reason(entry.name))
     }
@@ -155,12 +172,25 @@ public struct Settings: Sendable {
   /// Throws if a value was given for a setting that the policy never asked for.
   public func refuseUnknown() throws(PolicyError) {
     let known = entries.map(\.name)
-    if let stranger = values.keys.sorted().first(where: { !known.contains($0) }) {
-      throw .unknownSetting(stranger, policy: policy, known: known)
+    if let stranger = values.keys.sorted().first(where: { !known.contains(path + $0) }) {
+      throw .unknownSetting(path + stranger, policy: policy, known: known)
     }
   }
 
-  private mutating func record(
+  /// Reads the settings inside the object `value` of the setting `name`, and refuses unknown ones.
+  mutating func nested<Result>(
+    _ name: String, _ values: [String: JSONValue],
+    _ body: (inout Settings) throws(PolicyError) -> Result
+  ) throws(PolicyError) -> Result {
+    var inner = Settings(values, inside: name, of: self)
+    let result = try body(&inner)
+    try inner.refuseUnknown()
+    entries += inner.entries
+    return result
+  }
+
+  /// Notes a setting with its default, and returns the value in use.
+  mutating func record(
     _ name: String, _ standard: JSONValue, _ legal: String, _ meaning: String
   ) throws(PolicyError) -> JSONValue {
     guard !["policy", "layers"].contains(name) else {
@@ -169,11 +199,11 @@ public struct Settings: Sendable {
     }
     let value = values[name] ?? standard
     entries.append(
-      Entry(name: name, value: value, standard: standard, legal: legal, meaning: meaning))
+      Entry(name: path + name, value: value, standard: standard, legal: legal, meaning: meaning))
     return value
   }
 
-  private func bad(_ name: String, _ value: JSONValue, _ legal: String) -> PolicyError {
-    .badValue(setting: name, policy: policy, got: "\(value.excerpt)", legal: legal)
+  func bad(_ name: String, _ value: JSONValue, _ legal: String) -> PolicyError {
+    .badValue(setting: path + name, policy: policy, got: "\(value.excerpt)", legal: legal)
   }
 }

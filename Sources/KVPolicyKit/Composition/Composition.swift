@@ -1,0 +1,130 @@
+/// What a composed policy is made of: a score says what rows are worth, a budget how many stay, a
+/// unit what stays together, a protection what stays in any case, and a cadence when.
+public struct Composition: Sendable {
+  /// What rows are worth.
+  public private(set) var score: any RowScore
+  /// How many rows each lane keeps.
+  public let budget: any RowBudget
+  /// What stays or goes together.
+  public let unit: any RowUnit
+  /// Mean rows per lane, the protected rows included.
+  public let capacity: Int
+  /// Rows that always stay: those of the settings, and those that the score cannot judge.
+  public let protection: Protection
+  /// When rows are forgotten.
+  public let cadence: Cadence
+  /// At which position a key is rotated when it is read.
+  public let positions: PositionRule
+  /// Under scope `sequence`: the lanes of the moment's layers, scored while signals are lent.
+  private var scored: [Candidates] = []
+
+  /// Composes parts.
+  ///
+  /// - Throws: `PolicyError.impossible` if the parts do not fit each other.
+  init(
+    score: any RowScore, budget: any RowBudget, unit: any RowUnit, capacity: Int,
+    protection: Protection, cadence: Cadence, positions: PositionRule,
+    in settings: borrowing Settings
+  ) throws(PolicyError) {
+    self.score = score
+    self.budget = budget
+    self.unit = unit
+    self.capacity = capacity
+    self.cadence = Cadence(
+      prompt: cadence.prompt, every: cadence.every, slack: cadence.slack, chunk: cadence.chunk,
+      looks: score.looks)
+    self.positions = positions
+    self.protection = Protection(
+      sinks: max(protection.sinks, score.protection.sinks),
+      recent: max(protection.recent, score.protection.recent))
+    let fixed = self.protection.sinks + self.protection.recent
+    guard capacity > fixed else {
+      throw settings.impossible(
+        "a capacity of \(capacity) rows leaves none to choose: \(fixed) are protected; "
+          + "raise it above \(fixed)")
+    }
+    if score.judgesPromptOnly && cadence.every > 0 {
+      throw settings.impossible(
+        "its score, \(type(of: score).name), looks at the prompt's queries, so that it cannot "
+          + "choose while decoding; set \"when\" to \"afterPrompt\"")
+    }
+  }
+
+  /// Bytes that the composition remembers outside of columns.
+  var stateBytes: Int { score.stateBytes }
+
+  mutating func prefill(_ layer: borrowing LayerView) {
+    score.prefill(layer)
+    remember(layer)
+  }
+
+  mutating func step(_ layer: borrowing LayerView) {
+    score.step(layer)
+    remember(layer)
+  }
+
+  /// Under scope `sequence`, scores a layer's lanes: `evict` is lent no signals then.
+  private mutating func remember(_ layer: borrowing LayerView) {
+    guard budget.scope == .sequence, cadence.asks(at: layer.moment) else { return }
+    for head in 0..<layer.shape.keyHeads { scored.append(candidates(layer.lane(head))) }
+  }
+
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    if budget.scope == .sequence {
+      choose(scored, shape: cache.shape, plan: &plan)
+      scored.removeAll(keepingCapacity: true)
+      return
+    }
+    for layer in cache.layers {
+      let heads = 0..<cache.shape.keyHeads
+      // Where no lane reaches the capacity, nothing has to go, whatever the budget.
+      guard heads.contains(where: { cache.lane(layer: layer, head: $0).count >= capacity }) else {
+        continue
+      }
+      var lanes: [Candidates] = []
+      for head in heads { lanes.append(candidates(cache.lane(layer: layer, head: head))) }
+      choose(lanes, shape: cache.shape, plan: &plan)
+    }
+  }
+
+  private func candidates(_ lane: borrowing LaneView) -> Candidates {
+    Candidates(lane, protection: protection, score: score)
+  }
+
+  /// Writes into the plan which rows of competing lanes go.
+  private func choose(_ candidates: [Candidates], shape: CacheShape, plan: inout CachePlan) {
+    let lanes = unit.isSharedByHeads ? Candidates.sharing(candidates) : candidates
+    let shares = budget.shares(
+      BudgetRequest(
+        lanes: lanes, capacity: capacity, protected: protection.sinks + protection.recent,
+        shape: shape))
+    for (lane, share) in zip(lanes, shares) {
+      let count = max(share, lane.protected)
+      guard count < lane.rows.count else { continue }
+      var stays = lane.scores.map { $0 == .infinity }
+      for index in unit.choose(count, of: lane) { stays[index] = true }
+      plan.drop(lane.rows.indices.lazy.filter { !stays[$0] }.map { lane.rows[$0] }, of: lane.lane)
+    }
+  }
+}
+
+extension Candidates {
+  /// The lanes with, for each position, the sum of the scores of all lanes of the layer that hold
+  /// the position.
+  static func sharing(_ lanes: [Candidates]) -> [Candidates] {
+    var sums: [Int: [Int32: Float]] = [:]
+    for lane in lanes {
+      for (position, score) in zip(lane.positions, lane.scores) {
+        sums[lane.lane.layer, default: [:]][position, default: 0] += score
+      }
+    }
+    return lanes.map { lane in
+      var shared = lane
+      let own = sums[lane.lane.layer] ?? [:]
+      for index in lane.rows.indices where lane.scores[index] != .infinity {
+        shared.scores[index] = min(own[lane.positions[index]] ?? 0, .greatestFiniteMagnitude)
+      }
+      return shared
+    }
+  }
+}

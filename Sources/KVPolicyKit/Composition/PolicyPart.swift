@@ -1,0 +1,59 @@
+/// A piece of a composed policy that a configuration names: a score, a budget or a unit.
+///
+/// In JSON a part is its name, `"keydiff"`, or an object of its name and its settings:
+/// `{"kind": "adaptive", "floor": 0.2}`.
+public protocol PolicyPart: Sendable, SendableMetatype {
+  /// The name in configurations, in camel case.
+  static var name: String { get }
+  /// What the part does, in one line for people.
+  static var summary: String { get }
+
+  /// Reads the part's settings, each with its default, and refuses impossible values.
+  init(_ settings: inout Settings) throws(PolicyError)
+}
+
+/// The parts that a configuration can name.
+///
+/// A value: extend a copy with your own parts, `parts.adding(score: MyScore.self)`.
+public struct PartRegistry: Sendable {
+  /// The scores, in the order of registration.
+  public private(set) var scores: [any RowScore.Type]
+  /// The budgets, in the order of registration.
+  public private(set) var budgets: [any RowBudget.Type]
+  /// The units, in the order of registration.
+  public private(set) var units: [any RowUnit.Type]
+
+  /// A registry of these parts and of the kit's own: the score `recency`, equal budgets and single rows.
+  public init(
+    scores: [any RowScore.Type] = [], budgets: [any RowBudget.Type] = [],
+    units: [any RowUnit.Type] = []
+  ) {
+    self.scores = [RecencyScore.self] + scores
+    self.budgets = [EvenBudget.self] + budgets
+    self.units = [SingleRows.self] + units
+  }
+
+  /// A copy that also knows `score`; an earlier score of this name is replaced.
+  public func adding(score: any RowScore.Type) -> PartRegistry {
+    var copy = self
+    copy.scores.removeAll { $0.name == score.name }
+    copy.scores.append(score)
+    return copy
+  }
+
+  /// A copy that also knows `budget`; an earlier budget of this name is replaced.
+  public func adding(budget: any RowBudget.Type) -> PartRegistry {
+    var copy = self
+    copy.budgets.removeAll { $0.name == budget.name }
+    copy.budgets.append(budget)
+    return copy
+  }
+
+  /// A copy that also knows `unit`; an earlier unit of this name is replaced.
+  public func adding(unit: any RowUnit.Type) -> PartRegistry {
+    var copy = self
+    copy.units.removeAll { $0.name == unit.name }
+    copy.units.append(unit)
+    return copy
+  }
+}

@@ -1,0 +1,66 @@
+extension Settings {
+  /// Reads a composition: its score, and the settings that every composition has.
+  ///
+  /// - Parameters:
+  ///   - isNamed: whether the policy has a name of its own; its amount is then the setting
+  ///     `capacity`, else `rows` of the budget.
+  ///   - score: reads the score.
+  ///   - budget: reads the budget of a policy that has its own; nil for the setting `budget`.
+  ///   - unit: reads the unit of a policy that has its own; nil for the setting `unit`.
+  public mutating func composition(
+    isNamed: Bool = true, score: (inout Settings) throws(PolicyError) -> any RowScore,
+    budget: ((inout Settings) throws(PolicyError) -> any RowBudget)? = nil,
+    unit: ((inout Settings) throws(PolicyError) -> any RowUnit)? = nil
+  ) throws(PolicyError) -> Composition {
+    var capacity = 0
+    if isNamed {
+      capacity = try integer(
+        "capacity", default: 1024, atLeast: 1, "rows kept, the protected ones included")
+    }
+    let score = try score(&self)
+    let chosenBudget =
+      if let budget { try budget(&self) } else {
+        try anyBudget(readingCapacity: !isNamed, into: &capacity)
+      }
+    let chosenUnit = if let unit { try unit(&self) } else { try anyUnit() }
+    let protection = try group("protect", "rows that always stay") {
+      settings throws(PolicyError) in
+      Protection(
+        sinks: try settings.integer("sinks", default: 0, atLeast: 0, "first tokens of the text"),
+        recent: try settings.integer("recent", default: 0, atLeast: 0, "last tokens read"))
+    }
+    let cadence = try cadence("when", default: "afterPrompt", "when to forget")
+    let positions = try choice(
+      "positions", default: KeyPositions.original,
+      "rotate keys at their index in the text, or rank in the cache")
+    return try Composition(
+      score: score, budget: chosenBudget, unit: chosenUnit, capacity: capacity,
+      protection: protection,
+      cadence: cadence, positions: positions.rule, in: self)
+  }
+
+  private mutating func anyBudget(
+    readingCapacity: Bool, into capacity: inout Int
+  ) throws(PolicyError) -> any RowBudget {
+    let parts = parts
+    return try part(
+      "budget", default: EvenBudget.name, parts.budgets.map { $0.name },
+      "how many rows each lane keeps"
+    ) { index, settings throws(PolicyError) -> any RowBudget in
+      if readingCapacity {
+        capacity = try settings.integer(
+          "rows", default: 1024, atLeast: 1, "mean rows per lane, the protected ones included")
+      }
+      return try parts.budgets[index].init(&settings)
+    }
+  }
+
+  private mutating func anyUnit() throws(PolicyError) -> any RowUnit {
+    let parts = parts
+    return try part(
+      "unit", default: SingleRows.name, parts.units.map { $0.name }, "what stays or goes together"
+    ) { index, settings throws(PolicyError) -> any RowUnit in
+      try parts.units[index].init(&settings)
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/// The two position rules that a configuration can ask for.
+public enum KeyPositions: String, CaseIterable, Sendable {
+  /// Keys stay rotated at their index in the text.
+  case original
+  /// Keys are rotated at their rank in the cache.
+  case compacted
+
+  /// The position rule of this choice.
+  public var rule: PositionRule { self == .original ? .original : .compacted }
+}
+
+/// Settings with settings of their own.
+extension Settings {
+  /// One of several kinds of a part: a name, or an object with the name as `kind` and the part's
+  /// settings.
+  ///
+  /// - Parameters:
+  ///   - kinds: the legal names.
+  ///   - make: makes the part of the kind with this index from the settings of the object.
+  public mutating func part<Part>(
+    _ name: String, default standard: String, _ kinds: [String], _ meaning: String,
+    _ make: (Int, inout Settings) throws(PolicyError) -> Part
+  ) throws(PolicyError) -> Part {
+    let names = kinds.map { "\"\($0)\"" }.joined(separator: ", ")
+    let legal = "one of \(names), or an object with one as \"kind\" and its settings"
+    let value = try record(name, .string(standard), legal, meaning)
+    var values: [String: JSONValue] = [:]
+    var kind = value
+    if case .object(let members) = value {
+      values = members
+      kind = values.removeValue(forKey: "kind") ?? .string(standard)
+    }
+    guard case .string(let text) = kind, let index = kinds.firstIndex(of: text) else {
+      throw bad(name, kind, legal)
+    }
+    return try nested(name, values) { settings throws(PolicyError) in try make(index, &settings) }
+  }
+
+  /// An object with settings, all of which have defaults.
+  public mutating func group<Result>(
+    _ name: String, _ meaning: String, _ read: (inout Settings) throws(PolicyError) -> Result
+  ) throws(PolicyError) -> Result {
+    let legal = "an object with settings"
+    let value = try record(name, .object([:]), legal, meaning)
+    guard case .object(let values) = value else { throw bad(name, value, legal) }
+    return try nested(name, values, read)
+  }
+
+  /// When a policy forgets: a name, or an object with `prompt` and `every`.
+  public mutating func cadence(
+    _ name: String, default standard: String, _ meaning: String
+  ) throws(PolicyError) -> Cadence {
+    let named = [
+      "afterPrompt": Cadence.afterPrompt, "everyStep": Cadence(prompt: .atEnd, every: 1),
+      "everyChunk": Cadence(prompt: .everyChunk, every: 0),
+    ]
+    let legal =
+      #"one of "afterPrompt", "everyStep", "everyChunk", or an object with "prompt" and "every""#
+    let value = try record(name, .string(standard), legal, meaning)
+    switch value {
+    case .string(let text):
+      guard let cadence = named[text] else { throw bad(name, value, legal) }
+      return cadence
+    case .object(let values):
+      return try nested(name, values) { settings throws(PolicyError) in
+        let prompt = try settings.choice(
+          "prompt", default: CadenceInPrompt.never, "when to forget rows of the prompt")
+        let every = try settings.integer(
+          "every", default: 0, atLeast: 0, "forgets at every so many decode steps; 0 for never")
+        return Cadence(prompt: prompt.cadence, every: every)
+      }
+    default: throw bad(name, value, legal)
+    }
+  }
+}
+
+/// The names of ``Cadence/Prompt`` in configurations.
+private enum CadenceInPrompt: String, CaseIterable {
+  case never, atEnd, everyChunk
+
+  var cadence: Cadence.Prompt {
+    switch self {
+    case .never: .never
+    case .atEnd: .atEnd
+    case .everyChunk: .everyChunk
+    }
+  }
+}

@@ -1,0 +1,27 @@
+extension Span where Element == Float {
+  /// The dot product of two vectors of the same length, eight elements at a time.
+  ///
+  /// - Precondition: `other` has as many elements.
+  public func dot(_ other: Span<Float>) -> Float {
+    precondition(count == other.count, "two vectors of one length")
+    var (sums, index) = (SIMD8<Float>.zero, 0)
+    unsafe withUnsafeBufferPointer { a in
+      unsafe other.withUnsafeBufferPointer { b in
+        guard let a = a.baseAddress, let b = b.baseAddress else { return }
+        while index + 8 <= count {
+          // Eight elements from `index` on are inside both vectors.
+          let x = unsafe UnsafeRawPointer(a + index).loadUnaligned(as: SIMD8<Float>.self)
+          let y = unsafe UnsafeRawPointer(b + index).loadUnaligned(as: SIMD8<Float>.self)
+          sums += x * y
+          index += 8
+        }
+      }
+    }
+    var total = sums.sum()
+    while index < count {
+      total += self[index] * other[index]
+      index += 1
+    }
+    return total
+  }
+}

@@ -1,0 +1,164 @@
+import KVPolicyKit
+import KVPolicyTesting
+import Policies
+import Testing
+
+@Suite("Compositions")
+struct CompositionTests {
+  private let trials = (1...6).map { Trial(seed: UInt64($0) + 700, prompt: 20...60, steps: 12) }
+
+  private func make(_ text: String) throws -> any KVCachePolicy {
+    let configuration = try PolicyConfiguration(parsing: text)
+    return try PolicyRegistry.all.make(configuration.main.policy, configuration.main.settings)
+  }
+
+  /// Pairs of configurations that are one policy.
+  static let pairs = [
+    (
+      #"{"policy": "snapkv", "capacity": 12, "window": 4, "kernel": 3}"#,
+      #"{"policy": "composed", "score": {"kind": "window", "window": 4, "kernel": 3}, "budget": {"kind": "even", "rows": 12}}"#
+    ),
+    (
+      #"{"policy": "pyramidkv", "capacity": 12, "window": 4, "beta": 5}"#,
+      #"{"policy": "snapkv", "capacity": 12, "window": 4, "kernel": 5, "pool": "average", "poolOrder": "groupThenPool", "budget": {"kind": "pyramid", "beta": 5}}"#
+    ),
+    (
+      #"{"policy": "adakv", "capacity": 12, "window": 4}"#,
+      #"{"policy": "snapkv", "capacity": 12, "window": 4, "kernel": 5, "pool": "average", "budget": "adaptive"}"#
+    ),
+    (
+      #"{"policy": "chunkkv", "capacity": 12, "window": 4, "size": 5}"#,
+      #"{"policy": "snapkv", "capacity": 12, "window": 4, "kernel": 5, "pool": "average", "unit": {"kind": "chunk", "size": 5}}"#
+    ),
+    (
+      #"{"policy": "keydiff", "capacity": 9, "when": "everyStep"}"#,
+      #"{"policy": "composed", "score": "keydiff", "budget": {"rows": 9}, "when": {"prompt": "atEnd", "every": 1}}"#
+    ),
+    // Where the parts reduce to simpler ones.
+    (
+      #"{"policy": "keydiff", "capacity": 9, "budget": {"kind": "adaptive", "floor": 1}}"#,
+      #"{"policy": "keydiff", "capacity": 9}"#
+    ),
+    (
+      #"{"policy": "adakv", "capacity": 12, "window": 4, "floor": 1, "rule": "globalThenFloor"}"#,
+      #"{"policy": "snapkv", "capacity": 12, "window": 4, "kernel": 5, "pool": "average"}"#
+    ),
+    (
+      #"{"policy": "knorm", "capacity": 9, "budget": {"kind": "pyramid", "beta": 1}}"#,
+      #"{"policy": "knorm", "capacity": 9}"#
+    ),
+    (
+      #"{"policy": "composed", "budget": {"rows": 9}, "protect": {"sinks": 3}, "when": "everyStep"}"#,
+      #"{"policy": "streamingllm", "sinks": 3, "recent": 6, "positions": "original"}"#
+    ),
+    (
+      #"{"policy": "sagekv", "sinks": 2, "topK": 6, "recent": 1, "recentGrows": true}"#,
+      #"{"policy": "snapkv", "capacity": 9, "window": 1, "kernel": 1, "gqa": "sum", "protect": {"sinks": 2}}"#
+    ),
+  ]
+
+  @Test("that are the same policy keep the same rows", arguments: pairs.indices)
+  func same(_ index: Int) throws {
+    let (one, other) = Self.pairs[index]
+    for trial in trials {
+      let runs = try [one, other].map { try trial.run(make($0)) }
+      #expect(runs[0].kept == runs[1].kept)
+      #expect(runs[0].kept[0].contains { $0.count < trial.prompt })
+    }
+  }
+
+  @Test("with chunks of one row and scores shared by heads keep single rows, the same in all heads")
+  func chunksOfOne() throws {
+    for trial in trials {
+      let run = try trial.run(
+        make(#"{"policy": "keydiff", "capacity": 9, "unit": {"kind": "chunk", "size": 1}}"#))
+      let heads = trial.shape.keyHeads
+      for (index, lane) in run.kept[0].enumerated() {
+        #expect(lane.count == 9 && lane == run.kept[0][index / heads * heads])
+      }
+    }
+  }
+
+  @Test("of a pyramid keep the capacity in a model of one layer, and the mean in several")
+  func pyramids() throws {
+    for layers in 1...5 {
+      let shape = CacheShape(layers: layers, keyHeads: 1, queryHeads: 2, headDimension: 4)
+      for prompt in [15, 16, 17, 30, 100] {
+        let engine = try PlainEngine(
+          .random(shape: shape, seed: 3), policy: PyramidKV(["capacity": 16, "window": 4]))
+        try engine.read(prompt)
+        let rows = engine.keptNow.map(\.count)
+        #expect(rows.allSatisfy { $0 <= prompt && $0 >= min(prompt, 4) })
+        if layers == 1 { #expect(rows == [min(prompt, 16)]) }
+        #expect(zip(rows, rows.dropFirst()).allSatisfy { $0 >= $1 })
+        // The steps between the budgets of layers are whole rows.
+        #expect(rows.reduce(0, +) <= layers * (min(prompt, 16) + layers))
+      }
+    }
+  }
+
+  @Test("drawn by lot obey the rules of every policy", arguments: 0..<12)
+  func random(_ number: Int) throws {
+    var generator = SplitMix64(seed: UInt64(number) + 17)
+    func draw<Value>(_ values: [Value]) -> Value {
+      values[Int(generator.next() % UInt64(values.count))]
+    }
+    let score = draw([
+      #"{"kind": "window", "window": 3, "kernel": 3}"#, #""knorm""#, #""keydiff""#,
+      #"{"kind": "lagkv", "sinks": 1, "lag": 4}"#, #""recency""#,
+    ])
+    let budget = draw([
+      #"{"kind": "even", "rows": 14}"#, #"{"kind": "pyramid", "rows": 13, "beta": 3}"#,
+      #"{"kind": "adaptive", "rows": 12, "floor": 0.3}"#,
+      #"{"kind": "adaptive", "rows": 15, "rule": "globalThenFloor"}"#,
+    ])
+    let unit = draw([#""row""#, #"{"kind": "chunk", "size": 3}"#])
+    let protect = draw([#"{}"#, #"{"sinks": 2}"#, #"{"recent": 4}"#, #"{"sinks": 1, "recent": 3}"#])
+    let moments = ["\"afterPrompt\"", "\"everyChunk\""]
+    let when =
+      score.contains("window")
+      ? draw(moments)
+      : draw(moments + ["\"everyStep\"", #"{"prompt": "atEnd", "every": 3}"#, #"{"every": 2}"#])
+    let positions = draw(["original", "compacted"])
+    let text = """
+      {"policy": "composed", "score": \(score), "budget": \(budget), "unit": \(unit),
+       "protect": \(protect), "when": \(when), "positions": "\(positions)"}
+      """
+    let violations = checkPolicy { try make(text) }
+    #expect(violations.isEmpty, "\(text): \(violations.map(\.description).joined(separator: "\n"))")
+  }
+
+  @Test("that cannot work are refused with the path of the setting")
+  func refusals() throws {
+    let cases = [
+      (#"{"policy": "composed", "score": "keydif"}"#, "'score' cannot be \"keydif\""),
+      (
+        #"{"policy": "composed", "budget": {"kind": "adaptive", "flor": 0.1}}"#,
+        "no setting 'budget.flor' (did you mean 'budget.floor'?)"
+      ),
+      (
+        #"{"policy": "composed", "budget": {"kind": "adaptive", "floor": 2}}"#,
+        "'budget.floor' cannot be 2"
+      ),
+      (#"{"policy": "knorm", "budget": {"kind": 7}}"#, "'budget' cannot be 7"),
+      (#"{"policy": "knorm", "when": "sometimes"}"#, "'when' cannot be \"sometimes\""),
+      (#"{"policy": "knorm", "when": {"every": -1}}"#, "'when.every' cannot be -1"),
+      (#"{"policy": "knorm", "protect": 4}"#, "'protect' cannot be 4"),
+      (#"{"policy": "knorm", "protect": {"sink": 4}}"#, "no setting 'protect.sink'"),
+      (
+        #"{"policy": "composed", "score": "window", "when": "everyStep"}"#,
+        "looks at the prompt's queries"
+      ),
+      (#"{"policy": "snapkv", "capacity": 8, "window": 8}"#, "8 are protected; raise it above 8"),
+      (
+        #"{"policy": "knorm", "capacity": 8, "protect": {"sinks": 4, "recent": 4}}"#,
+        "8 are protected"
+      ),
+      (#"{"policy": "refreekv", "order": "window", "window": 0}"#, "needs a window"),
+    ]
+    for (text, message) in cases {
+      let error = #expect(throws: PolicyError.self) { try make(text) }
+      #expect(error?.description.contains(message) == true, "\(error?.description ?? "none")")
+    }
+  }
+}
