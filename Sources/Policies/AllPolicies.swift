@@ -17,8 +17,10 @@ extension PolicyRegistry {
       ScoredPolicy<KeyNorm>.self,
       ScoredPolicy<KeyDiff>.self,
       ScoredPolicy<LagKV>.self,
+      ScoredPolicy<CUR>.self,
       SAGEKV.self,
       ReFreeKV.self,
+      InertiaKV.self,
       Composed.self,
     ], parts: .all)
 }
@@ -26,7 +28,7 @@ extension PolicyRegistry {
 extension PartRegistry {
   /// The parts that ship with the kit. A new part takes its own file and a line here.
   public static let all = PartRegistry(
-    scores: [WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self],
+    scores: [WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self],
     budgets: [PyramidBudget.self, AdaptiveBudget.self],
     units: [Chunks.self])
 }

@@ -8,7 +8,7 @@ struct BudgetTests {
     name: "try", summary: "tries", usage: "[options]",
     options: [Option("--budget", "BUDGETS", "how much")])
 
-  private func rows(_ text: String?, tokens: Int = 2048) throws(CommandError) -> [RowBudget] {
+  private func rows(_ text: String?, tokens: Int = 2048) throws(CommandError) -> [BudgetInRows] {
     let words = text.map { ["--budget=\($0)"] } ?? []
     return try Arguments(words, syntax: BudgetTests.syntax)
       .budgets("--budget", default: "1/4,1/8", tokens: tokens).map(\.rows)

@@ -104,7 +104,7 @@ struct CompositionTests {
       values[Int(generator.next() % UInt64(values.count))]
     }
     let score = draw([
-      #"{"kind": "window", "window": 3, "kernel": 3}"#, #""knorm""#, #""keydiff""#,
+      #"{"kind": "window", "window": 3, "kernel": 3}"#, #""knorm""#, #""keydiff""#, #""cur""#,
       #"{"kind": "lagkv", "sinks": 1, "lag": 4}"#, #""recency""#,
     ])
     let budget = draw([

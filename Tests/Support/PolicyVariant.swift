@@ -111,6 +111,15 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
       rows: 14),
     PolicyVariant("lagkv", ["capacity": 12, "sinks": 2, "lag": 4]),
     PolicyVariant("lagkv", ["capacity": 12, "when": "everyStep"], rows: 12),
+    PolicyVariant("cur", ["capacity": 12]),
+    PolicyVariant(
+      "cur", ["capacity": 12, "combine": "mean", "blockNormalize": 0, "when": "everyStep"], rows: 12
+    ),
+    PolicyVariant("inertiakv", ["capacity": 12], rows: 12),
+    PolicyVariant(
+      "inertiakv", ["capacity": 12, "refreshEvery": 1, "score": "valueNorm"], rows: 12),
+    PolicyVariant("inertiakv", ["capacity": 9, "refreshEvery": 0, "aggregate": "last"], rows: 9),
+    PolicyVariant("inertiakv", ["ratio": 0.5, "aggregate": "sum", "score": "entropy"]),
     PolicyVariant("sagekv", ["sinks": 2, "topK": 6, "recent": 4], rows: 12),
     PolicyVariant(
       "sagekv", ["sinks": 0, "topK": 1, "recent": 1, "gqa": "max"], rows: 2),

@@ -53,7 +53,7 @@ enum Budget: Equatable {
 }
 
 /// A budget in rows per lane, as policies take it.
-struct RowBudget: Equatable {
+struct BudgetInRows: Equatable {
   /// The rows per lane.
   let rows: Int
   /// How the rows follow from the command line, appended to errors; empty if the command line gives
@@ -70,12 +70,12 @@ extension Arguments {
   ///   - tokens: the tokens of the document that shares refer to; at most 2³².
   func budgets(
     _ name: String, default other: String, tokens: Int
-  ) throws(CommandError) -> [(budget: Budget, rows: RowBudget)] {
+  ) throws(CommandError) -> [(budget: Budget, rows: BudgetInRows)] {
     func origin(_ budget: Budget) -> String {
       guard case .share = budget else { return "" }
       return " (\(name) \(budget.text) of a document of \(tokens) tokens)"
     }
-    var budgets: [(budget: Budget, rows: RowBudget)] = []
+    var budgets: [(budget: Budget, rows: BudgetInRows)] = []
     for text in try list(name, default: other, of: "budget") {
       let budget = try Budget(text, option: name)
       let rows = budget.rows(tokens: tokens)
@@ -89,7 +89,7 @@ extension Arguments {
           "\(name) names \(rows) rows twice, as '\(same.budget.text)' and as '\(budget.text)'; "
             + "leave one out")
       }
-      budgets.append((budget, RowBudget(rows: rows, origin: origin(budget))))
+      budgets.append((budget, BudgetInRows(rows: rows, origin: origin(budget))))
     }
     return budgets
   }

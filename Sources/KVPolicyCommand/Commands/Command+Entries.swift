@@ -16,7 +16,7 @@ extension Command {
   ) throws(CommandError) -> [PolicyEntry] {
     let rows = try arguments.integer("--budget", in: Budget.legal) ?? budget
     return try namedEntries(
-      arguments.list("--policies", default: names), budgets: [RowBudget(rows: rows)])
+      arguments.list("--policies", default: names), budgets: [BudgetInRows(rows: rows)])
   }
 
   /// Named policies with the settings that spend each budget.
@@ -24,7 +24,7 @@ extension Command {
   /// The entries are ordered by budget, then as in `names`. A policy that takes no budget has one
   /// entry.
   func namedEntries(
-    _ names: [String], budgets: [RowBudget]
+    _ names: [String], budgets: [BudgetInRows]
   ) throws(CommandError) -> [PolicyEntry] {
     var entries: [PolicyEntry] = []
     for budget in budgets {
@@ -37,7 +37,7 @@ extension Command {
   }
 
   /// A policy with the settings that spend a budget, or with its defaults if it takes no budget.
-  func namedEntry(_ name: String, budget: RowBudget) throws(CommandError) -> PolicyEntry {
+  func namedEntry(_ name: String, budget: BudgetInRows) throws(CommandError) -> PolicyEntry {
     do {
       let type = try registry.type(named: name)
       guard let settings = try type.settings(budget: .rows(budget.rows)) else {

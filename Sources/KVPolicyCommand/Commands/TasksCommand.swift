@@ -106,9 +106,9 @@ struct TasksCommand: Command {
 extension TasksCommand {
   /// The sizes of a run, from the command line.
   private struct Sizes {
-    let budgets: [RowBudget]
+    let budgets: [BudgetInRows]
     /// The first budget, in proportion to the length of the story's document.
-    let storyBudget: RowBudget
+    let storyBudget: BudgetInRows
     let kind: TaskMixture.Kind
     let documents: Int
     let tokens: Int
@@ -142,7 +142,7 @@ extension TasksCommand {
     /// The budgets, and the first budget in proportion to the length of the story's document.
     private static func budgets(
       _ arguments: Arguments, tokens: Int, storyTokens: Int
-    ) throws(CommandError) -> ([RowBudget], story: RowBudget) {
+    ) throws(CommandError) -> ([BudgetInRows], story: BudgetInRows) {
       let budgets = try arguments.budgets(
         "--budget", default: TasksCommand.defaultBudgets, tokens: tokens)
       let rows =
@@ -150,7 +150,7 @@ extension TasksCommand {
         case .rows(let rows): rows * storyTokens / tokens
         case .share: budgets[0].budget.rows(tokens: storyTokens)
         }
-      return (budgets.map(\.rows), RowBudget(rows: max(1, rows)))
+      return (budgets.map(\.rows), BudgetInRows(rows: max(1, rows)))
     }
 
     func set(_ comparison: inout TaskComparison) {

@@ -15,7 +15,10 @@ extension Settings {
   /// settings.
   ///
   /// - Parameters:
+  ///   - name: the setting's key.
+  ///   - standard: the name in use if the setting is not given.
   ///   - kinds: the legal names.
+  ///   - meaning: what the setting does, in words.
   ///   - make: makes the part of the kind with this index from the settings of the object.
   public mutating func part<Part>(
     _ name: String, default standard: String, _ kinds: [String], _ meaning: String,
