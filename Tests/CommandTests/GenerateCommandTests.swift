@@ -1,6 +1,5 @@
+import KVPolicyCommand
 import Testing
-
-@testable import KVPolicyCommand
 
 @Suite("kvpolicy generate")
 struct GenerateCommandTests {

@@ -1,9 +1,8 @@
 import Foundation
+import KVPolicyCommand
 import KVPolicyKit
 import ReferenceModel
 import Testing
-
-@testable import KVPolicyCommand
 
 @Suite("kvpolicy on models with oddities")
 struct OddModelTests {

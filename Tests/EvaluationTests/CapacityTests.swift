@@ -1,10 +1,9 @@
+import Evaluation
 import Foundation
 import KVPolicyKit
 import Policies
 import ReferenceModel
 import Testing
-
-@testable import Evaluation
 
 @Suite("Capacity of a small pool")
 struct CapacityTests {

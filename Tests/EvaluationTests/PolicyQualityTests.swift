@@ -1,9 +1,8 @@
 import BundledModel
+import Evaluation
 import KVPolicyKit
 import Policies
 import Testing
-
-@testable import Evaluation
 
 /// The right answers of each policy with the bundled model. A change of a policy, the store, the
 /// engine or the model that moves one of these shares must update this table.

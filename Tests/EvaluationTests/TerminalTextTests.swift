@@ -1,7 +1,6 @@
+import Evaluation
+import Reporting
 import Testing
-
-@testable import Evaluation
-@testable import Reporting
 
 @Suite("Text for a terminal")
 struct TerminalTextTests {

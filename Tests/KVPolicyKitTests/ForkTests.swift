@@ -1,8 +1,7 @@
+import KVPolicyKit
 import KVPolicyTesting
 import TestSupport
 import Testing
-
-@testable import KVPolicyKit
 
 @Suite("A fork") struct ForkTests {
   @Test("of 8192 rows in the shape of SmolLM2 takes less than a millisecond")

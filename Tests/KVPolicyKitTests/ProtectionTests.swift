@@ -1,7 +1,6 @@
+import KVPolicyKit
 import KVPolicyTesting
 import Testing
-
-@testable import KVPolicyKit
 
 /// Declares a protection and edits its first lane as a test says.
 private struct Guarded: KVCachePolicy {

@@ -1,7 +1,6 @@
+import KVPolicyKit
 import KVPolicyTesting
 import Testing
-
-@testable import KVPolicyKit
 
 extension RowFormat {
   /// The values that a row of these floats reads back as, by the definition of the format.

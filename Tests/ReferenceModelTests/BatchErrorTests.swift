@@ -1,8 +1,7 @@
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Suite("A batch that cannot decode")
 struct BatchErrorTests {

@@ -1,8 +1,7 @@
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// One sequence of a batch: its policy, and the tokens it read before the batch.
 private struct Member {

@@ -1,9 +1,8 @@
 import Foundation
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// A recorded run: the rows kept, step by step, and the vocabulary logits.
 struct OracleCase: CustomTestStringConvertible {

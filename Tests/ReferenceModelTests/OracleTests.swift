@@ -1,9 +1,8 @@
 import Foundation
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Suite("Recorded runs of the published implementations")
 struct PublishedTraceTests {

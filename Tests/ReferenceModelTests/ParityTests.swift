@@ -1,9 +1,8 @@
 import Foundation
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// SmolLM2 as `transformers` computes it in float32 from the same file (`Scripts/parity.py` wrote
 /// the fixture). Runs only after `Scripts/fetch_model.sh`.

@@ -1,9 +1,8 @@
 import Foundation
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Suite("Rows in q8_0")
 struct QuantizedRowsTests {

@@ -1,10 +1,9 @@
 import Foundation
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import TestSupport
 import Testing
-
-@testable import ReferenceModel
 
 @Suite("The memory of a cache")
 struct ResidentMemoryTests {

@@ -1,8 +1,7 @@
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// Forgets the oldest row of every lane after the prompt and after every step.
 private struct OldestFirst: KVCachePolicy {

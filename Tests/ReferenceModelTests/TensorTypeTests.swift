@@ -1,6 +1,5 @@
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Test("a block of 32 four-bit elements takes half a byte each, and its scale")
 func blockBytes() {

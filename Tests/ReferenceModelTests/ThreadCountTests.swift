@@ -1,9 +1,8 @@
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import TestSupport
 import Testing
-
-@testable import ReferenceModel
 
 @Test(
   "every number of threads decodes the same bits",

@@ -1,8 +1,7 @@
 import KVPolicyKit
 import ReferenceModel
 import Testing
-
-@testable import Training
+import Training
 
 struct MatrixProductTests {
   /// Sizes around those of tiles, packed operands, blocks and stretches.

@@ -1,7 +1,6 @@
 import Foundation
+import KVPolicyKit
 import Testing
-
-@testable import KVPolicyKit
 
 /// Documents with a few bytes replaced, removed or doubled, from a fixed seed.
 ///

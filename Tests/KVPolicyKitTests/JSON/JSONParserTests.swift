@@ -1,7 +1,6 @@
 import Foundation
+import KVPolicyKit
 import Testing
-
-@testable import KVPolicyKit
 
 @Suite("JSON text")
 struct JSONParserTests {

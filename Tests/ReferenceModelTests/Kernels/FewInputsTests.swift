@@ -1,6 +1,5 @@
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Test(
   "a few inputs give what the plain loop says, whoever is with them, on any threads",

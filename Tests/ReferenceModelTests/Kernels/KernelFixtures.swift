@@ -1,6 +1,5 @@
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// Reproducible random numbers: the upper bits of a linear congruential generator.
 struct Numbers {

@@ -1,7 +1,6 @@
 import KVPolicyKit
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// A layout of a lane in memory.
 struct LaneCase: Sendable, CustomStringConvertible {

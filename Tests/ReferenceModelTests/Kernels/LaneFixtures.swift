@@ -1,6 +1,5 @@
 import KVPolicyKit
-
-@testable import ReferenceModel
+import ReferenceModel
 
 /// A lane in memory as the store lays it out, and its contents as plain arrays.
 @safe final class TestLane {

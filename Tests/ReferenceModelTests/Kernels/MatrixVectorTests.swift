@@ -1,6 +1,5 @@
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// Sizes that take every path: one matrix row, and fewer and more matrix rows than a thread takes
 /// at once.

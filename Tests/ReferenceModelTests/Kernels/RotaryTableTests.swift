@@ -1,7 +1,6 @@
 import Foundation
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// The frequencies of a model with base 10000.
 private func frequencies(_ count: Int) -> [Float] {

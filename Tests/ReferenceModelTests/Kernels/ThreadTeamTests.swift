@@ -1,8 +1,7 @@
 import Foundation
+import ReferenceModel
 import Synchronization
 import Testing
-
-@testable import ReferenceModel
 
 @Test("a team runs every number once and the caller sees the results", arguments: [1, 2, 4, 7])
 func everyNumberOnce(threads: Int) {

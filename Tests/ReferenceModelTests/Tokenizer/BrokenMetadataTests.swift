@@ -1,6 +1,5 @@
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Suite("Tokenizer metadata that lies is refused")
 struct BrokenMetadataTests {

@@ -1,7 +1,6 @@
 import Foundation
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Suite("A tokenizer.json that lies is refused")
 struct BrokenTokenizerFileTests {

@@ -1,7 +1,6 @@
 import Foundation
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Suite("Chat templates")
 struct ChatTemplateTests {

@@ -1,6 +1,5 @@
 import Foundation
-
-@testable import ReferenceModel
+import ReferenceModel
 
 /// Reads only the metadata of a valid GGUF file, to test a tokenizer on a real vocabulary without
 /// the engine's own reader.

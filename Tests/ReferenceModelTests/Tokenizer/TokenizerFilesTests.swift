@@ -1,6 +1,5 @@
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Suite("The files beside tokenizer.json")
 struct TokenizerFilesTests {

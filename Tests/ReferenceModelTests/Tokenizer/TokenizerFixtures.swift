@@ -1,8 +1,7 @@
 import Foundation
 import KVPolicyKit
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// The locations of the fixtures, and their decoding.
 enum TokenizerFixtures {

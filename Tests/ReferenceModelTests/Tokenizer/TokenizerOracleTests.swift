@@ -1,7 +1,6 @@
 import Foundation
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 @Suite("The small vocabularies give the ids of the Hugging Face library")
 struct TokenizerOracleTests {

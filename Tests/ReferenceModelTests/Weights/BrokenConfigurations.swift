@@ -1,4 +1,4 @@
-@testable import ReferenceModel
+import ReferenceModel
 
 extension BrokenFolder {
   /// Settings of config.json that are wrong, or that belong to another kind of model.

@@ -1,6 +1,5 @@
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// One way to break a GGUF file, and words that the error message must contain.
 struct BrokenGGUF: Sendable, CustomTestStringConvertible {

@@ -1,7 +1,6 @@
 import KVPolicyKit
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// One way to break a Hugging Face folder, and words that the error message must contain.
 struct BrokenFolder: Sendable, CustomTestStringConvertible {

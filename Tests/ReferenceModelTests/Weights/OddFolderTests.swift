@@ -1,6 +1,5 @@
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// A change of a Hugging Face folder that no reader of the model's weights notices.
 struct OddFolder: Sendable, CustomTestStringConvertible {

@@ -1,6 +1,5 @@
 import Foundation
-
-@testable import ReferenceModel
+import ReferenceModel
 
 /// A safetensors file, in parts that a test can falsify.
 struct TinySafetensors: Sendable {

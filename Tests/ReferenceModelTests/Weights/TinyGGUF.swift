@@ -1,4 +1,4 @@
-@testable import ReferenceModel
+import ReferenceModel
 
 /// A small valid GGUF model, in parts that a test can falsify before they become bytes.
 struct TinyGGUF: Sendable {

@@ -1,6 +1,5 @@
+import ReferenceModel
 import Testing
-
-@testable import ReferenceModel
 
 /// A small generator (SplitMix64), so that every run tries the same files.
 private struct Dice {

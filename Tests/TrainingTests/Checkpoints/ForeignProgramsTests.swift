@@ -1,7 +1,6 @@
 import Foundation
 import Testing
-
-@testable import Training
+import Training
 
 /// Writes models for `Scripts/checkpoint_parity.py`, where `KVPOLICY_CHECKPOINTS` names a folder.
 @Suite(.enabled(if: ProcessInfo.processInfo.environment["KVPOLICY_CHECKPOINTS"] != nil))

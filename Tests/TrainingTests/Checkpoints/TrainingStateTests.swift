@@ -2,8 +2,7 @@ import Foundation
 import KVPolicyKit
 import ReferenceModel
 import Testing
-
-@testable import Training
+import Training
 
 @Suite("States of a training run")
 struct TrainingStateTests {

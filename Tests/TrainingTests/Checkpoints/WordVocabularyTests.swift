@@ -2,8 +2,7 @@ import Foundation
 import KVPolicyKit
 import ReferenceModel
 import Testing
-
-@testable import Training
+import Training
 
 @Suite("A vocabulary of words")
 struct WordVocabularyTests {

@@ -1,7 +1,6 @@
 import KVPolicyKit
 import Testing
-
-@testable import Training
+import Training
 
 /// A recipe for a tiny model that takes a dozen short steps.
 enum RecipeText {

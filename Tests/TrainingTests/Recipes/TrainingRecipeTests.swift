@@ -1,8 +1,7 @@
 import MiniTasks
 import ReferenceModel
 import Testing
-
-@testable import Training
+import Training
 
 @Suite("Recipes")
 struct TrainingRecipeTests {
