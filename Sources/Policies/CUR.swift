@@ -1,16 +1,16 @@
 import KVPolicyKit
 
-/// Keeps the rows whose keys and values are long: an estimate of the rows that span the matrices.
+/// Keeps the rows whose keys and values are long.
 ///
-/// Sengupta et al., "Value-Guided KV Compression for LLMs via Approximated CUR Decomposition", 2025;
-/// behaviour of NVIDIA/kvpress `CURPress`. No attention is needed.
+/// Sengupta et al., "Value-Guided KV Compression for LLMs via Approximated CUR Decomposition",
+/// NeurIPS 2025; behaviour of NVIDIA/kvpress `CURPress`. No attention is needed.
 public struct CUR: RowScore {
   /// The name in configurations.
   public static let name = "cur"
   /// What the score prefers.
   public static let summary = "keeps rows with long keys and values"
   /// Where the score was published.
-  public static let source = "Sengupta et al., 2025; NVIDIA/kvpress CURPress"
+  public static let source = "Sengupta et al., NeurIPS 2025; NVIDIA/kvpress CURPress"
 
   /// How the lengths of key and value become one score.
   public enum Combine: String, CaseIterable, Sendable {
