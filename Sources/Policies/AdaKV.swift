@@ -37,8 +37,8 @@ public struct AdaptiveBudget: RowBudget {
 
   /// How heads are guaranteed their part.
   public enum Rule: String, CaseIterable, Sendable {
-    /// Each head keeps its best `floor` of the capacity; the rest goes to the best rows of all heads
-    /// (NVIDIA/kvpress).
+    /// Each head keeps its best `floor` of the capacity; the rest goes to the best rows of all
+    /// heads (NVIDIA/kvpress).
     case protectThenGlobal
     /// The best rows of all heads are counted by head, and the counts are moved towards the mean by
     /// the share `floor` (FFY0/AdaKV).

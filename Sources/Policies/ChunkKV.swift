@@ -45,8 +45,8 @@ public struct Chunks: RowUnit {
   /// Heads keep the same chunks.
   public var isSharedByHeads: Bool { true }
 
-  /// The chunks with the best means, as many as the share of the rows allows, and at least one. The
-  /// chunks are counted from the first row; the last may be shorter.
+  /// The chunks with the best means. Their number is the share `count` of all rows, rounded down,
+  /// and at least 1. Chunks begin at the first row; the last chunk may be shorter.
   public func choose(_ count: Int, of lane: borrowing Candidates) -> [Int] {
     let (rows, scores) = (lane.rows.count, lane.scores)
     let chunks = stride(from: 0, to: rows, by: size).map { $0..<min($0 + size, rows) }

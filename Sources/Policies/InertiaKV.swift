@@ -7,8 +7,8 @@ import KVPolicyKit
 /// "What Matters for Aggressive Decoding-Time KV Eviction? Temporal Aggregation and Ranking
 /// Preservation", 2026 (arXiv 2609.03515), from the paper's text: its code could not be had. Each
 /// layer in turn updates the utility of every token by the attention of the newest query, so a step
-/// weighs `alpha` to the power of the number of layers in the next one. The utility may be refreshed
-/// at every so many steps only; tokens go at every step.
+/// weighs `alpha` to the power of the number of layers in the next one. The utility may be
+/// refreshed at every n-th step only; eviction happens at every step.
 public struct InertiaKV: KVCachePolicy {
   /// The name in configurations.
   public static let name = "inertiakv"

@@ -2,8 +2,8 @@ import KVPolicyKit
 
 /// Keeps the keys that are least like the mean key of the lane.
 ///
-/// Park et al., "KeyDiff: Key Similarity-Based KV Cache Eviction", 2025; behaviour of NVIDIA/kvpress
-/// `KeyDiffPress`. No attention is needed.
+/// Park et al., "KeyDiff: Key Similarity-Based KV Cache Eviction", 2025; behaviour of
+/// NVIDIA/kvpress `KeyDiffPress`. No attention is needed.
 public struct KeyDiff: RowScore {
   /// The name in configurations.
   public static let name = "keydiff"

@@ -2,8 +2,8 @@ import KVPolicyKit
 
 /// Keeps the rows whose keys and values vary most against the range of the rows that follow.
 ///
-/// Liang et al., "LagKV: Lag-Relative Information of the KV Cache Tells Which Tokens Are Important",
-/// 2025; behaviour of NVIDIA/kvpress `LagKVPress`. No attention is needed.
+/// Liang et al., "LagKV: Lag-Relative Information of the KV Cache Tells Which Tokens Are
+/// Important", 2025; behaviour of NVIDIA/kvpress `LagKVPress`. No attention is needed.
 public struct LagKV: RowScore {
   /// The name in configurations.
   public static let name = "lagkv"

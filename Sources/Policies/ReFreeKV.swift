@@ -3,10 +3,10 @@ import KVPolicyKit
 /// Forgets as much as changes the attention of the prompt's last token by a given share: no budget
 /// is set.
 ///
-/// Ni et al., "ReFreeKV: Towards Threshold-Free KV Cache Compression" (DBudgetKV), 2025; behaviour of
-/// Patrick-Ni/ReFreeKV. Tokens go in a given order, all heads of a layer as many, while the mean
-/// over the query heads of √(Σ attention²) over the tokens that are left loses at most the share
-/// `epsilon`.
+/// Ni et al., "ReFreeKV: Towards Threshold-Free KV Cache Compression" (DBudgetKV), 2025; behaviour
+/// of Patrick-Ni/ReFreeKV. Tokens are evicted in a given order, the same number in every head of a
+/// layer, while the mean over the query heads of √(Σ attention²) over the tokens that are left
+/// loses at most the share `epsilon`.
 public struct ReFreeKV: KVCachePolicy {
   /// The name in configurations.
   public static let name = "refreekv"

@@ -3,9 +3,9 @@ import KVPolicyKit
 /// Keeps the first tokens, what the last token of the prompt attends to most, and a window that
 /// slides.
 ///
-/// Wang et al., "LLMs Know What to Drop: Self-Attention Guided KV Cache Eviction", 2025. No official
-/// code exists. The selected tokens are pinned: the window slides on while they stay. A prompt that
-/// fits selects nothing, and the first and the newest tokens stay from then on.
+/// Wang et al., "LLMs Know What to Drop: Self-Attention Guided KV Cache Eviction", 2025. No
+/// official code exists. The selected tokens are pinned: the window slides on while they stay. A
+/// prompt that fits selects nothing, and the first and the newest tokens stay from then on.
 public struct SAGEKV: KVCachePolicy {
   /// The name in configurations.
   public static let name = "sagekv"

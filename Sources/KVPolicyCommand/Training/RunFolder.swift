@@ -20,9 +20,9 @@ struct RunFolder {
 
   /// Begins a run in the folder, or resumes the run that the folder holds.
   ///
-  /// - Throws: `CommandError.failure` if a new run would overwrite files, if the folder holds no run
-  ///   to resume, and for a folder that cannot be written; `CheckpointError` if the folder's files
-  ///   have another recipe.
+  /// - Throws: `CommandError.failure` if a new run would overwrite files, if the folder holds no
+  ///   run to resume, and for a folder that cannot be written; `CheckpointError` if the folder's
+  ///   files have another recipe.
   func open(_ recipe: TrainingRecipe, threads: Int, resumes: Bool) throws -> TrainingSession {
     resumes ? try resume(recipe, threads: threads) : try begin(recipe, threads: threads)
   }

@@ -55,9 +55,9 @@ extension Candidates {
   }
 }
 
-/// What a budget is spent on: all lanes that compete, and the amount.
+/// What a budget is spent on: the lanes of a layer, and the amount.
 public struct BudgetRequest: Sendable {
-  /// The lanes: those of one layer, or of all layers under scope `sequence`.
+  /// The lanes of one layer.
   public let lanes: [Candidates]
   /// Mean rows per lane, the protected rows included.
   public let capacity: Int

@@ -13,12 +13,10 @@ extension ComposedPolicy {
   public var cadence: Cadence { composition.cadence }
   /// At which position a key is rotated when it is read.
   public var positions: PositionRule { composition.positions }
-  /// Which lanes share the budget.
-  public var scope: Scope { composition.budget.scope }
   /// Rows that always stay.
   public var protection: Protection { composition.protection }
   /// Bytes of the score's state.
-  public var stateBytes: Int { composition.stateBytes }
+  public var stateBytes: Int { composition.score.stateBytes }
 
   /// Shows the layer to the score.
   public mutating func prefill(_ layer: borrowing LayerView) { composition.prefill(layer) }

@@ -9,14 +9,13 @@ public struct Composition: Sendable {
   public let unit: any RowUnit
   /// Mean rows per lane, the protected rows included.
   public let capacity: Int
-  /// Rows that always stay: those of the settings, and those that the score cannot judge.
+  /// Rows that always stay: the rows that the settings protect, and the rows that the score cannot
+  /// judge.
   public let protection: Protection
   /// When rows are forgotten.
   public let cadence: Cadence
   /// At which position a key is rotated when it is read.
   public let positions: PositionRule
-  /// Under scope `sequence`: the lanes of the moment's layers, scored while signals are lent.
-  private var scored: [Candidates] = []
 
   /// Composes parts.
   ///
@@ -30,9 +29,9 @@ public struct Composition: Sendable {
     self.budget = budget
     self.unit = unit
     self.capacity = capacity
-    self.cadence = Cadence(
-      prompt: cadence.prompt, every: cadence.every, slack: cadence.slack, chunk: cadence.chunk,
-      looks: score.looks)
+    var cadence = cadence
+    cadence.looks = score.looks
+    self.cadence = cadence
     self.positions = positions
     self.protection = Protection(
       sinks: max(protection.sinks, score.protection.sinks),
@@ -50,31 +49,11 @@ public struct Composition: Sendable {
     }
   }
 
-  /// Bytes that the composition remembers outside of columns.
-  var stateBytes: Int { score.stateBytes }
+  mutating func prefill(_ layer: borrowing LayerView) { score.prefill(layer) }
 
-  mutating func prefill(_ layer: borrowing LayerView) {
-    score.prefill(layer)
-    remember(layer)
-  }
+  mutating func step(_ layer: borrowing LayerView) { score.step(layer) }
 
-  mutating func step(_ layer: borrowing LayerView) {
-    score.step(layer)
-    remember(layer)
-  }
-
-  /// Under scope `sequence`, scores a layer's lanes: `evict` is lent no signals then.
-  private mutating func remember(_ layer: borrowing LayerView) {
-    guard budget.scope == .sequence, cadence.asks(at: layer.moment) else { return }
-    for head in 0..<layer.shape.keyHeads { scored.append(candidates(layer.lane(head))) }
-  }
-
-  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    if budget.scope == .sequence {
-      choose(scored, shape: cache.shape, plan: &plan)
-      scored.removeAll(keepingCapacity: true)
-      return
-    }
+  func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     for layer in cache.layers {
       let heads = 0..<cache.shape.keyHeads
       // Where no lane reaches the capacity, nothing has to go, whatever the budget.
@@ -82,16 +61,15 @@ public struct Composition: Sendable {
         continue
       }
       var lanes: [Candidates] = []
-      for head in heads { lanes.append(candidates(cache.lane(layer: layer, head: head))) }
+      for head in heads {
+        lanes.append(
+          Candidates(cache.lane(layer: layer, head: head), protection: protection, score: score))
+      }
       choose(lanes, shape: cache.shape, plan: &plan)
     }
   }
 
-  private func candidates(_ lane: borrowing LaneView) -> Candidates {
-    Candidates(lane, protection: protection, score: score)
-  }
-
-  /// Writes into the plan which rows of competing lanes go.
+  /// Writes into the plan which rows of a layer's lanes to drop.
   private func choose(_ candidates: [Candidates], shape: CacheShape, plan: inout CachePlan) {
     let lanes = unit.isSharedByHeads ? Candidates.sharing(candidates) : candidates
     let shares = budget.shares(
@@ -109,20 +87,18 @@ public struct Composition: Sendable {
 }
 
 extension Candidates {
-  /// The lanes with, for each position, the sum of the scores of all lanes of the layer that hold
-  /// the position.
+  /// The lanes of a layer. A row's score is the sum of the scores that all lanes give its position.
   static func sharing(_ lanes: [Candidates]) -> [Candidates] {
-    var sums: [Int: [Int32: Float]] = [:]
+    var sums: [Int32: Float] = [:]
     for lane in lanes {
       for (position, score) in zip(lane.positions, lane.scores) {
-        sums[lane.lane.layer, default: [:]][position, default: 0] += score
+        sums[position, default: 0] += score
       }
     }
     return lanes.map { lane in
       var shared = lane
-      let own = sums[lane.lane.layer] ?? [:]
       for index in lane.rows.indices where lane.scores[index] != .infinity {
-        shared.scores[index] = min(own[lane.positions[index]] ?? 0, .greatestFiniteMagnitude)
+        shared.scores[index] = min(sums[lane.positions[index]] ?? 0, .greatestFiniteMagnitude)
       }
       return shared
     }

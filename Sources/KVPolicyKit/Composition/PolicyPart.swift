@@ -23,7 +23,8 @@ public struct PartRegistry: Sendable {
   /// The units, in the order of registration.
   public private(set) var units: [any RowUnit.Type]
 
-  /// A registry of these parts and of the kit's own: the score `recency`, equal budgets and single rows.
+  /// A registry of these parts and of the kit's own: the score `recency`, equal budgets and single
+  /// rows.
   public init(
     scores: [any RowScore.Type] = [], budgets: [any RowBudget.Type] = [],
     units: [any RowUnit.Type] = []

@@ -1,16 +1,8 @@
-/// How many rows each lane keeps.
+/// How many rows each lane of a layer keeps.
 public protocol RowBudget: PolicyPart {
-  /// Which lanes share the budget: the lanes of one layer, or all lanes. Default: one layer.
-  var scope: Scope { get }
-
   /// For each lane of the request, how many of its rows stay, the protected ones included. A lane
   /// keeps no more rows than it has, and never loses a protected one.
   func shares(_ request: borrowing BudgetRequest) -> [Int]
-}
-
-extension RowBudget {
-  /// The lanes of one layer share.
-  public var scope: Scope { .layer }
 }
 
 /// Every lane keeps the same number of rows.

@@ -20,8 +20,8 @@ public protocol RowScore: PolicyPart {
   static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue]
   /// Rows that the score cannot judge and that therefore stay. Default: none.
   var protection: Protection { get }
-  /// At which decode steps the score looks. Default: only at those where rows are forgotten; a score
-  /// that accumulates looks always.
+  /// At which decode steps the score looks. Default: only at those where rows are forgotten; a
+  /// score that accumulates looks always.
   var looks: Cadence.Looks { get }
   /// Bytes of state outside the columns. Default: 0.
   var stateBytes: Int { get }
@@ -36,7 +36,7 @@ public protocol RowScore: PolicyPart {
   ///
   /// - Parameters:
   ///   - lane: the lane, with the declared signals.
-  ///   - rows: the rows to score: those that no protection keeps, in ascending position.
+  ///   - rows: the rows to score, which are not protected, in ascending position.
   func scores(_ lane: borrowing LaneView, of rows: [Int]) -> [Float]
 }
 

@@ -1,7 +1,8 @@
 extension Span where Element == Float {
   /// The dot product of two vectors of the same length, eight elements at a time.
   ///
-  /// - Precondition: `other` has as many elements.
+  /// - Precondition: both vectors have the same number of elements. A policy calls this for vectors
+  ///   of one lane, so another number is a mistake in its code and traps.
   public func dot(_ other: Span<Float>) -> Float {
     precondition(count == other.count, "two vectors of one length")
     var (sums, index) = (SIMD8<Float>.zero, 0)

@@ -36,7 +36,7 @@ enum Architecture: String, CaseIterable {
   }
 
   /// The number of key heads if a `config.json` lacks the setting: a default of Hugging Face's
-  /// configuration class. Nil means as many as query heads.
+  /// configuration class. Nil means the number of query heads.
   var defaultKeyHeads: Int? {
     switch self {
     case .llama: nil

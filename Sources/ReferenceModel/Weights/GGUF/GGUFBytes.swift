@@ -31,8 +31,8 @@ package struct GGUFBytes {
     case .floats(let floats):
       writeArray(.float32, count: floats.count)
       for float in floats { put(float.bitPattern, to: &metadata) }
-    // A mistake in the program: `other` is what a file holds and no one reads, and metadata to write
-    // is made here, never taken from a file.
+    // A mistake in the program: `other` is what a file holds and no one reads, and metadata to
+    // write is made here, never taken from a file.
     case .other(let kind): preconditionFailure("a value that is \(kind) cannot be written")
     }
   }

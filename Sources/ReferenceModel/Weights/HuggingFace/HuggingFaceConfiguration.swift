@@ -21,7 +21,7 @@ extension LlamaConfiguration {
       settings, architecture, hidden: hidden, heads: heads)
     let vocabulary = try settings.size("vocab_size")
     let keyHeads = "num_key_value_heads"
-    // The setting null means as many as query heads, in every architecture.
+    // The setting null means the number of query heads, in every architecture.
     let defaultKeyHeads = settings.declares(keyHeads) ? nil : architecture.defaultKeyHeads
     self.init(
       architecture: name,
