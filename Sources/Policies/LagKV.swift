@@ -31,40 +31,67 @@ public struct LagKV: RowScore {
       }
       return scores
     }
-    var (keys, values) = ([[Float]](), [[Float]]())
-    lane.forEachKey(of: rows) { _, key in keys.append(key.indices.map { key[$0] }) }
-    lane.forEachValue(of: rows) { _, value in values.append(value.indices.map { value[$0] }) }
     let partitions = (rows.count - sinks) / lag
-    for partition in 0..<partitions - 1 {
-      let first = sinks + partition * lag
-      let (own, next) = (first..<first + lag, first + lag..<first + 2 * lag)
-      let spread = zip(LagKV.shares(keys, own, next), LagKV.shares(values, own, next)).map(+)
-      let order = own.indices.sorted { spread[$0 - first] < spread[$1 - first] }
-      for (rank, index) in order.enumerated() { scores[index] = Float(rank) / Float(lag) }
+    // Backwards, because a partition is scaled by the range of the rows that follow it.
+    let reversed = Array(rows[sinks..<sinks + partitions * lag].reversed())
+    var (keys, values) = (Deviations(lag: lag), Deviations(lag: lag))
+    lane.forEachKey(of: reversed) { index, key in keys.read(key, at: index) }
+    lane.forEachValue(of: reversed) { index, value in values.read(value, at: index) }
+    for start in stride(from: lag, to: reversed.count, by: lag) {
+      let own = start..<start + lag
+      let spread = zip(keys.shares(own), values.shares(own)).map(+)
+      let order = own.sorted { (spread[$0 - start], $1) < (spread[$1 - start], $0) }
+      for (rank, index) in order.enumerated() {
+        scores[sinks + reversed.count - 1 - index] = Float(rank) / Float(lag)
+      }
     }
     return scores
   }
+}
 
-  /// The softmax over the rows `own` of how much their elements differ, each element scaled by its
-  /// range in the rows `next`.
-  private static func shares(
-    _ vectors: [[Float]], _ own: Range<Int>, _ next: Range<Int>
-  ) -> [Float] {
-    let width = vectors[own.lowerBound].count
-    let ranges = (0..<width).map { element in
-      let elements = next.map { vectors[$0][element] }
-      return (least: elements.min() ?? 0, most: elements.max() ?? 0)
+/// How much the elements of each vector differ, once each element is scaled by its range in the
+/// partition that was read before.
+private struct Deviations {
+  let lag: Int
+  /// The range of the partition that is being read: the least and the most of each element.
+  private var range: [(least: SIMD8<Float>, most: SIMD8<Float>)] = []
+  /// What brings each element into the range of the partition before.
+  private var scaling: [(offset: SIMD8<Float>, factor: SIMD8<Float>)] = []
+  private var deviations: [Float] = []
+
+  init(lag: Int) { self.lag = lag }
+
+  mutating func read(_ vector: Span<Float>, at index: Int) {
+    if index % lag == 0 { beginPartition(width: vector.count) }
+    var (sum, squares) = (SIMD8<Float>.zero, SIMD8<Float>.zero)
+    for part in range.indices {
+      let elements = vector.eight(from: 8 * part)
+      range[part] = (
+        pointwiseMin(range[part].least, elements), pointwiseMax(range[part].most, elements)
+      )
+      let scaled = (elements - scaling[part].offset) * scaling[part].factor
+      sum += scaled
+      squares += scaled * scaled
     }
-    let deviations = own.map { row in
-      let scaled = (0..<width).map { element in
-        let range = ranges[element]
-        return range.most > range.least
-          ? (vectors[row][element] - range.least) / (range.most - range.least) : 0
-      }
-      let mean = scaled.reduce(0, +) / Float(width)
-      let squares = scaled.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      return (squares / Float(width - 1)).squareRoot()
+    let (count, total) = (Float(vector.count), sum.sum())
+    let variance = (squares.sum() - total * total / count) / (count - 1)
+    deviations.append(max(variance, 0).squareRoot())
+  }
+
+  private mutating func beginPartition(width: Int) {
+    scaling = range.map { least, most in
+      let width = most - least
+      return (least, (1 / width).replacing(with: 0, where: width .== 0))
     }
-    return Softmax.over(deviations.span)
+    let parts = (width + 7) / 8
+    if scaling.isEmpty { scaling = Array(repeating: (.zero, .zero), count: parts) }
+    range = Array(
+      repeating: (SIMD8(repeating: .infinity), SIMD8(repeating: -.infinity)), count: parts)
+  }
+
+  /// The softmax of the deviations of some vectors.
+  func shares(_ vectors: Range<Int>) -> [Float] {
+    let part = Array(deviations[vectors])
+    return Softmax.over(part.span)
   }
 }

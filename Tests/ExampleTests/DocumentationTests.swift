@@ -1,5 +1,6 @@
 import Foundation
 import KVPolicyKit
+import KVPolicyTesting
 import Policies
 import Testing
 import Training
@@ -105,8 +106,8 @@ struct DocumentationTests {
 @Suite("Every policy has its page")
 struct PolicyPageTests {
   static let headings = [
-    "## Idea", "## Settings", "## What it decides", "## Where it differs from the paper",
-    "## Where it differs from the official code",
+    "## Idea", "## Settings", "## What it decides", "## What it keeps",
+    "## Where it differs from the paper", "## Where it differs from the official code",
   ]
 
   /// The type that a policy's page is named after: its own, or its score's.
@@ -116,10 +117,13 @@ struct PolicyPageTests {
     return score.map { String($0) } ?? type
   }
 
-  /// The page of a policy.
-  private func page(_ name: String) throws -> String {
-    try Repository.text("Sources/Policies/Policies.docc/\(try symbol(name)).md")
+  /// The file of a policy's page.
+  private func file(_ name: String) throws -> String {
+    "Sources/Policies/Policies.docc/\(try symbol(name)).md"
   }
+
+  /// The page of a policy.
+  private func page(_ name: String) throws -> String { try Repository.text(try file(name)) }
 
   @Test("with the same headings in the same order", arguments: PolicyRegistry.all.names)
   func headings(_ name: String) throws {
@@ -140,6 +144,31 @@ struct PolicyPageTests {
       .components(separatedBy: "\n## ").first
     let table = section?.components(separatedBy: "\n").filter { $0.hasPrefix("|") }
     #expect(table == (rows.isEmpty ? [] : head + rows))
+  }
+
+  /// To update the pictures after a change: `KVPOLICY_UPDATE_SNAPSHOTS=1 swift test --filter
+  /// PolicyPageTests`.
+  @Test(
+    "whose picture is what the policy keeps under the configuration above it",
+    arguments: PolicyRegistry.all.names)
+  func picture(_ name: String) throws {
+    let page = try page(name)
+    let section = try #require(
+      page.firstMatch(of: /## What it keeps\n(?:.|\n)*?(?=\n## )/)?.output)
+    let blocks = CodeBlock.blocks(of: String(section), file: try file(name))
+    try #require(blocks.map(\.language) == ["json", ""])
+    let (settings, drawn) = (blocks[0].lines.joined(separator: "\n"), blocks[1].lines)
+    let policies = try PolicyConfiguration(parsing: settings)
+      .makePolicies(.all, shape: Exhibit.attention.shape)
+    let picture = try Exhibit.picture(of: policies.policies[0])
+    if ProcessInfo.processInfo.environment["KVPOLICY_UPDATE_SNAPSHOTS"] == "1" {
+      let renewed = section.replacing(
+        drawn.joined(separator: "\n") + "\n```", with: picture + "\n```")
+      try Data(page.replacing(section, with: renewed).utf8)
+        .write(to: Repository.root.appending(path: try file(name)))
+    } else {
+      #expect(picture == drawn.joined(separator: "\n"))
+    }
   }
 
   @Test("and its line in the overview", arguments: PolicyRegistry.all.names)

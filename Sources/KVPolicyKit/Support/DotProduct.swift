@@ -1,4 +1,23 @@
 extension Span where Element == Float {
+  /// Eight elements from `index` on, for sums over many elements at a time; 0 where the vector has
+  /// ended.
+  ///
+  /// - Precondition: `index` is an index of the vector, as for an element.
+  @inlinable
+  public func eight(from index: Int) -> SIMD8<Float> {
+    precondition(index >= 0 && index < count, "no such element")
+    guard index + 8 <= count else {
+      var rest = SIMD8<Float>.zero
+      for element in index..<count { rest[element - index] = self[element] }
+      return rest
+    }
+    return unsafe withUnsafeBufferPointer { vector in
+      // Eight elements from `index` on are inside the vector.
+      unsafe UnsafeRawBufferPointer(vector)
+        .loadUnaligned(fromByteOffset: 4 * index, as: SIMD8<Float>.self)
+    }
+  }
+
   /// The dot product of two vectors of the same length, eight elements at a time.
   ///
   /// - Precondition: both vectors have the same number of elements. A policy calls this for vectors
@@ -6,23 +25,10 @@ extension Span where Element == Float {
   public func dot(_ other: Span<Float>) -> Float {
     precondition(count == other.count, "two vectors of one length")
     var (sums, index) = (SIMD8<Float>.zero, 0)
-    unsafe withUnsafeBufferPointer { a in
-      unsafe other.withUnsafeBufferPointer { b in
-        guard let a = a.baseAddress, let b = b.baseAddress else { return }
-        while index + 8 <= count {
-          // Eight elements from `index` on are inside both vectors.
-          let x = unsafe UnsafeRawPointer(a + index).loadUnaligned(as: SIMD8<Float>.self)
-          let y = unsafe UnsafeRawPointer(b + index).loadUnaligned(as: SIMD8<Float>.self)
-          sums += x * y
-          index += 8
-        }
-      }
-    }
-    var total = sums.sum()
     while index < count {
-      total += self[index] * other[index]
-      index += 1
+      sums += eight(from: index) * other.eight(from: index)
+      index += 8
     }
-    return total
+    return sums.sum()
   }
 }
