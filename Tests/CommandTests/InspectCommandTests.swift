@@ -45,6 +45,12 @@ struct InspectCommandTests {
         Issue.record("a policy without name or configuration")
         continue
       }
+      guard case .object(let declared)? = page["declares"] else {
+        Issue.record("\(name) does not say what it declares")
+        continue
+      }
+      let composed = ["composed", "snapkv", "adakv", "knorm"]
+      if composed.contains(name) { #expect(declared["parts"] != .null) }
       let text = workshop.run(["policies", name]).output
       #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 })
       let line = try #require(

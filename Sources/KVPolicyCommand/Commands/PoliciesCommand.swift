@@ -34,7 +34,8 @@ struct PoliciesCommand: Command {
   }
 
   private func page(_ name: String) throws(PolicyError) -> PolicyPage {
-    PolicyPage(type: try registry.type(named: name), settings: try registry.settings(of: name))
+    let (policy, settings) = try registry.described(name)
+    return PolicyPage(policy: policy, settings: settings)
   }
 
   private func list(_ pages: [PolicyPage]) -> String {
@@ -75,8 +76,12 @@ struct PoliciesCommand: Command {
 
 /// The page that `policies` prints about a policy.
 private struct PolicyPage {
-  let type: any KVCachePolicy.Type
+  /// The policy of the default settings.
+  let policy: any KVCachePolicy
   let settings: [Settings.Entry]
+
+  /// The policy's type.
+  var type: any KVCachePolicy.Type { Swift.type(of: policy) }
 
   /// The defaults of all settings, those of parts inside their part, in the order of declaration.
   private var defaults: [(name: String, value: JSONValue)] {
@@ -109,7 +114,27 @@ private struct PolicyPage {
     [
       "name": .string(type.name), "summary": .string(type.summary),
       "source": .string(type.source), "configuration": configuration,
-      "settings": PolicyPage.json(settings),
+      "settings": PolicyPage.json(settings), "declares": declarations,
+    ]
+  }
+
+  /// What the policy declares, in a cache of three query heads per key head.
+  private var declarations: JSONValue {
+    let shape = CacheShape(layers: 1, keyHeads: 1, queryHeads: 3, headDimension: 64)
+    let composition = (policy as? any ComposedPolicy)?.composition
+    let parts = composition.map { parts -> JSONValue in
+      [
+        "score": .string(Swift.type(of: parts.score).name),
+        "budget": .string(Swift.type(of: parts.budget).name),
+        "unit": .string(Swift.type(of: parts.unit).name),
+      ]
+    }
+    return [
+      "parts": parts ?? .null,
+      "signals": .array(policy.signals.map { "\($0)" }.sorted().map { .string($0) }),
+      "columnBytes": .integer(policy.columns(for: shape).reduce(0) { $0 + $1.rowBytes }),
+      "stateBytes": .integer(policy.stateBytes), "phase": .string(policy.phase.rawValue),
+      "scope": .string(policy.scope.rawValue),
     ]
   }
 

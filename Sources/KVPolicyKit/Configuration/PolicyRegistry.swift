@@ -51,11 +51,18 @@ public struct PolicyRegistry: Sendable {
   public func settings(
     of name: String, _ values: [String: JSONValue] = [:]
   ) throws(PolicyError) -> [Settings.Entry] {
+    try described(name, values).settings
+  }
+
+  /// A policy of this name, and its settings as ``settings(of:_:)`` gives them.
+  package func described(
+    _ name: String, _ values: [String: JSONValue] = [:]
+  ) throws(PolicyError) -> (policy: any KVCachePolicy, settings: [Settings.Entry]) {
     let type = try type(named: name)
     var settings = Settings(policy: name, values: values, parts: parts)
-    _ = try type.init(&settings)
+    let policy = try type.init(&settings)
     try settings.refuseUnknown()
-    return settings.entries
+    return (policy, settings.entries)
   }
 
   /// The settings of a part: names, defaults, legal values, meanings.
