@@ -67,7 +67,7 @@ extension Command {
     do {
       let configuration = try PolicyConfiguration(parsing: text)
       for choice in [configuration.main] + configuration.overrides.map(\.choice) {
-        _ = try registry.make(choice.policy, choice.settings)
+        _ = try registry.settings(of: choice.policy, choice.settings)
       }
       return configuration
     } catch {

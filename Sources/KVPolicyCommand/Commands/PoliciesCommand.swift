@@ -11,7 +11,8 @@ struct PoliciesCommand: Command {
     notes: """
       With a NAME the configuration of its defaults is printed, ready for a file. Settings that are
       left out of a file keep their defaults; "layers" gives some layers others, for example
-      "layers": {"0-1": {"policy": "full"}}.
+      "layers": {"0-1": {"policy": "full"}}. Every policy also has the settings "chunk", the longest
+      chunk in which a prompt is read, and "lastPromptToken", "prefill" or "decode".
       """)
 
   let registry: PolicyRegistry
@@ -69,7 +70,10 @@ struct PoliciesCommand: Command {
       }
       described[setting] = .array(list)
     }
-    return ["policies": .array(pages.map { $0.json }), "parts": .object(described)]
+    return [
+      "policies": .array(pages.map { $0.json }), "parts": .object(described),
+      "everyPolicy": PolicyPage.json(PromptReading.settings),
+    ]
   }
 }
 
