@@ -84,7 +84,7 @@ public struct Settings: Sendable {
     _ name: String, share shareName: String, of whole: Int, default standard: RowsDefault,
     atLeast minimum: Int, _ meaning: String
   ) throws(PolicyError) -> Int {
-    let isGiven = [name, shareName].map { (values[$0] ?? .null) != .null }
+    let isGiven = [name, shareName].map { gives($0) }
     if isGiven[0] && isGiven[1] {
       throw impossible(
         "'\(name)' and '\(shareName)' are two ways to say the same; give one of them")
@@ -150,11 +150,14 @@ public struct Settings: Sendable {
     .impossible(policy: policy, reason: reason)
   }
 
+  /// Whether a value other than null was given for a setting.
+  func gives(_ name: String) -> Bool { (values[name] ?? .null) != .null }
+
   /// Throws if any of these settings was given.
   public func refuse(
     _ names: [String], because reason: (String) -> String
   ) throws(PolicyError) {
-    if let given = names.first(where: { (values[$0] ?? .null) != .null }) {
+    if let given = names.first(where: { gives($0) }) {
       throw impossible(reason(given))
     }
   }
