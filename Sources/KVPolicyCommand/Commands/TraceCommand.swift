@@ -112,8 +112,14 @@ struct TraceCommand: Command {
   private func request(_ arguments: Arguments) throws -> TraceRequest {
     if let path = arguments.text("--case") {
       try arguments.refuse("--case", with: "--model", "--tokens", "--prompt-length", "--config")
-      return try TraceRequest(
+      var request = try TraceRequest(
         case: input(path), root: arguments.text("--root") ?? TraceCommand.defaultRoot)
+      do {
+        request.configuration = try locating(request.configuration, namedBy: path)
+      } catch {
+        throw CommandError.failure("\(input(path).name): \(error)")
+      }
+      return request
     }
     try arguments.demand("--case", for: "--root")
     let tokens = try arguments.required("--tokens")

@@ -7,6 +7,9 @@ public struct PolicyRegistry: Sendable {
   public private(set) var names: [String] = []
   /// The parts that the settings of these policies can name.
   public var parts: PartRegistry
+  /// Where the artifacts come from that configurations name. Nil: a policy that needs one cannot be
+  /// made.
+  public var artifacts: (any ArtifactSource)?
 
   /// A registry of these policies and parts.
   public init(_ policies: [any KVCachePolicy.Type] = [], parts: PartRegistry = PartRegistry()) {
@@ -40,11 +43,15 @@ public struct PolicyRegistry: Sendable {
   }
 
   /// A policy of this name with these settings, for a cache shape and a model if they are known.
+  ///
+  /// - Throws: `PolicyError`, among others for a policy that needs an artifact where no shape is
+  ///   given: the artifact must fit it.
   public func make(
     _ name: String, _ values: [String: JSONValue] = [:], shape: CacheShape? = nil,
     model: ModelIdentity? = nil
   ) throws(PolicyError) -> any KVCachePolicy {
-    try type(named: name).init(values, shape: shape, model: model, parts: parts)
+    try type(named: name).init(
+      values, shape: shape, model: model, parts: parts, artifacts: artifacts)
   }
 
   /// The settings of a policy: names, values in use, defaults, legal values, meanings.
