@@ -230,7 +230,18 @@ public enum Moment: Hashable, Sendable {
   ///
   /// Each call computes the logits again, a few queries at a time: call it once.
   public func forEachPromptRow(_ body: (borrowing PromptRow) -> Void) {
-    guard let source = signals.promptRows else { notGiven("promptRows") }
+    lendRows("promptRows", body)
+  }
+
+  /// Lends the logits of the last queries that the engine keeps, in the prompt and in decode steps,
+  /// as ``forEachPromptRow(_:)`` lends those of the prompt. There are as many as
+  /// ``Signal/recentRows(_:)`` names, or fewer if fewer tokens were read.
+  public func forEachRecentRow(_ body: (borrowing PromptRow) -> Void) {
+    lendRows("recentRows", body)
+  }
+
+  private func lendRows(_ signal: String, _ body: (borrowing PromptRow) -> Void) {
+    guard let source = signals.promptRows else { notGiven(signal) }
     let (group, rows) = (group, count)
     source.lend(of: lane.id) { slice in
       for index in 0..<slice.count { body(PromptRow(slice, index, group: group, rows: rows)) }
@@ -316,7 +327,7 @@ private func notGiven(_ signal: String) -> Never {
   @unsafe package var logits: UnsafePointer<Float>?
   /// Probabilities of the new token.
   @unsafe package var probabilities: UnsafePointer<Float>?
-  /// Computes logits of the last prompt queries.
+  /// Computes logits of the last queries.
   package var promptRows: (any PromptRowSource)?
   /// How many queries `promptRows` covers.
   package var promptRowCount = 0

@@ -23,6 +23,8 @@ public struct SyntheticAttention: Sendable {
   public var value: Vectors
   /// If given, computes the logits; queries and keys then have no effect on them.
   public var logit: Logit?
+  /// The likeliest token after so many tokens, for policies whose cadence depends on it.
+  public var predicted: @Sendable (_ tokens: Int) -> Int = { _ in 0 }
   /// The base of the rotary embedding, which turns neighbouring pairs of elements; nil for none.
   public var rotaryBase: Double?
 
@@ -56,9 +58,11 @@ public struct SyntheticAttention: Sendable {
         }
       }
     }
-    return SyntheticAttention(
+    var source = SyntheticAttention(
       shape: shape, rotaryBase: rotaryBase, query: vectors(0, 2), key: vectors(1, 1),
       value: vectors(2, 1))
+    source.predicted = { Int(SplitMix64.bits(seed: seed, at: [3, $0]) % 16) }
+    return source
   }
 
   /// One layer and head whose probabilities are proportional to `weight(query, key)`.

@@ -21,6 +21,7 @@ extension PolicyRegistry {
       SAGEKV.self,
       ReFreeKV.self,
       InertiaKV.self,
+      RKV.self,
       DuoAttention.self,
       PruLong.self,
       BaKlaVa.self,
@@ -31,7 +32,9 @@ extension PolicyRegistry {
 extension PartRegistry {
   /// The parts that ship with the kit. A new part takes its own file and a line here.
   public static let all = PartRegistry(
-    scores: [WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self],
+    scores: [
+      WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self, RedundancyScore.self,
+    ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self])
 }

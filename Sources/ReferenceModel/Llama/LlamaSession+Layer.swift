@@ -47,17 +47,14 @@ extension LlamaSession {
     layer: Int, _ rows: TokenRows, moment: Moment
   ) throws(StoreError) {
     let attention = unsafe ChunkAttention(self, layer: layer, count: rows.count)
-    // Before attention, which rotates the queries in place where keys are stored un-rotated.
-    if declared[layer].signals.promptRows > 0 {
-      unsafe recentQueries[layer].append(
-        rows.queries, count: rows.count, firstPosition: sequence.length.tokens)
-    }
+    unsafe keepQueries(layer: layer, rows, inPrompt: true)
     attention.run()
     sequence.book(layer: layer, moment: moment)
-    let shown = declared[layer].signals(at: moment)
+    let shown = sequence.signals(ofLayer: layer, at: moment)
     let signals = attention.signals(shown)
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
+    signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     observe(layer: layer, moment: moment, signals: signals)
     apply(try decide(layer: layer, moment: moment, signals: signals), layer: layer)
   }
@@ -67,14 +64,18 @@ extension LlamaSession {
   @unsafe private func attendStep(
     layer: Int, _ rows: TokenRows, moment: Moment
   ) throws(StoreError) {
-    let (phase, shown) = (declared[layer].phase, declared[layer].signals(at: moment))
+    let (phase, shown) = (
+      declared[layer].phase, sequence.signals(ofLayer: layer, at: moment)
+    )
     if phase == .beforeStep {
       apply(try decide(layer: layer, moment: moment, signals: SignalBuffers()), layer: layer)
     }
+    unsafe keepQueries(layer: layer, rows, inPrompt: false)
     let attention = unsafe StepAttention(self, layer: layer, rows, shown: shown, phase: phase)
     let signals = attention.signals
     signalCounts.stepLogits += shown.stepLogits ? 1 : 0
     signalCounts.stepProbabilities += shown.stepProbabilities ? 1 : 0
+    signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     switch phase {
     case .afterOutput:
       attention.run()
@@ -97,6 +98,15 @@ extension LlamaSession {
       apply(plan, layer: layer)
       sequence.book(layer: layer, moment: moment)
     }
+  }
+
+  /// Keeps the queries of some tokens for the signals `promptRows` and `recentRows`. Before
+  /// attention, which rotates the queries in place where keys are stored un-rotated.
+  @unsafe private func keepQueries(layer: Int, _ rows: TokenRows, inPrompt: Bool) {
+    let room = declared[layer].signals.keptQueries(inPrompt: inPrompt)
+    guard room > 0 else { return }
+    unsafe recentQueries[layer].append(
+      rows.queries, count: rows.count, firstPosition: sequence.length.tokens, room: room)
   }
 
   /// Rotates the queries and keys of some tokens at their positions; for a chunk, on several
