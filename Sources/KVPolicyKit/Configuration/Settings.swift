@@ -84,7 +84,7 @@ public struct Settings: Sendable {
     _ name: String, share shareName: String, of whole: Int, default standard: RowsDefault,
     atLeast minimum: Int, _ meaning: String
   ) throws(PolicyError) -> Int {
-    let isGiven = [name, shareName].map { (values[$0] ?? .null) != .null }
+    let isGiven = [name, shareName].map(isGiven)
     if isGiven[0] && isGiven[1] {
       throw impossible(
         "'\(name)' and '\(shareName)' are two ways to say the same; give one of them")
@@ -145,6 +145,9 @@ public struct Settings: Sendable {
     return flag
   }
 
+  /// Whether a value other than `null` was given for a setting.
+  func isGiven(_ name: String) -> Bool { (values[name] ?? .null) != .null }
+
   /// An error for settings that do not fit each other.
   public func impossible(_ reason: String) -> PolicyError {
     .impossible(policy: policy, reason: reason)
@@ -154,7 +157,7 @@ public struct Settings: Sendable {
   public func refuse(
     _ names: [String], because reason: (String) -> String
   ) throws(PolicyError) {
-    if let given = names.first(where: { (values[$0] ?? .null) != .null }) {
+    if let given = names.first(where: isGiven) {
       throw impossible(reason(given))
     }
   }
