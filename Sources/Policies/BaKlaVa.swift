@@ -49,7 +49,7 @@ public struct BaKlaVa: KVCachePolicy {
 
   /// A quarter of the budget for every lane, and at most four of these rows for the first tokens.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = budget.rows
+    let rows = try budget.rows
     guard rows >= 4 else {
       throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 4 or more")
     }

@@ -40,12 +40,13 @@ public struct RKV: ComposedPolicy {
 
   /// The budget is the capacity, which the cache exceeds between two cuts.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    guard budget.rows >= 2 else {
+    let rows = try budget.rows
+    guard rows >= 2 else {
       throw .impossible(
-        policy: name, reason: "a budget of \(budget.rows) leaves nothing to choose; use 2 or more")
+        policy: name, reason: "a budget of \(rows) leaves nothing to choose; use 2 or more")
     }
     return [
-      "capacity": .integer(budget.rows), "window": .integer(min(8, max(1, budget.rows / 4))),
+      "capacity": .integer(rows), "window": .integer(min(8, max(1, rows / 4))),
     ]
   }
 }

@@ -7,8 +7,8 @@ public struct Composition: Sendable {
   public let budget: any RowBudget
   /// What stays or goes together.
   public let unit: any RowUnit
-  /// Mean rows per lane, the protected rows included.
-  public let capacity: Int
+  /// How many rows the lanes keep, the protected rows included.
+  public let amount: Amount
   /// Rows that always stay: the rows that the settings protect, and the rows that the score cannot
   /// judge.
   public let protection: Protection
@@ -16,19 +16,24 @@ public struct Composition: Sendable {
   public let cadence: Cadence
   /// At which position a key is rotated when it is read.
   public let positions: PositionRule
+  /// Bytes of the score's state when it was made.
+  private let fixedBytes: Int
+  /// Tokens read when the prompt, or its last chunk so far, ended; 0 before it.
+  private var promptTokens = 0
 
   /// Composes parts.
   ///
   /// - Throws: `PolicyError.impossible` if the parts do not fit each other.
   init(
-    score: any RowScore, budget: any RowBudget, unit: any RowUnit, capacity: Int,
+    score: any RowScore, budget: any RowBudget, unit: any RowUnit, amount: Amount,
     protection: Protection, cadence: Cadence, positions: PositionRule,
     in settings: borrowing Settings
   ) throws(PolicyError) {
     self.score = score
     self.budget = budget
     self.unit = unit
-    self.capacity = capacity
+    self.amount = amount
+    fixedBytes = score.stateBytes
     var cadence = cadence
     cadence.looks = score.looks
     self.cadence = cadence
@@ -36,11 +41,10 @@ public struct Composition: Sendable {
     self.protection = Protection(
       sinks: max(protection.sinks, score.protection.sinks),
       recent: max(protection.recent, score.protection.recent))
-    let fixed = self.protection.sinks + self.protection.recent
-    guard capacity > fixed else {
+    if case .rows(let rows) = amount, rows <= fixedRows {
       throw settings.impossible(
-        "a capacity of \(capacity) rows leaves none to choose: \(fixed) are protected; "
-          + "raise it above \(fixed)")
+        "a capacity of \(rows) rows leaves none to choose: \(fixedRows) are protected; "
+          + "raise it above \(fixedRows)")
     }
     if score.judgesPromptOnly && cadence.asksInSteps {
       throw settings.impossible(
@@ -49,11 +53,44 @@ public struct Composition: Sendable {
     }
   }
 
-  mutating func prefill(_ layer: borrowing LayerView) { score.prefill(layer) }
+  /// Rows of a lane that are protected while the lane has all of them.
+  private var fixedRows: Int { protection.sinks + protection.recent }
+
+  /// Mean rows per lane that the amount allows in a cache, at least one beside the protected rows.
+  private func capacity(in cache: borrowing CacheView) -> Int {
+    switch amount {
+    case .rows(let rows): return rows
+    case .share(let share):
+      // Without a prompt there is nothing to take a share of.
+      guard promptTokens > 0 else { return .max }
+      return max(fixedRows + 1, Amount.rows(share: share, of: promptTokens))
+    case .bytes(let bytes):
+      let rows = cache.cost.rows(
+        in: bytes, columns: score.columns(for: cache.shape), state: fixedBytes)
+      return max(fixedRows + 1, rows)
+    }
+  }
+
+  /// - Throws: `PolicyError.impossible`, with the least legal figure, if the amount is in bytes and
+  ///   they do not pay for a page in each lane, or leave no row to choose beside the protected ones.
+  func check(_ cost: RowCost, of policy: String) throws(PolicyError) {
+    guard case .bytes(let bytes) = amount else { return }
+    let columns = score.columns(for: cost.shape)
+    let least = max(cost.pageRows, fixedRows + 1)
+    guard cost.rows(in: bytes, columns: columns, state: fixedBytes) < least else { return }
+    let leastBytes = cost.bytes(rows: least, columns: columns, state: fixedBytes)
+    throw .impossible(policy: policy, reason: cost.tooFew(bytes, least: leastBytes, rows: least))
+  }
+
+  mutating func prefill(_ layer: borrowing LayerView) {
+    promptTokens = layer.length.tokens
+    score.prefill(layer)
+  }
 
   mutating func step(_ layer: borrowing LayerView) { score.step(layer) }
 
   func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    let capacity = capacity(in: cache)
     for layer in cache.layers {
       let heads = 0..<cache.shape.keyHeads
       // Where no lane reaches the capacity, nothing has to go, whatever the budget.
@@ -65,17 +102,18 @@ public struct Composition: Sendable {
         lanes.append(
           Candidates(cache.lane(layer: layer, head: head), protection: protection, score: score))
       }
-      choose(lanes, shape: cache.shape, plan: &plan)
+      choose(lanes, capacity: capacity, shape: cache.shape, plan: &plan)
     }
   }
 
   /// Writes into the plan which rows of a layer's lanes to drop.
-  private func choose(_ candidates: [Candidates], shape: CacheShape, plan: inout CachePlan) {
+  private func choose(
+    _ candidates: [Candidates], capacity: Int, shape: CacheShape, plan: inout CachePlan
+  ) {
     let lanes = unit.isSharedByHeads ? Candidates.sharing(candidates) : candidates
     let shares = budget.shares(
       BudgetRequest(
-        lanes: lanes, capacity: capacity, protected: protection.sinks + protection.recent,
-        shape: shape))
+        lanes: lanes, capacity: capacity, protected: fixedRows, shape: shape))
     for (lane, share) in zip(lanes, shares) {
       let count = max(share, lane.protected)
       guard count < lane.rows.count else { continue }

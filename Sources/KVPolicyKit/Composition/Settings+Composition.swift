@@ -3,7 +3,7 @@ extension Settings {
   ///
   /// - Parameters:
   ///   - isNamed: whether the policy has a name of its own; its amount is then the setting
-  ///     `capacity`, else `rows` of the budget.
+  ///     `capacity`, else `rows`, `bytes` or `share` of the budget.
   ///   - score: reads the score.
   ///   - budget: reads the budget of a policy that has its own; nil for the setting `budget`.
   ///   - unit: reads the unit of a policy that has its own; nil for the setting `unit`.
@@ -14,15 +14,16 @@ extension Settings {
     unit: ((inout Settings) throws(PolicyError) -> any RowUnit)? = nil,
     cadence: ((inout Settings) throws(PolicyError) -> Cadence)? = nil
   ) throws(PolicyError) -> Composition {
-    var capacity = 0
+    var amount = Amount.rows(1024)
     if isNamed {
-      capacity = try integer(
-        "capacity", default: 1024, atLeast: 1, "rows kept, the protected ones included")
+      amount = .rows(
+        try integer("capacity", default: 1024, atLeast: 1, "rows kept, the protected ones included")
+      )
     }
     let score = try score(&self)
     let chosenBudget =
       if let budget { try budget(&self) } else {
-        try anyBudget(readingCapacity: !isNamed, into: &capacity)
+        try anyBudget(readingAmount: !isNamed, into: &amount)
       }
     let chosenUnit = if let unit { try unit(&self) } else { try anyUnit() }
     let protection = try group("protect", "rows that always stay") {
@@ -39,21 +40,21 @@ extension Settings {
       "positions", default: KeyPositions.original,
       "rotate keys at their index in the text, or rank in the cache")
     return try Composition(
-      score: score, budget: chosenBudget, unit: chosenUnit, capacity: capacity,
+      score: score, budget: chosenBudget, unit: chosenUnit, amount: amount,
       protection: protection, cadence: chosenCadence, positions: positions.rule, in: self)
   }
 
   private mutating func anyBudget(
-    readingCapacity: Bool, into capacity: inout Int
+    readingAmount: Bool, into amount: inout Amount
   ) throws(PolicyError) -> any RowBudget {
     let parts = parts
     return try part(
       "budget", default: EvenBudget.name, parts.budgets.map { $0.name },
       "how many rows each lane keeps"
     ) { index, settings throws(PolicyError) -> any RowBudget in
-      if readingCapacity {
-        capacity = try settings.integer(
-          "rows", default: 1024, atLeast: 1, "mean rows per lane, the protected ones included")
+      if readingAmount {
+        amount = try settings.amount(
+          default: 1024, "mean rows per lane, the protected ones included")
       }
       return try parts.budgets[index].init(&settings)
     }

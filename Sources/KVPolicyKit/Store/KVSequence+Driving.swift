@@ -209,7 +209,10 @@ extension KVSequence {
     for index in mostRows.indices { mostRows[index] = lanes[index].count }
     length.tokens += moment.tokens
     notePeak()
-    if case .step(let index) = moment { steps = index }
+    if case .step(let index) = moment {
+      steps = index
+      residentByteSteps += Double(residentLaneBytes + ownStateBytes)
+    }
     isBusy = false
   }
 
