@@ -1,6 +1,7 @@
 import Evaluation
 import KVPolicyKit
 import Policies
+import ReferenceModel
 import Reporting
 
 /// The `kvpolicy` command line, as a library: run it with policies of your own.
@@ -42,8 +43,9 @@ public struct KVPolicyTool {
       terminal.note(refusal)
       return 1
     }
-    var terminal = terminal
+    var (terminal, registry) = (terminal, registry)
     terminal.reads = ReadFiles()
+    registry.artifacts = registry.artifacts ?? ArtifactFiles()
     var words = Array(arguments.dropFirst())
     var named = "kvpolicy"
     do {

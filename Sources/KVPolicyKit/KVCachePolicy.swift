@@ -87,11 +87,16 @@ extension KVCachePolicy {
   /// `try H2O(["heavy": 4, "recent": 8])`
   public init(
     _ values: [String: JSONValue], shape: CacheShape? = nil, model: ModelIdentity? = nil,
-    parts: PartRegistry = PartRegistry()
+    parts: PartRegistry = PartRegistry(), artifacts: (any ArtifactSource)? = nil
   ) throws(PolicyError) {
     var settings = Settings(
-      policy: Self.name, values: values, shape: shape, model: model, parts: parts)
+      policy: Self.name, values: values, shape: shape, model: model, parts: parts,
+      artifacts: artifacts)
     try self.init(&settings)
     try settings.refuseUnknown()
+    if shape == nil, let entry = settings.entries.first(where: { $0.artifactKind != nil }) {
+      throw settings.impossible(
+        "'\(entry.name)' must fit a cache; make the policy with the shape of one")
+    }
   }
 }

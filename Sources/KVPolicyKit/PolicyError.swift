@@ -8,6 +8,10 @@ public enum PolicyError: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownSetting(String, policy: String, known: [String])
   /// A setting has an unusable value.
   case badValue(setting: String, policy: String, got: String, legal: String)
+  /// The artifact that a setting names cannot be read or does not fit.
+  case artifact(setting: String, policy: String, reason: String)
+  /// A setting must name an artifact of this kind and names none.
+  case needsArtifact(setting: String, policy: String, kind: String)
   /// The settings do not fit each other, the model, or what the engine can do.
   case impossible(policy: String, reason: String)
 
@@ -26,6 +30,10 @@ public enum PolicyError: Error, Equatable, Sendable, CustomStringConvertible {
         + "; it has \(has)"
     case .badValue(let setting, let policy, let got, let legal):
       return "\(policy): '\(setting)' cannot be \(got); it must be \(legal)"
+    case .artifact(let setting, let policy, let reason):
+      return "\(policy): '\(setting)': \(reason)"
+    case .needsArtifact(let setting, let policy, let kind):
+      return "\(policy) needs '\(setting)', the path of a \(kind) made for this model, and has none"
     case .impossible(let policy, let reason):
       return "\(policy): \(reason)"
     }

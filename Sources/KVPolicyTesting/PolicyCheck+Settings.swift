@@ -38,7 +38,9 @@ extension PolicyReport {
   private mutating func checkBudget(_ rows: Int, _ type: any KVCachePolicy.Type) {
     guard let settings = try? type.settings(budget: .rows(rows)) else { return }
     do throws(PolicyError) {
-      _ = try type.init(settings)
+      var read = Settings(policy: type.name, values: settings)
+      _ = try type.init(&read)
+      try read.refuseUnknown()
     } catch { note(.settings, "the settings for a budget of \(rows) rows are refused: \(error)") }
   }
 }

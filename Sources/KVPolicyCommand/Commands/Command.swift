@@ -65,14 +65,31 @@ extension Command {
   func configuration(_ path: String) throws -> PolicyConfiguration {
     let text = try input(path).text()
     do {
-      let configuration = try PolicyConfiguration(parsing: text)
-      for choice in [configuration.main] + configuration.overrides.map(\.choice) {
-        _ = try registry.make(choice.policy, choice.settings)
-      }
-      return configuration
+      return try locating(PolicyConfiguration(parsing: text), namedBy: path)
     } catch {
       throw CommandError.failure("\(input(path).name): \(error)")
     }
+  }
+
+  /// A configuration with the artifacts that it names: paths begin in the folder of the file that
+  /// names them, or in the working folder for standard input. No output may replace the artifacts.
+  /// Says on standard error which artifacts do not name their model.
+  ///
+  /// - Throws: `PolicyError` for an unknown policy, an illegal setting or an unusable artifact.
+  func locating(
+    _ configuration: PolicyConfiguration, namedBy path: String
+  ) throws(PolicyError) -> PolicyConfiguration {
+    let parent = TemporaryFile.folder(of: path)
+    let folder =
+      path == "-" ? terminal.workingFolder : parent.isEmpty && path.first == "/" ? "/" : parent
+    let (located, artifacts) = try configuration.locatingArtifacts(registry, from: folder)
+    for named in artifacts {
+      terminal.reads.add(named.file)
+      guard named.artifact.model == nil else { continue }
+      terminal.note(
+        "\(named.file) does not name the model that it was made on: only its shape is checked")
+    }
+    return located
   }
 
   /// The number of threads that `--threads` gives, or else the default.

@@ -11,7 +11,8 @@ struct PoliciesCommand: Command {
     notes: """
       With a NAME the configuration of its defaults is printed, ready for a file. Settings that are
       left out of a file keep their defaults; "layers" gives some layers others, for example
-      "layers": {"0-1": {"policy": "full"}}.
+      "layers": {"0-1": {"policy": "full"}}. Every policy also has the settings "chunk", the longest
+      chunk in which a prompt is read, and "lastPromptToken", "prefill" or "decode".
       """)
 
   let registry: PolicyRegistry
@@ -38,7 +39,7 @@ struct PoliciesCommand: Command {
   }
 
   private func list(_ pages: [PolicyPage]) -> String {
-    let lines = pages.map { ($0.type.name, $0.type.summary) }
+    let lines = pages.map { ($0.type.name, $0.type.summary + $0.needs) }
     let parts = parts.map { setting, kinds in
       TerminalText.list(
         [(setting, "a part of a composed policy")] + kinds.map { ($0.name, $0.summary) })
@@ -69,7 +70,12 @@ struct PoliciesCommand: Command {
       }
       described[setting] = .array(list)
     }
-    return ["policies": .array(pages.map { $0.json }), "parts": .object(described)]
+    let kinds = Set(pages.flatMap { $0.settings.compactMap(\.artifactKind) })
+    return [
+      "policies": .array(pages.map { $0.json }), "parts": .object(described),
+      "artifacts": .array(kinds.sorted().map { .string($0) }),
+      "everyPolicy": PolicyPage.json(PromptReading.settings),
+    ]
   }
 }
 
@@ -98,6 +104,12 @@ private struct PolicyPage {
     return members
   }
 
+  /// The artifacts without which the policy cannot run, for a list; empty if it needs none.
+  var needs: String {
+    let names = settings.filter { $0.artifactKind != nil && $0.standard == .null }.map(\.name)
+    return names.isEmpty ? "" : " (needs \(names.joined(separator: ", ")))"
+  }
+
   /// The policy's configuration with the defaults of all settings.
   private var configuration: JSONValue {
     .object(
@@ -117,10 +129,12 @@ private struct PolicyPage {
   static func json(_ settings: [Settings.Entry]) -> JSONValue {
     .array(
       settings.map { setting in
-        [
+        var members: [String: JSONValue] = [
           "name": .string(setting.name), "default": setting.standard,
           "legal": .string(setting.legal), "meaning": .string(setting.meaning),
         ]
+        members["artifact"] = setting.artifactKind.map { .string($0) }
+        return .object(members)
       })
   }
 

@@ -8,7 +8,7 @@ struct TraceRequest {
   /// The number of tokens in the prompt; nil to read all tokens at once and record the vocabulary
   /// logits of every token.
   let promptLength: Int?
-  let configuration: PolicyConfiguration
+  var configuration: PolicyConfiguration
 
   init(
     model: ModelAtHand, tokens: [Int], promptLength: Int?, configuration: PolicyConfiguration

@@ -16,6 +16,8 @@ public struct Settings: Sendable {
     public let legal: String
     /// What the setting does, in words.
     public let meaning: String
+    /// The kind of artifact that the setting names; nil for a setting that names none.
+    public let artifactKind: String?
   }
 
   /// The policy's name, for messages.
@@ -26,8 +28,10 @@ public struct Settings: Sendable {
   public let model: ModelIdentity?
   /// The parts that the settings can name.
   public let parts: PartRegistry
+  /// Where the artifacts come from that the settings name; nil if there is no source.
+  let artifacts: (any ArtifactSource)?
   /// What the names of nested settings begin with in messages: `budget.`.
-  private let path: String
+  let path: String
   private let values: [String: JSONValue]
   /// The settings read so far, in order.
   public private(set) var entries: [Entry] = []
@@ -35,12 +39,14 @@ public struct Settings: Sendable {
   /// Settings to be read from `values`.
   public init(
     policy: String, values: [String: JSONValue], shape: CacheShape? = nil,
-    model: ModelIdentity? = nil, parts: PartRegistry = PartRegistry()
+    model: ModelIdentity? = nil, parts: PartRegistry = PartRegistry(),
+    artifacts: (any ArtifactSource)? = nil
   ) {
     self.policy = policy
     self.shape = shape
     self.model = model
     self.parts = parts
+    self.artifacts = artifacts
     self.values = values
     path = ""
   }
@@ -51,6 +57,7 @@ public struct Settings: Sendable {
     shape = outer.shape
     model = outer.model
     parts = outer.parts
+    artifacts = outer.artifacts
     path = outer.path + name + "."
     self.values = values
   }
@@ -84,7 +91,7 @@ public struct Settings: Sendable {
     _ name: String, share shareName: String, of whole: Int, default standard: RowsDefault,
     atLeast minimum: Int, _ meaning: String
   ) throws(PolicyError) -> Int {
-    let isGiven = [name, shareName].map(isGiven)
+    let isGiven = [isGiven(name), isGiven(shareName)]
     if isGiven[0] && isGiven[1] {
       throw impossible(
         "'\(name)' and '\(shareName)' are two ways to say the same; give one of them")
@@ -145,21 +152,19 @@ public struct Settings: Sendable {
     return flag
   }
 
-  /// Whether a value other than `null` was given for a setting.
-  func isGiven(_ name: String) -> Bool { (values[name] ?? .null) != .null }
-
   /// An error for settings that do not fit each other.
   public func impossible(_ reason: String) -> PolicyError {
     .impossible(policy: policy, reason: reason)
   }
 
+  /// Whether a value other than `null` was given for a setting.
+  func isGiven(_ name: String) -> Bool { (values[name] ?? .null) != .null }
+
   /// Throws if any of these settings was given.
   public func refuse(
     _ names: [String], because reason: (String) -> String
   ) throws(PolicyError) {
-    if let given = names.first(where: isGiven) {
-      throw impossible(reason(given))
-    }
+    if let given = names.first(where: isGiven) { throw impossible(reason(given)) }
   }
 
   /// Throws if any of these settings was read and is not at its default.
@@ -194,7 +199,8 @@ public struct Settings: Sendable {
 
   /// Notes a setting with its default, and returns the value in use.
   mutating func record(
-    _ name: String, _ standard: JSONValue, _ legal: String, _ meaning: String
+    _ name: String, _ standard: JSONValue, _ legal: String, _ meaning: String,
+    artifact kind: String? = nil
   ) throws(PolicyError) -> JSONValue {
     guard !["policy", "layers"].contains(name) else {
       throw impossible(
@@ -202,7 +208,9 @@ public struct Settings: Sendable {
     }
     let value = values[name] ?? standard
     entries.append(
-      Entry(name: path + name, value: value, standard: standard, legal: legal, meaning: meaning))
+      Entry(
+        name: path + name, value: value, standard: standard, legal: legal, meaning: meaning,
+        artifactKind: kind))
     return value
   }
 

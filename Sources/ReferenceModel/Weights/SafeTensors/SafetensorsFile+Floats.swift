@@ -49,11 +49,17 @@ extension SafetensorsFile {
   package static func floats(
     at path: String
   ) throws(ModelError) -> (tensors: [FloatTensor], metadata: [String: String]) {
-    let file = try MappedFile(path)
+    try floats(in: MappedFile(path))
+  }
+
+  /// The tensors of an open file, as ``floats(at:)`` gives them.
+  static func floats(
+    in file: MappedFile
+  ) throws(ModelError) -> (tensors: [FloatTensor], metadata: [String: String]) {
     var list: [FloatTensor] = []
     let stored = try tensors(in: file).map { listed throws(ModelError) in try listed.content.get() }
     for tensor in stored.sorted(by: { $0.offset < $1.offset }) {
-      guard let values = tensor.floats() else {
+      guard let values = try tensor.aligned().floats() else {
         throw .tensor(name: tensor.name, reason: "is stored as \(tensor.type.rawValue), not floats")
       }
       list.append(FloatTensor(tensor.name, shape: tensor.shape, values: values))
