@@ -54,17 +54,36 @@ extension Command {
   /// entry.
   ///
   /// - Parameter cost: the price of rows in the cache. Without it, budgets in bytes have no entries.
+  /// - Throws: `CommandError.usage` if a policy cannot work with a budget. Of all policies
+  ///   (`--policies all`), those that need an artifact are left out with a note.
   func entries(
     _ named: NamedPolicies, in cost: RowCost?
   ) throws(CommandError) -> [PolicyEntry] {
+    let needs = named.areAll ? neededArtifacts(named.names, in: cost) : [:]
+    for name in named.names {
+      if let kind = needs[name] { terminal.note("\(name) needs a \(kind) and is not run") }
+    }
     var entries: [PolicyEntry] = []
     for budget in named.budgets {
-      for name in named.names {
+      for name in named.names where needs[name] == nil {
         let entry = try entry(name, budget: budget, in: cost)
         if let entry, !entries.contains(entry) { entries.append(entry) }
       }
     }
     return entries
+  }
+
+  /// The kind of artifact that each of these policies needs and that its defaults do not name.
+  /// Without a price of rows, none is known.
+  private func neededArtifacts(_ names: [String], in cost: RowCost?) -> [String: String] {
+    guard let cost else { return [:] }
+    return names.reduce(into: [:]) { needs, name in
+      do throws(PolicyError) {
+        _ = try registry.make(name, shape: cost.shape)
+      } catch {
+        if case .needsArtifact(_, _, let kind) = error { needs[name] = kind }
+      }
+    }
   }
 
   /// A policy with the settings that spend a budget, or with its defaults if it takes no budget; nil

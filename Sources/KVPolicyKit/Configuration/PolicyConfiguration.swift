@@ -111,8 +111,7 @@ public struct PolicyConfiguration: Hashable, Sendable {
       policies.append(other.policy)
       readings.append(other.reading)
     }
-    let assignment = try PolicyAssignment(
-      policies, owner: owner, shape: shape, readings: readings)
+    let assignment = try PolicyAssignment(policies, owner: owner, shape: shape, readings: readings)
     if let store { try assignment.checkBudgets(in: store, shape: shape) }
     return assignment
   }

@@ -152,9 +152,6 @@ public struct Settings: Sendable {
     return flag
   }
 
-  /// Whether a value other than `null` was given for a setting.
-  func isGiven(_ name: String) -> Bool { (values[name] ?? .null) != .null }
-
   /// An error for settings that do not fit each other.
   public func impossible(_ reason: String) -> PolicyError {
     .impossible(policy: policy, reason: reason)
