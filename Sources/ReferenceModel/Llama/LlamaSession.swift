@@ -14,6 +14,9 @@ public final class LlamaSession {
   /// How often each signal was computed so far. For tests, and for reports of a policy's cost.
   public internal(set) var signalCounts = SignalCounts()
 
+  /// Measures what attention changes in prompts; nil if nothing is measured.
+  var meter: AttentionMeter?
+
   let scratch: Scratch
   /// Rotates to positions in the text: a window that moves on with the text.
   var rotary: RotaryTable
@@ -139,7 +142,10 @@ public final class LlamaSession {
     let moment = Moment.chunk(tokens: first..<first + tokens.count, isLast: isLast)
     prepareRotation(tokens: tokens.count)
     let pass = unsafe ForwardPass(model, scratch, count: tokens.count, kind: .chunk)
-    unsafe model.forward(tokens, pass) { layer in
+    let measure = meter.map { meter in
+      { (layer: Int) in unsafe meter.add(layer: layer, self.scratch, count: tokens.count) }
+    }
+    unsafe model.forward(tokens, pass, measure: measure) { layer in
       unsafe attend(
         layer: layer, TokenRows(scratch, 0..<tokens.count, model.configuration), moment: moment)
     }
