@@ -33,6 +33,7 @@ public final class LlamaSession {
     scratch = Scratch(configuration, threads: model.threads)
     rotary = RotaryTable(configuration)
     placeRotary = rotary
+    sequence.rotation = configuration.rotation
     declared = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
     let width = configuration.queryHeads * configuration.headDimension
     recentQueries = declared.map { _ in
@@ -211,6 +212,8 @@ public struct SignalCounts: Hashable, Sendable {
   public var promptRows = 0
   /// Rows of the last queries, in the prompt and during decode.
   public var recentRows = 0
+  /// Queries of the tokens just read.
+  public var queries = 0
   /// Column sums of a chunk.
   public var promptColumnSums = 0
 }
