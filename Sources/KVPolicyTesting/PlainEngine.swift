@@ -47,14 +47,15 @@ public final class PlainEngine {
   /// An engine with a new store and a new sequence, all layers under one policy.
   public convenience init(
     _ source: SyntheticAttention, policy: any KVCachePolicy,
-    store: StoreConfiguration = StoreConfiguration(format: .f32)
+    store: StoreConfiguration = StoreConfiguration(format: .f32),
+    reading: PromptReading = PromptReading()
   ) throws {
     let store = try PagedKVStore(shape: source.shape, configuration: store)
-    let policies = try PolicyAssignment(policy, shape: source.shape)
+    let policies = try PolicyAssignment(policy, shape: source.shape, reading: reading)
     self.init(source, sequence: store.makeSequence(policies))
   }
 
-  /// Reads a prompt of `count` tokens in chunks.
+  /// Reads a prompt of `count` tokens in chunks; the last token by a step, if the sequence says so.
   ///
   /// - Throws: `StoreError`; everything read before the failing chunk is intact.
   ///   `StoreError.badRequest` if `count` or `chunk` is below 1.
@@ -65,7 +66,8 @@ public final class PlainEngine {
           + "at most \(Int32.max), in chunks of 1 or more")
     }
     let chunk = min(chunk, sequence.longestChunk ?? .max)
-    var left = count
+    let isLastDecoded = sequence.decodesLastPromptToken
+    var left = count - (isLastDecoded ? 1 : 0)
     while left > 0 {
       let size = min(chunk, left)
       left -= size
@@ -73,6 +75,7 @@ public final class PlainEngine {
       try advance(.chunk(tokens: first..<first + size, isLast: left == 0))
     }
     for layer in recentQueries.indices { forgetQueries(layer: layer, inPrompt: false) }
+    if isLastDecoded { try step() }
   }
 
   /// Decodes `count` tokens.

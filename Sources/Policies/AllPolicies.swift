@@ -25,6 +25,9 @@ extension PolicyRegistry {
       ReFreeKV.self,
       InertiaKV.self,
       RKV.self,
+      DuoAttention.self,
+      PruLong.self,
+      BaKlaVa.self,
       Composed.self,
     ], parts: .all)
 }
@@ -36,6 +39,6 @@ extension PartRegistry {
       WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self, RedundancyScore.self,
       ExpectedAttention.self, Cap.self, LeverageScores.self,
     ],
-    budgets: [PyramidBudget.self, AdaptiveBudget.self],
+    budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self])
 }

@@ -51,6 +51,25 @@ struct TraceCommandTests {
     #expect(try kept(whole.output) == kept(parts.output))
   }
 
+  @Test("what is kept after each chunk is given first, if the policy forgets after chunks")
+  func keptAfterChunks() throws {
+    let workshop = try Workshop()
+    let policy = #""policy": "snapkv", "capacity": 6, "window": 2, "lastPromptToken": "decode""#
+    func states(_ settings: String) throws -> [String: [[[Int]]]] {
+      try workshop.write("tova.json", "{\(policy), \(settings)}")
+      return try kept(trace(workshop, "--json", "-", "--chunk", "9").output)
+    }
+    let after = try states(#""when": "everyChunk", "chunk": 8"#)
+    #expect(Set(after.keys) == Set(["chunk1", "chunk2", "chunk3"] + (0...28).map(String.init)))
+    // Nineteen tokens are read in chunks, the twentieth by a step that forgets nothing.
+    for (state, last) in [("chunk1", 7), ("chunk2", 15), ("chunk3", 18)] {
+      #expect(after[state]?.joined().allSatisfy { $0.count == 6 && $0.last == last } == true)
+    }
+    #expect(after["0"]?.joined().allSatisfy { $0.count == 7 && $0.last == 19 } == true)
+    let atEnd = try states(#""when": "afterPrompt", "chunk": 8"#)
+    #expect(Set(atEnd.keys) == Set((0...28).map(String.init)))
+  }
+
   @Test("a case says the same as the options do")
   func cases() throws {
     let workshop = try Workshop()

@@ -79,6 +79,25 @@ private struct Declarer: KVCachePolicy {
         == [0..<12, 12..<24, 24..<36, 36..<40])
   }
 
+  @Test("reads the last token of a prompt by a step, if the configuration says so")
+  func lastPromptToken() throws {
+    func session(_ settings: [String: JSONValue]) throws -> LlamaSession {
+      try makeSession(model, PolicyConfiguration("full", settings))
+    }
+    let (apart, whole) = (try session(["lastPromptToken": "decode"]), try session([:]))
+    let tokens = (0..<12).map { $0 * 5 % 64 }
+    var (seen, chunks): ([(Int, Float)], Int) = ([], 0)
+    try apart.prefill(tokens, chunk: 4, eachToken: { seen.append(($0, $1[0])) }) { chunks += 1 }
+    #expect(seen.map(\.0) == Array(0..<12) && seen[11].1 == apart.logits[0] && chunks == 3)
+    try whole.prefill(Array(tokens.dropLast()))
+    try whole.decode(tokens[11])
+    #expect(apart.logits.indices.allSatisfy { apart.logits[$0] == whole.logits[$0] })
+    #expect(apart.sequence.steps == 1 && apart.sequence.length.tokens == 12)
+    try apart.prefill([3])
+    try whole.decode(3)
+    #expect(apart.logits.indices.allSatisfy { apart.logits[$0] == whole.logits[$0] })
+  }
+
   @Test("computes nothing at a step at which the policy does not look, and does not call it")
   func looks() throws {
     let signals: Set<Signal> = [

@@ -13,10 +13,13 @@ extension Trace {
   /// ```
   ///
   /// `kept[s][layer][head]` are ascending original positions; `statistics` has the properties of
-  /// `CacheStatistics`.
+  /// `CacheStatistics`. If a policy forgets after chunks of the prompt, the states after the chunks
+  /// come first, under `"chunk1"`, `"chunk2"`…
   public func json(configuration: PolicyConfiguration) -> String {
     let text = TraceText(configuration: configuration, promptLength: promptLength, steps: steps)
-    let states = kept.enumerated().flatMap { text.state($1, step: $0) }
+    let states =
+      keptAfterChunks.enumerated().flatMap { text.state($1, chunk: $0 + 1) }
+      + kept.enumerated().flatMap { text.state($1, step: $0, follows: !keptAfterChunks.isEmpty) }
     return text.head + String(decoding: states, as: UTF8.self) + text.tail(statistics)
   }
 
@@ -55,10 +58,20 @@ package struct TraceText {
 
   /// The positions that every lane holds at a step; the steps follow one another from 0.
   ///
+  /// - Parameter follows: whether states after chunks come before step 0.
+  package func state(_ layers: [[[Int]]], step: Int, follows: Bool = false) -> [UInt8] {
+    state(layers, named: "\(step)", isFirst: step == 0 && !follows)
+  }
+
+  /// The positions that every lane holds after a chunk; chunks are numbered from 1.
+  package func state(_ layers: [[[Int]]], chunk: Int) -> [UInt8] {
+    state(layers, named: "chunk\(chunk)", isFirst: chunk == 1)
+  }
+
   /// Bytes, because these are most of a long trace, and texts of each number would take most of the
   /// time.
-  package func state(_ layers: [[[Int]]], step: Int) -> [UInt8] {
-    var bytes = Array("\(step == 0 ? "" : ",\n")    \"\(step)\": ".utf8)
+  private func state(_ layers: [[[Int]]], named name: String, isFirst: Bool) -> [UInt8] {
+    var bytes = Array("\(isFirst ? "" : ",\n")    \"\(name)\": ".utf8)
     TraceText.append(layers, to: &bytes) { lanes, bytes in
       TraceText.append(lanes, to: &bytes) { positions, bytes in
         TraceText.append(positions, to: &bytes) { TraceText.append(digits: $0, to: &$1) }

@@ -13,6 +13,8 @@ public struct Trace: Sendable {
   /// ascending. Entry 0 is the state after the prompt, entry s the state after token `promptLength
   /// + s − 1`.
   public let kept: [[[[Int]]]]
+  /// The same after each chunk of the prompt, if a policy forgets after chunks; else empty.
+  public let keptAfterChunks: [[[[Int]]]]
   /// Vocabulary logits, `rows × vocabulary`, row-major; empty if they were not asked for. Row 0
   /// follows the prompt, row s follows token `promptLength + s − 1`.
   public let logits: [Float]
@@ -54,13 +56,14 @@ public struct Trace: Sendable {
   }
 
   private init(_ run: TraceRun, vocabulary: Int, keepsLogits: Bool) throws {
-    var states: [[[[Int]]]] = []
+    var (states, chunks): ([[[[Int]]]], [[[[Int]]]]) = ([], [])
     var values: [Float] = []
     statistics = try run.start(
-      kept: { states.append($0) },
+      chunk: { chunks.append($0) }, kept: { states.append($0) },
       logits: keepsLogits
         ? { row in for token in 0..<row.count { values.append(row[token]) } } : nil)
-    (promptLength, self.vocabulary, kept, logits) = (run.promptLength, vocabulary, states, values)
+    (promptLength, self.vocabulary, logits) = (run.promptLength, vocabulary, values)
+    (kept, keptAfterChunks) = (states, chunks)
   }
 
   /// The number of decode steps.

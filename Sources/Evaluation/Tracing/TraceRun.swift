@@ -80,15 +80,18 @@ public struct TraceRun {
   /// Reads all tokens.
   ///
   /// - Parameters:
+  ///   - chunk: called as `kept` after each chunk of the prompt, if a policy forgets after chunks.
   ///   - kept: called after the prompt and after every step with the original positions that each
   ///     lane holds: `layers × keyHeads ×` rows, ascending.
   ///   - logits: called before `kept` with `vocabulary` logits; nil if they are not wanted.
   /// - Returns: the cache's statistics at the end.
-  /// - Throws: what `kept` and `logits` throw; `SessionError` if the cache outgrows its limit.
+  /// - Throws: what `chunk`, `kept` and `logits` throw; `SessionError` if the cache outgrows its
+  ///   limit.
   public func start(
-    kept: ([[[Int]]]) throws -> Void, logits: ((Span<Float>) throws -> Void)?
+    chunk: (([[[Int]]]) throws -> Void)? = nil, kept: ([[[Int]]]) throws -> Void,
+    logits: ((Span<Float>) throws -> Void)?
   ) throws -> CacheStatistics {
-    try readPrompt(logits)
+    try readPrompt(chunk, logits)
     try kept(positions)
     for token in tokens[promptLength...] {
       try session.decode(token)
@@ -98,20 +101,25 @@ public struct TraceRun {
     return session.sequence.statistics
   }
 
-  private func readPrompt(_ logits: ((Span<Float>) throws -> Void)?) throws {
-    let prompt = Array(tokens[..<promptLength])
-    guard showsPrompt, let logits else {
-      try session.prefill(prompt, chunk: chunk)
-      try logits?(session.logits)
-      return
-    }
+  private func readPrompt(
+    _ kept: (([[[Int]]]) throws -> Void)?, _ logits: ((Span<Float>) throws -> Void)?
+  ) throws {
     // The session cannot stop at an error of ours, so the first one waits for the end.
     var failure: (any Error)?
-    try session.prefill(prompt, chunk: chunk) { _, row in
+    func keepingFailure(_ body: () throws -> Void) {
       guard failure == nil else { return }
-      do { try logits(row) } catch { failure = error }
+      do { try body() } catch { failure = error }
+    }
+    let eachToken = logits.map { logits in
+      { (_: Int, row: Span<Float>) in keepingFailure { try logits(row) } }
+    }
+    try session.prefill(
+      Array(tokens[..<promptLength]), chunk: chunk, eachToken: showsPrompt ? eachToken : nil
+    ) {
+      if session.sequence.evictsEveryChunk { keepingFailure { try kept?(positions) } }
     }
     if let failure { throw failure }
+    if !showsPrompt { try logits?(session.logits) }
   }
 
   private var positions: [[[Int]]] {

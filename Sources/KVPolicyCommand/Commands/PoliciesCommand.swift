@@ -11,7 +11,8 @@ struct PoliciesCommand: Command {
     notes: """
       With a NAME the configuration of its defaults is printed, ready for a file. Settings that are
       left out of a file keep their defaults; "layers" gives some layers others, for example
-      "layers": {"0-1": {"policy": "full"}}.
+      "layers": {"0-1": {"policy": "full"}}. Every policy also has the settings "chunk", the longest
+      chunk in which a prompt is read, and "lastPromptToken", "prefill" or "decode".
       """)
 
   let registry: PolicyRegistry
@@ -73,6 +74,7 @@ struct PoliciesCommand: Command {
     return [
       "policies": .array(pages.map { $0.json }), "parts": .object(described),
       "artifacts": .array(kinds.sorted().map { .string($0) }),
+      "everyPolicy": PolicyPage.json(PromptReading.settings),
     ]
   }
 }

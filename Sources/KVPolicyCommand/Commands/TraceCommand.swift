@@ -24,7 +24,8 @@ struct TraceCommand: Command {
     notes: """
       The prompt goes through the model in chunks, the tokens after it one by one. The JSON has, under
       "kept", for step 0 (after the prompt) and every later step the original positions that each lane
-      holds, by layer and key head. The tensor "logits" has a row for each of those steps.
+      holds, by layer and key head; and the same for "chunk1" and so on, if the policy forgets after
+      every chunk of the prompt. The tensor "logits" has a row for each step.
 
       A case has "model", "tokens", "prompt_length" and "config". One that has only "model" and
       "tokens" reads them all at once without a policy, and records the logits of every token.
@@ -82,10 +83,14 @@ struct TraceCommand: Command {
     try states?.write(text.head)
     let shape = [run.logitRows, model.configuration.vocabulary]
     try values?.write(SafetensorsFile.header(of: [("logits", shape)]))
-    var step = 0
+    var (chunk, step) = (0, 0)
     let statistics = try run.start(
+      chunk: { lanes in
+        chunk += 1
+        try states?.write(text.state(lanes, chunk: chunk))
+      },
       kept: { lanes in
-        try states?.write(text.state(lanes, step: step))
+        try states?.write(text.state(lanes, step: step, follows: chunk > 0))
         step += 1
       },
       logits: values.map { values in

@@ -92,7 +92,8 @@ public struct PolicyConfiguration: Hashable, Sendable {
     _ registry: PolicyRegistry, shape: CacheShape, model: ModelIdentity? = nil
   ) throws(PolicyError) -> PolicyAssignment {
     try PolicyAssignment.check(shape, for: main.policy)
-    var policies = [try registry.make(main.policy, main.settings, shape: shape, model: model)]
+    let first = try registry.make(main, shape: shape, model: model)
+    var (policies, readings) = ([first.policy], [first.reading])
     var owner = Array(repeating: 0, count: shape.layers)
     for (layers, choice) in overrides {
       guard layers.lowerBound >= 0, layers.upperBound < shape.layers else {
@@ -103,10 +104,11 @@ public struct PolicyConfiguration: Hashable, Sendable {
             + "0 to \(shape.layers - 1)")
       }
       for layer in layers { owner[layer] = policies.count }
-      policies.append(
-        try registry.make(choice.policy, choice.settings, shape: shape, model: model))
+      let other = try registry.make(choice, shape: shape, model: model)
+      policies.append(other.policy)
+      readings.append(other.reading)
     }
-    return try PolicyAssignment(policies, owner: owner, shape: shape)
+    return try PolicyAssignment(policies, owner: owner, shape: shape, readings: readings)
   }
 
   /// Compares the parts.
@@ -128,21 +130,35 @@ public struct PolicyAssignment: Sendable {
   public internal(set) var policies: [any KVCachePolicy]
   /// For each layer, the index of its policy.
   public let owner: [Int]
+  /// For each policy, when it is asked, in chunks of the length that its reading says.
+  let cadences: [Cadence]
+  /// How the last token of a prompt is read.
+  let lastPromptToken: PromptReading.LastToken
 
   /// One policy for every layer.
   ///
   /// - Throws: `PolicyError.impossible` for declarations that no engine can carry out, and for a
   ///   shape that no cache can have.
-  public init(_ policy: any KVCachePolicy, shape: CacheShape) throws(PolicyError) {
+  public init(
+    _ policy: any KVCachePolicy, shape: CacheShape, reading: PromptReading = PromptReading()
+  ) throws(PolicyError) {
     try PolicyAssignment.check(shape, for: type(of: policy).name)
-    try self.init([policy], owner: Array(repeating: 0, count: shape.layers), shape: shape)
+    try self.init(
+      [policy], owner: Array(repeating: 0, count: shape.layers), shape: shape, readings: [reading])
   }
 
   /// - Throws: `PolicyError.impossible` for a combination that the engine cannot carry out.
   init(
-    _ policies: [any KVCachePolicy], owner: [Int], shape: CacheShape
+    _ policies: [any KVCachePolicy], owner: [Int], shape: CacheShape, readings: [PromptReading]
   ) throws(PolicyError) {
-    for policy in policies { try PolicyAssignment.checkNumbers(policy, shape) }
+    cadences = zip(policies, readings).map { policy, reading in
+      var cadence = policy.cadence
+      cadence.chunk = reading.chunk ?? cadence.chunk
+      return cadence
+    }
+    for (policy, cadence) in zip(policies, cadences) {
+      try PolicyAssignment.checkNumbers(policy, cadence, shape)
+    }
     for policy in policies where policy.phase != .afterOutput {
       let name = type(of: policy).name
       if policy.scope == .sequence {
@@ -158,7 +174,8 @@ public struct PolicyAssignment: Sendable {
             + "would change the weights they were chosen by")
       }
     }
-    try PolicyAssignment.checkChunks(policies)
+    try PolicyAssignment.checkChunks(policies, cadences)
+    lastPromptToken = try PromptReading.lastToken(readings, of: type(of: policies[0]).name)
     self.policies = policies
     self.owner = owner
   }
@@ -171,9 +188,9 @@ public struct PolicyAssignment: Sendable {
   /// Refuses declared numbers out of range. They are checked here and not where they are written,
   /// because they may be changed afterwards, and settings or a model's sizes may go into them.
   private static func checkNumbers(
-    _ policy: any KVCachePolicy, _ shape: CacheShape
+    _ policy: any KVCachePolicy, _ cadence: Cadence, _ shape: CacheShape
   ) throws(PolicyError) {
-    let (cadence, protection) = (policy.cadence, policy.protection)
+    let protection = policy.protection
     var numbers = [
       ("cadence.every", cadence.every, 0), ("cadence.slack", cadence.slack, 0),
       ("cadence.chunk", cadence.chunk ?? 1, 1), ("protection.sinks", protection.sinks, 0),
@@ -198,16 +215,18 @@ public struct PolicyAssignment: Sendable {
 
   /// Refuses two different chunk lengths: a prompt is cut once for the whole sequence, and the
   /// decisions of a policy that evicts after every chunk depend on where it is cut.
-  private static func checkChunks(_ policies: [any KVCachePolicy]) throws(PolicyError) {
-    let everyChunk = policies.filter { $0.cadence.prompt == .everyChunk && $0.cadence.chunk != nil }
-    guard let first = everyChunk.first else { return }
-    for other in everyChunk where other.cadence.chunk != first.cadence.chunk {
+  private static func checkChunks(
+    _ policies: [any KVCachePolicy], _ cadences: [Cadence]
+  ) throws(PolicyError) {
+    let everyChunk = zip(policies, cadences).compactMap { policy, cadence in
+      cadence.prompt == .everyChunk ? cadence.chunk.map { (type(of: policy).name, $0) } : nil
+    }
+    guard let (name, chunk) = everyChunk.first else { return }
+    for (other, length) in everyChunk where length != chunk {
       throw .impossible(
-        policy: type(of: other).name,
-        reason:
-          "it evicts after chunks of \(other.cadence.chunk ?? 0) tokens and another layer's policy, "
-          + "\(type(of: first).name), after chunks of \(first.cadence.chunk ?? 0); give both the same"
-      )
+        policy: other,
+        reason: "it evicts after chunks of \(length) tokens and another layer's policy, \(name), "
+          + "after chunks of \(chunk); give both the same 'chunk'")
     }
   }
 }

@@ -44,6 +44,8 @@ public struct PolicyRegistry: Sendable {
 
   /// A policy of this name with these settings, for a cache shape and a model if they are known.
   ///
+  /// The settings that every policy has are not the policy's, and refused; see ``PromptReading``.
+  ///
   /// - Throws: `PolicyError`, among others for a policy that needs an artifact where no shape is
   ///   given: the artifact must fit it.
   public func make(
@@ -54,15 +56,33 @@ public struct PolicyRegistry: Sendable {
       values, shape: shape, model: model, parts: parts, artifacts: artifacts)
   }
 
-  /// The settings of a policy: names, values in use, defaults, legal values, meanings.
+  /// The policy of a choice, and how its layers want prompts read.
+  func make(
+    _ choice: PolicyConfiguration.Choice, shape: CacheShape, model: ModelIdentity?
+  ) throws(PolicyError) -> (policy: any KVCachePolicy, reading: PromptReading) {
+    let type = try type(named: choice.policy)
+    var settings = Settings(
+      policy: choice.policy, values: choice.settings, shape: shape, model: model, parts: parts,
+      artifacts: artifacts)
+    let policy = try type.init(&settings)
+    let reading = try settings.promptReading()
+    try settings.refuseUnknown()
+    return (policy, reading)
+  }
+
+  /// The policy's own settings: names, values in use, defaults, legal values, meanings.
+  ///
+  /// The values may also hold the settings that every policy has, ``PromptReading/settings``.
   public func settings(
     of name: String, _ values: [String: JSONValue] = [:]
   ) throws(PolicyError) -> [Settings.Entry] {
     let type = try type(named: name)
     var settings = Settings(policy: name, values: values, parts: parts)
     _ = try type.init(&settings)
+    let own = settings.entries
+    _ = try settings.promptReading()
     try settings.refuseUnknown()
-    return settings.entries
+    return own
   }
 
   /// The settings of a part: names, defaults, legal values, meanings.

@@ -79,7 +79,7 @@ extension Settings {
   /// The decode steps that one of three settings selects; those of `every` if none is given.
   private mutating func decodeSteps() throws(PolicyError) -> Cadence.Steps {
     let ways = ["every", "everyTotal", "afterPredicted"]
-    let given = ways.filter { gives($0) }
+    let given = ways.filter { isGiven($0) }
     guard given.count <= 1 else {
       throw impossible(
         "'\(given[0])' and '\(given[1])' are two ways to say when; give one of them")

@@ -91,7 +91,7 @@ public struct Settings: Sendable {
     _ name: String, share shareName: String, of whole: Int, default standard: RowsDefault,
     atLeast minimum: Int, _ meaning: String
   ) throws(PolicyError) -> Int {
-    let isGiven = [name, shareName].map { gives($0) }
+    let isGiven = [isGiven(name), isGiven(shareName)]
     if isGiven[0] && isGiven[1] {
       throw impossible(
         "'\(name)' and '\(shareName)' are two ways to say the same; give one of them")
@@ -157,16 +157,14 @@ public struct Settings: Sendable {
     .impossible(policy: policy, reason: reason)
   }
 
-  /// Whether a value other than null was given for a setting.
-  func gives(_ name: String) -> Bool { (values[name] ?? .null) != .null }
+  /// Whether a value other than `null` was given for a setting.
+  func isGiven(_ name: String) -> Bool { (values[name] ?? .null) != .null }
 
   /// Throws if any of these settings was given.
   public func refuse(
     _ names: [String], because reason: (String) -> String
   ) throws(PolicyError) {
-    if let given = names.first(where: { gives($0) }) {
-      throw impossible(reason(given))
-    }
+    if let given = names.first(where: isGiven) { throw impossible(reason(given)) }
   }
 
   /// Throws if any of these settings was read and is not at its default.

@@ -157,6 +157,14 @@ public final class KVSequence {
   /// nil if no policy declared any.
   package var longestChunk: Int? { declared.compactMap(\.cadence.chunk).min() }
 
+  /// Whether the last token of a prompt is read by a decode step.
+  package var decodesLastPromptToken: Bool { policies.lastPromptToken == .decode }
+
+  /// Whether some policy is asked after every chunk of a prompt.
+  package var evictsEveryChunk: Bool {
+    declared.contains { $0.cadence.prompt == .everyChunk && !$0.layers.isEmpty }
+  }
+
   /// Rows of one lane.
   ///
   /// - Precondition: the layer and the key head exist, as for an index of an array.
@@ -233,7 +241,7 @@ package struct PolicyDeclarations {
 
   init(_ assignment: PolicyAssignment, index: Int) {
     let policy = assignment.policies[index]
-    cadence = policy.cadence
+    cadence = assignment.cadences[index]
     rule = policy.positions
     phase = policy.phase
     signals = SignalSet(policy.signals)

@@ -86,16 +86,18 @@ public final class LlamaSession {
   ///
   /// - Parameters:
   ///   - tokens: the prompt; not empty.
-  ///   - chunk: number of tokens that pass through a layer together; fewer if a policy declared a
-  ///     smaller maximum.
+  ///   - chunk: number of tokens that pass through a layer together; fewer if a policy or its
+  ///     configuration says so.
   ///   - eachToken: if given, called with every prompt token's index and logits, in order. It
   ///     cannot use the session to read tokens, nor edit its cache: these calls throw.
+  ///   - eachChunk: if given, called after every chunk, when the policies have forgotten what they
+  ///     wanted to; under the same rules. A last token that is read by a decode step is no chunk.
   /// - Throws: `SessionError.model` for a bad request, before anything changed, or if the logits
   ///   are not finite. `SessionError.store` if the cache is full, with the chunks read so far
   ///   intact, or if a policy's plan was bad, which ends the sequence.
   public func prefill(
     _ tokens: [Int], chunk: Int = LlamaSession.defaultChunk,
-    eachToken: ((Int, Span<Float>) -> Void)? = nil
+    eachToken: ((Int, Span<Float>) -> Void)? = nil, eachChunk: (() -> Void)? = nil
   ) throws(SessionError) {
     guard !tokens.isEmpty else {
       throw .model(.request("the prompt is empty; give at least one token"))
@@ -111,24 +113,30 @@ public final class LlamaSession {
       }
     }
     let chunk = min(chunk, sequence.longestChunk ?? chunk)
-    for start in stride(from: 0, to: tokens.count, by: chunk) {
-      let part = start..<min(start + chunk, tokens.count)
-      let isLast = part.upperBound == tokens.count
-      try read(tokens[part], isLast: isLast)
+    let inChunks = tokens.count - (sequence.decodesLastPromptToken ? 1 : 0)
+    for start in stride(from: 0, to: inChunks, by: chunk) {
+      let part = start..<min(start + chunk, inChunks)
+      try read(tokens[part], isLast: part.upperBound == inChunks)
+      // The scratch memory holds the chunk until all of its tokens were shown.
+      sequence.begin()
+      defer { sequence.end() }
       if let eachToken {
-        // The scratch memory holds the chunk until all of its tokens were shown.
-        sequence.begin()
-        defer { sequence.end() }
         for index in part {
           unsafe computeLogits(ofToken: index - start)
           eachToken(index, logits)
         }
-      } else if isLast {
+      } else if part.upperBound == tokens.count
+        || part.upperBound == inChunks && sequence.wantsPrediction
+      {
         unsafe computeLogits(ofToken: part.count - 1)
       }
+      eachChunk?()
     }
-    notePrediction()
+    if inChunks > 0 { notePrediction() }
     try checkFinite()
+    guard inChunks < tokens.count else { return }
+    try decode(tokens[inChunks])
+    eachToken?(inChunks, logits)
   }
 
   /// Tells the sequence which token the logits find likeliest, if a policy's cadence asks for it.
