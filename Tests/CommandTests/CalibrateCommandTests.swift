@@ -62,7 +62,7 @@ struct CalibrateCommandTests {
       ),
       (
         ["baklava", "--tokens", "99", "--text", "@/tova.json", "--out", "@/out.safetensors"], 1,
-        "the text has 32 tokens, and 99 are needed"
+        "the text has 33 tokens, and 99 are needed"
       ),
     ]
     for (words, status, message) in cases {

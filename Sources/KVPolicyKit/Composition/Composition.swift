@@ -42,7 +42,7 @@ public struct Composition: Sendable {
         "a capacity of \(capacity) rows leaves none to choose: \(fixed) are protected; "
           + "raise it above \(fixed)")
     }
-    if score.judgesPromptOnly && cadence.every > 0 {
+    if score.judgesPromptOnly && cadence.asksInSteps {
       throw settings.impossible(
         "its score, \(type(of: score).name), looks at the prompt's queries, so that it cannot "
           + "choose while decoding; set \"when\" to \"afterPrompt\"")

@@ -86,7 +86,10 @@ extension LlamaModel {
       session.sequence.begin()
     }
     unsafe computeVocabularyLogits(of: sessions, pass)
-    for session in sessions { session.sequence.end() }
+    for session in sessions {
+      session.notePrediction()
+      session.sequence.end()
+    }
   }
 
   /// Final norm and head: the vocabulary logits of every session whose step was completed.

@@ -24,7 +24,7 @@ public final class LlamaSession {
   var placeRotary: RotaryTable
   /// Per layer: its policy's declarations.
   let declared: [PolicyDeclarations]
-  /// Per layer: the queries of the prompt's last tokens, for the signal `promptRows`.
+  /// Per layer: the queries of the last tokens, for the signals `promptRows` and `recentRows`.
   var recentQueries: [RecentQueries]
 
   init(model: LlamaModel, sequence: KVSequence) {
@@ -36,11 +36,11 @@ public final class LlamaSession {
     scratch = Scratch(configuration, threads: model.threads)
     rotary = RotaryTable(configuration)
     placeRotary = rotary
+    sequence.rotation = configuration.rotation
     declared = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
     let width = configuration.queryHeads * configuration.headDimension
-    recentQueries = declared.map {
-      RecentQueries(
-        room: $0.signals.promptRows, width: width, heads: configuration.queryHeads)
+    recentQueries = declared.map { _ in
+      RecentQueries(width: width, heads: configuration.queryHeads)
     }
   }
 
@@ -50,6 +50,7 @@ public final class LlamaSession {
     let copy = LlamaSession(model: model, sequence: sequence.fork())
     unsafe copy.scratch.logits.base.update(
       from: scratch.logits.base, count: model.configuration.vocabulary)
+    copy.recentQueries = recentQueries.map { $0.copy() }
     return copy
   }
 
@@ -108,8 +109,12 @@ public final class LlamaSession {
       throw .model(.request("a chunk of \(chunk) tokens is not possible; use 1 or more"))
     }
     try check(tokens)
-    // However the prompt ends, its queries are not needed afterwards.
-    defer { for queries in recentQueries { queries.removeAll() } }
+    // However the prompt ends, no more of its queries are needed than steps ask for.
+    defer {
+      for (layer, queries) in recentQueries.enumerated() {
+        queries.keepLast(declared[layer].signals.keptQueries(inPrompt: false))
+      }
+    }
     let chunk = min(chunk, sequence.longestChunk ?? chunk)
     let inChunks = tokens.count - (sequence.decodesLastPromptToken ? 1 : 0)
     for start in stride(from: 0, to: inChunks, by: chunk) {
@@ -123,15 +128,28 @@ public final class LlamaSession {
           unsafe computeLogits(ofToken: index - start)
           eachToken(index, logits)
         }
-      } else if part.upperBound == tokens.count {
+      } else if part.upperBound == tokens.count
+        || part.upperBound == inChunks && sequence.wantsPrediction
+      {
         unsafe computeLogits(ofToken: part.count - 1)
       }
       eachChunk?()
     }
+    if inChunks > 0 { notePrediction() }
     try checkFinite()
     guard inChunks < tokens.count else { return }
     try decode(tokens[inChunks])
     eachToken?(inChunks, logits)
+  }
+
+  /// Tells the sequence which token the logits find likeliest, if a policy's cadence asks for it.
+  /// Of equal logits the lowest token's counts.
+  func notePrediction() {
+    guard sequence.wantsPrediction else { return }
+    let logits = logits
+    sequence.predicted = logits.indices.dropFirst().reduce(0) {
+      logits[$1] > logits[$0] ? $1 : $0
+    }
   }
 
   /// Takes a chunk of a prompt through the layers.
@@ -206,6 +224,10 @@ public struct SignalCounts: Hashable, Sendable {
   public var stepProbabilities = 0
   /// Rows of the prompt's last queries.
   public var promptRows = 0
+  /// Rows of the last queries, in the prompt and during decode.
+  public var recentRows = 0
+  /// Queries of the tokens just read.
+  public var queries = 0
   /// Column sums of a chunk.
   public var promptColumnSums = 0
 }
