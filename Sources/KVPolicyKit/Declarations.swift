@@ -18,6 +18,9 @@ public enum Signal: Hashable, Sendable {
   /// keeps `n` queries per query head of a layer, and computes their logits only if a hook asks
   /// (``LaneView/forEachRecentRow(_:)``).
   case recentRows(Int)
+  /// The queries of the tokens just read, per query head: un-rotated, or rotated at their
+  /// positions. Given after every chunk and step.
+  case queries(Turned)
   /// Prompt: for each row, the sum of its probabilities over the chunk's queries, per query head.
   case promptColumnSums
 }
@@ -32,6 +35,10 @@ package struct SignalSet: Hashable, Sendable {
   package var promptRows = 0
   /// How many queries `recentRows` asks for; 0 if the policy did not declare it.
   package var recentRows = 0
+  /// Whether the policy declared `queries(.raw)`.
+  package var rawQueries = false
+  /// Whether the policy declared `queries(.atPosition)`.
+  package var turnedQueries = false
   /// Whether the policy declared `promptColumnSums`.
   package var promptColumnSums = false
 
@@ -43,6 +50,8 @@ package struct SignalSet: Hashable, Sendable {
       case .stepProbabilities: stepProbabilities = true
       case .promptRows(let count): promptRows = max(promptRows, count)
       case .recentRows(let count): recentRows = max(recentRows, count)
+      case .queries(.raw): rawQueries = true
+      case .queries(.atPosition): turnedQueries = true
       case .promptColumnSums: promptColumnSums = true
       }
     }

@@ -27,6 +27,7 @@ extension PlainEngine {
     sequence.book(layer: layer, moment: moment)
     var shown = ShownSignals(stride: longest)
     let signals = sequence.signals(ofLayer: layer, at: moment)
+    show(signals, queriesOf: tokens, layer: layer, lanes: lanes, in: &shown)
     if signals.promptColumnSums { shown.columnSums = columnSums.values }
     if signals.keptQueries(inPrompt: true) > 0 {
       shown.promptRows = promptRows(layer: layer, lanes: lanes, stride: longest)
@@ -55,6 +56,7 @@ extension PlainEngine {
     remember(
       RecentQuery(position: position, logSums: logits.map(Plain.logSum)), layer: layer,
       inPrompt: false)
+    show(signals, queriesOf: position..<position + 1, layer: layer, lanes: lanes, in: &shown)
     if signals.recentRows > 0 {
       shown.promptRows = promptRows(layer: layer, lanes: lanes, stride: longest)
     }
@@ -93,6 +95,26 @@ extension PlainEngine {
       let lane = lanes[head / source.shape.group]
       return source.rotate(
         source.query(layer, head, position), at: lane.place(ofQueryAt: position))
+    }
+  }
+
+  /// Adds the queries of some tokens to the signals, as far as the policy declared them.
+  private func show(
+    _ signals: SignalSet, queriesOf tokens: Range<Int>, layer: Int, lanes: [PlainLane],
+    in shown: inout ShownSignals
+  ) {
+    shown.queries = (tokens.count, source.shape.queryHeads)
+    for position in tokens {
+      if signals.rawQueries {
+        for head in 0..<source.shape.queryHeads {
+          shown.rawQueries += source.query(layer, head, position)
+        }
+      }
+      if signals.turnedQueries {
+        shown.turnedQueries += queries(layer: layer, position: position, lanes: lanes).flatMap {
+          $0
+        }
+      }
     }
   }
 

@@ -39,6 +39,7 @@ public final class PlainEngine {
     precondition(source.shape == sequence.store.shape, "the source needs the shape of the store")
     self.source = source
     self.sequence = sequence
+    sequence.rotation = source.rotation
     wants = (0..<source.shape.layers).map { sequence.declarations(ofLayer: $0) }
     recentQueries = Array(repeating: [], count: source.shape.layers)
   }

@@ -77,6 +77,17 @@ public struct SyntheticAttention: Sendable {
     return source
   }
 
+  /// The rotary embedding as policies see it.
+  var rotation: Rotation? {
+    rotaryBase.map { base in
+      let width = shape.headDimension
+      return Rotation(
+        inverseFrequencies: stride(from: 0, to: width - 1, by: 2).map {
+          Float(power(base, -Double($0) / Double(width)))
+        }, pairing: .neighbours)
+    }
+  }
+
   /// Rotates a vector as the rotary embedding does at `place`: pair `i` by `place / base^(2i/d)`.
   func rotate(_ vector: [Float], at place: Int) -> [Float] {
     guard let rotaryBase else { return vector }

@@ -18,6 +18,9 @@ extension PolicyRegistry {
       ScoredPolicy<KeyDiff>.self,
       ScoredPolicy<LagKV>.self,
       ScoredPolicy<CUR>.self,
+      ScoredPolicy<ExpectedAttention>.self,
+      ScoredPolicy<Cap>.self,
+      ScoredPolicy<LeverageScores>.self,
       SAGEKV.self,
       ReFreeKV.self,
       InertiaKV.self,
@@ -34,6 +37,7 @@ extension PartRegistry {
   public static let all = PartRegistry(
     scores: [
       WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self, RedundancyScore.self,
+      ExpectedAttention.self, Cap.self, LeverageScores.self,
     ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self])

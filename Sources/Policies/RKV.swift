@@ -1,4 +1,3 @@
-import Foundation
 import KVPolicyKit
 
 /// Keeps what the last queries attend to and what is not a repetition, chosen every so many tokens.

@@ -106,7 +106,8 @@ struct CompositionTests {
     let score = draw([
       #"{"kind": "window", "window": 3, "kernel": 3}"#, #""knorm""#, #""keydiff""#, #""cur""#,
       #"{"kind": "lagkv", "sinks": 1, "lag": 4}"#, #""recency""#,
-      #"{"kind": "redundancy", "window": 2, "kernel": 3}"#,
+      #"{"kind": "redundancy", "window": 2, "kernel": 3}"#, #""expectedattention""#,
+      #"{"kind": "cap", "sinks": 2}"#, #"{"kind": "leverage", "sketchSize": 4}"#,
     ])
     let budget = draw([
       #"{"kind": "even", "rows": 14}"#, #"{"kind": "pyramid", "rows": 13, "beta": 3}"#,
@@ -172,6 +173,12 @@ struct CompositionTests {
       (#"{"policy": "rkv", "when": "everyChunk"}"#, "not after every chunk"),
       (#"{"policy": "rkv", "when": "afterPrompt", "compressPrompt": false}"#, "not never"),
       (#"{"policy": "rkv", "when": {"prompt": "atEnd", "every": 8}}"#, "leave it out"),
+      (#"{"policy": "expectedattention", "futurePositions": 0}"#, "'futurePositions' cannot be 0"),
+      (#"{"policy": "cap", "futurePositions": 10000000}"#, "use at most 1048576"),
+      (#"{"policy": "expectedattention", "epsilon": -1}"#, "'epsilon' cannot be -1"),
+      (#"{"policy": "cap", "tau": -1}"#, "'tau' cannot be -1"),
+      (#"{"policy": "leverage", "jitter": 0}"#, "'jitter' cannot be 0"),
+      (#"{"policy": "leverage", "sketchSize": 5000}"#, "use at most 4096"),
       (#"{"policy": "rkv", "kernel": 4}"#, "kernel (4) must be odd"),
       (#"{"policy": "rkv", "lambda": 1.5}"#, "'lambda' cannot be 1.5"),
       (#"{"policy": "rkv", "capacity": 8, "window": 8}"#, "8 are protected; raise it above 8"),

@@ -18,6 +18,11 @@ public final class KVSequence {
   public internal(set) var length = LogicalLength(0)
   /// The likeliest token after the tokens read; nil if no policy wants it, or no engine knows it.
   package var predicted: Int?
+  /// How positions turn the keys of all lanes; nil if nothing turns them. An engine says it once.
+  package var rotation: Rotation? {
+    get { lanes.first?.rotation }
+    set { for lane in lanes { lane.rotation = newValue } }
+  }
   /// Decode steps so far.
   public internal(set) var steps = 0
   var ledger: FootprintLedger

@@ -18,6 +18,7 @@ extension LlamaSession {
   /// sequence keeps the error as its `failure` and takes no further part in the chunk or step.
   @unsafe func attend(layer: Int, _ rows: TokenRows, moment: Moment) {
     guard sequence.failure == nil else { return }
+    if sequence.signals(ofLayer: layer, at: moment).rawQueries { unsafe keepRawQueries(rows) }
     if declared[layer].rule == .original { unsafe rotate(rows, isShared: moment.isChunk) }
     do throws(StoreError) {
       try unsafe sequence.append(
@@ -51,7 +52,9 @@ extension LlamaSession {
     attention.run()
     sequence.book(layer: layer, moment: moment)
     let shown = sequence.signals(ofLayer: layer, at: moment)
-    let signals = attention.signals(shown)
+    var signals = attention.signals(shown)
+    unsafe signals.lend(rows, shown, heads: model.configuration.queryHeads)
+    signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
     signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
@@ -73,6 +76,7 @@ extension LlamaSession {
     unsafe keepQueries(layer: layer, rows, inPrompt: false)
     let attention = unsafe StepAttention(self, layer: layer, rows, shown: shown, phase: phase)
     let signals = attention.signals
+    signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
     signalCounts.stepLogits += shown.stepLogits ? 1 : 0
     signalCounts.stepProbabilities += shown.stepProbabilities ? 1 : 0
     signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
@@ -98,6 +102,13 @@ extension LlamaSession {
       apply(plan, layer: layer)
       sequence.book(layer: layer, moment: moment)
     }
+  }
+
+  /// Copies the queries of some tokens for a policy that wants them un-rotated.
+  @unsafe private func keepRawQueries(_ rows: TokenRows) {
+    let configuration = model.configuration
+    let floats = unsafe rows.count * configuration.queryHeads * configuration.headDimension
+    unsafe rows.scratch.rawQueries.room(floats).update(from: rows.queries, count: floats)
   }
 
   /// Keeps the queries of some tokens for the signals `promptRows` and `recentRows`. Before
@@ -158,6 +169,17 @@ extension LlamaSession {
     var watch = Stopwatch()
     sequence.apply(plan, layer: layer)
     policyTime.apply += watch.lap()
+  }
+}
+
+extension SignalBuffers {
+  /// Lends the queries of some tokens, as far as the policy declared them.
+  @unsafe mutating func lend(_ rows: TokenRows, _ shown: SignalSet, heads: Int) {
+    guard shown.rawQueries || shown.turnedQueries else { return }
+    queryHeads = heads
+    queryCount = unsafe rows.count
+    if shown.rawQueries { unsafe rawQueries = UnsafePointer(rows.scratch.rawQueries.base) }
+    if shown.turnedQueries { unsafe turnedQueries = UnsafePointer(rows.queries) }
   }
 }
 

@@ -14,6 +14,9 @@ public final class LlamaSession {
   /// How often each signal was computed so far. For tests, and for reports of a policy's cost.
   public internal(set) var signalCounts = SignalCounts()
 
+  /// Measures what attention changes in prompts; nil if nothing is measured.
+  var meter: AttentionMeter?
+
   let scratch: Scratch
   /// Rotates to positions in the text: a window that moves on with the text.
   var rotary: RotaryTable
@@ -33,6 +36,7 @@ public final class LlamaSession {
     scratch = Scratch(configuration, threads: model.threads)
     rotary = RotaryTable(configuration)
     placeRotary = rotary
+    sequence.rotation = configuration.rotation
     declared = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
     let width = configuration.queryHeads * configuration.headDimension
     recentQueries = declared.map { _ in
@@ -124,12 +128,14 @@ public final class LlamaSession {
           unsafe computeLogits(ofToken: index - start)
           eachToken(index, logits)
         }
-      } else if part.upperBound == tokens.count {
+      } else if part.upperBound == tokens.count
+        || part.upperBound == inChunks && sequence.wantsPrediction
+      {
         unsafe computeLogits(ofToken: part.count - 1)
       }
       eachChunk?()
     }
-    notePrediction()
+    if inChunks > 0 { notePrediction() }
     try checkFinite()
     guard inChunks < tokens.count else { return }
     try decode(tokens[inChunks])
@@ -154,7 +160,10 @@ public final class LlamaSession {
     let moment = Moment.chunk(tokens: first..<first + tokens.count, isLast: isLast)
     prepareRotation(tokens: tokens.count)
     let pass = unsafe ForwardPass(model, scratch, count: tokens.count, kind: .chunk)
-    unsafe model.forward(tokens, pass) { layer in
+    let measure = meter.map { meter in
+      { (layer: Int) in unsafe meter.add(layer: layer, self.scratch, count: tokens.count) }
+    }
+    unsafe model.forward(tokens, pass, measure: measure) { layer in
       unsafe attend(
         layer: layer, TokenRows(scratch, 0..<tokens.count, model.configuration), moment: moment)
     }
@@ -217,6 +226,8 @@ public struct SignalCounts: Hashable, Sendable {
   public var promptRows = 0
   /// Rows of the last queries, in the prompt and during decode.
   public var recentRows = 0
+  /// Queries of the tokens just read.
+  public var queries = 0
   /// Column sums of a chunk.
   public var promptColumnSums = 0
 }

@@ -95,6 +95,7 @@ import KVPolicyKit
     signals.stride = stride
     if shown.stepLogits { unsafe signals.logits = UnsafePointer(logits) }
     if shown.stepProbabilities { unsafe signals.probabilities = UnsafePointer(probabilities) }
+    unsafe signals.lend(rows, shown, heads: heads)
     if shown.recentRows > 0 {
       signals.promptRowCount = session.recentQueries[layer].count
       signals.promptRows = StepRows(session, layer: layer, stride: stride)
