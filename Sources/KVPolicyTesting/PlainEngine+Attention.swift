@@ -25,6 +25,7 @@ extension PlainEngine {
       remember(RecentQuery(position: position, logSums: sums), layer: layer)
     }
     sequence.book(layer: layer, moment: moment)
+    guard wants[layer].probe(at: moment) == nil else { return outputs }
     var shown = ShownSignals(stride: longest)
     let signals = wants[layer].signals(at: moment)
     if signals.promptColumnSums { shown.columnSums = columnSums.values }
@@ -102,7 +103,7 @@ extension PlainEngine {
   }
 
   private func remember(_ query: RecentQuery, layer: Int) {
-    let room = wants[layer].signals.promptRows
+    let room = wants[layer].rememberedQueries
     guard room > 0 else { return }
     recentQueries[layer].append(query)
     if recentQueries[layer].count > room { recentQueries[layer].removeFirst() }
@@ -147,14 +148,14 @@ extension PlainEngine {
     }
   }
 
-  private func consult(
+  func consult(
     layer: Int, moment: Moment, _ shown: ShownSignals
   ) throws(StoreError) -> CachePlan {
     observe(layer: layer, moment: moment, shown)
     return try decide(layer: layer, moment: moment, shown)
   }
 
-  private func apply(_ plan: CachePlan, layer: Int) {
+  func apply(_ plan: CachePlan, layer: Int) {
     sequence.apply(plan, layer: layer)
     afterPlan?()
   }
@@ -179,7 +180,7 @@ extension PlainEngine {
   }
 
   /// A lane's rows as an attention kernel reads them, keys rotated at their places.
-  private func readLane(layer: Int, head: Int) -> PlainLane {
+  func readLane(layer: Int, head: Int) -> PlainLane {
     let positions = unsafe sequence.withPositions(layer: layer, head: head) {
       unsafe $0.map { Int($0) }
     }

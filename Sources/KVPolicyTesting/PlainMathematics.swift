@@ -77,6 +77,8 @@ struct ShownSignals {
   var logits: [Float] = []
   var probabilities: [Float] = []
   var promptRows: PlainPromptRows?
+  /// How many rows the probe has that `promptRows` covers.
+  var probeRowCount = 0
   var columnSums: [Float] = []
 
   init(stride: Int) { self.stride = stride }
@@ -87,6 +89,7 @@ struct ShownSignals {
     buffers.stride = stride
     buffers.promptRowCount = promptRows?.count ?? 0
     buffers.promptRows = promptRows
+    buffers.probeRowCount = probeRowCount
     // The pointers are used inside these closures only.
     return unsafe logits.withUnsafeBufferPointer { logits in
       unsafe probabilities.withUnsafeBufferPointer { probabilities in

@@ -87,7 +87,7 @@ struct TraceNoteTests {
       guard case .string(let source)? = try one.contents()["source"] else { continue }
       #expect((one.origin == .reference) == source.contains("own float64 reference"), "\(one.name)")
     }
-    #expect(OracleCase.all.count == 123)
+    #expect(OracleCase.all.count == 128)
   }
 }
 
@@ -114,10 +114,17 @@ func replay(
   let length = try #require(contents["prompt_length"]?.wholeNumber)
   guard case .object(let kept)? = contents["kept"] else { throw ModelError.request("no trace") }
   let hasTies = contents["ties"] != nil
-  var worst: Float = 0
+  var (worst, chunk): (Float, Int) = (0, 0)
   for step in 0...(tokens.count - length) {
     if step == 0 {
-      try session.prefill(Array(tokens[..<length]))
+      try session.prefill(
+        Array(tokens[..<length]),
+        eachChunk: {
+          chunk += 1
+          compare(session, kept["chunk\(chunk)"], at: "chunk \(chunk)")
+        })
+      #expect(kept["chunk1"] == nil || kept["chunk\(chunk)"] != nil)
+      #expect(kept["chunk\(chunk + 1)"] == nil)
     } else {
       try session.decode(tokens[length + step - 1])
     }
@@ -125,14 +132,17 @@ func replay(
       worst = max(worst, abs(session.logits[token] - want[step][token]))
     }
     #expect(session.sequence.checkInvariants() == nil)
-    guard let layers = kept["\(step)"]?.list, !hasTies else { continue }
-    for (layer, heads) in layers.enumerated() {
-      for (head, positions) in heads.list.enumerated() {
-        let ours = session.sequence.keptPositions(layer: layer, head: head)
-        try #require(
-          ours == positions.integers, "step \(step), layer \(layer), head \(head)")
-      }
-    }
+    if !hasTies { compare(session, kept["\(step)"], at: "step \(step)") }
   }
   if !hasTies { #expect(worst <= 1e-3) }
+}
+
+/// Compares the rows that a session holds with recorded ones, if there are any.
+private func compare(_ session: LlamaSession, _ layers: JSONValue?, at moment: String) {
+  for (layer, heads) in (layers?.list ?? []).enumerated() {
+    for (head, positions) in heads.list.enumerated() {
+      let ours = session.sequence.keptPositions(layer: layer, head: head)
+      #expect(ours == positions.integers, "\(moment), layer \(layer), head \(head)")
+    }
+  }
 }

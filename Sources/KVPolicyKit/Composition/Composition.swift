@@ -7,8 +7,8 @@ public struct Composition: Sendable {
   public let budget: any RowBudget
   /// What stays or goes together.
   public let unit: any RowUnit
-  /// Mean rows per lane, the protected rows included.
-  public let capacity: Int
+  /// How much stays.
+  public let extent: Extent
   /// Rows that always stay: the rows that the settings protect, and the rows that the score cannot
   /// judge.
   public let protection: Protection
@@ -17,18 +17,27 @@ public struct Composition: Sendable {
   /// At which position a key is rotated when it is read.
   public let positions: PositionRule
 
+  /// How much stays in a lane, in the mean of the lanes, protected rows included.
+  public enum Extent: Hashable, Sendable {
+    /// So many rows.
+    case rows(Int)
+    /// All but this share of each chunk of the prompt, rounded down to rows. What an earlier
+    /// decision left is not decided about again.
+    case sparsity(Double)
+  }
+
   /// Composes parts.
   ///
   /// - Throws: `PolicyError.impossible` if the parts do not fit each other.
   init(
-    score: any RowScore, budget: any RowBudget, unit: any RowUnit, capacity: Int,
+    score: any RowScore, budget: any RowBudget, unit: any RowUnit, extent: Extent,
     protection: Protection, cadence: Cadence, positions: PositionRule,
     in settings: borrowing Settings
   ) throws(PolicyError) {
     self.score = score
     self.budget = budget
     self.unit = unit
-    self.capacity = capacity
+    self.extent = extent
     var cadence = cadence
     cadence.looks = score.looks
     self.cadence = cadence
@@ -36,11 +45,22 @@ public struct Composition: Sendable {
     self.protection = Protection(
       sinks: max(protection.sinks, score.protection.sinks),
       recent: max(protection.recent, score.protection.recent))
-    let fixed = self.protection.sinks + self.protection.recent
-    guard capacity > fixed else {
+    // Rows of a probe are protected, but take nothing of the capacity.
+    let fixed =
+      self.protection.sinks + self.protection.recent - (score.probe?.rowsAtEnd ?? 0)
+    if case .rows(let capacity) = extent, capacity <= fixed {
       throw settings.impossible(
         "a capacity of \(capacity) rows leaves none to choose: \(fixed) are protected; "
           + "raise it above \(fixed)")
+    }
+    if case .sparsity = extent, cadence.prompt != .everyChunk || cadence.every > 0 {
+      throw settings.impossible(
+        "'sparsity' is a share of each chunk of the prompt; set \"when\" to \"everyChunk\"")
+    }
+    if score.judgesChunks && cadence.prompt != .everyChunk {
+      throw settings.impossible(
+        "its score, \(type(of: score).name), judges each chunk of the prompt by itself; set "
+          + "\"when\" to \"everyChunk\"")
     }
     if score.judgesPromptOnly && cadence.every > 0 {
       throw settings.impossible(
@@ -54,30 +74,53 @@ public struct Composition: Sendable {
   mutating func step(_ layer: borrowing LayerView) { score.step(layer) }
 
   func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    let chunk = chunk(at: cache.moment)
     for layer in cache.layers {
       let heads = 0..<cache.shape.keyHeads
       // Where no lane reaches the capacity, nothing has to go, whatever the budget.
-      guard heads.contains(where: { cache.lane(layer: layer, head: $0).count >= capacity }) else {
+      if case .rows(let capacity) = extent,
+        heads.allSatisfy({ cache.lane(layer: layer, head: $0).count < capacity })
+      {
         continue
       }
       var lanes: [Candidates] = []
       for head in heads {
-        lanes.append(
-          Candidates(cache.lane(layer: layer, head: head), protection: protection, score: score))
+        let lane = cache.lane(layer: layer, head: head)
+        lanes.append(Candidates(lane, at: chunk, protection: protection, score: score))
       }
-      choose(lanes, shape: cache.shape, plan: &plan)
+      choose(request(lanes, chunk, cache.shape), plan: &plan)
+    }
+  }
+
+  /// The positions that are decided about; nil for all.
+  private func chunk(at moment: Moment) -> Range<Int>? {
+    guard case .sparsity = extent, case .chunk(let tokens, _) = moment else { return nil }
+    return tokens
+  }
+
+  /// What there is to share among a layer's lanes. Rows of a probe add to the capacity.
+  private func request(
+    _ candidates: [Candidates], _ chunk: Range<Int>?, _ shape: CacheShape
+  ) -> BudgetRequest {
+    let lanes = unit.isSharedByHeads ? Candidates.sharing(candidates) : candidates
+    let probe = lanes.first?.probe ?? 0
+    switch extent {
+    case .rows(let rows):
+      return BudgetRequest(
+        lanes: lanes, capacity: rows + probe, protected: protection.sinks + protection.recent,
+        shape: shape)
+    case .sparsity(let share):
+      let rows = Int((1 - share) * Double(chunk?.count ?? 0))
+      return BudgetRequest(
+        lanes: lanes, capacity: rows + probe, protected: lanes.map(\.protected).max() ?? 0,
+        shape: shape)
     }
   }
 
   /// Writes into the plan which rows of a layer's lanes to drop.
-  private func choose(_ candidates: [Candidates], shape: CacheShape, plan: inout CachePlan) {
-    let lanes = unit.isSharedByHeads ? Candidates.sharing(candidates) : candidates
-    let shares = budget.shares(
-      BudgetRequest(
-        lanes: lanes, capacity: capacity, protected: protection.sinks + protection.recent,
-        shape: shape))
-    for (lane, share) in zip(lanes, shares) {
-      let count = max(share, lane.protected)
+  private func choose(_ request: BudgetRequest, plan: inout CachePlan) {
+    for (lane, share) in zip(request.lanes, budget.shares(request)) {
+      let count = max(share, lane.least)
       guard count < lane.rows.count else { continue }
       var stays = lane.scores.map { $0 == .infinity }
       for index in unit.choose(count, of: lane) { stays[index] = true }

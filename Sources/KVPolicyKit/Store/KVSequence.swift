@@ -119,6 +119,14 @@ public final class KVSequence {
   /// nil if no policy declared any.
   package var longestChunk: Int? { declared.compactMap(\.cadence.chunk).min() }
 
+  /// The probe to read after a chunk; nil for none.
+  package func probe(afterLast isLast: Bool) -> Probe? {
+    for policy in declared where !policy.layers.isEmpty {
+      if let probe = policy.probe(at: .chunk(tokens: 0..<0, isLast: isLast)) { return probe }
+    }
+    return nil
+  }
+
   /// Whether the last token of a prompt is read by a decode step.
   package var decodesLastPromptToken: Bool { policies.lastPromptToken == .decode }
 
@@ -185,6 +193,8 @@ package struct PolicyDeclarations {
   package let phase: Phase
   /// The signals that the policy wants.
   package let signals: SignalSet
+  /// Rows that are scored and never stored.
+  let probe: Probe?
   let scope: Scope
   let protection: Protection
   /// The layers that the policy decides about.
@@ -196,6 +206,7 @@ package struct PolicyDeclarations {
     rule = policy.positions
     phase = policy.phase
     signals = SignalSet(policy.signals)
+    probe = policy.probe
     scope = policy.scope
     protection = policy.protection
     layers = assignment.owner.indices.filter { assignment.owner[$0] == index }
@@ -210,6 +221,21 @@ package struct PolicyDeclarations {
     case .step: if !looks(at: moment) { shown = SignalSet() }
     }
     return shown
+  }
+
+  /// The probe that the policy is shown at a moment. The engine then calls `prefill` and `evict`
+  /// with the probe's rows instead of right after the chunk.
+  package func probe(at moment: Moment) -> Probe? {
+    guard case .chunk(_, let isLast) = moment, let probe, probe.isRead(afterLast: isLast) else {
+      return nil
+    }
+    return probe
+  }
+
+  /// How many of a prompt's last queries the engine must remember: none if a probe takes their
+  /// place when the prompt ends, where alone they would be shown.
+  package var rememberedQueries: Int {
+    probe?.isRead(afterLast: true) == true ? 0 : signals.promptRows
   }
 
   /// Whether the policy's `prefill` or `step` is called at a moment.

@@ -15,10 +15,6 @@ import KVPolicyKit
 extension LlamaModel {
   /// Takes tokens through all layers; `pass.scratch.stream` then holds their residual streams.
   ///
-  /// Attention belongs to the sessions: `attend` appends the tokens' keys and values to the caches
-  /// and reads the caches with the tokens' queries. It finds queries, keys and values in
-  /// `pass.scratch` and leaves the attention output in `pass.scratch.mixed`.
-  ///
   /// - Parameters:
   ///   - tokens: `pass.count` tokens, all in the vocabulary.
   ///   - pass: how the work is divided, and its scratch memory.
@@ -33,6 +29,20 @@ extension LlamaModel {
         row: token, of: weights.embedding,
         into: scratch.stream.base + number * configuration.hidden)
     }
+    unsafe forward(pass, attend: attend)
+  }
+
+  /// Takes what `pass.scratch.stream` holds through all layers.
+  ///
+  /// Attention belongs to the sessions: `attend` appends the tokens' keys and values to the caches
+  /// and reads the caches with the tokens' queries. It finds queries, keys and values in
+  /// `pass.scratch` and leaves the attention output in `pass.scratch.mixed`.
+  ///
+  /// - Parameters:
+  ///   - pass: how the work is divided, and its scratch memory, with room for `pass.count` tokens.
+  ///   - attend: computes the attention output of a layer.
+  @unsafe func forward(_ pass: ForwardPass, attend: (_ layer: Int) -> Void) {
+    let scratch = unsafe pass.scratch
     for (index, layer) in weights.layers.enumerated() {
       unsafe pass.norm(scratch.stream, layer.attentionNorm, into: scratch.normed)
       unsafe pass.multiply(
@@ -67,7 +77,8 @@ extension LlamaModel {
     let pass = unsafe ForwardPass(self, scratch, count: sessions.count, kind: .step)
     for session in sessions {
       session.sequence.begin()
-      session.prepareRotation(tokens: 1)
+      let position = session.sequence.length.tokens
+      session.prepareRotation(position..<position + 1)
     }
     unsafe forward(tokens, pass) { layer in
       for (number, session) in sessions.enumerated() {

@@ -6,11 +6,8 @@ extension LlamaSession {
   /// The moment of the next decode step.
   var nextStep: Moment { .step(index: sequence.steps + 1) }
 
-  /// Prepares the rotation of the next `tokens` tokens, for all layers.
-  func prepareRotation(tokens: Int) {
-    let first = sequence.length.tokens
-    rotary.prepare(first..<first + tokens)
-  }
+  /// Prepares the rotation of tokens at these positions, for all layers.
+  func prepareRotation(_ positions: Range<Int>) { rotary.prepare(positions) }
 
   /// Computes the attention output of some tokens from their queries, keys and values.
   ///
@@ -18,7 +15,9 @@ extension LlamaSession {
   /// sequence keeps the error as its `failure` and takes no further part in the chunk or step.
   @unsafe func attend(layer: Int, _ rows: TokenRows, moment: Moment) {
     guard sequence.failure == nil else { return }
-    if declared[layer].rule == .original { unsafe rotate(rows, isShared: moment.isChunk) }
+    if declared[layer].rule == .original {
+      unsafe rotate(rows, from: sequence.length.tokens, isShared: moment.isChunk)
+    }
     do throws(StoreError) {
       try unsafe sequence.append(
         layer: layer, tokens: rows.count, keys: rows.keys, values: rows.values)
@@ -48,18 +47,48 @@ extension LlamaSession {
   ) throws(StoreError) {
     let attention = unsafe ChunkAttention(self, layer: layer, count: rows.count)
     // Before attention, which rotates the queries in place where keys are stored un-rotated.
-    if declared[layer].signals.promptRows > 0 {
+    if declared[layer].rememberedQueries > 0 {
       unsafe recentQueries[layer].append(
         rows.queries, count: rows.count, firstPosition: sequence.length.tokens)
     }
     attention.run()
     sequence.book(layer: layer, moment: moment)
+    guard declared[layer].probe(at: moment) == nil else { return }
     let shown = declared[layer].signals(at: moment)
-    let signals = attention.signals(shown)
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
+    try consult(layer: layer, moment: moment, shown, attention)
+  }
+
+  /// Shows the policy a chunk, or the probe after it, and carries out what the policy decides.
+  private func consult(
+    layer: Int, moment: Moment, _ shown: SignalSet, _ attention: ChunkAttention
+  ) throws(StoreError) {
+    let signals = attention.signals(shown)
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
     observe(layer: layer, moment: moment, signals: signals)
     apply(try decide(layer: layer, moment: moment, signals: signals), layer: layer)
+  }
+
+  /// Computes the attention output of a probe, whose rows come after those of the cache, and shows
+  /// it to the layer's policy if it is the policy's.
+  ///
+  /// - Parameters:
+  ///   - rows: the probe's queries, keys and values.
+  ///   - first: the position of the probe's first row.
+  @unsafe func attendProbe(layer: Int, _ rows: TokenRows, from first: Int, moment: Moment) {
+    guard sequence.failure == nil else { return }
+    unsafe rotate(rows, from: first, isShared: true)
+    probeQueries.removeAll()
+    unsafe probeQueries.append(rows.queries, count: rows.count, firstPosition: first)
+    let attention = unsafe ChunkAttention(self, layer: layer, probe: rows)
+    attention.run()
+    signalCounts.probes += 1
+    guard declared[layer].probe(at: moment) != nil else { return }
+    do throws(StoreError) {
+      try consult(layer: layer, moment: moment, declared[layer].signals(at: moment), attention)
+    } catch {
+      assert(sequence.failure == error, "the sequence keeps what ended it")
+    }
   }
 
   /// Computes the attention output of a step, and asks the policy at the point that its phase
@@ -99,10 +128,9 @@ extension LlamaSession {
     }
   }
 
-  /// Rotates the queries and keys of some tokens at their positions; for a chunk, on several
+  /// Rotates the queries and keys of some tokens at consecutive positions; for a chunk, on several
   /// threads.
-  @unsafe private func rotate(_ rows: TokenRows, isShared: Bool) {
-    let first = sequence.length.tokens
+  @unsafe private func rotate(_ rows: TokenRows, from first: Int, isShared: Bool) {
     guard isShared else { return unsafe rotate(rows, 0..<rows.count, from: first) }
     unsafe model.team.share(rows.count, grain: 16) { _, tokens in
       unsafe rotate(rows, tokens, from: first)

@@ -23,6 +23,8 @@ public final class LlamaSession {
   let declared: [PolicyDeclarations]
   /// Per layer: the queries of the prompt's last tokens, for the signal `promptRows`.
   var recentQueries: [RecentQueries]
+  /// The queries of a probe in the layer at hand.
+  let probeQueries: RecentQueries
 
   init(model: LlamaModel, sequence: KVSequence) {
     precondition(
@@ -37,8 +39,9 @@ public final class LlamaSession {
     let width = configuration.queryHeads * configuration.headDimension
     recentQueries = declared.map {
       RecentQueries(
-        room: $0.signals.promptRows, width: width, heads: configuration.queryHeads)
+        room: $0.rememberedQueries, width: width, heads: configuration.queryHeads)
     }
+    probeQueries = RecentQueries(room: .max, width: width, heads: configuration.queryHeads)
   }
 
   /// Makes an independent session that continues from here: it copies the logits and shares the
@@ -105,13 +108,14 @@ public final class LlamaSession {
       throw .model(.request("a chunk of \(chunk) tokens is not possible; use 1 or more"))
     }
     try check(tokens)
+    try checkProbe()
     // However the prompt ends, its queries are not needed afterwards.
-    defer { for queries in recentQueries { queries.removeAll() } }
+    defer { for queries in recentQueries + [probeQueries] { queries.removeAll() } }
     let chunk = min(chunk, sequence.longestChunk ?? chunk)
     let inChunks = tokens.count - (sequence.decodesLastPromptToken ? 1 : 0)
     for start in stride(from: 0, to: inChunks, by: chunk) {
       let part = start..<min(start + chunk, inChunks)
-      try read(tokens[part], isLast: part.upperBound == inChunks)
+      try read(part, of: tokens[..<inChunks], isLast: part.upperBound == inChunks)
       // The scratch memory holds the chunk until all of its tokens were shown.
       sequence.begin()
       defer { sequence.end() }
@@ -131,17 +135,23 @@ public final class LlamaSession {
     eachToken?(inChunks, logits)
   }
 
-  /// Takes a chunk of a prompt through the layers.
-  private func read(_ tokens: ArraySlice<Int>, isLast: Bool) throws(SessionError) {
+  /// Takes a chunk of a prompt through the layers, and then the probe, if there is one to read.
+  private func read(
+    _ chunk: Range<Int>, of prompt: ArraySlice<Int>, isLast: Bool
+  ) throws(SessionError) {
+    let tokens = prompt[chunk]
     try reserve(tokens: tokens.count)
     sequence.begin()
     let first = sequence.length.tokens
     let moment = Moment.chunk(tokens: first..<first + tokens.count, isLast: isLast)
-    prepareRotation(tokens: tokens.count)
+    prepareRotation(first..<first + tokens.count)
     let pass = unsafe ForwardPass(model, scratch, count: tokens.count, kind: .chunk)
     unsafe model.forward(tokens, pass) { layer in
       unsafe attend(
         layer: layer, TokenRows(scratch, 0..<tokens.count, model.configuration), moment: moment)
+    }
+    if let probe = sequence.probe(afterLast: isLast) {
+      read(probe, after: chunk, of: prompt, moment: moment)
     }
     finish(moment)
     try checkFailure()
@@ -202,4 +212,6 @@ public struct SignalCounts: Hashable, Sendable {
   public var promptRows = 0
   /// Column sums of a chunk.
   public var promptColumnSums = 0
+  /// Probes taken through a layer.
+  public var probes = 0
 }
