@@ -11,7 +11,7 @@ public enum Signal: Hashable, Sendable {
   /// after the chunk; −∞ where a row is later than the query. Given when the prompt ends and, under
   /// cadence `everyChunk`, after every chunk. Lent one query at a time
   /// (``LaneView/forEachPromptRow(_:)``), so that the logits of all `n` queries never take memory
-  /// together.
+  /// together. Where a ``Probe`` is read, its queries, all of them, are lent instead.
   case promptRows(Int)
   /// The logits of the last `n` queries, in the prompt as `promptRows` and in decode steps too: the
   /// queries of the newest tokens, whether they belong to a prompt or were decoded. The engine

@@ -42,6 +42,8 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
   /// Which lanes one call of ``evict(_:plan:)`` decides about together. Default: the lanes of one
   /// layer.
   var scope: Scope { get }
+  /// Rows that are scored and never stored. Default: none.
+  var probe: Probe? { get }
   /// Rows that no plan of the policy forgets. Default: none.
   var protection: Protection { get }
   /// Bytes of state outside the columns, for the statistics. Default: 0.
@@ -73,6 +75,8 @@ extension KVCachePolicy {
   public var phase: Phase { .afterOutput }
   /// Each layer decides for itself.
   public var scope: Scope { .layer }
+  /// No probe is read.
+  public var probe: Probe? { nil }
   /// No row is protected.
   public var protection: Protection { Protection() }
   /// No state outside the columns.

@@ -1,6 +1,7 @@
-/// One of the last queries, of a prompt or decoded, lent for one call.
+/// One of the last queries, of a prompt or decoded, or one of a ``Probe``, lent for one call.
 @safe public struct PromptRow: ~Copyable, ~Escapable {
-  // The slice holds `group × count` arrays of `stride` floats; the first `rows` of each are filled.
+  // The slice holds `group × count` arrays of `stride` floats; the first `rows + probe` of each are
+  // filled.
 
   /// The query's index among the queries lent, from 0 for the oldest.
   public let index: Int
@@ -9,31 +10,42 @@
   private let slice: PromptSlice
   private let group: Int
   private let rows: Int
+  private let probe: Int
 
   @_lifetime(borrow slice)
-  init(_ slice: borrowing PromptSlice, _ index: Int, group: Int, rows: Int) {
+  init(_ slice: borrowing PromptSlice, _ index: Int, group: Int, rows: Int, probe: Int) {
     self.index = slice.first + index
     position = slice.position(index)
     self.slice = copy slice
     self.group = group
     self.rows = rows
-    precondition(rows <= slice.stride, "the signals are about another layer")
+    self.probe = probe
+    precondition(rows + probe <= slice.stride, "the signals are about another layer")
   }
 
   /// The query's logits for query head `head` of the group: one per row of the lane, −∞ where the
   /// row is later than the query.
   @_lifetime(borrow self)
-  public func logits(_ head: Int) -> Span<Float> {
+  public func logits(_ head: Int) -> Span<Float> { logits(head, count: rows) }
+
+  /// The same, followed by the logits over the rows of the probe, −∞ after the query's own. Without
+  /// a probe these are the lane's rows alone.
+  @_lifetime(borrow self)
+  public func logitsWithProbe(_ head: Int) -> Span<Float> { logits(head, count: rows + probe) }
+
+  @_lifetime(borrow self)
+  private func logits(_ head: Int, count: Int) -> Span<Float> {
     precondition(head >= 0 && head < group, "no such query head in the group")
     let row = unsafe slice.base + (head * slice.count + index - slice.first) * slice.stride
-    let values = unsafe UnsafeBufferPointer(start: row, count: rows)
+    let values = unsafe UnsafeBufferPointer(start: row, count: count)
     return unsafe _overrideLifetime(values.span, borrowing: self)
   }
 }
 
 extension PromptRow {
   /// The logarithm of the sum of the exponentials of the query's logits, over all rows that the
-  /// query saw when it was read: `exp(logit − logSum)` is the probability that it gave a row then.
+  /// query saw when it was read, rows of a probe included: `exp(logit − logSum)` is the
+  /// probability that it gave a row then.
   public func logSum(_ head: Int) -> Float {
     precondition(head >= 0 && head < group, "no such query head in the group")
     return slice.logSum(index, head)

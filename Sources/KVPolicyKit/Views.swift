@@ -12,7 +12,7 @@
   public let layer: Int
   /// The shape of the whole cache.
   public let shape: CacheShape
-  /// Tokens read, the current ones included.
+  /// Tokens read, the current ones included, and the rows of a ``Probe`` that is shown.
   public let length: LogicalLength
   let lanes: [Lane]
   let signals: SignalBuffers
@@ -54,7 +54,7 @@
   public let layers: [Int]
   /// The shape of the whole cache.
   public let shape: CacheShape
-  /// Tokens read, the current ones included.
+  /// Tokens read, the current ones included, and the rows of a ``Probe`` that is shown.
   public let length: LogicalLength
   let lanes: [Lane]
   let signals: SignalBuffers
@@ -119,7 +119,8 @@ public enum Moment: Hashable, Sendable {
 @safe public struct LaneView: ~Escapable {
   /// Query heads that read this lane.
   public let group: Int
-  /// Tokens read by the sequence, the current ones included.
+  /// Tokens read by the sequence, the current ones included, and the rows of a ``Probe`` that is
+  /// shown.
   public let length: LogicalLength
   let lane: Lane
   let signals: SignalBuffers
@@ -232,6 +233,10 @@ public enum Moment: Hashable, Sendable {
   /// far is shorter.
   public var promptRowCount: Int { signals.promptRowCount }
 
+  /// How many rows the ``Probe`` has whose queries ``forEachPromptRow(_:)`` lends; 0 if it lends
+  /// queries of the prompt.
+  public var probeRowCount: Int { signals.probeRowCount }
+
   /// Lends the logits of the prompt's last queries, one query at a time, oldest first.
   ///
   /// Each call computes the logits again, a few queries at a time: call it once.
@@ -248,9 +253,11 @@ public enum Moment: Hashable, Sendable {
 
   private func lendRows(_ signal: String, _ body: (borrowing PromptRow) -> Void) {
     guard let source = signals.promptRows else { notGiven(signal) }
-    let (group, rows) = (group, count)
+    let (group, rows, probe) = (group, count, probeRowCount)
     source.lend(of: lane.id) { slice in
-      for index in 0..<slice.count { body(PromptRow(slice, index, group: group, rows: rows)) }
+      for index in 0..<slice.count {
+        body(PromptRow(slice, index, group: group, rows: rows, probe: probe))
+      }
     }
   }
 
@@ -388,6 +395,8 @@ private func notGiven(_ signal: String) -> Never {
   package var promptRows: (any PromptRowSource)?
   /// How many queries `promptRows` covers.
   package var promptRowCount = 0
+  /// How many rows the probe has that `promptRows` covers; 0 for queries of the prompt.
+  package var probeRowCount = 0
   /// Query heads of the layer.
   package var queryHeads = 0
   /// How many tokens the queries belong to.

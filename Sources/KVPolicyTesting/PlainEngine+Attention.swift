@@ -25,6 +25,7 @@ extension PlainEngine {
       remember(RecentQuery(position: position, logSums: sums), layer: layer, inPrompt: true)
     }
     sequence.book(layer: layer, moment: moment)
+    guard wants[layer].probe(at: moment) == nil else { return outputs }
     var shown = ShownSignals(stride: longest)
     let signals = sequence.signals(ofLayer: layer, at: moment)
     show(signals, queriesOf: tokens, layer: layer, lanes: lanes, in: &shown)
@@ -136,7 +137,7 @@ extension PlainEngine {
 
   /// Forgets the queries that no policy asks for.
   func forgetQueries(layer: Int, inPrompt: Bool) {
-    let room = wants[layer].signals.keptQueries(inPrompt: inPrompt)
+    let room = wants[layer].keptQueries(inPrompt: inPrompt)
     recentQueries[layer].removeFirst(max(0, recentQueries[layer].count - room))
   }
 
@@ -179,14 +180,14 @@ extension PlainEngine {
     }
   }
 
-  private func consult(
+  func consult(
     layer: Int, moment: Moment, _ shown: ShownSignals
   ) throws(StoreError) -> CachePlan {
     observe(layer: layer, moment: moment, shown)
     return try decide(layer: layer, moment: moment, shown)
   }
 
-  private func apply(_ plan: CachePlan, layer: Int) {
+  func apply(_ plan: CachePlan, layer: Int) {
     sequence.apply(plan, layer: layer)
     afterPlan?()
   }
@@ -211,7 +212,7 @@ extension PlainEngine {
   }
 
   /// A lane's rows as an attention kernel reads them, keys rotated at their places.
-  private func readLane(layer: Int, head: Int) -> PlainLane {
+  func readLane(layer: Int, head: Int) -> PlainLane {
     let positions = unsafe sequence.withPositions(layer: layer, head: head) {
       unsafe $0.map { Int($0) }
     }

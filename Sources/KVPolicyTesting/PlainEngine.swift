@@ -28,6 +28,8 @@ public final class PlainEngine {
   /// If set, called after every moment.
   var afterMoment: ((Moment) -> Void)?
   let wants: [PolicyDeclarations]
+  /// The positions of the prompt that is being read in chunks.
+  var prompt = 0..<0
   /// Per layer: the last queries that policies ask for, oldest first.
   var recentQueries: [[RecentQuery]]
 
@@ -68,6 +70,7 @@ public final class PlainEngine {
     let chunk = min(chunk, sequence.longestChunk ?? .max)
     let isLastDecoded = sequence.decodesLastPromptToken
     var left = count - (isLastDecoded ? 1 : 0)
+    prompt = sequence.length.tokens..<sequence.length.tokens + left
     while left > 0 {
       let size = min(chunk, left)
       left -= size
@@ -121,6 +124,11 @@ public final class PlainEngine {
         case .step: [try attendStep(layer: layer, moment: moment)]
         }
       for (index, part) in parts.enumerated() { output[index] += part }
+    }
+    if case .chunk(let tokens, let isLast) = moment,
+      let probe = sequence.probe(afterLast: isLast)
+    {
+      try show(probe, after: tokens, moment: moment)
     }
     try sequence.finish(moment: moment)
     if remembers {

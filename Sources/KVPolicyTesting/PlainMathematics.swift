@@ -77,6 +77,8 @@ struct ShownSignals {
   var logits: [Float] = []
   var probabilities: [Float] = []
   var promptRows: PlainPromptRows?
+  /// How many rows the probe has that `promptRows` covers.
+  var probeRowCount = 0
   var columnSums: [Float] = []
   /// Tokens and query heads of the queries.
   var queries = (count: 0, heads: 0)
@@ -91,6 +93,7 @@ struct ShownSignals {
     buffers.stride = stride
     buffers.promptRowCount = promptRows?.count ?? 0
     buffers.promptRows = promptRows
+    buffers.probeRowCount = probeRowCount
     (buffers.queryCount, buffers.queryHeads) = queries
     // All numbers lie in one array, whose pointers are used inside this closure only.
     let all = logits + probabilities + columnSums + rawQueries + turnedQueries

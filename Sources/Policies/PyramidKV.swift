@@ -59,6 +59,7 @@ public struct PyramidBudget: RowBudget {
   private func chosen(
     _ layer: Int, of layers: Int, length: Int, mean: Int, protected: Int
   ) -> Int {
+    guard mean > 0 else { return 0 }
     // A model of one layer has no slope.
     guard length >= 2 * mean, layers > 1 else { return mean }
     let least = mean / beta

@@ -5,6 +5,10 @@ import KVPolicyKit
 /// Li et al., "SnapKV: LLM Knows What You are Looking for Before Generation", NeurIPS 2024. The
 /// last `window` queries vote on all earlier tokens; votes are pooled over neighbours. Each key
 /// head keeps one set of tokens, whereas FasterDecoding/SnapKV caches every query head separately.
+///
+/// With `sparsity` it chooses in every chunk of the prompt (Bhaskar et al., "Cache Me If You Can",
+/// 2025), by the last queries of the chunk or, `patched`, by the last queries of the whole prompt,
+/// which are read after each chunk for this purpose.
 public struct SnapKV: ComposedPolicy {
   /// The name in configurations.
   public static let name = "snapkv"
@@ -46,11 +50,24 @@ public struct WindowScore: RowScore {
     case groupThenPool
   }
 
+  /// What a query's attention is shared among.
+  public enum Normaliser: String, CaseIterable, Sendable {
+    /// All rows that the query sees.
+    case visible
+    /// The rows of the prompt's latest chunk (princeton-pli/PruLong).
+    case chunk
+  }
+
   let window: Int
   let kernel: Int
   let pool: Pooling
   let reduction: GroupReduction
   let poolOrder: PoolOrder
+  let normaliser: Normaliser
+  let isPatched: Bool
+  let place: Probe.Place
+  /// The positions of the prompt's latest chunk.
+  private var chunk = 0..<0
 
   /// Reads the score's settings with SnapKV's defaults.
   public init(_ settings: inout Settings) throws(PolicyError) {
@@ -70,6 +87,12 @@ public struct WindowScore: RowScore {
       "gqa", default: .mean, "how the query heads of a group become one score")
     poolOrder = try settings.choice(
       "poolOrder", default: order, "whether pooling comes before that reduction")
+    normaliser = try settings.choice(
+      "chunkNormaliser", default: .visible, "what a query's attention is shared among")
+    isPatched = try settings.flag(
+      "patched", default: false, "whether the prompt's last tokens vote in every chunk")
+    place = try settings.choice(
+      "patchPositions", default: .afterChunk, "the positions of those tokens then")
     guard kernel % 2 == 1 else { throw settings.impossible("kernel (\(kernel)) must be odd") }
   }
 
@@ -90,16 +113,25 @@ public struct WindowScore: RowScore {
 
   /// The attention logits of the window's queries.
   public var signals: Set<Signal> { [.promptRows(window)] }
+  /// Patched, the window of the prompt after every chunk.
+  public var probe: Probe? { isPatched ? .promptTail(window, at: place) : nil }
+  /// Whether chunks have windows or softmaxes of their own.
+  public var judgesChunks: Bool { isPatched || normaliser == .chunk }
   /// The window, whose tokens saw too little of each other.
   public var protection: Protection { Protection(recent: window) }
   /// The queries are the prompt's.
   public var judgesPromptOnly: Bool { true }
 
+  /// Notes the chunk.
+  public mutating func prefill(_ layer: borrowing LayerView) {
+    if case .chunk(let tokens, _) = layer.moment { chunk = tokens }
+  }
+
   /// The votes of the window.
   public func scores(_ lane: borrowing LaneView, of rows: [Int]) -> [Float] {
     let votes = WindowVotes.scores(
-      lane, rows: rows, kernel: kernel, pool: pool, reduction: reduction,
-      poolFirst: poolOrder == .poolThenGroup)
+      lane, rows: rows, over: normaliser == .chunk ? chunk : nil, kernel: kernel, pool: pool,
+      reduction: reduction, poolFirst: poolOrder == .poolThenGroup)
     return rows.map { votes[$0] }
   }
 }

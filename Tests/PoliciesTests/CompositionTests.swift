@@ -34,6 +34,14 @@ struct CompositionTests {
       #"{"policy": "keydiff", "capacity": 9, "when": "everyStep"}"#,
       #"{"policy": "composed", "score": "keydiff", "budget": {"rows": 9}, "when": {"prompt": "atEnd", "every": 1}}"#
     ),
+    (
+      #"{"policy": "keydiff", "sparsity": 0.6, "when": "everyChunk"}"#,
+      #"{"policy": "composed", "score": "keydiff", "budget": {"sparsity": 0.6}, "when": "everyChunk"}"#
+    ),
+    (
+      #"{"policy": "pyramidkv", "sparsity": 0.6, "window": 4, "patched": true, "when": "everyChunk"}"#,
+      #"{"policy": "snapkv", "sparsity": 0.6, "window": 4, "kernel": 5, "pool": "average", "poolOrder": "groupThenPool", "budget": "pyramid", "patched": true, "when": "everyChunk"}"#
+    ),
     // Where the parts reduce to simpler ones.
     (
       #"{"policy": "keydiff", "capacity": 9, "budget": {"kind": "adaptive", "floor": 1}}"#,
@@ -104,7 +112,9 @@ struct CompositionTests {
       values[Int(generator.next() % UInt64(values.count))]
     }
     let score = draw([
-      #"{"kind": "window", "window": 3, "kernel": 3}"#, #""knorm""#, #""keydiff""#, #""cur""#,
+      #"{"kind": "window", "window": 3, "kernel": 3}"#, #""knorm""#,
+      #"{"kind": "window", "window": 3, "patched": true, "chunkNormaliser": "chunk"}"#,
+      #""keydiff""#, #""cur""#,
       #"{"kind": "lagkv", "sinks": 1, "lag": 4}"#, #""recency""#,
       #"{"kind": "redundancy", "window": 2, "kernel": 3}"#, #""expectedattention""#,
       #"{"kind": "cap", "sinks": 2}"#, #"{"kind": "leverage", "sketchSize": 4}"#,
@@ -113,19 +123,21 @@ struct CompositionTests {
       #"{"kind": "even", "rows": 14}"#, #"{"kind": "pyramid", "rows": 13, "beta": 3}"#,
       #"{"kind": "adaptive", "rows": 12, "floor": 0.3}"#,
       #"{"kind": "adaptive", "rows": 15, "rule": "globalThenFloor"}"#,
+      #"{"kind": "adaptive", "sparsity": 0.6}"#, #"{"kind": "pyramid", "sparsity": 0.5}"#,
     ])
     let unit = draw([#""row""#, #"{"kind": "chunk", "size": 3}"#])
     let protect = draw([#"{}"#, #"{"sinks": 2}"#, #"{"recent": 4}"#, #"{"sinks": 1, "recent": 3}"#])
-    let moments = ["\"afterPrompt\"", "\"everyChunk\""]
+    let needsChunks = score.contains("patched") || budget.contains("sparsity")
+    let moments = (needsChunks ? [] : ["\"afterPrompt\""]) + ["\"everyChunk\""]
     let when =
-      score.contains("window")
+      score.contains("window") || needsChunks
       ? draw(moments)
       : draw(
         moments + [
           "\"everyStep\"", #"{"prompt": "atEnd", "every": 3}"#, #"{"every": 2}"#,
           #"{"everyTotal": 5, "offset": 2}"#, #"{"afterPredicted": [0, 3, 4, 9]}"#,
         ])
-    let positions = draw(["original", "compacted"])
+    let positions = score.contains("patched") ? "original" : draw(["original", "compacted"])
     let text = """
       {"policy": "composed", "score": \(score), "budget": \(budget), "unit": \(unit),
        "protect": \(protect), "when": \(when), "positions": "\(positions)"}
@@ -160,6 +172,23 @@ struct CompositionTests {
         #"{"policy": "knorm", "capacity": 8, "protect": {"sinks": 4, "recent": 4}}"#,
         "8 are protected"
       ),
+      (#"{"policy": "snapkv", "sparsity": 0.5}"#, #"set "when" to "everyChunk""#),
+      (
+        #"{"policy": "snapkv", "sparsity": 0.5, "capacity": 9, "when": "everyChunk"}"#,
+        "give one of them"
+      ),
+      (
+        #"{"policy": "knorm", "sparsity": 0.5, "when": {"prompt": "everyChunk", "every": 2}}"#,
+        "a share of each chunk"
+      ),
+      (#"{"policy": "knorm", "sparsity": 1.5}"#, "'sparsity' cannot be 1.5"),
+      (
+        #"{"policy": "composed", "budget": {"sparsity": "half"}}"#,
+        "'budget.sparsity' cannot be \"half\""
+      ),
+      (#"{"policy": "snapkv", "patched": true}"#, "judges each chunk of the prompt by itself"),
+      (#"{"policy": "snapkv", "chunkNormaliser": "chunk"}"#, "judges each chunk"),
+      (#"{"policy": "snapkv", "patchPositions": "end"}"#, #"one of "afterChunk", "trueEnd""#),
       (#"{"policy": "refreekv", "order": "window", "window": 0}"#, "needs a window"),
       (#"{"policy": "rkv", "when": {"everyTotal": 0}}"#, "'when.everyTotal' cannot be 0"),
       (

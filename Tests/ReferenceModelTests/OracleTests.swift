@@ -87,7 +87,7 @@ struct TraceNoteTests {
       guard case .string(let source)? = try one.contents()["source"] else { continue }
       #expect((one.origin == .reference) == source.contains("own float64 reference"), "\(one.name)")
     }
-    #expect(OracleCase.all.count == 146)
+    #expect(OracleCase.all.count == 151)
   }
 }
 
@@ -116,7 +116,7 @@ func replay(
   let length = try #require(contents["prompt_length"]?.wholeNumber)
   guard case .object(let kept)? = contents["kept"] else { throw ModelError.request("no trace") }
   let hasTies = contents["ties"] != nil
-  var worst: Float = 0
+  var (worst, chunk): (Float, Int) = (0, 0)
   for step in 0...(tokens.count - length) {
     if step == 0 {
       var chunk = 0

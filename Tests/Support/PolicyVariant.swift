@@ -90,6 +90,22 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant("random", ["capacity": 12, "when": "afterPrompt"]),
     PolicyVariant(
       "snapkv", ["capacity": 16, "window": 4, "budget": "adaptive", "when": "everyChunk"]),
+    PolicyVariant("snapkv", ["sparsity": 0.5, "window": 4, "when": "everyChunk"]),
+    PolicyVariant(
+      "snapkv",
+      [
+        "sparsity": 0.7, "window": 4, "when": "everyChunk", "patched": true,
+        "chunkNormaliser": "chunk",
+      ]),
+    PolicyVariant(
+      "snapkv",
+      [
+        "capacity": 12, "window": 3, "when": "everyChunk", "patched": true,
+        "patchPositions": "trueEnd", "budget": "adaptive",
+      ]),
+    PolicyVariant(
+      "pyramidkv",
+      ["sparsity": 0.8, "window": 3, "when": "everyChunk", "patched": true, "gqa": "max"]),
     PolicyVariant("pyramidkv", ["capacity": 16, "window": 4]),
     PolicyVariant(
       "pyramidkv", ["capacity": 12, "window": 3, "kernel": 1, "beta": 2, "gqa": "max"]),

@@ -1,13 +1,21 @@
 /// The rows of one lane among which a composed policy chooses, with their scores.
+///
+/// While a ``Probe`` is shown, its rows stand last, as protected rows, so that budgets count them;
+/// they are in no lane.
 public struct Candidates: Sendable {
   /// The layer and key head of the lane.
   public let lane: LaneID
-  /// All rows of the lane, in ascending position.
+  /// All rows of the lane that are decided about, in ascending position. A row of a probe has the
+  /// number −1.
   public let rows: [Int]
   /// The positions of `rows`.
   public let positions: [Int32]
   /// How many of `rows` are protected and stay in any case.
   public let protected: Int
+  /// How many of `rows` are rows of a probe.
+  let probe: Int
+  /// How many of `rows` stay at least: the protected ones, and one that the lane really has.
+  let least: Int
   /// The scores of `rows`; rows of higher scores stay. Protected rows have ∞.
   public var scores: [Float]
 
@@ -38,20 +46,26 @@ extension Candidates {
     return counts
   }
 
-  /// The rows of a lane, of which those outside the protection are scored.
-  init(_ lane: borrowing LaneView, protection: Protection, score: some RowScore) {
-    let (rows, exposed) = (lane.rowsByPosition(), protection.exposed(of: lane.length))
+  /// The rows of a lane at some positions, of which those outside the protection are scored.
+  init(
+    _ lane: borrowing LaneView, at range: Range<Int>?, protection: Protection, score: some RowScore
+  ) {
     let positions = lane.positions
+    let exposed = protection.exposed(of: lane.length)
+    var rows = lane.rowsByPosition()
+    if let range { rows.removeAll { !range.contains(Int(positions[$0])) } }
+    probe = lane.probeRowCount
     self.lane = lane.id
-    self.rows = rows
-    self.positions = rows.map { positions[$0] }
+    self.rows = rows + repeatElement(-1, count: probe)
+    self.positions = rows.map { positions[$0] } + repeatElement(.max, count: probe)
     let open = rows.indices.filter { exposed.contains(positions[rows[$0]]) }
     let scores = score.scores(lane, of: open.map { rows[$0] })
-    var all = [Float](repeating: .infinity, count: rows.count)
+    var all = [Float](repeating: .infinity, count: self.rows.count)
     // A score of ∞ would make a row look protected.
     for (index, score) in zip(open, scores) { all[index] = min(score, .greatestFiniteMagnitude) }
     self.scores = all
-    protected = rows.count - open.count
+    protected = all.count - open.count
+    least = max(protected, rows.count == lane.count ? probe + 1 : 0)
   }
 }
 

@@ -7,6 +7,8 @@ public protocol ComposedPolicy: KVCachePolicy {
 extension ComposedPolicy {
   /// The signals of the score.
   public var signals: Set<Signal> { composition.score.signals }
+  /// The probe of the score.
+  public var probe: Probe? { composition.score.probe }
   /// The columns of the score.
   public func columns(for shape: CacheShape) -> [Column] { composition.score.columns(for: shape) }
   /// When rows are forgotten.

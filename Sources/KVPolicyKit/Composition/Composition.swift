@@ -7,8 +7,8 @@ public struct Composition: Sendable {
   public let budget: any RowBudget
   /// What stays or goes together.
   public let unit: any RowUnit
-  /// How many rows the lanes keep, the protected rows included.
-  public let amount: Amount
+  /// How much stays.
+  public let extent: Extent
   /// Rows that always stay: the rows that the settings protect, and the rows that the score cannot
   /// judge.
   public let protection: Protection
@@ -21,18 +21,27 @@ public struct Composition: Sendable {
   /// Tokens read when the prompt, or its last chunk so far, ended; 0 before it.
   private var promptTokens = 0
 
+  /// How much stays in a lane, in the mean of the lanes, protected rows included.
+  public enum Extent: Hashable, Sendable {
+    /// So much of the cache.
+    case amount(Amount)
+    /// All but this share of each chunk of the prompt, rounded down to rows. What an earlier
+    /// decision left is not decided about again.
+    case sparsity(Double)
+  }
+
   /// Composes parts.
   ///
   /// - Throws: `PolicyError.impossible` if the parts do not fit each other.
   init(
-    score: any RowScore, budget: any RowBudget, unit: any RowUnit, amount: Amount,
+    score: any RowScore, budget: any RowBudget, unit: any RowUnit, extent: Extent,
     protection: Protection, cadence: Cadence, positions: PositionRule,
     in settings: borrowing Settings
   ) throws(PolicyError) {
     self.score = score
     self.budget = budget
     self.unit = unit
-    self.amount = amount
+    self.extent = extent
     fixedBytes = score.stateBytes
     var cadence = cadence
     cadence.looks = score.looks
@@ -41,10 +50,19 @@ public struct Composition: Sendable {
     self.protection = Protection(
       sinks: max(protection.sinks, score.protection.sinks),
       recent: max(protection.recent, score.protection.recent))
-    if case .rows(let rows) = amount, rows <= fixedRows {
+    if case .amount(.rows(let rows)) = extent, rows <= fixedRows {
       throw settings.impossible(
         "a capacity of \(rows) rows leaves none to choose: \(fixedRows) are protected; "
           + "raise it above \(fixedRows)")
+    }
+    if case .sparsity = extent, cadence.prompt != .everyChunk || cadence.asksInSteps {
+      throw settings.impossible(
+        "'sparsity' is a share of each chunk of the prompt; set \"when\" to \"everyChunk\"")
+    }
+    if score.judgesChunks && cadence.prompt != .everyChunk {
+      throw settings.impossible(
+        "its score, \(type(of: score).name), judges each chunk of the prompt by itself; set "
+          + "\"when\" to \"everyChunk\"")
     }
     if score.judgesPromptOnly && cadence.asksInSteps {
       throw settings.impossible(
@@ -53,18 +71,24 @@ public struct Composition: Sendable {
     }
   }
 
-  /// Rows of a lane that are protected while the lane has all of them.
-  private var fixedRows: Int { protection.sinks + protection.recent }
+  /// Rows of a lane that are protected while the lane has all of them. Rows of a probe are
+  /// protected too, but take nothing of the capacity.
+  private var fixedRows: Int {
+    protection.sinks + protection.recent - (score.probe?.rowsAtEnd ?? 0)
+  }
 
-  /// Mean rows per lane that the amount allows in a cache, at least one beside the protected rows.
+  /// Mean rows per lane that may stay of the rows that are decided about. An amount allows at least
+  /// one row beside the protected ones.
   private func capacity(in cache: borrowing CacheView) -> Int {
-    switch amount {
-    case .rows(let rows): return rows
-    case .share(let share):
+    switch extent {
+    case .sparsity(let share):
+      return Int((1 - share) * Double(chunk(at: cache.moment)?.count ?? 0))
+    case .amount(.rows(let rows)): return rows
+    case .amount(.share(let share)):
       // Without a prompt there is nothing to take a share of.
       guard promptTokens > 0 else { return .max }
       return max(fixedRows + 1, Amount.rows(share: share, of: promptTokens))
-    case .bytes(let bytes):
+    case .amount(.bytes(let bytes)):
       let rows = cache.cost.rows(
         in: bytes, columns: score.columns(for: cache.shape), state: fixedBytes)
       return max(fixedRows + 1, rows)
@@ -74,7 +98,7 @@ public struct Composition: Sendable {
   /// - Throws: `PolicyError.impossible`, with the least legal figure, if the amount is in bytes and
   ///   they do not pay for a page in each lane, or leave no row to choose beside the protected ones.
   func check(_ cost: RowCost, of policy: String) throws(PolicyError) {
-    guard case .bytes(let bytes) = amount else { return }
+    guard case .amount(.bytes(let bytes)) = extent else { return }
     let columns = score.columns(for: cost.shape)
     let least = max(cost.pageRows, fixedRows + 1)
     guard cost.rows(in: bytes, columns: columns, state: fixedBytes) < least else { return }
@@ -83,39 +107,54 @@ public struct Composition: Sendable {
   }
 
   mutating func prefill(_ layer: borrowing LayerView) {
-    promptTokens = layer.length.tokens
+    if case .chunk(let tokens, _) = layer.moment { promptTokens = tokens.upperBound }
     score.prefill(layer)
   }
 
   mutating func step(_ layer: borrowing LayerView) { score.step(layer) }
 
   func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    let capacity = capacity(in: cache)
+    let (capacity, chunk) = (capacity(in: cache), chunk(at: cache.moment))
     for layer in cache.layers {
       let heads = 0..<cache.shape.keyHeads
       // Where no lane reaches the capacity, nothing has to go, whatever the budget.
-      guard heads.contains(where: { cache.lane(layer: layer, head: $0).count >= capacity }) else {
+      if chunk == nil,
+        heads.allSatisfy({ cache.lane(layer: layer, head: $0).count < capacity })
+      {
         continue
       }
       var lanes: [Candidates] = []
       for head in heads {
-        lanes.append(
-          Candidates(cache.lane(layer: layer, head: head), protection: protection, score: score))
+        let lane = cache.lane(layer: layer, head: head)
+        lanes.append(Candidates(lane, at: chunk, protection: protection, score: score))
       }
-      choose(lanes, capacity: capacity, shape: cache.shape, plan: &plan)
+      choose(request(lanes, capacity: capacity, chunk: chunk, cache.shape), plan: &plan)
     }
   }
 
-  /// Writes into the plan which rows of a layer's lanes to drop.
-  private func choose(
-    _ candidates: [Candidates], capacity: Int, shape: CacheShape, plan: inout CachePlan
-  ) {
+  /// The positions that are decided about; nil for all.
+  private func chunk(at moment: Moment) -> Range<Int>? {
+    guard case .sparsity = extent, case .chunk(let tokens, _) = moment else { return nil }
+    return tokens
+  }
+
+  /// What there is to share among a layer's lanes. Rows of a probe add to the capacity.
+  private func request(
+    _ candidates: [Candidates], capacity: Int, chunk: Range<Int>?, _ shape: CacheShape
+  ) -> BudgetRequest {
     let lanes = unit.isSharedByHeads ? Candidates.sharing(candidates) : candidates
-    let shares = budget.shares(
-      BudgetRequest(
-        lanes: lanes, capacity: capacity, protected: fixedRows, shape: shape))
-    for (lane, share) in zip(lanes, shares) {
-      let count = max(share, lane.protected)
+    let ofChunk = chunk == nil ? nil : lanes.map(\.protected).max()
+    let probe = lanes.first?.probe ?? 0
+    return BudgetRequest(
+      // A share of a text that has no prompt has no bound.
+      lanes: lanes, capacity: capacity == .max ? .max : capacity + probe,
+      protected: ofChunk ?? protection.sinks + protection.recent, shape: shape)
+  }
+
+  /// Writes into the plan which rows of a layer's lanes to drop.
+  private func choose(_ request: BudgetRequest, plan: inout CachePlan) {
+    for (lane, share) in zip(request.lanes, budget.shares(request)) {
+      let count = max(share, lane.least)
       guard count < lane.rows.count else { continue }
       var stays = lane.scores.map { $0 == .infinity }
       for index in unit.choose(count, of: lane) { stays[index] = true }

@@ -8,6 +8,11 @@ public protocol RowScore: PolicyPart {
 
   /// The signals that the score needs. Default: none.
   var signals: Set<Signal> { get }
+  /// Rows that the score reads and that are never stored. Default: none.
+  var probe: Probe? { get }
+  /// Whether the score is about one chunk of a prompt at a time, so that it needs a decision after
+  /// every chunk. Default: no.
+  var judgesChunks: Bool { get }
   /// Numbers attached to every row. Default: none.
   func columns(for shape: CacheShape) -> [Column]
   /// Whether the score looks at the prompt's queries, so that it says nothing while decoding.
@@ -43,6 +48,10 @@ public protocol RowScore: PolicyPart {
 extension RowScore {
   /// No signal is needed.
   public var signals: Set<Signal> { [] }
+  /// No probe is read.
+  public var probe: Probe? { nil }
+  /// Rows of any chunks can be judged together.
+  public var judgesChunks: Bool { false }
   /// No numbers are attached to rows.
   public func columns(for shape: CacheShape) -> [Column] { [] }
   /// Rows can be judged at any time.

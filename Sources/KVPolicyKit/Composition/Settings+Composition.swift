@@ -3,7 +3,7 @@ extension Settings {
   ///
   /// - Parameters:
   ///   - isNamed: whether the policy has a name of its own; its amount is then the setting
-  ///     `capacity`, else `rows`, `bytes` or `share` of the budget.
+  ///     `capacity` or `sparsity`, else `rows`, `bytes`, `share` or `sparsity` of the budget.
   ///   - score: reads the score.
   ///   - budget: reads the budget of a policy that has its own; nil for the setting `budget`.
   ///   - unit: reads the unit of a policy that has its own; nil for the setting `unit`.
@@ -14,16 +14,14 @@ extension Settings {
     unit: ((inout Settings) throws(PolicyError) -> any RowUnit)? = nil,
     cadence: ((inout Settings) throws(PolicyError) -> Cadence)? = nil
   ) throws(PolicyError) -> Composition {
-    var amount = Amount.rows(1024)
+    var extent = Composition.Extent.amount(.rows(1024))
     if isNamed {
-      amount = .rows(
-        try integer("capacity", default: 1024, atLeast: 1, "rows kept, the protected ones included")
-      )
+      extent = try self.extent("capacity", "rows kept, the protected ones included")
     }
     let score = try score(&self)
     let chosenBudget =
       if let budget { try budget(&self) } else {
-        try anyBudget(readingAmount: !isNamed, into: &amount)
+        try anyBudget(readingExtent: !isNamed, into: &extent)
       }
     let chosenUnit = if let unit { try unit(&self) } else { try anyUnit() }
     let protection = try group("protect", "rows that always stay") {
@@ -40,21 +38,42 @@ extension Settings {
       "positions", default: KeyPositions.original,
       "rotate keys at their index in the text, or rank in the cache")
     return try Composition(
-      score: score, budget: chosenBudget, unit: chosenUnit, amount: amount,
+      score: score, budget: chosenBudget, unit: chosenUnit, extent: extent,
       protection: protection, cadence: chosenCadence, positions: positions.rule, in: self)
   }
 
+  /// How much stays: an amount, or all but a share of each chunk.
+  ///
+  /// - Parameter capacity: the setting that gives the amount in rows; nil for `rows`, `bytes` and
+  ///   `share`.
+  private mutating func extent(
+    _ capacity: String?, _ meaning: String
+  ) throws(PolicyError) -> Composition.Extent {
+    let given = [capacity ?? "rows", "bytes", "share"].first(where: isGiven)
+    let isSparse = isGiven("sparsity")
+    let amount =
+      if let capacity { Amount.rows(try integer(capacity, default: 1024, atLeast: 1, meaning)) } else {
+        try self.amount(default: 1024, meaning)
+      }
+    let share = try optionalNumber(
+      "sparsity", in: 0...1,
+      "the share of each prompt chunk that goes, instead of \(capacity ?? "rows")")
+    if isSparse, let given {
+      throw impossible("'\(given)' and 'sparsity' both say how much stays; give one of them")
+    }
+    return share.map { .sparsity($0) } ?? .amount(amount)
+  }
+
   private mutating func anyBudget(
-    readingAmount: Bool, into amount: inout Amount
+    readingExtent: Bool, into extent: inout Composition.Extent
   ) throws(PolicyError) -> any RowBudget {
     let parts = parts
     return try part(
       "budget", default: EvenBudget.name, parts.budgets.map { $0.name },
       "how many rows each lane keeps"
     ) { index, settings throws(PolicyError) -> any RowBudget in
-      if readingAmount {
-        amount = try settings.amount(
-          default: 1024, "mean rows per lane, the protected ones included")
+      if readingExtent {
+        extent = try settings.extent(nil, "mean rows per lane, the protected ones included")
       }
       return try parts.budgets[index].init(&settings)
     }

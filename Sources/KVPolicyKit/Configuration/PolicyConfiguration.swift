@@ -180,6 +180,7 @@ public struct PolicyAssignment: Sendable {
       }
     }
     try PolicyAssignment.checkChunks(policies, cadences)
+    try PolicyAssignment.checkProbes(policies)
     lastPromptToken = try PromptReading.lastToken(readings, of: type(of: policies[0]).name)
     self.policies = policies
     self.owner = owner

@@ -131,6 +131,19 @@ public struct Settings: Sendable {
     return number
   }
 
+  /// A number in `range`, or nil for `null`, the default.
+  public mutating func optionalNumber(
+    _ name: String, in range: ClosedRange<Double>, _ meaning: String
+  ) throws(PolicyError) -> Double? {
+    let legal = "a number from \(range.lowerBound) to \(range.upperBound), or null"
+    let value = try record(name, .null, legal, meaning)
+    guard value != .null else { return nil }
+    guard let number = value.realNumber, range.contains(number) else {
+      throw bad(name, value, legal)
+    }
+    return number
+  }
+
   /// One of the names of `Choice`.
   public mutating func choice<Choice: RawRepresentable & CaseIterable>(
     _ name: String, default standard: Choice, _ meaning: String
@@ -156,6 +169,9 @@ public struct Settings: Sendable {
   public func impossible(_ reason: String) -> PolicyError {
     .impossible(policy: policy, reason: reason)
   }
+
+  /// Whether a value other than `null` was given for a setting.
+  func isGiven(_ name: String) -> Bool { (values[name] ?? .null) != .null }
 
   /// Throws if any of these settings was given.
   public func refuse(

@@ -148,10 +148,11 @@ extension KVSequence {
     unsafe lane(layer, head).positions.withUnsafeBufferPointer { unsafe body($0) }
   }
 
-  /// Shows a layer to its policy: `prefill` for a chunk, `step` for a decode step.
+  /// Shows a layer to its policy: `prefill` for a chunk, `step` for a decode step. Rows of a probe
+  /// count as read.
   package func observe(layer: Int, moment: Moment, signals: SignalBuffers) {
     guard looks(policies.owner[layer], at: moment) else { return }
-    let after = LogicalLength(length.tokens + moment.tokens)
+    let after = LogicalLength(length.tokens + moment.tokens + signals.probeRowCount)
     let view = LayerView(
       moment: moment, layer: layer, shape: shape, length: after, lanes: lanes, signals: signals)
     switch moment {
@@ -231,7 +232,7 @@ extension KVSequence {
   private func decide(
     owner: Int, layers: [Int], moment: Moment, signals: SignalBuffers
   ) throws(StoreError) {
-    let after = LogicalLength(length.tokens + moment.tokens)
+    let after = LogicalLength(length.tokens + moment.tokens + signals.probeRowCount)
     let view = CacheView(
       moment: moment, layers: layers, shape: shape, length: after, lanes: lanes, signals: signals)
     policies.policies[owner].evict(view, plan: &plan)

@@ -160,6 +160,14 @@ public final class KVSequence {
   /// nil if no policy declared any.
   package var longestChunk: Int? { declared.compactMap(\.cadence.chunk).min() }
 
+  /// The probe to read after a chunk; nil for none.
+  package func probe(afterLast isLast: Bool) -> Probe? {
+    for policy in declared where !policy.layers.isEmpty {
+      if let probe = policy.probe(at: .chunk(tokens: 0..<0, isLast: isLast)) { return probe }
+    }
+    return nil
+  }
+
   /// Whether the last token of a prompt is read by a decode step.
   package var decodesLastPromptToken: Bool { policies.lastPromptToken == .decode }
 
@@ -248,6 +256,8 @@ package struct PolicyDeclarations {
   package let phase: Phase
   /// The signals that the policy wants.
   package let signals: SignalSet
+  /// Rows that are scored and never stored.
+  let probe: Probe?
   let scope: Scope
   let protection: Protection
   /// The layers that the policy decides about.
@@ -259,8 +269,26 @@ package struct PolicyDeclarations {
     rule = policy.positions
     phase = policy.phase
     signals = SignalSet(policy.signals)
+    probe = policy.probe
     scope = policy.scope
     protection = policy.protection
     layers = assignment.owner.indices.filter { assignment.owner[$0] == index }
+  }
+
+  /// The probe that the policy is shown at a moment. The engine then calls `prefill` and `evict`
+  /// with the probe's rows instead of right after the chunk.
+  package func probe(at moment: Moment) -> Probe? {
+    guard case .chunk(_, let isLast) = moment, let probe, probe.isRead(afterLast: isLast) else {
+      return nil
+    }
+    return probe
+  }
+
+  /// How many queries the engine keeps: while a prompt is read, or in a decode step. A prompt's
+  /// last queries are not kept if a probe takes their place when the prompt ends, where alone they
+  /// would be shown.
+  package func keptQueries(inPrompt: Bool) -> Int {
+    let isReplaced = probe?.isRead(afterLast: true) == true
+    return signals.keptQueries(inPrompt: inPrompt && !isReplaced)
   }
 }

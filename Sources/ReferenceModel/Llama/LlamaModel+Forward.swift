@@ -15,15 +15,10 @@ import KVPolicyKit
 extension LlamaModel {
   /// Takes tokens through all layers; `pass.scratch.stream` then holds their residual streams.
   ///
-  /// Attention belongs to the sessions: `attend` appends the tokens' keys and values to the caches
-  /// and reads the caches with the tokens' queries. It finds queries, keys and values in
-  /// `pass.scratch` and leaves the attention output in `pass.scratch.mixed`.
-  ///
   /// - Parameters:
   ///   - tokens: `pass.count` tokens, all in the vocabulary.
   ///   - pass: how the work is divided, and its scratch memory.
-  ///   - measure: called when a layer's attention block is in `pass.scratch.projected` and not yet
-  ///     part of the residual stream; nil if nothing is measured.
+  ///   - measure: called as below.
   ///   - attend: computes the attention output of a layer.
   @unsafe func forward(
     _ tokens: some Collection<Int>, _ pass: ForwardPass, measure: ((_ layer: Int) -> Void)? = nil,
@@ -36,6 +31,24 @@ extension LlamaModel {
         row: token, of: weights.embedding,
         into: scratch.stream.base + number * configuration.hidden)
     }
+    unsafe forward(pass, measure: measure, attend: attend)
+  }
+
+  /// Takes what `pass.scratch.stream` holds through all layers.
+  ///
+  /// Attention belongs to the sessions: `attend` appends the tokens' keys and values to the caches
+  /// and reads the caches with the tokens' queries. It finds queries, keys and values in
+  /// `pass.scratch` and leaves the attention output in `pass.scratch.mixed`.
+  ///
+  /// - Parameters:
+  ///   - pass: how the work is divided, and its scratch memory, with room for `pass.count` tokens.
+  ///   - measure: called when a layer's attention block is in `pass.scratch.projected` and not yet
+  ///     part of the residual stream; nil if nothing is measured.
+  ///   - attend: computes the attention output of a layer.
+  @unsafe func forward(
+    _ pass: ForwardPass, measure: ((_ layer: Int) -> Void)? = nil, attend: (_ layer: Int) -> Void
+  ) {
+    let scratch = unsafe pass.scratch
     for (index, layer) in weights.layers.enumerated() {
       unsafe pass.norm(scratch.stream, layer.attentionNorm, into: scratch.normed)
       unsafe pass.multiply(
@@ -71,7 +84,8 @@ extension LlamaModel {
     let pass = unsafe ForwardPass(self, scratch, count: sessions.count, kind: .step)
     for session in sessions {
       session.sequence.begin()
-      session.prepareRotation(tokens: 1)
+      let position = session.sequence.length.tokens
+      session.prepareRotation(position..<position + 1)
     }
     unsafe forward(tokens, pass) { layer in
       for (number, session) in sessions.enumerated() {

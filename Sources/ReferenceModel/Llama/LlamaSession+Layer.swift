@@ -6,11 +6,8 @@ extension LlamaSession {
   /// The moment of the next decode step.
   var nextStep: Moment { .step(index: sequence.steps + 1) }
 
-  /// Prepares the rotation of the next `tokens` tokens, for all layers.
-  func prepareRotation(tokens: Int) {
-    let first = sequence.length.tokens
-    rotary.prepare(first..<first + tokens)
-  }
+  /// Prepares the rotation of tokens at these positions, for all layers.
+  func prepareRotation(_ positions: Range<Int>) { rotary.prepare(positions) }
 
   /// Computes the attention output of some tokens from their queries, keys and values.
   ///
@@ -19,7 +16,9 @@ extension LlamaSession {
   @unsafe func attend(layer: Int, _ rows: TokenRows, moment: Moment) {
     guard sequence.failure == nil else { return }
     if sequence.signals(ofLayer: layer, at: moment).rawQueries { unsafe keepRawQueries(rows) }
-    if declared[layer].rule == .original { unsafe rotate(rows, isShared: moment.isChunk) }
+    if declared[layer].rule == .original {
+      unsafe rotate(rows, from: sequence.length.tokens, isShared: moment.isChunk)
+    }
     do throws(StoreError) {
       try unsafe sequence.append(
         layer: layer, tokens: rows.count, keys: rows.keys, values: rows.values)
@@ -51,15 +50,47 @@ extension LlamaSession {
     unsafe keepQueries(layer: layer, rows, inPrompt: true)
     attention.run()
     sequence.book(layer: layer, moment: moment)
+    guard declared[layer].probe(at: moment) == nil else { return }
     let shown = sequence.signals(ofLayer: layer, at: moment)
     var signals = attention.signals(shown)
     unsafe signals.lend(rows, shown, heads: model.configuration.queryHeads)
     signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
+    try consult(layer: layer, moment: moment, shown, signals)
+  }
+
+  /// Shows the policy a chunk, or the probe after it, and carries out what the policy decides.
+  private func consult(
+    layer: Int, moment: Moment, _ shown: SignalSet, _ signals: SignalBuffers
+  ) throws(StoreError) {
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
     signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     observe(layer: layer, moment: moment, signals: signals)
     apply(try decide(layer: layer, moment: moment, signals: signals), layer: layer)
+  }
+
+  /// Computes the attention output of a probe, whose rows come after those of the cache, and shows
+  /// it to the layer's policy if it is the policy's.
+  ///
+  /// - Parameters:
+  ///   - rows: the probe's queries, keys and values.
+  ///   - first: the position of the probe's first row.
+  @unsafe func attendProbe(layer: Int, _ rows: TokenRows, from first: Int, moment: Moment) {
+    guard sequence.failure == nil else { return }
+    unsafe rotate(rows, from: first, isShared: true)
+    probeQueries.keepLast(0)
+    unsafe probeQueries.append(
+      rows.queries, count: rows.count, firstPosition: first, room: rows.count)
+    let attention = unsafe ChunkAttention(self, layer: layer, probe: rows)
+    attention.run()
+    signalCounts.probes += 1
+    guard declared[layer].probe(at: moment) != nil else { return }
+    do throws(StoreError) {
+      let shown = sequence.signals(ofLayer: layer, at: moment)
+      try consult(layer: layer, moment: moment, shown, attention.signals(shown))
+    } catch {
+      assert(sequence.failure == error, "the sequence keeps what ended it")
+    }
   }
 
   /// Computes the attention output of a step, and asks the policy at the point that its phase
@@ -114,16 +145,15 @@ extension LlamaSession {
   /// Keeps the queries of some tokens for the signals `promptRows` and `recentRows`. Before
   /// attention, which rotates the queries in place where keys are stored un-rotated.
   @unsafe private func keepQueries(layer: Int, _ rows: TokenRows, inPrompt: Bool) {
-    let room = declared[layer].signals.keptQueries(inPrompt: inPrompt)
+    let room = declared[layer].keptQueries(inPrompt: inPrompt)
     guard room > 0 else { return }
     unsafe recentQueries[layer].append(
       rows.queries, count: rows.count, firstPosition: sequence.length.tokens, room: room)
   }
 
-  /// Rotates the queries and keys of some tokens at their positions; for a chunk, on several
+  /// Rotates the queries and keys of some tokens at consecutive positions; for a chunk, on several
   /// threads.
-  @unsafe private func rotate(_ rows: TokenRows, isShared: Bool) {
-    let first = sequence.length.tokens
+  @unsafe private func rotate(_ rows: TokenRows, from first: Int, isShared: Bool) {
     guard isShared else { return unsafe rotate(rows, 0..<rows.count, from: first) }
     unsafe model.team.share(rows.count, grain: 16) { _, tokens in
       unsafe rotate(rows, tokens, from: first)

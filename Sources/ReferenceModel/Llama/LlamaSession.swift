@@ -26,6 +26,8 @@ public final class LlamaSession {
   let declared: [PolicyDeclarations]
   /// Per layer: the queries of the last tokens, for the signals `promptRows` and `recentRows`.
   var recentQueries: [RecentQueries]
+  /// The queries of a probe in the layer at hand.
+  let probeQueries: RecentQueries
 
   init(model: LlamaModel, sequence: KVSequence) {
     precondition(
@@ -42,6 +44,7 @@ public final class LlamaSession {
     recentQueries = declared.map { _ in
       RecentQueries(width: width, heads: configuration.queryHeads)
     }
+    probeQueries = RecentQueries(width: width, heads: configuration.queryHeads)
   }
 
   /// Makes an independent session that continues from here: it copies the logits and shares the
@@ -109,17 +112,19 @@ public final class LlamaSession {
       throw .model(.request("a chunk of \(chunk) tokens is not possible; use 1 or more"))
     }
     try check(tokens)
+    try checkProbe()
     // However the prompt ends, no more of its queries are needed than steps ask for.
     defer {
       for (layer, queries) in recentQueries.enumerated() {
-        queries.keepLast(declared[layer].signals.keptQueries(inPrompt: false))
+        queries.keepLast(declared[layer].keptQueries(inPrompt: false))
       }
+      probeQueries.keepLast(0)
     }
     let chunk = min(chunk, sequence.longestChunk ?? chunk)
     let inChunks = tokens.count - (sequence.decodesLastPromptToken ? 1 : 0)
     for start in stride(from: 0, to: inChunks, by: chunk) {
       let part = start..<min(start + chunk, inChunks)
-      try read(tokens[part], isLast: part.upperBound == inChunks)
+      try read(part, of: tokens[..<inChunks], isLast: part.upperBound == inChunks)
       // The scratch memory holds the chunk until all of its tokens were shown.
       sequence.begin()
       defer { sequence.end() }
@@ -152,13 +157,16 @@ public final class LlamaSession {
     }
   }
 
-  /// Takes a chunk of a prompt through the layers.
-  private func read(_ tokens: ArraySlice<Int>, isLast: Bool) throws(SessionError) {
+  /// Takes a chunk of a prompt through the layers, and then the probe, if there is one to read.
+  private func read(
+    _ chunk: Range<Int>, of prompt: ArraySlice<Int>, isLast: Bool
+  ) throws(SessionError) {
+    let tokens = prompt[chunk]
     try reserve(tokens: tokens.count)
     sequence.begin()
     let first = sequence.length.tokens
     let moment = Moment.chunk(tokens: first..<first + tokens.count, isLast: isLast)
-    prepareRotation(tokens: tokens.count)
+    prepareRotation(first..<first + tokens.count)
     let pass = unsafe ForwardPass(model, scratch, count: tokens.count, kind: .chunk)
     let measure = meter.map { meter in
       { (layer: Int) in unsafe meter.add(layer: layer, self.scratch, count: tokens.count) }
@@ -166,6 +174,9 @@ public final class LlamaSession {
     unsafe model.forward(tokens, pass, measure: measure) { layer in
       unsafe attend(
         layer: layer, TokenRows(scratch, 0..<tokens.count, model.configuration), moment: moment)
+    }
+    if let probe = sequence.probe(afterLast: isLast) {
+      read(probe, after: chunk, of: prompt, moment: moment)
     }
     finish(moment)
     try checkFailure()
@@ -230,4 +241,6 @@ public struct SignalCounts: Hashable, Sendable {
   public var queries = 0
   /// Column sums of a chunk.
   public var promptColumnSums = 0
+  /// Probes taken through a layer.
+  public var probes = 0
 }

@@ -6,7 +6,8 @@ import KVPolicyKit
 /// block of queries at a time, with the query heads of one lane.
 ///
 /// The chunk's rows are the last rows of every lane, in order. So query i of the chunk sees all
-/// rows but the last `count − 1 − i`.
+/// rows but the last `count − 1 − i`. A probe's rows are in no lane: they are packed after the rows
+/// of every lane.
 @safe struct ChunkAttention {
   // Why no access is out of bounds: lanes have at most `stride` rows, and the indices of blocks,
   // lanes and threads are below the counts that the buffers were sized for.
@@ -19,6 +20,10 @@ import KVPolicyKit
   /// head's.
   private let stride: Int
   private let wantsSums: Bool
+  /// The rows of a probe; nil for a chunk.
+  @unsafe private let probe: TokenRows?
+  /// Where the queries go that the policy may be shown.
+  private let recent: RecentQueries
 
   /// Blocks of a wave. Their column sums are kept apart and added in order, so that the result does
   /// not depend on the number of threads.
@@ -36,6 +41,19 @@ import KVPolicyKit
     self.count = count
     stride = session.longestLane(layer)
     wantsSums = session.declared[layer].signals.promptColumnSums
+    unsafe probe = nil
+    recent = session.recentQueries[layer]
+  }
+
+  /// The attention of a probe over a layer's rows and its own.
+  init(_ session: LlamaSession, layer: Int, probe rows: TokenRows) {
+    self.session = session
+    self.layer = layer
+    unsafe count = rows.count
+    stride = unsafe session.longestLane(layer) + rows.count
+    wantsSums = false
+    unsafe probe = rows
+    recent = session.probeQueries
   }
 
   /// The signals to show the policy, after `run`.
@@ -46,10 +64,19 @@ import KVPolicyKit
       unsafe signals.columnSums = UnsafePointer(scratch.columnSums.base)
     }
     if shown.keptQueries(inPrompt: true) > 0 {
-      signals.promptRowCount = session.recentQueries[layer].count
-      signals.promptRows = PromptRows(session, layer: layer, stride: stride)
+      signals.promptRowCount = recent.count
+      signals.promptRows = PromptRows(
+        session, layer: layer, stride: stride, recent, isProbe: isProbe)
     }
+    signals.probeRowCount = isProbe ? count : 0
     return signals
+  }
+
+  private var isProbe: Bool { unsafe probe != nil }
+
+  /// The rows that a lane's queries see in all: those of the lane, and those of the probe.
+  private func rowCount(_ head: Int) -> Int {
+    session.sequence.rowCount(layer: layer, head: head) + (isProbe ? count : 0)
   }
 
   /// Computes the attention output of the chunk's queries into `scratch.mixed` and, if the layer's
@@ -90,7 +117,7 @@ import KVPolicyKit
     let width = configuration.headDimension
     let shape = ChunkShape(
       queries: queries.count, group: group, depth: width,
-      past: session.sequence.rowCount(layer: layer, head: head) - count + queries.lowerBound,
+      past: rowCount(head) - count + queries.lowerBound,
       keepsWeights: unsafe sums != nil)
     let block = unsafe ChunkBlock(
       shape, lane: session.packedLane(head, stride: stride),
@@ -100,7 +127,6 @@ import KVPolicyKit
     unsafe block.attend(
       scratch.queries.base + start, stride: tokenWidth, scale: 1 / Float(width).squareRoot(),
       into: scratch.mixed.base + start)
-    let recent = session.recentQueries[layer]
     // The remembered queries end with the chunk's queries.
     let offset = recent.count - count
     if queries.upperBound + offset > 0 {
@@ -144,18 +170,37 @@ import KVPolicyKit
       for item in items {
         let (head, first) = (item / runs, item % runs * ChunkShape.run)
         let lane = unsafe session.packedLane(head, stride: stride)
-        let rows = session.sequence.rowCount(layer: layer, head: head)
-        let range = (first..<first + ChunkShape.run).clamped(to: 0..<rows)
+        let range = (first..<first + ChunkShape.run).clamped(to: 0..<rowCount(head))
         unsafe session.sequence.withRows(layer: layer, head: head) { rows in
-          unsafe Kernels.gatherValues(rows, range: range, into: floats)
+          let stored = unsafe range.clamped(to: 0..<rows.count)
+          unsafe Kernels.gatherValues(rows, range: stored, into: floats)
+          if let probe = unsafe probe {
+            unsafe gather(probe.values, of: head, range, after: rows.count, into: floats)
+          }
           unsafe lane.packValues(floats, range: range)
-          unsafe Kernels.gatherKeys(rows, range: range, into: floats)
+          unsafe Kernels.gatherKeys(rows, range: stored, into: floats)
+          if let probe = unsafe probe {
+            unsafe gather(probe.keys, of: head, range, after: rows.count, into: floats)
+          }
         }
         if isPlaced {
           unsafe session.rotateKeys(floats, layer: layer, head: head, range: range)
         }
         unsafe lane.packKeys(floats, range: range)
       }
+    }
+  }
+
+  /// Copies the probe's keys or values of one head that belong to `range`, where they come after
+  /// the `stored` rows of the lane.
+  @unsafe private func gather(
+    _ vectors: UnsafePointer<Float>, of head: Int, _ range: Range<Int>, after stored: Int,
+    into floats: UnsafeMutablePointer<Float>
+  ) {
+    let width = configuration.headDimension
+    for row in range.clamped(to: stored..<stored + count) {
+      let source = unsafe vectors + ((row - stored) * configuration.keyHeads + head) * width
+      unsafe (floats + (row - range.lowerBound) * width).update(from: source, count: width)
     }
   }
 }

@@ -1,7 +1,8 @@
 import KVPolicyKit
 
 /// The signals `promptRows` and `recentRows` of one layer in a prompt: the logits of the last
-/// queries over the rows present now, from the keys that `ChunkAttention` packed.
+/// queries over the rows present now, from the keys that `ChunkAttention` packed. Or the logits of a
+/// probe's queries, over these rows and the probe's own.
 ///
 /// The queries are computed in slices of a few, so memory does not grow with their number. While
 /// one thread shows a slice to the policy, the other threads compute the next slice:
@@ -18,6 +19,8 @@ final class PromptRows: PromptRowSource {
   private unowned let session: LlamaSession
   private let layer: Int
   private let stride: Int
+  private let recent: RecentQueries
+  private let isProbe: Bool
   private let group: Int
   private let width: Int
   /// Queries of a slice: whole tiles, and few enough that the slice's logits stay in the
@@ -26,15 +29,17 @@ final class PromptRows: PromptRowSource {
   /// Rows of a piece of work: whole packed operands of sixteen rows.
   private static let run = 256
 
-  init(_ session: LlamaSession, layer: Int, stride: Int) {
+  init(
+    _ session: LlamaSession, layer: Int, stride: Int, _ recent: RecentQueries, isProbe: Bool
+  ) {
     self.session = session
     self.layer = layer
     self.stride = stride
+    self.recent = recent
+    self.isProbe = isProbe
     group = session.sequence.store.shape.group
     width = session.model.configuration.headDimension
   }
-
-  private var recent: RecentQueries { session.recentQueries[layer] }
 
   func lend(of lane: LaneID, _ body: (borrowing PromptSlice) -> Void) {
     var slice = unsafe Slice(0..<min(Self.slice, recent.count), self, lane.head, buffer: 0)
@@ -71,10 +76,11 @@ final class PromptRows: PromptRowSource {
     let vectors: UnsafeMutablePointer<Float>
     /// The logits: `group × queries × stride`.
     let logits: UnsafeMutablePointer<Float>
-    /// Number of rows in the lane.
+    /// Number of rows in the lane, and in the probe.
     let count: Int
     /// For each query, the number of rows it sees if the lane is in the order of positions;
-    /// otherwise the number of rows in the lane.
+    /// otherwise the number of rows in the lane. A probe's query sees the lane and the probe's rows
+    /// up to its own.
     let seen: [Int]
     /// Number of pieces of work. A piece is one query head and up to `run` of the rows that the
     /// last query sees.
@@ -90,7 +96,8 @@ final class PromptRows: PromptRowSource {
       unsafe vectors = scratch.promptQueries[buffer].room(queries.count * rows.group * rows.width)
       unsafe logits = scratch.promptRows[buffer].room(rows.group * queries.count * rows.stride)
       unsafe rows.gather(queries, of: lane, into: vectors)
-      unsafe count = rows.session.sequence.rowCount(layer: rows.layer, head: lane)
+      let stored = rows.session.sequence.rowCount(layer: rows.layer, head: lane)
+      unsafe count = stored + (rows.isProbe ? rows.recent.count : 0)
       let seen = queries.map { rows.rowsSeen(by: $0, of: lane) }
       unsafe self.seen = seen
       unsafe pieces = ((seen.last ?? 0) + PromptRows.run - 1) / PromptRows.run * rows.group
@@ -120,7 +127,7 @@ final class PromptRows: PromptRowSource {
       guard later < end else { continue }
       unsafe (target + query * stride + later).update(repeating: -.infinity, count: end - later)
     }
-    if unsafe !isOrdered(slice.lane) { unsafe hideLater(rows, of: slice, in: target) }
+    if unsafe !isProbe && !isOrdered(slice.lane) { unsafe hideLater(rows, of: slice, in: target) }
   }
 
   private func isOrdered(_ lane: Int) -> Bool {
@@ -146,6 +153,7 @@ final class PromptRows: PromptRowSource {
   /// to the query's own; otherwise the whole lane.
   private func rowsSeen(by query: Int, of lane: Int) -> Int {
     let count = session.sequence.rowCount(layer: layer, head: lane)
+    guard !isProbe else { return count + query + 1 }
     guard isOrdered(lane) else { return count }
     let position = recent.positions[query]
     return unsafe session.sequence.withPositions(layer: layer, head: lane) { places in
