@@ -116,7 +116,7 @@ func replay(
   let length = try #require(contents["prompt_length"]?.wholeNumber)
   guard case .object(let kept)? = contents["kept"] else { throw ModelError.request("no trace") }
   let hasTies = contents["ties"] != nil
-  var (worst, chunk): (Float, Int) = (0, 0)
+  var worst: Float = 0
   for step in 0...(tokens.count - length) {
     if step == 0 {
       var chunk = 0
@@ -126,6 +126,7 @@ func replay(
           chunk += 1
           checkKept(session, kept["chunk\(chunk)"], "chunk \(chunk)")
         })
+      #expect(kept["chunk1"] == nil || kept["chunk\(chunk)"] != nil)
       #expect(kept["chunk\(chunk + 1)"] == nil)
     } else {
       try session.decode(tokens[length + step - 1])

@@ -123,7 +123,7 @@ private struct QueryReader: KVCachePolicy {
         var turned = vector
         var span = turned.mutableSpan
         rotation.turn(&span, to: position)
-        for element in mean.indices { mean[element] += turned[element] / 20 }
+        for element in mean.indices { mean[element] += span[element] / 20 }
         rotation.turnBack(&span, from: position)
         #expect(zip(vector, turned).allSatisfy { abs($0 - $1) < 1e-5 })
       }
