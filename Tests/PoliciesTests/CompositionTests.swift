@@ -1,6 +1,7 @@
 import KVPolicyKit
 import KVPolicyTesting
 import Policies
+import TestSupport
 import Testing
 
 @Suite("Compositions")
@@ -9,7 +10,9 @@ struct CompositionTests {
 
   private func make(_ text: String) throws -> any KVCachePolicy {
     let configuration = try PolicyConfiguration(parsing: text)
-    return try PolicyRegistry.all.make(configuration.main.policy, configuration.main.settings)
+    let shape = PolicyTrial().shape
+    return try PolicyRegistry.tried(on: shape).make(
+      configuration.main.policy, configuration.main.settings, shape: shape)
   }
 
   /// Pairs of configurations that are one policy.
@@ -106,6 +109,7 @@ struct CompositionTests {
     let score = draw([
       #"{"kind": "window", "window": 3, "kernel": 3}"#, #""knorm""#, #""keydiff""#, #""cur""#,
       #"{"kind": "lagkv", "sinks": 1, "lag": 4}"#, #""recency""#,
+      #"{"kind": "foresight", "scorer": "scorer", "block": 2, "queryCache": 3}"#,
       #"{"kind": "redundancy", "window": 2, "kernel": 3}"#, #""expectedattention""#,
       #"{"kind": "cap", "sinks": 2}"#, #"{"kind": "leverage", "sketchSize": 4}"#,
     ])
@@ -113,6 +117,7 @@ struct CompositionTests {
       #"{"kind": "even", "rows": 14}"#, #"{"kind": "pyramid", "rows": 13, "beta": 3}"#,
       #"{"kind": "adaptive", "rows": 12, "floor": 0.3}"#,
       #"{"kind": "adaptive", "rows": 15, "rule": "globalThenFloor"}"#,
+      #"{"kind": "profile", "rows": 13, "headTable": "head-profile"}"#,
     ])
     let unit = draw([#""row""#, #"{"kind": "chunk", "size": 3}"#])
     let protect = draw([#"{}"#, #"{"sinks": 2}"#, #"{"recent": 4}"#, #"{"sinks": 1, "recent": 3}"#])
