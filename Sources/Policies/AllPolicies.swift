@@ -28,6 +28,7 @@ extension PolicyRegistry {
       DuoAttention.self,
       PruLong.self,
       BaKlaVa.self,
+      ForesightKV.self,
       Composed.self,
     ], parts: .all)
 }
@@ -38,6 +39,7 @@ extension PartRegistry {
     scores: [
       WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self, RedundancyScore.self,
       ExpectedAttention.self, Cap.self, LeverageScores.self,
+      ForesightScore.self,
     ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self])

@@ -1,6 +1,7 @@
 import KVPolicyKit
 import KVPolicyTesting
 import Policies
+import TestSupport
 import Testing
 
 @Suite("Compositions")
@@ -9,7 +10,9 @@ struct CompositionTests {
 
   private func make(_ text: String) throws -> any KVCachePolicy {
     let configuration = try PolicyConfiguration(parsing: text)
-    return try PolicyRegistry.all.make(configuration.main.policy, configuration.main.settings)
+    let shape = PolicyTrial().shape
+    return try PolicyRegistry.tried(on: shape).make(
+      configuration.main.policy, configuration.main.settings, shape: shape)
   }
 
   /// Pairs of configurations that are one policy.
@@ -116,6 +119,7 @@ struct CompositionTests {
       #"{"kind": "window", "window": 3, "patched": true, "chunkNormaliser": "chunk"}"#,
       #""keydiff""#, #""cur""#,
       #"{"kind": "lagkv", "sinks": 1, "lag": 4}"#, #""recency""#,
+      #"{"kind": "foresight", "scorer": "scorer", "block": 2, "queryCache": 3}"#,
       #"{"kind": "redundancy", "window": 2, "kernel": 3}"#, #""expectedattention""#,
       #"{"kind": "cap", "sinks": 2}"#, #"{"kind": "leverage", "sketchSize": 4}"#,
     ])
@@ -124,6 +128,7 @@ struct CompositionTests {
       #"{"kind": "adaptive", "rows": 12, "floor": 0.3}"#,
       #"{"kind": "adaptive", "rows": 15, "rule": "globalThenFloor"}"#,
       #"{"kind": "adaptive", "sparsity": 0.6}"#, #"{"kind": "pyramid", "sparsity": 0.5}"#,
+      #"{"kind": "profile", "rows": 13, "headTable": "head-profile"}"#,
     ])
     let unit = draw([#""row""#, #"{"kind": "chunk", "size": 3}"#])
     let protect = draw([#"{}"#, #"{"sinks": 2}"#, #"{"recent": 4}"#, #"{"sinks": 1, "recent": 3}"#])

@@ -51,7 +51,8 @@ import Testing
       let needed = try PolicyRegistry.all.neededArtifacts(of: name)
       let takesBudget = try type.settings(budget: .rows(40)) != nil
       guard needed.isEmpty, takesBudget else {
-        #expect(["full", "refreekv", "duoattention", "prulong", "baklava"].contains(name))
+        #expect(
+          ["full", "refreekv", "duoattention", "prulong", "baklava", "foresightkv"].contains(name))
         continue
       }
       var refused = true

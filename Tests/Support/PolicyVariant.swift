@@ -194,6 +194,14 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
         "profile": "lane-measures", "sinks": 0,
         "measure": ["capacity": 3, "floor": 1, "layerExponent": 2],
       ]),
+    PolicyVariant(
+      "foresightkv", ["scorer": "scorer", "capacity": 12, "block": 4, "queryCache": 6], rows: 15),
+    PolicyVariant(
+      "foresightkv",
+      [
+        "scorer": "scorer", "capacity": 14, "block": 3, "queryCache": 2, "subWindows": "rows",
+        "decay": 0.9,
+      ], rows: 16),
     PolicyVariant("composed", ["budget": ["rows": 12], "when": "everyStep"], rows: 12),
     PolicyVariant(
       "composed",

@@ -8,12 +8,27 @@ package struct RandomArtifacts: ArtifactSource {
   /// Artifacts for caches of this shape.
   package init(_ shape: CacheShape) { self.shape = shape }
 
+  /// The tensors of a scorer with three hidden units.
+  private var scorer: [String: [Int]] {
+    let (heads, inputs) = (shape.keyHeads, 2 * shape.headDimension + 8 * shape.group)
+    var tensors: [String: [Int]] = [:]
+    for layer in 0..<shape.layers {
+      let name = "model.layers.\(layer).self_attn.judge_model."
+      tensors[name + "fc1.weight"] = [heads, inputs, 3]
+      tensors[name + "fc1.bias"] = [heads, 3]
+      tensors[name + "fc2.weight"] = [heads, 3, 1]
+      tensors[name + "fc2.bias"] = [heads, 1]
+    }
+    return tensors
+  }
+
   package func artifact(at path: String) throws(ArtifactError) -> Artifact {
     let kind = String(path.prefix { $0 != "." })
     let lanes = [shape.layers, shape.keyHeads]
     let shapes: [String: [String: [Int]]] = [
       "head-profile": [Artifact.table: lanes],
       "lane-measures": ["heads": lanes, "layers": [shape.layers]],
+      "scorer": scorer,
     ]
     guard let named = shapes[kind] else { throw ArtifactError("there is no artifact \(path)") }
     var random = SplitMix64(seed: 7)

@@ -144,6 +144,20 @@ public struct Settings: Sendable {
     return number
   }
 
+  /// A number in `range`, or a word that stands for no number: nil.
+  public mutating func number(
+    _ name: String, default standard: Double?, in range: ClosedRange<Double>, or word: String,
+    _ meaning: String
+  ) throws(PolicyError) -> Double? {
+    let legal = "a number from \(range.lowerBound) to \(range.upperBound), or \"\(word)\""
+    let value = try record(name, standard.map { .number($0) } ?? .string(word), legal, meaning)
+    if value == .string(word) { return nil }
+    guard let number = value.realNumber, range.contains(number) else {
+      throw bad(name, value, legal)
+    }
+    return number
+  }
+
   /// One of the names of `Choice`.
   public mutating func choice<Choice: RawRepresentable & CaseIterable>(
     _ name: String, default standard: Choice, _ meaning: String
