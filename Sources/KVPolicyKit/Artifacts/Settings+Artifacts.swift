@@ -18,7 +18,9 @@ extension Settings {
     _ read: (Artifact, CacheShape) throws(ArtifactError) -> Content
   ) throws(PolicyError) -> Content? {
     let legal = ArtifactReference.legal
-    let value = try record(name, .null, legal, meaning, artifact: kind)
+    // What is optional and not given needs neither a file nor the shape of a cache.
+    let noted = isOptional && !isGiven(name) ? nil : kind
+    let value = try record(name, .null, legal, meaning, artifact: noted)
     let reference = ArtifactReference(value)
     guard reference != nil || value == .null else { throw bad(name, value, legal) }
     guard let shape else { return nil }

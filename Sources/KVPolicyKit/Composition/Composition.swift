@@ -7,6 +7,8 @@ public struct Composition: Sendable {
   public let budget: any RowBudget
   /// What stays or goes together.
   public let unit: any RowUnit
+  /// A second look at the scores; nil for none.
+  public let refinement: CriticalRefinement?
   /// Mean rows per lane, the protected rows included.
   public let capacity: Int
   /// Rows that always stay: the rows that the settings protect, and the rows that the score cannot
@@ -21,13 +23,15 @@ public struct Composition: Sendable {
   ///
   /// - Throws: `PolicyError.impossible` if the parts do not fit each other.
   init(
-    score: any RowScore, budget: any RowBudget, unit: any RowUnit, capacity: Int,
-    protection: Protection, cadence: Cadence, positions: PositionRule,
+    score: any RowScore, budget: any RowBudget, unit: any RowUnit,
+    refinement: CriticalRefinement?, capacity: Int, protection: Protection, cadence: Cadence,
+    positions: PositionRule,
     in settings: borrowing Settings
   ) throws(PolicyError) {
     self.score = score
     self.budget = budget
     self.unit = unit
+    self.refinement = refinement
     self.capacity = capacity
     var cadence = cadence
     cadence.looks = score.looks
@@ -47,6 +51,16 @@ public struct Composition: Sendable {
         "its score, \(type(of: score).name), looks at the prompt's queries, so that it cannot "
           + "choose while decoding; set \"when\" to \"afterPrompt\"")
     }
+    if refinement != nil && score.mayBeNegative {
+      throw settings.impossible(
+        "its score, \(type(of: score).name), can be negative, so that multiplying it by a length "
+          + "would turn its order round; leave \"refine\" out, or take another score")
+    }
+  }
+
+  /// The signals of the score and of the refinement.
+  var signals: Set<Signal> {
+    refinement == nil ? score.signals : score.signals.union([.valueReach])
   }
 
   mutating func prefill(_ layer: borrowing LayerView) { score.prefill(layer) }
@@ -62,8 +76,10 @@ public struct Composition: Sendable {
       }
       var lanes: [Candidates] = []
       for head in heads {
-        lanes.append(
-          Candidates(cache.lane(layer: layer, head: head), protection: protection, score: score))
+        let lane = cache.lane(layer: layer, head: head)
+        var candidates = Candidates(lane, protection: protection, score: score)
+        refinement?.refine(&candidates, lane, capacity: capacity)
+        lanes.append(candidates)
       }
       choose(lanes, shape: cache.shape, plan: &plan)
     }
