@@ -21,6 +21,10 @@ public enum Signal: Hashable, Sendable {
   /// The queries of the tokens just read, per query head: un-rotated, or rotated at their
   /// positions. Given after every chunk and step.
   case queries(Turned)
+  /// How far a row's value moves the residual stream: the sum of magnitudes of `W v` for the value
+  /// v and the columns W of the output projection that belong to a query head. Computed for the
+  /// rows that a hook asks about (``LaneView/valueReach(of:)``).
+  case valueReach
   /// Prompt: for each row, the sum of its probabilities over the chunk's queries, per query head.
   case promptColumnSums
 }
@@ -39,6 +43,8 @@ package struct SignalSet: Hashable, Sendable {
   package var rawQueries = false
   /// Whether the policy declared `queries(.atPosition)`.
   package var turnedQueries = false
+  /// Whether the policy declared `valueReach`.
+  package var valueReach = false
   /// Whether the policy declared `promptColumnSums`.
   package var promptColumnSums = false
 
@@ -52,6 +58,7 @@ package struct SignalSet: Hashable, Sendable {
       case .recentRows(let count): recentRows = max(recentRows, count)
       case .queries(.raw): rawQueries = true
       case .queries(.atPosition): turnedQueries = true
+      case .valueReach: valueReach = true
       case .promptColumnSums: promptColumnSums = true
       }
     }

@@ -282,6 +282,21 @@ public enum Moment: Hashable, Sendable {
     return unsafe _overrideLifetime(values.span, borrowing: self)
   }
 
+  /// For each query head of the group, how far the values of some rows move the residual stream.
+  ///
+  /// - Parameter rows: row numbers of the lane.
+  /// - Returns: `group` lists with a number for each of `rows`, in their order.
+  /// - Complexity: O(group × rows × headDimension × width of the model). Each call computes the
+  ///   numbers again: call it once.
+  public func valueReach(of rows: [Int]) -> [[Float]] {
+    guard let source = signals.valueReach else { notGiven("valueReach") }
+    var values: [Float] = []
+    forEachValue(of: rows) { _, value in
+      for element in value.indices { values.append(value[element]) }
+    }
+    return source.reach(of: values, in: lane.id)
+  }
+
   /// How positions turn the lane's keys; nil if nothing turns them.
   public var rotation: Rotation? { lane.rotation }
 
@@ -382,6 +397,13 @@ private func notGiven(_ signal: String) -> Never {
       + "sequence, and none in a decode step under phase beforeStep; read it in prefill or step")
 }
 
+/// Computes how far values move the residual stream, when a policy asks for it.
+package protocol ValueReachSource: AnyObject {
+  /// For each query head of a lane's group and each of some values, which follow one another, the
+  /// sum of magnitudes of the value times the head's columns of the output projection.
+  func reach(of values: [Float], in lane: LaneID) -> [[Float]]
+}
+
 /// The addresses of one layer's signals: for each query head `stride` floats, of which the first
 /// `count` of the lane are filled.
 @safe package struct SignalBuffers {
@@ -405,6 +427,8 @@ private func notGiven(_ signal: String) -> Never {
   @unsafe package var rawQueries: UnsafePointer<Float>?
   /// The same queries after rotation.
   @unsafe package var turnedQueries: UnsafePointer<Float>?
+  /// Computes how far values move the residual stream.
+  package var valueReach: (any ValueReachSource)?
   /// Sums of the chunk's probabilities.
   @unsafe package var columnSums: UnsafePointer<Float>?
 

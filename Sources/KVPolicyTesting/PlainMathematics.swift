@@ -82,6 +82,7 @@ struct ShownSignals {
   var columnSums: [Float] = []
   /// Tokens and query heads of the queries.
   var queries = (count: 0, heads: 0)
+  var valueReach: (any ValueReachSource)?
   var rawQueries: [Float] = []
   var turnedQueries: [Float] = []
 
@@ -95,6 +96,7 @@ struct ShownSignals {
     buffers.promptRows = promptRows
     buffers.probeRowCount = probeRowCount
     (buffers.queryCount, buffers.queryHeads) = queries
+    buffers.valueReach = valueReach
     // All numbers lie in one array, whose pointers are used inside this closure only.
     let all = logits + probabilities + columnSums + rawQueries + turnedQueries
     return unsafe all.withUnsafeBufferPointer { all in
@@ -140,6 +142,25 @@ final class PlainPromptRows: PromptRowSource {
             unsafe PromptSlice(
               first: query, count: 1, stride: stride, base: base, logSums: sums,
               logSumStride: group, positions: queries.map(\.position)))
+        }
+      }
+    }
+  }
+}
+
+/// How far values move the residual stream, in plain loops.
+final class PlainValueReach: ValueReachSource {
+  private let source: SyntheticAttention
+
+  init(_ source: SyntheticAttention) { self.source = source }
+
+  func reach(of values: [Float], in lane: LaneID) -> [[Float]] {
+    let (group, width) = (source.shape.group, source.shape.headDimension)
+    return (lane.head * group..<(lane.head + 1) * group).map { head in
+      let rows = (0..<width).map { source.output(lane.layer, head, $0) }
+      return stride(from: 0, to: values.count, by: width).map { first in
+        rows.reduce(0) { sum, row in
+          sum + zip(row, values[first..<first + width]).reduce(0) { $0 + $1.0 * $1.1 }.magnitude
         }
       }
     }

@@ -21,6 +21,9 @@ public struct SyntheticAttention: Sendable {
   public var key: Vectors
   /// The value of each key head.
   public var value: Vectors
+  /// One row of the output projection's columns that belong to a query head; the last argument is
+  /// the row, from 0 to `headDimension` − 1. By default a row of the unit matrix.
+  public var output: Vectors
   /// If given, computes the logits; queries and keys then have no effect on them.
   public var logit: Logit?
   /// The likeliest token after so many tokens, for policies whose cadence depends on it.
@@ -43,6 +46,7 @@ public struct SyntheticAttention: Sendable {
     self.query = query
     self.key = key
     self.value = value
+    output = { _, _, row in (0..<shape.headDimension).map { $0 == row ? 1 : 0 } }
   }
 
   /// Random vectors that depend on the seed only. Queries are twice as long as keys, so that
@@ -61,6 +65,7 @@ public struct SyntheticAttention: Sendable {
     var source = SyntheticAttention(
       shape: shape, rotaryBase: rotaryBase, query: vectors(0, 2), key: vectors(1, 1),
       value: vectors(2, 1))
+    source.output = vectors(4, 1)
     source.predicted = { Int(SplitMix64.bits(seed: seed, at: [3, $0]) % 16) }
     return source
   }

@@ -14,6 +14,7 @@ extension PolicyRegistry {
       PyramidKV.self,
       AdaKV.self,
       ChunkKV.self,
+      CriticalKV.self,
       ScoredPolicy<KeyNorm>.self,
       ScoredPolicy<KeyDiff>.self,
       ScoredPolicy<LagKV>.self,

@@ -15,6 +15,9 @@ public struct KeyDiff: RowScore {
   /// Has no settings.
   public init(_ settings: inout Settings) throws(PolicyError) {}
 
+  /// Cosines have both signs.
+  public var mayBeNegative: Bool { true }
+
   /// Minus the cosine between each key and the mean of all keys of length 1.
   public func scores(_ lane: borrowing LaneView, of rows: [Int]) -> [Float] {
     var anchor: [Float] = []

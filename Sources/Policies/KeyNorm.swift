@@ -15,6 +15,9 @@ public struct KeyNorm: RowScore {
   /// Has no settings.
   public init(_ settings: inout Settings) throws(PolicyError) {}
 
+  /// Scores are negative.
+  public var mayBeNegative: Bool { true }
+
   /// Minus the Euclidean norm of each key.
   public func scores(_ lane: borrowing LaneView, of rows: [Int]) -> [Float] {
     var scores = [Float](repeating: 0, count: rows.count)

@@ -111,6 +111,9 @@ public struct RedundancyScore: RowScore {
   /// The window.
   public var protection: Protection { Protection(recent: window) }
 
+  /// A difference, which can be negative.
+  public var mayBeNegative: Bool { true }
+
   /// A quarter of the rows for the window, but at most eight.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
     try RKV.settings(budget: .rows(rows))?.filter { $0.key == "window" } ?? [:]
@@ -182,46 +185,5 @@ public struct RedundancyScore: RowScore {
     }
     for slot in sums.indices { sums[slot] /= Float(slots.count) }
     return Softmax.over(sums.span)
-  }
-}
-
-/// Keys of some rows, divided by their lengths.
-private struct UnitKeys {
-  private var keys: [Float]
-  private let width: Int
-  private let count: Int
-
-  init(_ lane: borrowing LaneView, _ rows: [Int]) {
-    count = rows.count
-    var all: [Float] = []
-    lane.forEachKey(of: rows) { _, key in
-      let scale = 1 / max(key.dot(key).squareRoot(), .leastNormalMagnitude)
-      for element in key.indices { all.append(key[element] * scale) }
-    }
-    keys = all
-    width = count > 0 ? all.count / count : 0
-  }
-
-  func cosine(_ one: Int, _ other: Int) -> Float {
-    let span = keys.span
-    return span.extracting(one * width..<(one + 1) * width)
-      .dot(span.extracting(other * width..<(other + 1) * width))
-  }
-
-  /// For each key, the sum of its cosines with all other keys: its product with their sum.
-  func cosinesWithAll() -> [Float] {
-    var sum = [Float](repeating: 0, count: width)
-    for key in 0..<count {
-      for element in 0..<width { sum[element] += keys[key * width + element] }
-    }
-    let (span, total) = (keys.span, sum.span)
-    return (0..<count).map { key in
-      span.extracting(key * width..<(key + 1) * width).dot(total) - cosine(key, key)
-    }
-  }
-
-  /// The last other key whose cosine with a key is greater than `threshold`.
-  func lastSimilar(to key: Int, above threshold: Float) -> Int? {
-    (0..<count).last { $0 != key && cosine(key, $0) > threshold }
   }
 }

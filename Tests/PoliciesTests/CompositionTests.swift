@@ -34,6 +34,14 @@ struct CompositionTests {
       #"{"policy": "snapkv", "capacity": 12, "window": 4, "kernel": 5, "pool": "average", "unit": {"kind": "chunk", "size": 5}}"#
     ),
     (
+      #"{"policy": "criticalkv", "capacity": 12, "window": 4, "firstStage": 0.25}"#,
+      #"{"policy": "snapkv", "capacity": 12, "window": 4, "kernel": 5, "pool": "average", "refine": {"kind": "critical", "firstStage": 0.25}}"#
+    ),
+    (
+      #"{"policy": "criticalkv", "capacity": 12, "window": 4, "firstStage": 1}"#,
+      #"{"policy": "snapkv", "capacity": 12, "window": 4, "kernel": 5, "pool": "average"}"#
+    ),
+    (
       #"{"policy": "keydiff", "capacity": 9, "when": "everyStep"}"#,
       #"{"policy": "composed", "score": "keydiff", "budget": {"rows": 9}, "when": {"prompt": "atEnd", "every": 1}}"#
     ),
@@ -130,6 +138,8 @@ struct CompositionTests {
       #"{"kind": "adaptive", "sparsity": 0.6}"#, #"{"kind": "pyramid", "sparsity": 0.5}"#,
       #"{"kind": "profile", "rows": 13, "headTable": "head-profile"}"#,
     ])
+    let isSigned = ["knorm", "keydiff", "redundancy"].contains { score.contains($0) }
+    let refine = isSigned ? "\"none\"" : draw(["\"none\"", "\"critical\""])
     let unit = draw([#""row""#, #"{"kind": "chunk", "size": 3}"#])
     let protect = draw([#"{}"#, #"{"sinks": 2}"#, #"{"recent": 4}"#, #"{"sinks": 1, "recent": 3}"#])
     let needsChunks = score.contains("patched") || budget.contains("sparsity")
@@ -145,7 +155,7 @@ struct CompositionTests {
     let positions = score.contains("patched") ? "original" : draw(["original", "compacted"])
     let text = """
       {"policy": "composed", "score": \(score), "budget": \(budget), "unit": \(unit),
-       "protect": \(protect), "when": \(when), "positions": "\(positions)"}
+       "refine": \(refine), "protect": \(protect), "when": \(when), "positions": "\(positions)"}
       """
     let violations = checkPolicy { try make(text) }
     #expect(violations.isEmpty, "\(text): \(violations.map(\.description).joined(separator: "\n"))")
@@ -213,6 +223,14 @@ struct CompositionTests {
       (#"{"policy": "cap", "tau": -1}"#, "'tau' cannot be -1"),
       (#"{"policy": "leverage", "jitter": 0}"#, "'jitter' cannot be 0"),
       (#"{"policy": "leverage", "sketchSize": 5000}"#, "use at most 4096"),
+      (#"{"policy": "knorm", "refine": "critical"}"#, "can be negative"),
+      (#"{"policy": "snapkv", "refine": "crtical"}"#, "'refine' cannot be \"crtical\""),
+      (
+        #"{"policy": "snapkv", "refine": {"kind": "critical", "firstStage": 2}}"#,
+        "'refine.firstStage' cannot be 2"
+      ),
+      (#"{"policy": "criticalkv", "epsilon": -1}"#, "'epsilon' cannot be -1"),
+      (#"{"policy": "criticalkv", "refine": "critical"}"#, "no setting 'refine'"),
       (#"{"policy": "rkv", "kernel": 4}"#, "kernel (4) must be odd"),
       (#"{"policy": "rkv", "lambda": 1.5}"#, "'lambda' cannot be 1.5"),
       (#"{"policy": "rkv", "capacity": 8, "window": 8}"#, "8 are protected; raise it above 8"),

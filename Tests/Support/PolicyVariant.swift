@@ -114,6 +114,20 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant("adakv", ["capacity": 12, "window": 3, "rule": "globalThenFloor"]),
     PolicyVariant("chunkkv", ["capacity": 16, "window": 4, "size": 5]),
     PolicyVariant("chunkkv", ["capacity": 20, "window": 2, "size": 3, "kernel": 3]),
+    PolicyVariant("criticalkv", ["capacity": 16, "window": 4]),
+    PolicyVariant(
+      "criticalkv",
+      [
+        "capacity": 12, "window": 3, "kernel": 3, "epsilon": 0.1, "firstStage": 0,
+        "budget": "adaptive",
+      ]),
+    PolicyVariant(
+      "composed",
+      [
+        "score": "lagkv", "budget": ["rows": 12],
+        "refine": ["kind": "critical", "firstStage": 0.25],
+        "when": "everyStep",
+      ], rows: 12),
     PolicyVariant("knorm", ["capacity": 12]),
     PolicyVariant("knorm", ["capacity": 12, "when": "everyStep"], rows: 12),
     PolicyVariant(
@@ -160,6 +174,7 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
         "positions": "compacted",
       ], rows: 12),
     PolicyVariant("leverage", ["capacity": 12, "sketchSize": 3]),
+    PolicyVariant("leverage", ["capacity": 12, "sketch": "sketch.safetensors"]),
     PolicyVariant(
       "leverage", ["capacity": 12, "when": "everyStep", "jitter": 0.1, "seed": 5], rows: 12),
     PolicyVariant("inertiakv", ["capacity": 12], rows: 12),

@@ -1,7 +1,8 @@
 package import KVPolicyKit
 internal import Policies
 
-/// Random artifacts that fit a shape, the same at every call. The path is the kind, with any ending.
+/// Random artifacts that fit a shape, the same at every call. The path is the kind, with any
+/// ending.
 package struct RandomArtifacts: ArtifactSource {
   private let shape: CacheShape
 
@@ -27,6 +28,7 @@ package struct RandomArtifacts: ArtifactSource {
     let lanes = [shape.layers, shape.keyHeads]
     let shapes: [String: [String: [Int]]] = [
       "head-profile": [Artifact.table: lanes],
+      "sketch": ["sketch": lanes + [shape.headDimension, 3]],
       "lane-measures": ["heads": lanes, "layers": [shape.layers]],
       "scorer": scorer,
     ]

@@ -5,8 +5,8 @@ public protocol ComposedPolicy: KVCachePolicy {
 }
 
 extension ComposedPolicy {
-  /// The signals of the score.
-  public var signals: Set<Signal> { composition.score.signals }
+  /// The signals of the score and of the refinement.
+  public var signals: Set<Signal> { composition.signals }
   /// The probe of the score.
   public var probe: Probe? { composition.score.probe }
   /// The columns of the score.

@@ -7,6 +7,8 @@ public struct Composition: Sendable {
   public let budget: any RowBudget
   /// What stays or goes together.
   public let unit: any RowUnit
+  /// A second look at the scores; nil for none.
+  public let refinement: CriticalRefinement?
   /// How much stays.
   public let extent: Extent
   /// Rows that always stay: the rows that the settings protect, and the rows that the score cannot
@@ -34,13 +36,15 @@ public struct Composition: Sendable {
   ///
   /// - Throws: `PolicyError.impossible` if the parts do not fit each other.
   init(
-    score: any RowScore, budget: any RowBudget, unit: any RowUnit, extent: Extent,
-    protection: Protection, cadence: Cadence, positions: PositionRule,
+    score: any RowScore, budget: any RowBudget, unit: any RowUnit,
+    refinement: CriticalRefinement?, extent: Extent, protection: Protection, cadence: Cadence,
+    positions: PositionRule,
     in settings: borrowing Settings
   ) throws(PolicyError) {
     self.score = score
     self.budget = budget
     self.unit = unit
+    self.refinement = refinement
     self.extent = extent
     fixedBytes = score.stateBytes
     var cadence = cadence
@@ -69,6 +73,16 @@ public struct Composition: Sendable {
         "its score, \(type(of: score).name), looks at the prompt's queries, so that it cannot "
           + "choose while decoding; set \"when\" to \"afterPrompt\"")
     }
+    if refinement != nil && score.mayBeNegative {
+      throw settings.impossible(
+        "its score, \(type(of: score).name), can be negative, so that multiplying it by a length "
+          + "would turn its order round; leave \"refine\" out, or take another score")
+    }
+  }
+
+  /// The signals of the score and of the refinement.
+  var signals: Set<Signal> {
+    refinement == nil ? score.signals : score.signals.union([.valueReach])
   }
 
   /// Rows of a lane that are protected while the lane has all of them. Rows of a probe are
@@ -126,7 +140,9 @@ public struct Composition: Sendable {
       var lanes: [Candidates] = []
       for head in heads {
         let lane = cache.lane(layer: layer, head: head)
-        lanes.append(Candidates(lane, at: chunk, protection: protection, score: score))
+        var candidates = Candidates(lane, at: chunk, protection: protection, score: score)
+        refinement?.refine(&candidates, lane, capacity: capacity)
+        lanes.append(candidates)
       }
       choose(request(lanes, capacity: capacity, chunk: chunk, cache.shape), plan: &plan)
     }

@@ -18,6 +18,9 @@ public protocol RowScore: PolicyPart {
   /// Whether the score looks at the prompt's queries, so that it says nothing while decoding.
   /// Default: no.
   var judgesPromptOnly: Bool { get }
+  /// Whether a score can be negative, so that it cannot be multiplied by a length without turning
+  /// the order round. Default: no.
+  var mayBeNegative: Bool { get }
   /// The settings beside the capacity that fit a capacity of this many rows, for comparing policies
   /// at equal size. Default: none.
   ///
@@ -56,6 +59,8 @@ extension RowScore {
   public func columns(for shape: CacheShape) -> [Column] { [] }
   /// Rows can be judged at any time.
   public var judgesPromptOnly: Bool { false }
+  /// Scores are at least 0.
+  public var mayBeNegative: Bool { false }
   /// The capacity says all.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
     guard rows >= 1 else { throw .impossible(policy: name, reason: "a budget must be at least 1") }

@@ -7,11 +7,14 @@ extension Settings {
   ///   - score: reads the score.
   ///   - budget: reads the budget of a policy that has its own; nil for the setting `budget`.
   ///   - unit: reads the unit of a policy that has its own; nil for the setting `unit`.
+  ///   - refinement: reads the refinement of a policy that has its own; nil for the setting
+  ///     `refine`.
   ///   - cadence: reads the cadence of a policy that has its own; nil for the setting `when`.
   public mutating func composition(
     isNamed: Bool = true, score: (inout Settings) throws(PolicyError) -> any RowScore,
     budget: ((inout Settings) throws(PolicyError) -> any RowBudget)? = nil,
     unit: ((inout Settings) throws(PolicyError) -> any RowUnit)? = nil,
+    refinement: ((inout Settings) throws(PolicyError) -> CriticalRefinement)? = nil,
     cadence: ((inout Settings) throws(PolicyError) -> Cadence)? = nil
   ) throws(PolicyError) -> Composition {
     var extent = Composition.Extent.amount(.rows(1024))
@@ -24,6 +27,7 @@ extension Settings {
         try anyBudget(readingExtent: !isNamed, into: &extent)
       }
     let chosenUnit = if let unit { try unit(&self) } else { try anyUnit() }
+    let chosenRefinement = if let refinement { try refinement(&self) } else { try anyRefinement() }
     let protection = try group("protect", "rows that always stay") {
       settings throws(PolicyError) in
       Protection(
@@ -38,8 +42,9 @@ extension Settings {
       "positions", default: KeyPositions.original,
       "rotate keys at their index in the text, or rank in the cache")
     return try Composition(
-      score: score, budget: chosenBudget, unit: chosenUnit, extent: extent,
-      protection: protection, cadence: chosenCadence, positions: positions.rule, in: self)
+      score: score, budget: chosenBudget, unit: chosenUnit, refinement: chosenRefinement,
+      extent: extent, protection: protection, cadence: chosenCadence, positions: positions.rule,
+      in: self)
   }
 
   /// How much stays: an amount, or all but a share of each chunk.
@@ -76,6 +81,14 @@ extension Settings {
         extent = try settings.extent(nil, "mean rows per lane, the protected ones included")
       }
       return try parts.budgets[index].init(&settings)
+    }
+  }
+
+  private mutating func anyRefinement() throws(PolicyError) -> CriticalRefinement? {
+    try part(
+      "refine", default: "none", ["none", "critical"], "a second look at the scores"
+    ) { index, settings throws(PolicyError) in
+      index == 0 ? nil : try CriticalRefinement(&settings)
     }
   }
 

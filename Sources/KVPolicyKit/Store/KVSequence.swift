@@ -133,7 +133,7 @@ public final class KVSequence {
     switch moment {
     case .chunk(_, let isLast):
       if !isLast && declarations(ofLayer: layer).cadence.prompt != .everyChunk {
-        (shown.promptRows, shown.recentRows) = (0, 0)
+        (shown.promptRows, shown.recentRows, shown.valueReach) = (0, 0, false)
       }
     case .step: if !looks(policies.owner[layer], at: moment) { shown = SignalSet() }
     }

@@ -54,6 +54,8 @@ extension LlamaSession {
     let shown = sequence.signals(ofLayer: layer, at: moment)
     var signals = attention.signals(shown)
     unsafe signals.lend(rows, shown, heads: model.configuration.queryHeads)
+    if shown.valueReach { signals.valueReach = ValueReach(self, layer: layer, isShared: true) }
+    signalCounts.valueReach += shown.valueReach ? 1 : 0
     signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
     try consult(layer: layer, moment: moment, shown, signals)
@@ -108,6 +110,7 @@ extension LlamaSession {
     let attention = unsafe StepAttention(self, layer: layer, rows, shown: shown, phase: phase)
     let signals = attention.signals
     signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
+    signalCounts.valueReach += shown.valueReach ? 1 : 0
     signalCounts.stepLogits += shown.stepLogits ? 1 : 0
     signalCounts.stepProbabilities += shown.stepProbabilities ? 1 : 0
     signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0

@@ -239,6 +239,8 @@ public struct SignalCounts: Hashable, Sendable {
   public var recentRows = 0
   /// Queries of the tokens just read.
   public var queries = 0
+  /// Means to compute how far values move the residual stream.
+  public var valueReach = 0
   /// Column sums of a chunk.
   public var promptColumnSums = 0
   /// Probes taken through a layer.

@@ -96,6 +96,9 @@ import KVPolicyKit
     if shown.stepLogits { unsafe signals.logits = UnsafePointer(logits) }
     if shown.stepProbabilities { unsafe signals.probabilities = UnsafePointer(probabilities) }
     unsafe signals.lend(rows, shown, heads: heads)
+    if shown.valueReach {
+      signals.valueReach = ValueReach(session, layer: layer, isShared: false)
+    }
     if shown.recentRows > 0 {
       signals.promptRowCount = session.recentQueries[layer].count
       signals.promptRows = StepRows(session, layer: layer, stride: stride)
