@@ -13,6 +13,14 @@ public enum Signal: Hashable, Sendable {
   /// (``LaneView/forEachPromptRow(_:)``), so that the logits of all `n` queries never take memory
   /// together.
   case promptRows(Int)
+  /// The logits of the last `n` queries, in the prompt as `promptRows` and in decode steps too: the
+  /// queries of the newest tokens, whether they belong to a prompt or were decoded. The engine
+  /// keeps `n` queries per query head of a layer, and computes their logits only if a hook asks
+  /// (``LaneView/forEachRecentRow(_:)``).
+  case recentRows(Int)
+  /// The queries of the tokens just read, per query head: un-rotated, or rotated at their
+  /// positions. Given after every chunk and step.
+  case queries(Turned)
   /// Prompt: for each row, the sum of its probabilities over the chunk's queries, per query head.
   case promptColumnSums
 }
@@ -25,6 +33,12 @@ package struct SignalSet: Hashable, Sendable {
   package var stepProbabilities = false
   /// How many queries `promptRows` asks for; 0 if the policy did not declare it.
   package var promptRows = 0
+  /// How many queries `recentRows` asks for; 0 if the policy did not declare it.
+  package var recentRows = 0
+  /// Whether the policy declared `queries(.raw)`.
+  package var rawQueries = false
+  /// Whether the policy declared `queries(.atPosition)`.
+  package var turnedQueries = false
   /// Whether the policy declared `promptColumnSums`.
   package var promptColumnSums = false
 
@@ -35,9 +49,17 @@ package struct SignalSet: Hashable, Sendable {
       case .stepLogits: stepLogits = true
       case .stepProbabilities: stepProbabilities = true
       case .promptRows(let count): promptRows = max(promptRows, count)
+      case .recentRows(let count): recentRows = max(recentRows, count)
+      case .queries(.raw): rawQueries = true
+      case .queries(.atPosition): turnedQueries = true
       case .promptColumnSums: promptColumnSums = true
       }
     }
+  }
+
+  /// How many queries the engine keeps: while a prompt is read, or in a decode step.
+  package func keptQueries(inPrompt: Bool) -> Int {
+    inPrompt ? max(promptRows, recentRows) : recentRows
   }
 }
 
@@ -112,10 +134,22 @@ public struct Cadence: Hashable, Sendable {
     case whenAsked
   }
 
+  /// At which decode steps a policy is asked.
+  public enum Steps: Hashable, Sendable {
+    /// At every so many decode steps; 0 for never.
+    case every(Int)
+    /// At the steps before which the number of tokens read, the prompt's included, plus `offset` is
+    /// a multiple of the first number.
+    case everyTotal(Int, offset: Int)
+    /// At the steps that follow a forward pass whose likeliest next token is one of these, whatever
+    /// token was read then.
+    case afterPredicted(Set<Int>)
+  }
+
   /// When in the prompt the policy is asked.
   public var prompt: Prompt
-  /// The policy is asked at every `every`-th decode step; 0 for never.
-  public var every: Int
+  /// At which decode steps the policy is asked.
+  public var steps: Steps
   /// The policy is asked only if some lane it would decide about has at least `slack` rows more
   /// than after the lane's last cut; 0 for always.
   public var slack: Int
@@ -125,13 +159,27 @@ public struct Cadence: Hashable, Sendable {
   /// At which decode steps the engine calls `step`.
   public var looks: Looks
 
-  /// Makes a cadence. ``PolicyAssignment`` refuses a policy with a negative `every` or `slack`, or
-  /// with chunks of no token.
+  /// The policy is asked at every `every`-th decode step; 0 for never, or where `steps` says it in
+  /// another way.
+  public var every: Int {
+    get { if case .every(let count) = steps { count } else { 0 } }
+    set { steps = .every(newValue) }
+  }
+
+  /// Makes a cadence that counts decode steps. ``PolicyAssignment`` refuses a policy with a
+  /// negative `every` or `slack`, or with chunks of no token.
   public init(
     prompt: Prompt, every: Int, slack: Int = 0, chunk: Int? = nil, looks: Looks = .always
   ) {
+    self.init(prompt: prompt, steps: .every(every), slack: slack, chunk: chunk, looks: looks)
+  }
+
+  /// Makes a cadence. ``PolicyAssignment`` refuses a policy with numbers out of range.
+  public init(
+    prompt: Prompt, steps: Steps, slack: Int = 0, chunk: Int? = nil, looks: Looks = .always
+  ) {
     self.prompt = prompt
-    self.every = every
+    self.steps = steps
     self.slack = slack
     self.chunk = chunk
     self.looks = looks
@@ -142,11 +190,23 @@ public struct Cadence: Hashable, Sendable {
   /// Asked once, when the prompt ends.
   public static let afterPrompt = Cadence(prompt: .atEnd, every: 0)
 
+  /// Whether the policy is asked in decode steps at all.
+  public var asksInSteps: Bool { steps != .every(0) }
+
   /// Whether a policy of this cadence is due at `moment`; `slack` may still say no.
-  package func asks(at moment: Moment) -> Bool {
+  ///
+  /// - Parameters:
+  ///   - tokens: tokens read before the moment.
+  ///   - predicted: the likeliest token after those tokens, if it is known.
+  package func asks(at moment: Moment, after tokens: Int, predicted: Int?) -> Bool {
     switch moment {
     case .chunk(_, let isLast): prompt == .everyChunk || (prompt == .atEnd && isLast)
-    case .step(let index): every > 0 && index % every == 0
+    case .step(let index):
+      switch steps {
+      case .every(let count): count > 0 && index % count == 0
+      case .everyTotal(let count, let offset): (tokens + offset) % count == 0
+      case .afterPredicted(let ids): predicted.map(ids.contains) ?? false
+      }
     }
   }
 }

@@ -1,8 +1,8 @@
-/// One of the prompt's last queries, lent for one call.
+/// One of the last queries, of a prompt or decoded, lent for one call.
 @safe public struct PromptRow: ~Copyable, ~Escapable {
   // The slice holds `group × count` arrays of `stride` floats; the first `rows` of each are filled.
 
-  /// The query's index among the prompt's last queries, from 0 for the oldest.
+  /// The query's index among the queries lent, from 0 for the oldest.
   public let index: Int
   /// The position of the query's token.
   public let position: Int
@@ -40,7 +40,7 @@ extension PromptRow {
   }
 }
 
-/// Computes the attention logits of a prompt's last queries when a policy asks for them.
+/// Computes the attention logits of the last queries when a policy asks for them.
 package protocol PromptRowSource: AnyObject {
   /// Lends the logits of one lane in slices of consecutive queries, oldest first.
   func lend(of lane: LaneID, _ body: (borrowing PromptSlice) -> Void)

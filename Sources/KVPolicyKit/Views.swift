@@ -236,11 +236,52 @@ public enum Moment: Hashable, Sendable {
   ///
   /// Each call computes the logits again, a few queries at a time: call it once.
   public func forEachPromptRow(_ body: (borrowing PromptRow) -> Void) {
-    guard let source = signals.promptRows else { notGiven("promptRows") }
+    lendRows("promptRows", body)
+  }
+
+  /// Lends the logits of the last queries that the engine keeps, in the prompt and in decode steps,
+  /// as ``forEachPromptRow(_:)`` lends those of the prompt. There are as many as
+  /// ``Signal/recentRows(_:)`` names, or fewer if fewer tokens were read.
+  public func forEachRecentRow(_ body: (borrowing PromptRow) -> Void) {
+    lendRows("recentRows", body)
+  }
+
+  private func lendRows(_ signal: String, _ body: (borrowing PromptRow) -> Void) {
+    guard let source = signals.promptRows else { notGiven(signal) }
     let (group, rows) = (group, count)
     source.lend(of: lane.id) { slice in
       for index in 0..<slice.count { body(PromptRow(slice, index, group: group, rows: rows)) }
     }
+  }
+
+  /// The number of tokens just read whose queries ``query(_:head:_:)`` lends.
+  public var queryCount: Int { signals.queryCount }
+
+  /// The query of one of the tokens just read, for query head `head` of the group: `headDimension`
+  /// elements.
+  ///
+  /// - Parameters:
+  ///   - token: the token's index among those just read, from 0.
+  ///   - head: the query head within the group.
+  ///   - turned: the form, which the policy declared (``Signal/queries(_:)``).
+  @_lifetime(borrow self)
+  public func query(_ token: Int, head: Int, _ turned: Turned) -> Span<Float> {
+    let all = unsafe turned == .raw ? signals.rawQueries : signals.turnedQueries
+    guard let base = unsafe all else { notGiven("queries") }
+    precondition(token >= 0 && token < queryCount, "no such token among those just read")
+    let width = lane.layout.headDimension
+    let first = (token * signals.queryHeads + queryHead(head)) * width
+    let values = unsafe UnsafeBufferPointer(start: base + first, count: width)
+    return unsafe _overrideLifetime(values.span, borrowing: self)
+  }
+
+  /// How positions turn the lane's keys; nil if nothing turns them.
+  public var rotation: Rotation? { lane.rotation }
+
+  /// The position at which the next token's query will be rotated, if no row is forgotten before.
+  /// Under position rule `original` the number of tokens read, else one after the furthest place.
+  public var nextPlace: Int {
+    lane.rule == .original ? length.tokens : Int(lane.places.max() ?? -1) + 1
   }
 
   /// Per row, the sum of the chunk's probabilities for query head `head` of the group.
@@ -268,6 +309,27 @@ public enum Moment: Hashable, Sendable {
   /// - Complexity: O(rows × headDimension); memory for one key.
   public func forEachKey(of rows: [Int], _ body: (Int, Span<Float>) -> Void) {
     forEachVector(of: rows, isValue: false, body)
+  }
+
+  /// Lends the keys of some rows, un-rotated or rotated where attention reads them, whatever the
+  /// store holds.
+  ///
+  /// - Complexity: O(rows × headDimension), with a sine and a cosine for each pair of elements of a
+  ///   key that has to be turned.
+  public func forEachKey(of rows: [Int], _ turned: Turned, _ body: (Int, Span<Float>) -> Void) {
+    let (isStored, rotation) = (turned == (lane.rule == .original ? .atPosition : .raw), rotation)
+    guard !isStored, let rotation else { return forEachKey(of: rows, body) }
+    var turnedKey = [Float](repeating: 0, count: lane.layout.headDimension)
+    forEachKey(of: rows) { index, key in
+      for element in key.indices { turnedKey[element] = key[element] }
+      var span = turnedKey.mutableSpan
+      if turned == .raw {
+        rotation.turnBack(&span, from: Int(lane.positions[rows[index]]))
+      } else {
+        rotation.turn(&span, to: Int(lane.places[rows[index]]))
+      }
+      body(index, turnedKey.span)
+    }
   }
 
   /// Lends the values of some rows in the same way as ``forEachKey(of:_:)``.
@@ -322,10 +384,18 @@ private func notGiven(_ signal: String) -> Never {
   @unsafe package var logits: UnsafePointer<Float>?
   /// Probabilities of the new token.
   @unsafe package var probabilities: UnsafePointer<Float>?
-  /// Computes logits of the last prompt queries.
+  /// Computes logits of the last queries.
   package var promptRows: (any PromptRowSource)?
   /// How many queries `promptRows` covers.
   package var promptRowCount = 0
+  /// Query heads of the layer.
+  package var queryHeads = 0
+  /// How many tokens the queries belong to.
+  package var queryCount = 0
+  /// Queries before rotation: `queryCount × queryHeads × headDimension`.
+  @unsafe package var rawQueries: UnsafePointer<Float>?
+  /// The same queries after rotation.
+  @unsafe package var turnedQueries: UnsafePointer<Float>?
   /// Sums of the chunk's probabilities.
   @unsafe package var columnSums: UnsafePointer<Float>?
 
@@ -334,5 +404,7 @@ private func notGiven(_ signal: String) -> Never {
     unsafe logits = nil
     unsafe probabilities = nil
     unsafe columnSums = nil
+    unsafe rawQueries = nil
+    unsafe turnedQueries = nil
   }
 }

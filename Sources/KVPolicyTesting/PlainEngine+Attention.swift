@@ -22,13 +22,14 @@ extension PlainEngine {
         output += Plain.mix(lane.values, probabilities)
       }
       outputs.append(output)
-      remember(RecentQuery(position: position, logSums: sums), layer: layer)
+      remember(RecentQuery(position: position, logSums: sums), layer: layer, inPrompt: true)
     }
     sequence.book(layer: layer, moment: moment)
     var shown = ShownSignals(stride: longest)
-    let signals = wants[layer].signals(at: moment)
+    let signals = sequence.signals(ofLayer: layer, at: moment)
+    show(signals, queriesOf: tokens, layer: layer, lanes: lanes, in: &shown)
     if signals.promptColumnSums { shown.columnSums = columnSums.values }
-    if signals.promptRows > 0 {
+    if signals.keptQueries(inPrompt: true) > 0 {
       shown.promptRows = promptRows(layer: layer, lanes: lanes, stride: longest)
     }
     let plan = try consult(layer: layer, moment: moment, shown)
@@ -51,7 +52,14 @@ extension PlainEngine {
         of: query, layer: layer, head: head, position: position, lanes[head / source.shape.group])
     }
     var shown = ShownSignals(stride: longest)
-    let signals = wants[layer].signals(at: moment)
+    let signals = sequence.signals(ofLayer: layer, at: moment)
+    remember(
+      RecentQuery(position: position, logSums: logits.map(Plain.logSum)), layer: layer,
+      inPrompt: false)
+    show(signals, queriesOf: position..<position + 1, layer: layer, lanes: lanes, in: &shown)
+    if signals.recentRows > 0 {
+      shown.promptRows = promptRows(layer: layer, lanes: lanes, stride: longest)
+    }
     if signals.stepLogits { shown.logits = SignalRows(logits, stride: longest).values }
     if signals.stepProbabilities {
       shown.probabilities = SignalRows(logits.map(Plain.softmax), stride: longest).values
@@ -90,6 +98,26 @@ extension PlainEngine {
     }
   }
 
+  /// Adds the queries of some tokens to the signals, as far as the policy declared them.
+  private func show(
+    _ signals: SignalSet, queriesOf tokens: Range<Int>, layer: Int, lanes: [PlainLane],
+    in shown: inout ShownSignals
+  ) {
+    shown.queries = (tokens.count, source.shape.queryHeads)
+    for position in tokens {
+      if signals.rawQueries {
+        for head in 0..<source.shape.queryHeads {
+          shown.rawQueries += source.query(layer, head, position)
+        }
+      }
+      if signals.turnedQueries {
+        shown.turnedQueries += queries(layer: layer, position: position, lanes: lanes).flatMap {
+          $0
+        }
+      }
+    }
+  }
+
   private func logits(
     of query: [Float], layer: Int, head: Int, position: Int, _ lane: PlainLane
   ) -> [Float] {
@@ -101,11 +129,15 @@ extension PlainEngine {
     }
   }
 
-  private func remember(_ query: RecentQuery, layer: Int) {
-    let room = wants[layer].signals.promptRows
-    guard room > 0 else { return }
+  private func remember(_ query: RecentQuery, layer: Int, inPrompt: Bool) {
     recentQueries[layer].append(query)
-    if recentQueries[layer].count > room { recentQueries[layer].removeFirst() }
+    forgetQueries(layer: layer, inPrompt: inPrompt)
+  }
+
+  /// Forgets the queries that no policy asks for.
+  func forgetQueries(layer: Int, inPrompt: Bool) {
+    let room = wants[layer].signals.keptQueries(inPrompt: inPrompt)
+    recentQueries[layer].removeFirst(max(0, recentQueries[layer].count - room))
   }
 
   private func promptRows(layer: Int, lanes: [PlainLane], stride: Int) -> PlainPromptRows {

@@ -28,7 +28,7 @@ public final class PlainEngine {
   /// If set, called after every moment.
   var afterMoment: ((Moment) -> Void)?
   let wants: [PolicyDeclarations]
-  /// Per layer: the prompt's last queries, oldest first.
+  /// Per layer: the last queries that policies ask for, oldest first.
   var recentQueries: [[RecentQuery]]
 
   /// An engine for a sequence that has read nothing yet, or that only such engines have driven.
@@ -39,6 +39,7 @@ public final class PlainEngine {
     precondition(source.shape == sequence.store.shape, "the source needs the shape of the store")
     self.source = source
     self.sequence = sequence
+    sequence.rotation = source.rotation
     wants = (0..<source.shape.layers).map { sequence.declarations(ofLayer: $0) }
     recentQueries = Array(repeating: [], count: source.shape.layers)
   }
@@ -64,7 +65,6 @@ public final class PlainEngine {
         "a prompt of \(count) tokens in chunks of \(chunk) is not possible; use 1 token or more, "
           + "at most \(Int32.max), in chunks of 1 or more")
     }
-    for layer in recentQueries.indices { recentQueries[layer].removeAll() }
     let chunk = min(chunk, sequence.longestChunk ?? .max)
     let isLastDecoded = sequence.decodesLastPromptToken
     var left = count - (isLastDecoded ? 1 : 0)
@@ -74,6 +74,7 @@ public final class PlainEngine {
       let first = sequence.length.tokens
       try advance(.chunk(tokens: first..<first + size, isLast: left == 0))
     }
+    for layer in recentQueries.indices { forgetQueries(layer: layer, inPrompt: false) }
     if isLastDecoded { try step() }
   }
 
@@ -92,6 +93,7 @@ public final class PlainEngine {
   /// given.
   public func fork(reading other: SyntheticAttention? = nil) -> PlainEngine {
     let copy = PlainEngine(other ?? source, sequence: sequence.fork())
+    copy.recentQueries = recentQueries
     copy.outputs = outputs
     copy.kept = kept
     copy.plans = plans
@@ -125,6 +127,7 @@ public final class PlainEngine {
       outputs += output
       kept.append(keptNow)
     }
+    if sequence.wantsPrediction { sequence.predicted = source.predicted(sequence.length.tokens) }
     if let renumbering { renumber(seed: renumbering) }
     afterMoment?(moment)
   }
@@ -177,7 +180,7 @@ public struct PlannedMoment: Hashable, Sendable {
   public let plan: CachePlan
 }
 
-/// One of the prompt's last queries.
+/// One of the last queries.
 struct RecentQuery {
   let position: Int
   /// Per query head: the logarithm of the sum of the query's exponentials over the rows it saw.

@@ -78,6 +78,10 @@ struct ShownSignals {
   var probabilities: [Float] = []
   var promptRows: PlainPromptRows?
   var columnSums: [Float] = []
+  /// Tokens and query heads of the queries.
+  var queries = (count: 0, heads: 0)
+  var rawQueries: [Float] = []
+  var turnedQueries: [Float] = []
 
   init(stride: Int) { self.stride = stride }
 
@@ -87,18 +91,21 @@ struct ShownSignals {
     buffers.stride = stride
     buffers.promptRowCount = promptRows?.count ?? 0
     buffers.promptRows = promptRows
-    // The pointers are used inside these closures only.
-    return unsafe logits.withUnsafeBufferPointer { logits in
-      unsafe probabilities.withUnsafeBufferPointer { probabilities in
-        unsafe columnSums.withUnsafeBufferPointer { columnSums in
-          if !self.logits.isEmpty { unsafe buffers.logits = logits.baseAddress }
-          if !self.probabilities.isEmpty {
-            unsafe buffers.probabilities = probabilities.baseAddress
-          }
-          if !self.columnSums.isEmpty { unsafe buffers.columnSums = columnSums.baseAddress }
-          return body(buffers)
-        }
+    (buffers.queryCount, buffers.queryHeads) = queries
+    // All numbers lie in one array, whose pointers are used inside this closure only.
+    let all = logits + probabilities + columnSums + rawQueries + turnedQueries
+    return unsafe all.withUnsafeBufferPointer { all in
+      var first = 0
+      func next(_ values: [Float]) -> UnsafePointer<Float>? {
+        defer { first += values.count }
+        return unsafe values.isEmpty ? nil : all.baseAddress.map { unsafe $0 + first }
       }
+      unsafe buffers.logits = next(logits)
+      unsafe buffers.probabilities = next(probabilities)
+      unsafe buffers.columnSums = next(columnSums)
+      unsafe buffers.rawQueries = next(rawQueries)
+      unsafe buffers.turnedQueries = next(turnedQueries)
+      return body(buffers)
     }
   }
 }

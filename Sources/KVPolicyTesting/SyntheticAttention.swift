@@ -23,6 +23,8 @@ public struct SyntheticAttention: Sendable {
   public var value: Vectors
   /// If given, computes the logits; queries and keys then have no effect on them.
   public var logit: Logit?
+  /// The likeliest token after so many tokens, for policies whose cadence depends on it.
+  public var predicted: @Sendable (_ tokens: Int) -> Int = { _ in 0 }
   /// The base of the rotary embedding, which turns neighbouring pairs of elements; nil for none.
   public var rotaryBase: Double?
 
@@ -56,9 +58,11 @@ public struct SyntheticAttention: Sendable {
         }
       }
     }
-    return SyntheticAttention(
+    var source = SyntheticAttention(
       shape: shape, rotaryBase: rotaryBase, query: vectors(0, 2), key: vectors(1, 1),
       value: vectors(2, 1))
+    source.predicted = { Int(SplitMix64.bits(seed: seed, at: [3, $0]) % 16) }
+    return source
   }
 
   /// One layer and head whose probabilities are proportional to `weight(query, key)`.
@@ -71,6 +75,17 @@ public struct SyntheticAttention: Sendable {
       value: { _, _, position in [Float(position), 1] })
     source.logit = { _, _, query, key in Float(logarithm(weight(query, key))) }
     return source
+  }
+
+  /// The rotary embedding as policies see it.
+  var rotation: Rotation? {
+    rotaryBase.map { base in
+      let width = shape.headDimension
+      return Rotation(
+        inverseFrequencies: stride(from: 0, to: width - 1, by: 2).map {
+          Float(power(base, -Double($0) / Double(width)))
+        }, pairing: .neighbours)
+    }
   }
 
   /// Rotates a vector as the rotary embedding does at `place`: pair `i` by `place / base^(2i/d)`.

@@ -18,9 +18,13 @@ extension PolicyRegistry {
       ScoredPolicy<KeyDiff>.self,
       ScoredPolicy<LagKV>.self,
       ScoredPolicy<CUR>.self,
+      ScoredPolicy<ExpectedAttention>.self,
+      ScoredPolicy<Cap>.self,
+      ScoredPolicy<LeverageScores>.self,
       SAGEKV.self,
       ReFreeKV.self,
       InertiaKV.self,
+      RKV.self,
       DuoAttention.self,
       PruLong.self,
       BaKlaVa.self,
@@ -31,7 +35,10 @@ extension PolicyRegistry {
 extension PartRegistry {
   /// The parts that ship with the kit. A new part takes its own file and a line here.
   public static let all = PartRegistry(
-    scores: [WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self],
+    scores: [
+      WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self, RedundancyScore.self,
+      ExpectedAttention.self, Cap.self, LeverageScores.self,
+    ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self])
 }

@@ -167,6 +167,43 @@ private struct Noter: KVCachePolicy {
     }
   }
 
+  @Test("of tokens read asks where prompt and steps together are a multiple")
+  func everyTotal() throws {
+    for (offset, expected) in [
+      (0, [4, 8, 12]), (1, [3, 7, 11]), (5, [3, 7, 11]), (3, [1, 5, 9]),
+    ] {
+      let cadence = Cadence(
+        prompt: .never, steps: .everyTotal(4, offset: offset), looks: .whenAsked)
+      let engine = try engine(Noter(cadence))
+      try engine.read(5)
+      try engine.step(12)
+      #expect(try steps(noter(engine)) == expected)
+      #expect(try noter(engine).stepped == expected)
+    }
+  }
+
+  @Test("of predicted tokens asks at the step after a token of the list was the likeliest")
+  func afterPredicted() throws {
+    let cadence = Cadence(prompt: .never, steps: .afterPredicted([0, 7]), looks: .whenAsked)
+    var source = SyntheticAttention.random(shape: .small, seed: 1)
+    source.predicted = { $0 % 3 }
+    let engine = try PlainEngine(source, policy: Noter(cadence))
+    try engine.read(5)
+    try engine.step(4)
+    // A fork knows what was likeliest after its origin's last token.
+    let fork = engine.fork()
+    try engine.step(4)
+    try fork.step(4)
+    for engine in [engine, fork] {
+      #expect(try steps(noter(engine)) == [2, 5, 8])
+      #expect(try noter(engine).stepped == [2, 5, 8])
+    }
+    // Nothing was predicted before the first token.
+    let fresh = try PlainEngine(source, policy: Noter(cadence))
+    try fresh.step(3)
+    #expect(try steps(noter(fresh)) == [])
+  }
+
   @Test("that looks when asked is shown no other step, and no signal of it")
   func looks() throws {
     var cadence = Cadence(prompt: .atEnd, every: 3)
@@ -178,12 +215,15 @@ private struct Noter: KVCachePolicy {
     try engine.step(10)
     #expect(try noter(engine).stepped == [3, 6, 9])
     #expect(try steps(noter(engine)) == [3, 6, 9])
-    let declared = engine.sequence.declarations(ofLayer: 0)
-    #expect(declared.signals(at: .step(index: 4)) == SignalSet())
-    #expect(declared.signals(at: .step(index: 6)) == SignalSet(policy.signals))
-    #expect(declared.signals(at: .chunk(tokens: 0..<3, isLast: false)).promptRows == 0)
-    #expect(declared.signals(at: .chunk(tokens: 0..<3, isLast: false)).promptColumnSums)
-    #expect(declared.signals(at: .chunk(tokens: 0..<3, isLast: true)).promptRows == 2)
+    #expect(engine.sequence.signals(ofLayer: 0, at: .step(index: 4)) == SignalSet())
+    #expect(engine.sequence.signals(ofLayer: 0, at: .step(index: 6)) == SignalSet(policy.signals))
+    #expect(
+      engine.sequence.signals(ofLayer: 0, at: .chunk(tokens: 0..<3, isLast: false)).promptRows == 0)
+    #expect(
+      engine.sequence.signals(ofLayer: 0, at: .chunk(tokens: 0..<3, isLast: false)).promptColumnSums
+    )
+    #expect(
+      engine.sequence.signals(ofLayer: 0, at: .chunk(tokens: 0..<3, isLast: true)).promptRows == 2)
   }
 
   @Test("that always looks is shown every step")

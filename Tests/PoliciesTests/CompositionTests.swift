@@ -106,6 +106,8 @@ struct CompositionTests {
     let score = draw([
       #"{"kind": "window", "window": 3, "kernel": 3}"#, #""knorm""#, #""keydiff""#, #""cur""#,
       #"{"kind": "lagkv", "sinks": 1, "lag": 4}"#, #""recency""#,
+      #"{"kind": "redundancy", "window": 2, "kernel": 3}"#, #""expectedattention""#,
+      #"{"kind": "cap", "sinks": 2}"#, #"{"kind": "leverage", "sketchSize": 4}"#,
     ])
     let budget = draw([
       #"{"kind": "even", "rows": 14}"#, #"{"kind": "pyramid", "rows": 13, "beta": 3}"#,
@@ -118,7 +120,11 @@ struct CompositionTests {
     let when =
       score.contains("window")
       ? draw(moments)
-      : draw(moments + ["\"everyStep\"", #"{"prompt": "atEnd", "every": 3}"#, #"{"every": 2}"#])
+      : draw(
+        moments + [
+          "\"everyStep\"", #"{"prompt": "atEnd", "every": 3}"#, #"{"every": 2}"#,
+          #"{"everyTotal": 5, "offset": 2}"#, #"{"afterPredicted": [0, 3, 4, 9]}"#,
+        ])
     let positions = draw(["original", "compacted"])
     let text = """
       {"policy": "composed", "score": \(score), "budget": \(budget), "unit": \(unit),
@@ -155,6 +161,27 @@ struct CompositionTests {
         "8 are protected"
       ),
       (#"{"policy": "refreekv", "order": "window", "window": 0}"#, "needs a window"),
+      (#"{"policy": "rkv", "when": {"everyTotal": 0}}"#, "'when.everyTotal' cannot be 0"),
+      (
+        #"{"policy": "rkv", "when": {"everyTotal": 8, "offset": -1}}"#, "'when.offset' cannot be -1"
+      ),
+      (#"{"policy": "rkv", "when": {"everyTotal": 8, "every": 8}}"#, "give one of them"),
+      (#"{"policy": "rkv", "when": {"every": 8, "offset": 3}}"#, "no setting 'when.offset'"),
+      (#"{"policy": "rkv", "when": {"afterPredicted": []}}"#, "'when.afterPredicted' cannot be []"),
+      (#"{"policy": "knorm", "when": {"afterPredicted": [-2]}}"#, "must be a list of tokens"),
+      (#"{"policy": "knorm", "when": {"afterPredicted": [0.5]}}"#, "must be a list of tokens"),
+      (#"{"policy": "rkv", "when": "everyChunk"}"#, "not after every chunk"),
+      (#"{"policy": "rkv", "when": "afterPrompt", "compressPrompt": false}"#, "not never"),
+      (#"{"policy": "rkv", "when": {"prompt": "atEnd", "every": 8}}"#, "leave it out"),
+      (#"{"policy": "expectedattention", "futurePositions": 0}"#, "'futurePositions' cannot be 0"),
+      (#"{"policy": "cap", "futurePositions": 10000000}"#, "use at most 1048576"),
+      (#"{"policy": "expectedattention", "epsilon": -1}"#, "'epsilon' cannot be -1"),
+      (#"{"policy": "cap", "tau": -1}"#, "'tau' cannot be -1"),
+      (#"{"policy": "leverage", "jitter": 0}"#, "'jitter' cannot be 0"),
+      (#"{"policy": "leverage", "sketchSize": 5000}"#, "use at most 4096"),
+      (#"{"policy": "rkv", "kernel": 4}"#, "kernel (4) must be odd"),
+      (#"{"policy": "rkv", "lambda": 1.5}"#, "'lambda' cannot be 1.5"),
+      (#"{"policy": "rkv", "capacity": 8, "window": 8}"#, "8 are protected; raise it above 8"),
     ]
     for (text, message) in cases {
       let error = #expect(throws: PolicyError.self) { try make(text) }

@@ -26,6 +26,15 @@ import Testing
     #expect(violations.isEmpty, "\(violations.map(\.description).joined(separator: "\n"))")
   }
 
+  @Test("decodes without a prompt", arguments: PolicyVariant.all)
+  func withoutPrompt(_ variant: PolicyVariant) throws {
+    let trial = PolicyTrial()
+    let engine = try PlainEngine(.random(shape: trial.shape, seed: 1), policy: try variant.make())
+    try engine.step(trial.steps)
+    #expect(engine.sequence.length.tokens == trial.steps)
+    #expect(engine.sequence.store.checkInvariants([engine.sequence]) == nil)
+  }
+
   @Test("is covered by the trials, each with something to forget but the full cache")
   func covered() throws {
     #expect(Set(PolicyVariant.all.map(\.name)) == Set(PolicyRegistry.all.names))

@@ -101,23 +101,42 @@ private struct Declarer: KVCachePolicy {
   @Test("computes nothing at a step at which the policy does not look, and does not call it")
   func looks() throws {
     let signals: Set<Signal> = [
-      .stepLogits, .stepProbabilities, .promptRows(3), .promptColumnSums,
+      .stepLogits, .stepProbabilities, .promptRows(3), .promptColumnSums, .recentRows(2),
     ]
     let session = try run(Declarer(Cadence(prompt: .never, every: 4, looks: .whenAsked), signals))
     #expect(try declarer(session).steps == [4, 8])
     var counts = SignalCounts()
     (counts.stepLogits, counts.stepProbabilities) = (2 * 3, 2 * 3)
     // Three chunks; the rows are given when the prompt ends.
-    (counts.promptRows, counts.promptColumnSums) = (3, 3 * 3)
+    (counts.promptRows, counts.promptColumnSums, counts.recentRows) = (3, 3 * 3, 3 + 2 * 3)
     #expect(session.signalCounts == counts)
     let never = try run(Declarer(Cadence(prompt: .never, every: 0, looks: .whenAsked), signals))
     #expect(try declarer(never).steps.isEmpty)
-    (counts.stepLogits, counts.stepProbabilities) = (0, 0)
+    (counts.stepLogits, counts.stepProbabilities, counts.recentRows) = (0, 0, 3)
     #expect(never.signalCounts == counts)
     let always = try run(Declarer(Cadence(prompt: .never, every: 4), signals))
     #expect(try declarer(always).steps == Array(1...10))
     (counts.stepLogits, counts.stepProbabilities) = (10 * 3, 10 * 3)
+    counts.recentRows = 3 + 10 * 3
     #expect(always.signalCounts == counts)
+  }
+
+  @Test("keeps the queries of a prompt only as long as steps ask for them, and counts their bytes")
+  func queries() throws {
+    let shape = model.shape
+    func bytes(_ queries: Int) -> Int {
+      2 * queries * shape.layers * shape.queryHeads * (shape.headDimension + 1) * 4
+    }
+    for (signals, kept) in [
+      ([.promptRows(9)], 0), ([.promptRows(9), .recentRows(4)], 4), ([.recentRows(1 << 30)], 50),
+    ] as [(Set<Signal>, Int)] {
+      let session = try run(Declarer(.never, signals))
+      #expect(session.recentQueries.allSatisfy { $0.count == kept })
+      #expect(session.sequence.statistics.policyStateBytes == bytes(kept))
+      let fork = session.fork()
+      try session.decode(3)
+      #expect(fork.recentQueries.allSatisfy { $0.positions == Array(50 - kept..<50) })
+    }
   }
 
   @Test("computes the bits of full attention beside a policy that looks now and then")

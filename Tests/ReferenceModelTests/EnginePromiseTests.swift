@@ -26,6 +26,8 @@ struct EnginePromiseTests {
     var want = SignalCounts()
     want.promptColumnSums = declared.promptColumnSums ? layers * chunks : 0
     want.promptRows = declared.promptRows > 0 ? layers : 0
+    // R-KV, the only shipped policy that asks for them, looks at none of these steps.
+    want.recentRows = declared.recentRows > 0 ? layers : 0
     want.stepLogits = declared.stepLogits ? layers * steps : 0
     want.stepProbabilities = declared.stepProbabilities ? layers * steps : 0
     #expect(session.signalCounts == want)

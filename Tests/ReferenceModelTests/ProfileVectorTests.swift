@@ -87,6 +87,19 @@ struct ProfileVectorTests {
     #expect(rows == contents["budgets"]?.list.map { $0.integers ?? [] })
   }
 
+  @Test("are measured on a text as the program did that made the cases", arguments: baklava)
+  func measures(_ one: OracleCase) throws {
+    let contents = try one.contents()
+    let texts = contents["calibration"]?.list.map { $0.integers ?? [] } ?? []
+    let change = try OracleModels.load(contents).attentionChange(over: texts, chunk: 16)
+    let heads = table(contents["head_measure"]).values
+    let layers = contents["layer_measure"]?.list.map { Float($0.realNumber ?? .nan) } ?? []
+    #expect(change.heads.count == heads.count && change.layers.count == layers.count)
+    for (ours, want) in zip(change.heads + change.layers, heads + layers) {
+      #expect(abs(ours - want) < 1e-5)
+    }
+  }
+
   static let baklava = OracleCase.named("baklava-")
 
   @Test("give all lanes the same rows where nothing was measured, and lose no row to rounding")

@@ -33,21 +33,26 @@ private struct Reader: KVCachePolicy {
 
   let rule: PositionRule
   let forgets: Bool
+  /// Whether it reads the rows of decoded queries too.
+  let decodes: Bool
   let hole: Peephole
 
-  init(_ rule: PositionRule, forgets: Bool, _ hole: Peephole) {
-    (self.rule, self.forgets, self.hole) = (rule, forgets, hole)
+  init(_ rule: PositionRule, forgets: Bool, decodes: Bool, _ hole: Peephole) {
+    (self.rule, self.forgets, self.decodes, self.hole) = (rule, forgets, decodes, hole)
   }
   init(_ settings: inout Settings) throws(PolicyError) {
-    self.init(.original, forgets: false, Peephole())
+    self.init(.original, forgets: false, decodes: false, Peephole())
   }
   static func settings(budget: Amount) -> [String: JSONValue]? { nil }
 
-  var signals: Set<Signal> { [.promptRows(21)] }
+  var signals: Set<Signal> { decodes ? [.recentRows(21)] : [.promptRows(21)] }
   var positions: PositionRule { rule }
-  var cadence: Cadence { Cadence(prompt: .everyChunk, every: 0) }
+  var cadence: Cadence { Cadence(prompt: .everyChunk, every: 5) }
 
-  mutating func prefill(_ layer: borrowing LayerView) {
+  mutating func prefill(_ layer: borrowing LayerView) { read(layer) }
+  mutating func step(_ layer: borrowing LayerView) { if decodes { read(layer) } }
+
+  private func read(_ layer: borrowing LayerView) {
     guard let session = hole.session else { return }
     let recent = session.recentQueries[layer.layer]
     let tokenWidth = layer.shape.queryHeads * layer.shape.headDimension
@@ -66,15 +71,21 @@ private struct Reader: KVCachePolicy {
       let places = (0..<lane.count).map {
         Int(rule == .original ? lane.positions[$0] : lane.lane.places[$0])
       }
-      lane.forEachPromptRow { row in
+      let positions = (0..<lane.count).map { Int(lane.positions[$0]) }
+      func note(_ row: borrowing PromptRow) {
         hole.rows.append(
           Peephole.Row(
             id: lane.id, tokens: tokens, position: row.position, places: places,
-            positions: (0..<lane.count).map { Int(lane.positions[$0]) }, keys: keys,
+            positions: positions, keys: keys,
             logits: (0..<lane.group).map { head in
               let logits = row.logits(head)
               return logits.indices.map { logits[$0] }
             }, logSums: (0..<lane.group).map { row.logSum($0) }))
+      }
+      if decodes {
+        lane.forEachRecentRow { note($0) }
+      } else {
+        lane.forEachPromptRow { note($0) }
       }
     }
   }
@@ -93,19 +104,26 @@ private struct Reader: KVCachePolicy {
 
 @Suite("The engine's prompt rows") struct PromptRowTests {
   private func run(
-    _ rule: PositionRule, forgets: Bool, of name: String = "llama", threads: Int = 2
+    _ rule: PositionRule, forgets: Bool, decodes: Bool = false, of name: String = "llama",
+    threads: Int = 2
   ) throws -> (Peephole, LlamaModel) {
     let model = LlamaModel(
       try ModelFiles.open(OracleCase.root + "/models/\(name)"), threads: threads)
     let hole = Peephole()
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: .f32))
-    let policy = Reader(rule, forgets: forgets, hole)
+    let policy = Reader(rule, forgets: forgets, decodes: decodes, hole)
     let session = model.makeSession(
       store.makeSequence(try PolicyAssignment(policy, shape: model.shape)))
     hole.session = session
     let tokens = (0..<50).map { (token: Int) -> Int in (token * 37 + token / 5 * 11 + 3) % 64 }
     try session.prefill(tokens, chunk: 9)
+    if decodes {
+      for token in 0..<11 { try session.decode(token * 5) }
+      // A second prompt, over lanes that were cut, and the steps after it.
+      try session.prefill(Array(tokens.prefix(12)), chunk: 9)
+      for token in 0..<30 { try session.decode(token * 2) }
+    }
     #expect(session.sequence.checkInvariants() == nil)
     return (hole, model)
   }
@@ -128,10 +146,20 @@ private struct Reader: KVCachePolicy {
   @Test(
     "are the products of queries and stored keys, each rotated where the lane has its token now",
     arguments: PositionRule.allCases,
-    [("llama", true), ("llama", false), ("qwen3", true)])
-  func products(rule: PositionRule, run: (model: String, forgets: Bool)) throws {
+    [("llama", true, false), ("llama", false, true), ("llama", true, true), ("qwen3", true, true)])
+  func products(
+    rule: PositionRule, run: (model: String, forgets: Bool, decodes: Bool)
+  ) throws {
     let forgets = run.forgets
-    let (hole, model) = try self.run(rule, forgets: forgets, of: run.model)
+    let (hole, model) = try self.run(
+      rule, forgets: forgets, decodes: run.decodes, of: run.model)
+    // The newest token is always among the queries, and so are up to twenty before it.
+    let newest = Dictionary(grouping: hole.rows.filter { $0.id.layer == 0 }, by: \.tokens)
+    #expect(newest.count == (run.decodes ? 6 + 11 + 2 + 30 : 6))
+    for (tokens, rows) in newest {
+      let queries = Set(rows.map(\.position))
+      #expect(queries == Set(max(0, tokens - 21)..<tokens))
+    }
     let (shape, rope) = (model.shape, model.configuration.rope)
     let width = shape.headDimension
     var moved = 0
@@ -191,10 +219,10 @@ private struct Reader: KVCachePolicy {
 
   @Test(
     "come with the sum over what their query saw when it was read, after every chunk",
-    arguments: PositionRule.allCases)
-  func logSums(rule: PositionRule) throws {
+    arguments: PositionRule.allCases, [false, true])
+  func logSums(rule: PositionRule, decodes: Bool) throws {
     var first: [[Int]: [Float]] = [:]
-    for row in try run(rule, forgets: true).0.rows {
+    for row in try run(rule, forgets: true, decodes: decodes).0.rows {
       let key = [row.id.layer, row.id.head, row.position]
       if let logSums = first[key] {
         #expect(row.logSums == logSums)
@@ -207,13 +235,13 @@ private struct Reader: KVCachePolicy {
         #expect(abs(Double(logSum) - exact) < 1e-5)
       }
     }
-    #expect(first.count == 50 * 6)
+    #expect(first.count == (decodes ? 50 + 11 + 12 + 30 : 50) * 6)
   }
 
   @Test("are the same bits on any number of threads")
   func threads() throws {
     let all = try [1, 2, 3].map { threads in
-      try run(.placed, forgets: true, threads: threads).0.rows.map(\.logits)
+      try run(.placed, forgets: true, decodes: true, threads: threads).0.rows.map(\.logits)
     }
     #expect(all[0] == all[1] && all[0] == all[2])
   }

@@ -115,6 +115,37 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "cur", ["capacity": 12, "combine": "mean", "blockNormalize": 0, "when": "everyStep"], rows: 12
     ),
+    PolicyVariant(
+      "rkv", ["capacity": 16, "window": 4, "when": ["everyTotal": 6, "offset": 1]], rows: 21),
+    PolicyVariant(
+      "rkv",
+      [
+        "capacity": 12, "window": 3, "kernel": 3, "lambda": 0.5, "similarityThreshold": 0.2,
+        "retain": "first", "slotOrder": "chronological", "when": ["afterPredicted": [1, 5, 7]],
+      ]),
+    PolicyVariant(
+      "rkv",
+      [
+        "capacity": 9, "window": 2, "compressPrompt": false, "when": ["every": 4],
+        "budget": "adaptive", "protect": ["sinks": 2], "positions": "compacted",
+      ]),
+    PolicyVariant("expectedattention", ["capacity": 12]),
+    PolicyVariant(
+      "expectedattention",
+      [
+        "capacity": 12, "sinks": 1, "futurePositions": 9, "covariance": false, "valueNorm": false,
+        "when": "everyStep", "positions": "compacted",
+      ], rows: 12),
+    PolicyVariant("cap", ["capacity": 12]),
+    PolicyVariant(
+      "cap",
+      [
+        "capacity": 12, "sinks": 0, "tau": 2, "futurePositions": 5, "when": "everyStep",
+        "positions": "compacted",
+      ], rows: 12),
+    PolicyVariant("leverage", ["capacity": 12, "sketchSize": 3]),
+    PolicyVariant(
+      "leverage", ["capacity": 12, "when": "everyStep", "jitter": 0.1, "seed": 5], rows: 12),
     PolicyVariant("inertiakv", ["capacity": 12], rows: 12),
     PolicyVariant(
       "inertiakv", ["capacity": 12, "refreshEvery": 1, "score": "valueNorm"], rows: 12),

@@ -8,12 +8,13 @@ extension Settings {
   /// - Parameters:
   ///   - name: the setting's key.
   ///   - kind: the kind of artifact, as its file states it.
+  ///   - isOptional: whether the policy can do without; it then gets nil if none is given.
   ///   - meaning: what the artifact is for, in words.
   ///   - read: takes from the artifact what the policy needs, for a cache of the given shape.
   /// - Throws: `PolicyError.artifact` if the artifact does not fit, `PolicyError.needsArtifact` if
   ///   none is given.
   public mutating func artifact<Content>(
-    _ name: String, kind: String, _ meaning: String,
+    _ name: String, kind: String, isOptional: Bool = false, _ meaning: String,
     _ read: (Artifact, CacheShape) throws(ArtifactError) -> Content
   ) throws(PolicyError) -> Content? {
     let legal = ArtifactReference.legal
@@ -22,6 +23,7 @@ extension Settings {
     guard reference != nil || value == .null else { throw bad(name, value, legal) }
     guard let shape else { return nil }
     guard let reference else {
+      if isOptional { return nil }
       throw .needsArtifact(setting: path + name, policy: policy, kind: kind)
     }
     do throws(ArtifactError) {

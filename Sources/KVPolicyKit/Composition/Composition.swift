@@ -46,7 +46,7 @@ public struct Composition: Sendable {
         "a capacity of \(rows) rows leaves none to choose: \(fixedRows) are protected; "
           + "raise it above \(fixedRows)")
     }
-    if score.judgesPromptOnly && cadence.every > 0 {
+    if score.judgesPromptOnly && cadence.asksInSteps {
       throw settings.impossible(
         "its score, \(type(of: score).name), looks at the prompt's queries, so that it cannot "
           + "choose while decoding; set \"when\" to \"afterPrompt\"")
@@ -66,7 +66,8 @@ public struct Composition: Sendable {
       return max(fixedRows + 1, Amount.rows(share: share, of: promptTokens))
     case .bytes(let bytes):
       let rows = cache.cost.rows(
-        in: bytes, columns: score.columns(for: cache.shape), state: fixedBytes)
+        in: bytes, columns: score.columns(for: cache.shape),
+        state: cache.cost.state(fixedBytes, signals: score.signals))
       return max(fixedRows + 1, rows)
     }
   }
@@ -77,8 +78,9 @@ public struct Composition: Sendable {
     guard case .bytes(let bytes) = amount else { return }
     let columns = score.columns(for: cost.shape)
     let least = max(cost.pageRows, fixedRows + 1)
-    guard cost.rows(in: bytes, columns: columns, state: fixedBytes) < least else { return }
-    let leastBytes = cost.bytes(rows: least, columns: columns, state: fixedBytes)
+    let state = cost.state(fixedBytes, signals: score.signals)
+    guard cost.rows(in: bytes, columns: columns, state: state) < least else { return }
+    let leastBytes = cost.bytes(rows: least, columns: columns, state: state)
     throw .impossible(policy: policy, reason: cost.tooFew(bytes, least: leastBytes, rows: least))
   }
 

@@ -7,10 +7,12 @@ extension Settings {
   ///   - score: reads the score.
   ///   - budget: reads the budget of a policy that has its own; nil for the setting `budget`.
   ///   - unit: reads the unit of a policy that has its own; nil for the setting `unit`.
+  ///   - cadence: reads the cadence of a policy that has its own; nil for the setting `when`.
   public mutating func composition(
     isNamed: Bool = true, score: (inout Settings) throws(PolicyError) -> any RowScore,
     budget: ((inout Settings) throws(PolicyError) -> any RowBudget)? = nil,
-    unit: ((inout Settings) throws(PolicyError) -> any RowUnit)? = nil
+    unit: ((inout Settings) throws(PolicyError) -> any RowUnit)? = nil,
+    cadence: ((inout Settings) throws(PolicyError) -> Cadence)? = nil
   ) throws(PolicyError) -> Composition {
     var amount = Amount.rows(1024)
     if isNamed {
@@ -30,14 +32,16 @@ extension Settings {
         sinks: try settings.integer("sinks", default: 0, atLeast: 0, "first tokens of the text"),
         recent: try settings.integer("recent", default: 0, atLeast: 0, "last tokens read"))
     }
-    let cadence = try cadence("when", default: "afterPrompt", "when to forget")
+    let chosenCadence =
+      if let cadence { try cadence(&self) } else {
+        try self.cadence("when", default: "afterPrompt", "when to forget")
+      }
     let positions = try choice(
       "positions", default: KeyPositions.original,
       "rotate keys at their index in the text, or rank in the cache")
     return try Composition(
       score: score, budget: chosenBudget, unit: chosenUnit, amount: amount,
-      protection: protection,
-      cadence: cadence, positions: positions.rule, in: self)
+      protection: protection, cadence: chosenCadence, positions: positions.rule, in: self)
   }
 
   private mutating func anyBudget(

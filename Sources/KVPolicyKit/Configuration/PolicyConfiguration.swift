@@ -212,7 +212,13 @@ public struct PolicyAssignment: Sendable {
       ("cadence.chunk", cadence.chunk ?? 1, 1), ("protection.sinks", protection.sinks, 0),
       ("protection.recent", protection.recent, 0),
     ]
-    for case .promptRows(let count) in policy.signals { numbers.append(("promptRows", count, 0)) }
+    if case .everyTotal(let count, let offset) = cadence.steps {
+      numbers += [("cadence.everyTotal", count, 1), ("cadence.offset", offset, 0)]
+    }
+    for signal in policy.signals {
+      if case .promptRows(let count) = signal { numbers.append(("promptRows", count, 0)) }
+      if case .recentRows(let count) = signal { numbers.append(("recentRows", count, 0)) }
+    }
     for column in policy.columns(for: shape) {
       numbers.append(("the width of column '\(column.name)'", column.width, 1))
     }

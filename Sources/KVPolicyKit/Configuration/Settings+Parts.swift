@@ -49,17 +49,19 @@ extension Settings {
     return try nested(name, values, read)
   }
 
-  /// When a policy forgets: a name, or an object with `prompt` and `every`.
+  /// When a policy forgets: a name, or an object with `prompt` and one of `every`, `everyTotal` and
+  /// `afterPredicted`.
   public mutating func cadence(
-    _ name: String, default standard: String, _ meaning: String
+    _ name: String, default standard: JSONValue, _ meaning: String
   ) throws(PolicyError) -> Cadence {
     let named = [
       "afterPrompt": Cadence.afterPrompt, "everyStep": Cadence(prompt: .atEnd, every: 1),
       "everyChunk": Cadence(prompt: .everyChunk, every: 0),
     ]
     let legal =
-      #"one of "afterPrompt", "everyStep", "everyChunk", or an object with "prompt" and "every""#
-    let value = try record(name, .string(standard), legal, meaning)
+      #"one of "afterPrompt", "everyStep", "everyChunk", or an object with "prompt" and one of "#
+      + #""every", "everyTotal" and "afterPredicted""#
+    let value = try record(name, standard, legal, meaning)
     switch value {
     case .string(let text):
       guard let cadence = named[text] else { throw bad(name, value, legal) }
@@ -68,12 +70,56 @@ extension Settings {
       return try nested(name, values) { settings throws(PolicyError) in
         let prompt = try settings.choice(
           "prompt", default: CadenceInPrompt.never, "when to forget rows of the prompt")
-        let every = try settings.integer(
-          "every", default: 0, atLeast: 0, "forgets at every so many decode steps; 0 for never")
-        return Cadence(prompt: prompt.cadence, every: every)
+        return Cadence(prompt: prompt.cadence, steps: try settings.decodeSteps())
       }
     default: throw bad(name, value, legal)
     }
+  }
+
+  /// The decode steps that one of three settings selects; those of `every` if none is given.
+  private mutating func decodeSteps() throws(PolicyError) -> Cadence.Steps {
+    let ways = ["every", "everyTotal", "afterPredicted"]
+    let given = ways.filter { isGiven($0) }
+    guard given.count <= 1 else {
+      throw impossible(
+        "'\(given[0])' and '\(given[1])' are two ways to say when; give one of them")
+    }
+    switch given.first {
+    case "everyTotal":
+      let count = try integer(
+        "everyTotal", default: 128, atLeast: 1,
+        "forgets when the tokens read are a multiple of this number")
+      let offset = try integer(
+        "offset", default: 0, atLeast: 0,
+        "a number added to the tokens read, which shifts the steps")
+      return .everyTotal(count, offset: offset)
+    case "afterPredicted":
+      return .afterPredicted(
+        try tokens("afterPredicted", "forgets after one of these tokens was the likeliest next"))
+    default:
+      return .every(
+        try integer(
+          "every", default: 0, atLeast: 0, "forgets at every so many decode steps; 0 for never"))
+    }
+  }
+
+  /// A list of at least one token.
+  private mutating func tokens(
+    _ name: String, _ meaning: String
+  ) throws(PolicyError) -> Set<Int> {
+    let legal = "a list of tokens, such as [198, 271]"
+    let value = try record(name, .array([]), legal, meaning)
+    guard case .array(let elements) = value, !elements.isEmpty else {
+      throw bad(name, value, legal)
+    }
+    var tokens: Set<Int> = []
+    for element in elements {
+      guard let token = element.wholeNumber, (0...Int(Int32.max)).contains(token) else {
+        throw bad(name, value, legal)
+      }
+      tokens.insert(token)
+    }
+    return tokens
   }
 }
 

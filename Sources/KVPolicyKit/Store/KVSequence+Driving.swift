@@ -150,7 +150,7 @@ extension KVSequence {
 
   /// Shows a layer to its policy: `prefill` for a chunk, `step` for a decode step.
   package func observe(layer: Int, moment: Moment, signals: SignalBuffers) {
-    guard declared[policies.owner[layer]].looks(at: moment) else { return }
+    guard looks(policies.owner[layer], at: moment) else { return }
     let after = LogicalLength(length.tokens + moment.tokens)
     let view = LayerView(
       moment: moment, layer: layer, shape: shape, length: after, lanes: lanes, signals: signals)
@@ -205,10 +205,10 @@ extension KVSequence {
       carryOut(plan)
       for layer in layers { measure(layer: layer) }
     }
-    notePeak()
     ledger.advance(tokens: moment.tokens, stored: mostRows.reduce(0, +))
     for index in mostRows.indices { mostRows[index] = lanes[index].count }
     length.tokens += moment.tokens
+    notePeak()
     if case .step(let index) = moment {
       steps = index
       residentByteSteps += Double(residentLaneBytes + ownStateBytes)
@@ -218,12 +218,12 @@ extension KVSequence {
 
   /// Whether a policy is asked about some layers now.
   private func isAsked(_ owner: Int, _ layers: [Int], at moment: Moment) -> Bool {
-    let cadence = declared[owner].cadence
-    guard cadence.asks(at: moment) else { return false }
-    return cadence.slack == 0
+    guard isDue(owner, at: moment) else { return false }
+    let slack = declared[owner].cadence.slack
+    return slack == 0
       || layers.contains { layer in
         (layer * shape.keyHeads..<(layer + 1) * shape.keyHeads).contains {
-          lanes[$0].count - rowsAfterCut[$0] >= cadence.slack
+          lanes[$0].count - rowsAfterCut[$0] >= slack
         }
       }
   }

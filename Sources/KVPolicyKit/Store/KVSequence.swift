@@ -16,6 +16,13 @@ public final class KVSequence {
   let eachLayer: [[Int]]
   /// Tokens read. The next token's position is `length.tokens`.
   public internal(set) var length = LogicalLength(0)
+  /// The likeliest token after the tokens read; nil if no policy wants it, or no engine knows it.
+  package var predicted: Int?
+  /// How positions turn the keys of all lanes; nil if nothing turns them. An engine says it once.
+  package var rotation: Rotation? {
+    get { lanes.first?.rotation }
+    set { for lane in lanes { lane.rotation = newValue } }
+  }
   /// Decode steps so far.
   public internal(set) var steps = 0
   var ledger: FootprintLedger
@@ -78,6 +85,7 @@ public final class KVSequence {
     declared = other.declared
     eachLayer = other.eachLayer
     length = other.length
+    predicted = other.predicted
     steps = other.steps
     ledger = other.ledger
     mostRows = other.mostRows
@@ -116,6 +124,36 @@ public final class KVSequence {
   /// The declarations of a layer's policy.
   package func declarations(ofLayer layer: Int) -> PolicyDeclarations {
     declared[policies.owner[layer]]
+  }
+
+  /// The signals to compute for a layer at a moment: none in steps at which its policy does not
+  /// look.
+  package func signals(ofLayer layer: Int, at moment: Moment) -> SignalSet {
+    var shown = declarations(ofLayer: layer).signals
+    switch moment {
+    case .chunk(_, let isLast):
+      if !isLast && declarations(ofLayer: layer).cadence.prompt != .everyChunk {
+        (shown.promptRows, shown.recentRows) = (0, 0)
+      }
+    case .step: if !looks(policies.owner[layer], at: moment) { shown = SignalSet() }
+    }
+    return shown
+  }
+
+  /// Whether a policy's `prefill` or `step` is called at a moment.
+  func looks(_ owner: Int, at moment: Moment) -> Bool {
+    guard case .step = moment else { return true }
+    return declared[owner].cadence.looks == .always || isDue(owner, at: moment)
+  }
+
+  /// Whether a policy's cadence selects a moment; `slack` may still say no.
+  func isDue(_ owner: Int, at moment: Moment) -> Bool {
+    declared[owner].cadence.asks(at: moment, after: length.tokens, predicted: predicted)
+  }
+
+  /// Whether some policy's cadence depends on the likeliest token.
+  package var wantsPrediction: Bool {
+    declared.contains { if case .afterPredicted = $0.cadence.steps { true } else { false } }
   }
 
   /// The longest chunk in which a prompt may be read: the smallest `chunk` that a policy declared;
@@ -159,7 +197,16 @@ public final class KVSequence {
       peakFootprint: ledger.peak)
   }
 
-  var ownStateBytes: Int { policies.policies.reduce(0) { $0 + $1.stateBytes } }
+  var ownStateBytes: Int {
+    policies.policies.reduce(recentQueryBytes) { $0 + $1.stateBytes }
+  }
+  /// Bytes of the queries that an engine keeps for the signal `recentRows`.
+  private var recentQueryBytes: Int {
+    declared.reduce(0) { total, policy in
+      let queries = min(policy.signals.recentRows, length.tokens)
+      return total + shape.recentQueryBytes(queries, layers: policy.layers.count)
+    }
+  }
   private var policyStateBytes: Int {
     lanes.reduce(0) { $0 + $1.columnBytes } + ownStateBytes
   }
@@ -211,22 +258,5 @@ package struct PolicyDeclarations {
     scope = policy.scope
     protection = policy.protection
     layers = assignment.owner.indices.filter { assignment.owner[$0] == index }
-  }
-
-  /// The signals to compute at a moment: none in steps at which the policy does not look.
-  package func signals(at moment: Moment) -> SignalSet {
-    var shown = signals
-    switch moment {
-    case .chunk(_, let isLast):
-      if !isLast && cadence.prompt != .everyChunk { shown.promptRows = 0 }
-    case .step: if !looks(at: moment) { shown = SignalSet() }
-    }
-    return shown
-  }
-
-  /// Whether the policy's `prefill` or `step` is called at a moment.
-  func looks(at moment: Moment) -> Bool {
-    guard case .step = moment else { return true }
-    return cadence.looks == .always || cadence.asks(at: moment)
   }
 }

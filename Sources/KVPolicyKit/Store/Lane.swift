@@ -19,6 +19,8 @@
   let pool: PagePool
   let layout: PageLayout
   let rule: PositionRule
+  /// How positions turn keys; nil if nothing turns them.
+  var rotation: Rotation?
   var positions: [Int32] = []
   var slots: [Int32] = []
   /// The place of each row, at which its key is rotated; empty under rule `original`.
@@ -59,6 +61,7 @@
     pool = other.pool
     layout = other.layout
     rule = other.rule
+    rotation = other.rotation
     positions = other.positions
     slots = other.slots
     places = other.places

@@ -26,3 +26,28 @@ extension Span where Element == Float {
     return total
   }
 }
+
+extension MutableSpan where Element == Float {
+  /// Adds the elements of another vector, each times a factor, to those from `first` on, eight at a
+  /// time.
+  ///
+  /// - Precondition: there are as many elements from `first` on, or more. As for the dot product, a
+  ///   smaller number is a mistake in a policy's code and traps.
+  public mutating func add(_ other: Span<Float>, times factor: Float, from first: Int = 0) {
+    precondition(first >= 0 && other.count <= count - first, "room for the vector")
+    let count = other.count
+    unsafe withUnsafeMutableBufferPointer { target in
+      unsafe other.withUnsafeBufferPointer { source in
+        guard let start = target.baseAddress, let b = source.baseAddress else { return }
+        let a = unsafe start + first
+        var index = 0
+        while index < count {
+          // The helpers read and write only elements below `count`.
+          let sum = unsafe Softmax.load(a, index, count) + Softmax.load(b, index, count) * factor
+          unsafe Softmax.store(sum, a, index, count)
+          index += 8
+        }
+      }
+    }
+  }
+}

@@ -22,9 +22,12 @@ extension LlamaModel {
   /// - Parameters:
   ///   - tokens: `pass.count` tokens, all in the vocabulary.
   ///   - pass: how the work is divided, and its scratch memory.
+  ///   - measure: called when a layer's attention block is in `pass.scratch.projected` and not yet
+  ///     part of the residual stream; nil if nothing is measured.
   ///   - attend: computes the attention output of a layer.
   @unsafe func forward(
-    _ tokens: some Collection<Int>, _ pass: ForwardPass, attend: (_ layer: Int) -> Void
+    _ tokens: some Collection<Int>, _ pass: ForwardPass, measure: ((_ layer: Int) -> Void)? = nil,
+    attend: (_ layer: Int) -> Void
   ) {
     let scratch = unsafe pass.scratch
     unsafe scratch.makeRoom(tokens: pass.count, configuration)
@@ -42,6 +45,7 @@ extension LlamaModel {
       if let norms = layer.headNorms { unsafe pass.norm(norms) }
       attend(index)
       unsafe pass.multiply(scratch.mixed, by: (layer.output, scratch.projected))
+      measure?(index)
       unsafe pass.add(scratch.projected, to: scratch.stream)
 
       unsafe pass.norm(scratch.stream, layer.feedForwardNorm, into: scratch.normed)
@@ -82,7 +86,10 @@ extension LlamaModel {
       session.sequence.begin()
     }
     unsafe computeVocabularyLogits(of: sessions, pass)
-    for session in sessions { session.sequence.end() }
+    for session in sessions {
+      session.notePrediction()
+      session.sequence.end()
+    }
   }
 
   /// Final norm and head: the vocabulary logits of every session whose step was completed.

@@ -18,6 +18,7 @@ extension LlamaSession {
   /// sequence keeps the error as its `failure` and takes no further part in the chunk or step.
   @unsafe func attend(layer: Int, _ rows: TokenRows, moment: Moment) {
     guard sequence.failure == nil else { return }
+    if sequence.signals(ofLayer: layer, at: moment).rawQueries { unsafe keepRawQueries(rows) }
     if declared[layer].rule == .original { unsafe rotate(rows, isShared: moment.isChunk) }
     do throws(StoreError) {
       try unsafe sequence.append(
@@ -47,17 +48,16 @@ extension LlamaSession {
     layer: Int, _ rows: TokenRows, moment: Moment
   ) throws(StoreError) {
     let attention = unsafe ChunkAttention(self, layer: layer, count: rows.count)
-    // Before attention, which rotates the queries in place where keys are stored un-rotated.
-    if declared[layer].signals.promptRows > 0 {
-      unsafe recentQueries[layer].append(
-        rows.queries, count: rows.count, firstPosition: sequence.length.tokens)
-    }
+    unsafe keepQueries(layer: layer, rows, inPrompt: true)
     attention.run()
     sequence.book(layer: layer, moment: moment)
-    let shown = declared[layer].signals(at: moment)
-    let signals = attention.signals(shown)
+    let shown = sequence.signals(ofLayer: layer, at: moment)
+    var signals = attention.signals(shown)
+    unsafe signals.lend(rows, shown, heads: model.configuration.queryHeads)
+    signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
+    signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     observe(layer: layer, moment: moment, signals: signals)
     apply(try decide(layer: layer, moment: moment, signals: signals), layer: layer)
   }
@@ -67,14 +67,19 @@ extension LlamaSession {
   @unsafe private func attendStep(
     layer: Int, _ rows: TokenRows, moment: Moment
   ) throws(StoreError) {
-    let (phase, shown) = (declared[layer].phase, declared[layer].signals(at: moment))
+    let (phase, shown) = (
+      declared[layer].phase, sequence.signals(ofLayer: layer, at: moment)
+    )
     if phase == .beforeStep {
       apply(try decide(layer: layer, moment: moment, signals: SignalBuffers()), layer: layer)
     }
+    unsafe keepQueries(layer: layer, rows, inPrompt: false)
     let attention = unsafe StepAttention(self, layer: layer, rows, shown: shown, phase: phase)
     let signals = attention.signals
+    signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
     signalCounts.stepLogits += shown.stepLogits ? 1 : 0
     signalCounts.stepProbabilities += shown.stepProbabilities ? 1 : 0
+    signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     switch phase {
     case .afterOutput:
       attention.run()
@@ -97,6 +102,22 @@ extension LlamaSession {
       apply(plan, layer: layer)
       sequence.book(layer: layer, moment: moment)
     }
+  }
+
+  /// Copies the queries of some tokens for a policy that wants them un-rotated.
+  @unsafe private func keepRawQueries(_ rows: TokenRows) {
+    let configuration = model.configuration
+    let floats = unsafe rows.count * configuration.queryHeads * configuration.headDimension
+    unsafe rows.scratch.rawQueries.room(floats).update(from: rows.queries, count: floats)
+  }
+
+  /// Keeps the queries of some tokens for the signals `promptRows` and `recentRows`. Before
+  /// attention, which rotates the queries in place where keys are stored un-rotated.
+  @unsafe private func keepQueries(layer: Int, _ rows: TokenRows, inPrompt: Bool) {
+    let room = declared[layer].signals.keptQueries(inPrompt: inPrompt)
+    guard room > 0 else { return }
+    unsafe recentQueries[layer].append(
+      rows.queries, count: rows.count, firstPosition: sequence.length.tokens, room: room)
   }
 
   /// Rotates the queries and keys of some tokens at their positions; for a chunk, on several
@@ -148,6 +169,17 @@ extension LlamaSession {
     var watch = Stopwatch()
     sequence.apply(plan, layer: layer)
     policyTime.apply += watch.lap()
+  }
+}
+
+extension SignalBuffers {
+  /// Lends the queries of some tokens, as far as the policy declared them.
+  @unsafe mutating func lend(_ rows: TokenRows, _ shown: SignalSet, heads: Int) {
+    guard shown.rawQueries || shown.turnedQueries else { return }
+    queryHeads = heads
+    queryCount = unsafe rows.count
+    if shown.rawQueries { unsafe rawQueries = UnsafePointer(rows.scratch.rawQueries.base) }
+    if shown.turnedQueries { unsafe turnedQueries = UnsafePointer(rows.queries) }
   }
 }
 

@@ -14,6 +14,9 @@ public final class LlamaSession {
   /// How often each signal was computed so far. For tests, and for reports of a policy's cost.
   public internal(set) var signalCounts = SignalCounts()
 
+  /// Measures what attention changes in prompts; nil if nothing is measured.
+  var meter: AttentionMeter?
+
   let scratch: Scratch
   /// Rotates to positions in the text: a window that moves on with the text.
   var rotary: RotaryTable
@@ -21,7 +24,7 @@ public final class LlamaSession {
   var placeRotary: RotaryTable
   /// Per layer: its policy's declarations.
   let declared: [PolicyDeclarations]
-  /// Per layer: the queries of the prompt's last tokens, for the signal `promptRows`.
+  /// Per layer: the queries of the last tokens, for the signals `promptRows` and `recentRows`.
   var recentQueries: [RecentQueries]
 
   init(model: LlamaModel, sequence: KVSequence) {
@@ -33,11 +36,11 @@ public final class LlamaSession {
     scratch = Scratch(configuration, threads: model.threads)
     rotary = RotaryTable(configuration)
     placeRotary = rotary
+    sequence.rotation = configuration.rotation
     declared = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
     let width = configuration.queryHeads * configuration.headDimension
-    recentQueries = declared.map {
-      RecentQueries(
-        room: $0.signals.promptRows, width: width, heads: configuration.queryHeads)
+    recentQueries = declared.map { _ in
+      RecentQueries(width: width, heads: configuration.queryHeads)
     }
   }
 
@@ -47,6 +50,7 @@ public final class LlamaSession {
     let copy = LlamaSession(model: model, sequence: sequence.fork())
     unsafe copy.scratch.logits.base.update(
       from: scratch.logits.base, count: model.configuration.vocabulary)
+    copy.recentQueries = recentQueries.map { $0.copy() }
     return copy
   }
 
@@ -105,8 +109,12 @@ public final class LlamaSession {
       throw .model(.request("a chunk of \(chunk) tokens is not possible; use 1 or more"))
     }
     try check(tokens)
-    // However the prompt ends, its queries are not needed afterwards.
-    defer { for queries in recentQueries { queries.removeAll() } }
+    // However the prompt ends, no more of its queries are needed than steps ask for.
+    defer {
+      for (layer, queries) in recentQueries.enumerated() {
+        queries.keepLast(declared[layer].signals.keptQueries(inPrompt: false))
+      }
+    }
     let chunk = min(chunk, sequence.longestChunk ?? chunk)
     let inChunks = tokens.count - (sequence.decodesLastPromptToken ? 1 : 0)
     for start in stride(from: 0, to: inChunks, by: chunk) {
@@ -120,15 +128,28 @@ public final class LlamaSession {
           unsafe computeLogits(ofToken: index - start)
           eachToken(index, logits)
         }
-      } else if part.upperBound == tokens.count {
+      } else if part.upperBound == tokens.count
+        || part.upperBound == inChunks && sequence.wantsPrediction
+      {
         unsafe computeLogits(ofToken: part.count - 1)
       }
       eachChunk?()
     }
+    if inChunks > 0 { notePrediction() }
     try checkFinite()
     guard inChunks < tokens.count else { return }
     try decode(tokens[inChunks])
     eachToken?(inChunks, logits)
+  }
+
+  /// Tells the sequence which token the logits find likeliest, if a policy's cadence asks for it.
+  /// Of equal logits the lowest token's counts.
+  func notePrediction() {
+    guard sequence.wantsPrediction else { return }
+    let logits = logits
+    sequence.predicted = logits.indices.dropFirst().reduce(0) {
+      logits[$1] > logits[$0] ? $1 : $0
+    }
   }
 
   /// Takes a chunk of a prompt through the layers.
@@ -139,7 +160,10 @@ public final class LlamaSession {
     let moment = Moment.chunk(tokens: first..<first + tokens.count, isLast: isLast)
     prepareRotation(tokens: tokens.count)
     let pass = unsafe ForwardPass(model, scratch, count: tokens.count, kind: .chunk)
-    unsafe model.forward(tokens, pass) { layer in
+    let measure = meter.map { meter in
+      { (layer: Int) in unsafe meter.add(layer: layer, self.scratch, count: tokens.count) }
+    }
+    unsafe model.forward(tokens, pass, measure: measure) { layer in
       unsafe attend(
         layer: layer, TokenRows(scratch, 0..<tokens.count, model.configuration), moment: moment)
     }
@@ -200,6 +224,10 @@ public struct SignalCounts: Hashable, Sendable {
   public var stepProbabilities = 0
   /// Rows of the prompt's last queries.
   public var promptRows = 0
+  /// Rows of the last queries, in the prompt and during decode.
+  public var recentRows = 0
+  /// Queries of the tokens just read.
+  public var queries = 0
   /// Column sums of a chunk.
   public var promptColumnSums = 0
 }

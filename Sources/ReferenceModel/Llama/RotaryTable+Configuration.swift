@@ -1,4 +1,5 @@
 import Foundation
+import KVPolicyKit
 
 extension RotaryTable {
   /// Makes the table of a model: one angle per pair of elements, scaled as its configuration says.
@@ -6,15 +7,26 @@ extension RotaryTable {
   /// With `turnsBack` the table rotates the other way, which undoes the rotation. The gradient of a
   /// rotation is computed in this way too.
   package init(_ configuration: LlamaConfiguration, turnsBack: Bool = false) {
-    let pairs = configuration.headDimension / 2
-    let rope = configuration.rope
-    let frequencies = (0..<pairs).map { pair in
-      let exponent = Double(2 * pair) / Double(configuration.headDimension)
-      let frequency = rope.scaled(1 / pow(rope.theta, exponent))
-      let turn = Float(frequency / Double(rope.frequencyFactors?[pair] ?? 1))
-      return turnsBack ? -turn : turn
-    }
+    let frequencies = configuration.inverseFrequencies.map { turnsBack ? -$0 : $0 }
     self.init(headDimension: configuration.headDimension, inverseFrequencies: frequencies)
+  }
+}
+
+extension LlamaConfiguration {
+  /// The angle of each pair of elements at position 1, scaled as the configuration says.
+  var inverseFrequencies: [Float] {
+    (0..<headDimension / 2).map { pair in
+      let exponent = Double(2 * pair) / Double(headDimension)
+      let frequency = rope.scaled(1 / pow(rope.theta, exponent))
+      return Float(frequency / Double(rope.frequencyFactors?[pair] ?? 1))
+    }
+  }
+
+  /// The rotation of queries and keys, as policies see it.
+  var rotation: Rotation {
+    Rotation(
+      inverseFrequencies: inverseFrequencies,
+      pairing: rope.pairing == .halves ? .halves : .neighbours)
   }
 }
 

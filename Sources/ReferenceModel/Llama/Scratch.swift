@@ -21,6 +21,7 @@ final class Scratch {
   let probabilities = FloatBuffer()  // queryHeads × rows, where `attentionWeights` is still needed
   let partial = FloatBuffer()  // see `StepAttention`; or blocks × queryHeads × rows
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
+  let rawQueries = FloatBuffer()  // tokens × queryHeads × headDimension, before rotation
   let columnSums = FloatBuffer()  // queryHeads × rows
   let promptRows = [FloatBuffer(), FloatBuffer()]  // a lane's heads × queries × rows
   let promptQueries = [FloatBuffer(), FloatBuffer()]  // queries × a lane's heads × headDimension

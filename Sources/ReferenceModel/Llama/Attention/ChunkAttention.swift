@@ -45,7 +45,7 @@ import KVPolicyKit
     if shown.promptColumnSums {
       unsafe signals.columnSums = UnsafePointer(scratch.columnSums.base)
     }
-    if shown.promptRows > 0 {
+    if shown.keptQueries(inPrompt: true) > 0 {
       signals.promptRowCount = session.recentQueries[layer].count
       signals.promptRows = PromptRows(session, layer: layer, stride: stride)
     }

@@ -23,15 +23,22 @@ extension LlamaSession {
     }
   }
 
-  /// Gathers keys of a lane as floats and rotates each at its place. Call `placeQueries` for the
-  /// layer first: it prepares the rotary table.
-  @unsafe func gatherPlacedKeys(
-    layer: Int, head: Int, range: Range<Int>, into keys: UnsafeMutablePointer<Float>
+  /// Gathers up to 128 keys of a lane as floats into `keys`, rotates each at its place, and lends
+  /// them. Call `placeQueries` for the layer first: it prepares the rotary table.
+  @unsafe func withPlacedKeys(
+    _ rows: LaneRows, layer: Int, head: Int, range: Range<Int>,
+    _ keys: UnsafeMutablePointer<Float>, _ body: (LaneRows) -> Void
   ) {
-    unsafe sequence.withRows(layer: layer, head: head) { rows in
-      unsafe Kernels.gatherKeys(rows, range: range, into: keys)
-    }
+    unsafe Kernels.gatherKeys(rows, range: range, into: keys)
     unsafe rotateKeys(keys, layer: layer, head: head, range: range)
+    unsafe withUnsafePointer(to: Optional(UnsafeMutableRawPointer(keys))) { page in
+      // The gathered keys look like a lane with a single page.
+      unsafe body(
+        LaneRows(
+          count: range.count, slots: rows.slots, pages: page, pageRows: StepAttention.runRows,
+          headDimension: rows.headDimension, format: .f32, rowBytes: 4 * rows.headDimension,
+          isDense: true))
+    }
   }
 
   /// Rotates gathered keys of a lane at their places. Call `placeQueries` for the layer first: it

@@ -1,7 +1,7 @@
 import KVPolicyKit
 
-/// The signal `promptRows` of one layer: the logits of the prompt's last queries over the rows
-/// present now, from the keys that `ChunkAttention` packed.
+/// The signals `promptRows` and `recentRows` of one layer in a prompt: the logits of the last
+/// queries over the rows present now, from the keys that `ChunkAttention` packed.
 ///
 /// The queries are computed in slices of a few, so memory does not grow with their number. While
 /// one thread shows a slice to the policy, the other threads compute the next slice:
@@ -159,25 +159,35 @@ final class PromptRows: PromptRowSource {
   }
 
   /// Copies the queries of a lane's heads for the products.
-  ///
-  /// Under a position rule other than `original`, the queries were remembered un-rotated. Their
-  /// copies are rotated at the places that their tokens have in the lane now.
   @unsafe private func gather(
     _ queries: Range<Int>, of lane: Int, into target: UnsafeMutablePointer<Float>
   ) {
-    let configuration = session.model.configuration
-    let tokenWidth = configuration.queryHeads * width
     for query in queries {
-      let copy = unsafe target + (query - queries.lowerBound) * group * width
-      unsafe copy.update(
-        from: recent.base + query * tokenWidth + lane * group * width, count: group * width)
-      guard session.declared[layer].rule != .original else { continue }
-      let place = session.sequence.place(
-        layer: layer, head: lane, ofQueryAt: recent.positions[query])
-      // If the query's own row was dropped, its place is one after the furthest row's.
-      session.placeRotary.prepare(0..<place + 1)
-      unsafe session.placeRotary.rotate(
-        copy, heads: group, position: place, pairing: configuration.rope.pairing)
+      unsafe session.copyRecentQuery(
+        query, layer: layer, lane: lane, into: target + (query - queries.lowerBound) * group * width
+      )
     }
+  }
+}
+
+extension LlamaSession {
+  /// Copies one of the last queries, with the heads that read a lane, as it is multiplied with the
+  /// lane's keys.
+  ///
+  /// Under a position rule other than `original`, the queries are kept un-rotated. The copy is
+  /// rotated at the place that its token has in the lane now.
+  @unsafe func copyRecentQuery(
+    _ query: Int, layer: Int, lane: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    let (group, width) = (sequence.store.shape.group, model.configuration.headDimension)
+    let recent = recentQueries[layer]
+    let first = query * model.configuration.queryHeads * width + lane * group * width
+    unsafe target.update(from: recent.base + first, count: group * width)
+    guard declared[layer].rule != .original else { return }
+    let place = sequence.place(layer: layer, head: lane, ofQueryAt: recent.positions[query])
+    // If the query's own row was dropped, its place is one after the furthest row's.
+    placeRotary.prepare(0..<place + 1)
+    unsafe placeRotary.rotate(
+      target, heads: group, position: place, pairing: model.configuration.rope.pairing)
   }
 }

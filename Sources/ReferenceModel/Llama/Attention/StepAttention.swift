@@ -1,3 +1,4 @@
+import Foundation
 import KVPolicyKit
 
 /// One step's attention in one layer, divided among the threads.
@@ -23,12 +24,14 @@ import KVPolicyKit
   // rows are clamped to the lane.
 
   /// A power of two, because a block of gathered keys is read as a page.
-  private static let runRows = 128
+  static let runRows = 128
 
   private let session: LlamaSession
   private let layer: Int
   @unsafe private let rows: TokenRows
   private let shown: SignalSet
+  /// Whether the layer keeps the step's query, and therefore its sum of exponentials.
+  private let keepsQuery: Bool
   private let isPlaced: Bool
   /// Floats from one query head's attention weights to the next head's: a multiple of sixteen, and
   /// at least the rows of the longest lane.
@@ -59,6 +62,7 @@ import KVPolicyKit
     self.layer = layer
     unsafe self.rows = unsafe rows
     self.shown = shown
+    keepsQuery = session.declared[layer].signals.recentRows > 0
     isPlaced = session.declared[layer].rule != .original
     group = session.sequence.store.shape.group
     heads = session.model.configuration.queryHeads
@@ -91,6 +95,11 @@ import KVPolicyKit
     signals.stride = stride
     if shown.stepLogits { unsafe signals.logits = UnsafePointer(logits) }
     if shown.stepProbabilities { unsafe signals.probabilities = UnsafePointer(probabilities) }
+    unsafe signals.lend(rows, shown, heads: heads)
+    if shown.recentRows > 0 {
+      signals.promptRowCount = session.recentQueries[layer].count
+      signals.promptRows = StepRows(session, layer: layer, stride: stride)
+    }
     return signals
   }
 
@@ -110,6 +119,7 @@ import KVPolicyKit
         step.mixValues(split)
       }
     }
+    noteLogSums()
     join()
   }
 
@@ -118,9 +128,10 @@ import KVPolicyKit
     session.model.team.share(splits, grain: 1, with: self) { step, thread, splits in
       for split in splits {
         step.computeLogits(split, thread: thread)
-        if step.shown.stepProbabilities { step.weigh(split) }
+        if step.shown.stepProbabilities || step.keepsQuery { step.weigh(split) }
       }
     }
+    noteLogSums()
   }
 
   /// Computes the attention output from the logits.
@@ -183,12 +194,7 @@ import KVPolicyKit
     into target: UnsafeMutablePointer<Float>
   ) {
     let keys = unsafe self.rows.scratch.blocks[thread].room(Self.runRows * width)
-    unsafe session.gatherPlacedKeys(layer: layer, head: head, range: range, into: keys)
-    unsafe withUnsafePointer(to: Optional(UnsafeMutableRawPointer(keys))) { page in
-      // The gathered keys look like a lane with a single page.
-      let run = unsafe LaneRows(
-        count: range.count, slots: rows.slots, pages: page, pageRows: Self.runRows,
-        headDimension: width, format: .f32, rowBytes: 4 * width, isDense: true)
+    unsafe session.withPlacedKeys(rows, layer: layer, head: head, range: range, keys) { run in
       unsafe Kernels.logits(
         queries: queries, group: group, rows: run, range: 0..<range.count, scale: scale,
         into: target + range.lowerBound, stride: stride)
@@ -272,6 +278,18 @@ import KVPolicyKit
           attentionWeights + first, by: worth * factor, into: probabilities + first,
           count: rows.count)
       }
+    }
+  }
+
+  /// Notes the step's sums of exponentials beside its query, where the layer keeps it. All splits
+  /// have been weighed.
+  private func noteLogSums() {
+    guard keepsQuery else { return }
+    let recent = session.recentQueries[layer]
+    let sums = unsafe recent.logSums + (recent.count - 1) * heads
+    for head in 0..<heads {
+      let top = greatestTop(head)
+      unsafe sums[head] = top - log(normalisation(head, top: top))
     }
   }
 

@@ -1,0 +1,34 @@
+/// A positive definite matrix A as the product of a lower triangle and its transpose, to compute
+/// `xᵀ A⁻¹ x`.
+struct Cholesky {
+  private var lower: [Double]
+  private let size: Int
+
+  /// Factors a symmetric matrix, given row by row. A pivot that rounding made smaller than the
+  /// least normal number counts as that number.
+  ///
+  /// - Complexity: O(size³).
+  init(_ matrix: [Double], size: Int) {
+    self.size = size
+    lower = matrix
+    for row in 0..<size {
+      for column in 0...row {
+        var sum = lower[row * size + column]
+        for k in 0..<column { sum -= lower[row * size + k] * lower[column * size + k] }
+        lower[row * size + column] =
+          row == column
+          ? max(sum, .leastNormalMagnitude).squareRoot() : sum / lower[column * size + column]
+      }
+    }
+  }
+
+  /// `xᵀ A⁻¹ x`: the squared length of the solution of L y = x. O(size²).
+  func inverseForm(_ x: [Double]) -> Double {
+    var y = x
+    for row in 0..<size {
+      for k in 0..<row { y[row] -= lower[row * size + k] * y[k] }
+      y[row] /= lower[row * size + row]
+    }
+    return y.reduce(0) { $0 + $1 * $1 }
+  }
+}
