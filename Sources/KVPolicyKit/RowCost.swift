@@ -57,6 +57,13 @@ public struct RowCost: Hashable, Sendable {
     return overflows ? nil : all
   }
 
+  /// Bytes beside the rows: a policy's own, and those of the recent queries that its signals need.
+  func state(_ own: Int, signals: Set<Signal>) -> Int {
+    let queries = shape.recentQueryBytes(SignalSet(signals).recentRows, layers: shape.layers)
+    let (sum, overflows) = own.addingReportingOverflow(queries)
+    return overflows ? .max : sum
+  }
+
   /// Why `bytes` are too few, and the least that is enough.
   func tooFew(_ bytes: Int, least: Int, rows: Int) -> String {
     "a budget of \(bytes) bytes is too small for \(shape.lanes) lanes; the least is \(least) bytes, "
@@ -133,7 +140,8 @@ private struct BudgetSearch {
   private func price(_ rows: Int) -> Int? {
     guard let policy = try? made(rows) else { return nil }
     return cost.bytes(
-      rows: rows, columns: policy.columns(for: cost.shape), state: policy.stateBytes)
+      rows: rows, columns: policy.columns(for: cost.shape),
+      state: cost.state(policy.stateBytes, signals: policy.signals))
   }
 
   private func made(_ rows: Int) throws(PolicyError) -> any KVCachePolicy {

@@ -35,6 +35,14 @@ public struct CacheShape: Hashable, Sendable {
     return overflows ? .max : lanes
   }
 
+  /// Bytes of `queries` recent queries that an engine keeps for the signal `recentRows` in some
+  /// layers: for every query head a vector and a sum of exponentials. Engines have room for twice as
+  /// many queries.
+  func recentQueryBytes(_ queries: Int, layers: Int) -> Int {
+    let each = Double(queryHeads) * (Double(headDimension) + 1) * 4
+    return Int(exactly: 2 * Double(queries) * Double(layers) * each) ?? .max
+  }
+
   /// Why no cache can have this shape; nil if a cache can.
   var problem: String? {
     let sizes =

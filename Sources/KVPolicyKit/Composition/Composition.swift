@@ -104,7 +104,8 @@ public struct Composition: Sendable {
       return max(fixedRows + 1, Amount.rows(share: share, of: promptTokens))
     case .amount(.bytes(let bytes)):
       let rows = cache.cost.rows(
-        in: bytes, columns: score.columns(for: cache.shape), state: fixedBytes)
+        in: bytes, columns: score.columns(for: cache.shape),
+        state: cache.cost.state(fixedBytes, signals: score.signals))
       return max(fixedRows + 1, rows)
     }
   }
@@ -115,8 +116,9 @@ public struct Composition: Sendable {
     guard case .amount(.bytes(let bytes)) = extent else { return }
     let columns = score.columns(for: cost.shape)
     let least = max(cost.pageRows, fixedRows + 1)
-    guard cost.rows(in: bytes, columns: columns, state: fixedBytes) < least else { return }
-    let leastBytes = cost.bytes(rows: least, columns: columns, state: fixedBytes)
+    let state = cost.state(fixedBytes, signals: score.signals)
+    guard cost.rows(in: bytes, columns: columns, state: state) < least else { return }
+    let leastBytes = cost.bytes(rows: least, columns: columns, state: state)
     throw .impossible(policy: policy, reason: cost.tooFew(bytes, least: leastBytes, rows: least))
   }
 

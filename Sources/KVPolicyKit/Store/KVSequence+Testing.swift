@@ -16,6 +16,9 @@ extension KVSequence {
     }
   }
 
+  /// Rows that dropping others has copied to other slots so far.
+  package var rowsCopied: Int { lanes.reduce(0) { $0 + $1.rowsCopied } }
+
   /// Renumbers a lane's rows: row `r` becomes the former row `order[r]`.
   ///
   /// Row numbers mean nothing, so no policy may notice.

@@ -209,13 +209,11 @@ public final class KVSequence {
     policies.policies.reduce(recentQueryBytes) { $0 + $1.stateBytes }
   }
 
-  /// Bytes of the queries that an engine keeps for the signal `recentRows`: for every query head a
-  /// vector and a sum of exponentials. Engines have room for twice as many queries.
+  /// Bytes of the queries that an engine keeps for the signal `recentRows`.
   private var recentQueryBytes: Int {
     declared.reduce(0) { total, policy in
-      let queries = 2 * min(policy.signals.recentRows, length.tokens)
-      return total + policy.layers.count * queries * shape.queryHeads * (shape.headDimension + 1)
-        * 4
+      let queries = min(policy.signals.recentRows, length.tokens)
+      return total + shape.recentQueryBytes(queries, layers: policy.layers.count)
     }
   }
 

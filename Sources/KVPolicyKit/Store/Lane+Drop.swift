@@ -47,10 +47,7 @@ extension Lane {
     for index in columns.indices { compactColumn(index, survivors) }
     let wasPrivate = isDense && pages.allSatisfy { pool.isPrivate($0.id) }
     if wasPrivate {
-      for (target, source) in survivors.enumerated() where target != Int(source) {
-        unsafe copyRow(from: Int(source), to: target)
-      }
-      for slot in stride(from: count - 1, through: survivors.count, by: -1) { unmark(slot: slot) }
+      pack(survivors)
       slots.removeLast(count - survivors.count)
     } else {
       var isKept = [Bool](repeating: false, count: count)
@@ -63,14 +60,6 @@ extension Lane {
     if rule != .original { places = survivors.map { places[Int($0)] } }
     if rule == .compacted { compactPlaces() }
     compactIfWorthwhile()
-  }
-
-  /// Copies a live row's key and value into another slot of a private page.
-  @unsafe private func copyRow(from source: Int, to target: Int) {
-    for value in [false, true] {
-      unsafe address(slot: target, value: value).copyMemory(
-        from: address(slot: source, value: value), byteCount: layout.rowBytes)
-    }
   }
 
   /// Clears a slot's bit in the live mask; a page without live rows goes back to the pool.
@@ -159,6 +148,7 @@ extension Lane {
     }
     pagesReturned -= needed
     pages = fresh
+    rowsCopied += count
     pagesHeld = needed
     unsafe addresses = freshAddresses
     slots = (0..<Int32(count)).map { $0 }

@@ -39,6 +39,8 @@
   var dropped = 0
   /// Pages that this lane gave back so far.
   var pagesReturned = 0
+  /// Rows that were copied to other slots so far, for tests.
+  var rowsCopied = 0
 
   init(_ id: LaneID, pool: PagePool, layout: PageLayout, rule: PositionRule, columns: [Column]) {
     self.id = id
