@@ -136,7 +136,8 @@ let package = Package(
       name: "ExampleTests",
       dependencies: [
         "BundledModel", "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand",
-        "ReferenceModel", "Evaluation", "MiniTasks", "Training", "WriteAPolicy", "WatchACache",
+        "ReferenceModel", "Evaluation", "MiniTasks", "TestSupport", "Training", "WriteAPolicy",
+        "WatchACache",
       ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

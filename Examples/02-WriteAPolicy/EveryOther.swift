@@ -13,7 +13,7 @@ struct EveryOther: KVCachePolicy {
   }
 
   static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = budget.rows
+    let rows = try budget.rows
     guard rows >= 2 else {
       throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 2 or more")
     }

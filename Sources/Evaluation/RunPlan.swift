@@ -24,7 +24,7 @@ public struct RunPlan: Equatable, Sendable {
   init(
     _ entries: [PolicyEntry], _ lengths: String, tokens: String, longest: Int, context: Int
   ) {
-    let budget = BudgetNote(entries.map { ($0.label, $0.budget, $0.takesBudget) }).text
+    let budget = BudgetNote(entries).text
     let policies = Markup.count(entries.count, "policy", "policies")
     summary = "running \(policies)\(budget.map { " (\($0))" } ?? ""), \(lengths): \(tokens) in all"
     warning = ContextWarning.text(

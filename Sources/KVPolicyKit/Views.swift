@@ -84,6 +84,12 @@
       lanes[layer * shape.keyHeads + head], group: shape.group, length: length, signals: signals)
   }
 
+  /// The price of rows in this cache.
+  var cost: RowCost {
+    let layout = lanes[0].layout
+    return RowCost(shape: shape, rowBytes: 2 * layout.rowBytes, pageRows: layout.pageRows)
+  }
+
   /// Lends the lanes to decide about, one after the other, by layer and head.
   public func forEachLane(_ body: (borrowing LaneView) -> Void) {
     for layer in layers {

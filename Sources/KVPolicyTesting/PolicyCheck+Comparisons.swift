@@ -44,8 +44,11 @@ extension PolicyReport {
 
   mutating func checkAmpleBudget(_ make: Maker, _ trial: PolicyTrial) throws {
     let type = type(of: try make())
-    // A policy that takes no budget decides by itself how much to forget.
-    guard let settings = try type.settings(budget: .rows(4 * trial.tokens)) else { return }
+    // A policy that takes no budget decides by itself how much to forget, and an artifact is given
+    // to `make` alone.
+    guard let settings = try type.settings(budget: .rows(4 * trial.tokens)),
+      try PolicyRegistry([type]).neededArtifacts(of: type.name, settings).isEmpty
+    else { return }
     let policy = try type.init(settings)
     let ample = try run(policy, trial)
     let full = try run(KeepEverything(positions: policy.positions), trial)

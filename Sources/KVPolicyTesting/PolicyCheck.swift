@@ -28,7 +28,7 @@ public enum PolicyRule: String, CaseIterable, Hashable, Sendable {
   /// A fork and its origin never affect each other.
   case forks
   /// With a budget that is never reached, outputs are those of a full cache, bit for bit. A policy
-  /// that takes no budget is not held to it.
+  /// that takes no budget or needs an artifact is not held to it.
   case ampleBudget
 }
 

@@ -21,6 +21,9 @@ extension PolicyRegistry {
       SAGEKV.self,
       ReFreeKV.self,
       InertiaKV.self,
+      DuoAttention.self,
+      PruLong.self,
+      BaKlaVa.self,
       Composed.self,
     ], parts: .all)
 }
@@ -29,6 +32,6 @@ extension PartRegistry {
   /// The parts that ship with the kit. A new part takes its own file and a line here.
   public static let all = PartRegistry(
     scores: [WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self],
-    budgets: [PyramidBudget.self, AdaptiveBudget.self],
+    budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self])
 }

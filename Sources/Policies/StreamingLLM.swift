@@ -31,7 +31,7 @@ public struct StreamingLLM: KVCachePolicy {
 
   /// Four sinks; the rest of the budget for recent tokens.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = budget.rows
+    let rows = try budget.rows
     guard rows > 4 else {
       throw .impossible(policy: name, reason: "a budget of \(rows) has no room beside 4 sinks")
     }

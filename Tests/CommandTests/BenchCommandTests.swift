@@ -49,7 +49,7 @@ struct BenchCommandTests {
     #expect(report.rows.suffix(6).map(\.rowsPerLane) == [32, 16, 16, 24, 17, 16])
     #expect(try workshop.read("out.csv").split(separator: "\n").count == 19)
     for name in names { #expect(outcome.output.contains("prefill 24    \(name) ")) }
-    #expect(outcome.output.contains("\nbudget     16 rows per lane; full takes none\n"))
+    #expect(outcome.output.contains("  16 rows per lane; full takes none; '-': "))
   }
 
   @Test("compares with an earlier run, row by row")

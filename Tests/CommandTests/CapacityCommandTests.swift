@@ -44,7 +44,7 @@ struct CapacityCommandTests {
     #expect(report.rows.allSatisfy { 0 < $0.bytesInUse && $0.bytesInUse <= 24000 })
     #expect(try workshop.read("out.csv").split(separator: "\n").count == 6)
     for row in report.rows { #expect(outcome.output.contains("\n\(row.label) ")) }
-    #expect(outcome.output.contains("\nbudget     16 rows per lane; full takes none\n"))
+    #expect(outcome.output.contains("  16 rows per lane; full takes none; '-': "))
   }
 
   @Test("a configuration comes last, and a pool that is too small for a policy is no error")
@@ -56,8 +56,8 @@ struct CapacityCommandTests {
     let lines = outcome.output.split(separator: "\n").map {
       $0.split(separator: " ").map(String.init)
     }
-    #expect(lines.first { $0.first == "full" }?[1] == "0", "\(outcome.output)")
-    #expect(lines.first { $0.first == "tova" }.flatMap { Int($0[1]) } ?? 0 > 0)
+    #expect(lines.first { $0.first == "full" }?[2] == "0", "\(outcome.output)")
+    #expect(lines.first { $0.first == "tova" }.flatMap { Int($0[2]) } ?? 0 > 0)
     #expect(outcome.errors.contains("1/3 one of each alone "), "\(outcome.errors)")
     #expect(outcome.errors.hasSuffix(" \r") && outcome.errors.count { $0 == "\n" } == 1)
   }

@@ -1,5 +1,6 @@
 import Foundation
 import KVPolicyKit
+import Policies
 import Testing
 
 @Suite("kvpolicy compare")
@@ -14,7 +15,11 @@ struct CompareCommandTests {
       let label: String
       let configuration: JSONValue
       let budget: Int?
+      let budgetBytes: Int?
       let takesBudget: Bool?
+      let grows: Bool
+      let meanResidentBytes: Int
+      let peakResidentBytes: Int
       let rowsPerLaneMost: Int
       let meanDivergence: Double
       let topAgreement: Double
@@ -50,7 +55,7 @@ struct CompareCommandTests {
     }
     #expect(try workshop.read("out.csv").split(separator: "\n").count == 6)
     #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
-    #expect(outcome.output.contains("--wide shows them"))
+    #expect(outcome.output.contains("--wide"))
   }
 
   @Test("every column is shown where that is asked for")
@@ -146,6 +151,52 @@ struct CompareCommandTests {
     #expect(policies.map(\.budget) == [16, nil, nil] && policies[2].takesBudget == nil)
   }
 
+  @Test("budgets can be rows, bytes and shares, and the table marks what grows")
+  func budgets() throws {
+    let workshop = try Workshop()
+    let outcome = workshop.run(
+      [
+        "compare", "--model", "@/bytes", "--policies", "h2o,snapkv,full", "--json", "@/out.json",
+        "--prompt-tokens", "40", "--decode-tokens", "8", "--threads", "1", "--budget",
+        "12,2KiB,1/2",
+      ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let policies = try report(workshop.read("out.json")).policies
+    #expect(policies.map(\.label) == ["h2o", "snapkv", "full", "h2o", "snapkv", "h2o", "snapkv"])
+    #expect(policies.map(\.budgetBytes) == [nil, nil, nil, 2048, 2048, nil, nil])
+    #expect(policies.map(\.grows) == [false, true, true, false, true, false, true])
+    let rows = policies.map { $0.budget ?? 0 }
+    #expect(rows[0] == 12 && rows[2] == 0 && rows[5] == 20 && rows[6] == 20)
+    // H2O has a float a row beside its keys and values, SnapKV nothing.
+    #expect(rows[3] > 0 && rows[3] < rows[4])
+    #expect(policies[3].rowsPerLaneMost == rows[3])
+    for policy in policies { #expect(policy.meanResidentBytes <= policy.peakResidentBytes) }
+    let cells = outcome.output.split(separator: "\n").map {
+      $0.split(separator: " ").prefix(3).joined(separator: " ")
+    }
+    for line in ["h2o 12 12", "snapkv 12+ 20", "h2o 2.0 KiB", "snapkv 2.0 KiB+", "full + 48"] {
+      #expect(cells.contains { line.hasPrefix($0) || $0.hasPrefix(line) }, "\(line)")
+    }
+    #expect(
+      outcome.output.contains("12 and 20 rows per lane; 2.0 KiB per sequence; full takes none"))
+  }
+
+  @Test("'all' is every policy")
+  func all() throws {
+    let outcome = try Workshop().run(
+      ["compare", "--model", "@/bytes", "--policies", "all", "--json", "-"]
+        + CompareCommandTests.small)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let needing = ["duoattention", "prulong", "baklava"]
+    #expect(
+      try report(outcome.output).policies.map(\.label)
+        == PolicyRegistry.all.names.filter { !needing.contains($0) })
+    for name in needing {
+      #expect(outcome.errors.contains("kvpolicy: \(name) needs a "), "\(outcome.errors)")
+    }
+    #expect(outcome.errors.count { $0 == "\n" } == needing.count)
+  }
+
   @Test("what takes no budget is named under the table and in the files")
   func withoutBudget() throws {
     let workshop = try Workshop()
@@ -157,17 +208,18 @@ struct CompareCommandTests {
       ] + CompareCommandTests.small,
       registry: PolicyRegistry([Everything.self, Whole.self, Last.self]))
     #expect(outcome.status == 0, "\(outcome.errors)")
-    #expect(outcome.output.contains("\nbudget      16 rows per lane; whole and full take none\n"))
+    #expect(outcome.output.contains("  16 rows per lane; whole and full take none; "))
     let policies = try report(workshop.read("out.json")).policies
     #expect(policies.map(\.label) == ["whole", "last", "full", "last-2"])
     #expect(policies.map(\.takesBudget) == [false, true, false, nil])
     #expect(policies.map(\.budget) == [nil, 16, nil, nil])
     let lines = try workshop.read("out.csv").split(separator: "\n")
-    #expect(lines[0].hasSuffix(",budget,takesBudget"))
+    #expect(lines[0].hasSuffix(",budget,takesBudget,budgetBytes,grows,meanResidentBytes"))
     #expect(
-      zip(lines.dropFirst(), [",,false", ",16,true", ",,false", ",,"]).allSatisfy {
-        $0.hasSuffix($1)
-      })
+      zip(
+        lines.dropFirst(), [",,false,,true,", ",16,true,,false,", ",,false,,true,", ",,,,false,"]
+      )
+      .allSatisfy { line, part in line.contains(part) })
   }
 
   @Test("a text can come from standard input, and CSV can go to standard output")

@@ -128,7 +128,7 @@ struct TasksCommandTests {
     #expect(outcome.status == 0, "\(outcome.errors)")
     let lines = outcome.output.split(separator: "\n").map { $0.split(separator: " ").prefix(2) }
     let rows = lines.filter { ["full", "whole", "last"].contains($0.first) }
-    #expect(rows == [["full", "-"], ["whole", "-"], ["last", "32"], ["last", "16"]])
+    #expect(rows == [["full", "+"], ["whole", "+"], ["last", "32"], ["last", "16"]])
   }
 
   @Test("a seed draws other documents, and is named; seed 0 is the usual one")

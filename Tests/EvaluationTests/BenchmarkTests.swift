@@ -200,7 +200,9 @@ struct BenchmarkReportTests {
     report.conditions?.model = "Some-Long-Model-Name-1.7B-Instruct.Q4_K_M.gguf"
     report.conditions?.arithmetic = .integer
     for line in report.table.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
-    #expect(report.table.contains("\nleft out   least-most, floor, moved and state; --wide shows"))
+    #expect(
+      report.table.contains(
+        "\nleft out  least-most, floor, moved, state, rows/lane and at end; --wide shows"))
     let wide = report.wideTable
     #expect(wide.contains("  moved  state  rows/lane  ") && !wide.contains("left out"))
     #expect(wide.contains("\nmoved "), "a column that is shown is explained")
@@ -295,9 +297,9 @@ struct BenchmarkReportTests {
     #expect(change.differences == ["1 threads, before 2 threads"])
     #expect(
       change.table == """
-        change       policy  tokens/s  before  ratio  of floor  before
-        prefill 512  full         480     240  2.000     50.0%   50.0%
-        decode at 0  full        90.0    45.0  2.000     50.0%   50.0%
+        change       policy  budget  tokens/s  before  ratio  of floor  before
+        prefill 512  full         -       480     240  2.000     50.0%   50.0%
+        decode at 0  full         -      90.0    45.0  2.000     50.0%   50.0%
         differs: 1 threads, before 2 threads
         only now: h2o decode at 512
         only before: full decode at 512

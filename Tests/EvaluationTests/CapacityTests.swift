@@ -87,7 +87,7 @@ struct CapacityTests {
     let report = try capacity.run([entry("full"), entry("streamingllm", ["recent": 12])])
     #expect(report.rows.map(\.sequences) == [2, 2])
     #expect(report.rows[0].fitting == 3 && report.rows[1].fitting > 3)
-    #expect(report.table.contains("\nfull                 2+ "))
+    #expect(report.table.contains("\nfull               +         2+ "))
     #expect(report.table.split(separator: "\n").allSatisfy { $0.count <= 80 })
     #expect(report.table.contains("; --wide shows them\n"))
     #expect(report.wideTable.contains("  of pool  state  rows/lane  "))

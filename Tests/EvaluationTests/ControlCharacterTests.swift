@@ -61,7 +61,8 @@ struct ControlCharacterTests {
     let report = CapacityReport(conditions: conditions, rows: [])
     #expect(report.table.hasPrefix(shown + ": a pool of "))
     #expect(report.csv.split(separator: "\n").count == 1)
-    let note = BudgetNote([(name, nil, false)]).notes
-    #expect(TerminalText.list(note) == "budget  \(shown) takes none")
+    let entry = PolicyEntry(withoutBudget: PolicyConfiguration("full"), label: name)
+    let note = BudgetNote([entry]).text ?? ""
+    #expect(TerminalText.list([("budget", note)]) == "budget  \(shown) takes none")
   }
 }

@@ -19,6 +19,7 @@ struct ReportTests {
     (ragged.meanDivergence, ragged.topAgreement) = (0.1128, 0.828)
     ragged.perplexity = .infinity
     (full.takesBudget, ragged.takesBudget, ragged.budget) = (false, true, 256)
+    (full.grows, ragged.budgetBytes) = (true, 1 << 20)
     return ComparisonReport(
       model: "tiny.gguf", text: "built-in", promptTokens: 768, decodeTokens: 256, chunk: 512,
       rowFormat: .f16, pageRows: 16, threads: 1, arithmetic: .exact, layers: 30, keyHeads: 3,
@@ -27,8 +28,9 @@ struct ReportTests {
 
   private func measurement(_ label: String) -> PolicyMeasurement {
     PolicyMeasurement(
-      label: label, configuration: ["policy": "full"], rowsPerLaneLeast: 240,
+      label: label, configuration: ["policy": "full"], grows: false, rowsPerLaneLeast: 240,
       rowsPerLaneMost: 256, rowsPerLaneMean: 250.5, residentBytes: 24 << 20,
+      meanResidentBytes: 23 << 20,
       peakResidentBytes: 24 << 20, policyStateBytes: 0, saving: 0, peakSaving: 0, footprint: 1,
       peakFootprint: 1, perplexity: 19.24, meanDivergence: 0, topAgreement: 1, promptSeconds: 8,
       decodeSeconds: 4, promptHookShare: 0, decodeHookShare: 0.002, promptTokensPerSecond: 96,
@@ -42,14 +44,17 @@ struct ReportTests {
       tiny.gguf, built-in text: 768 prompt tokens in chunks of 512, 256 forced tokens
       30 layers x 3 key heads, f16 rows, 16 rows a page, 1 thread
 
-      policy     rows/lane  resident  footprint  perplexity      KL   top-1  decode/s
-      full            1024  24.0 MiB     100.0%       19.24       0  100.0%      64.0
-      my, "own"    240-256   6.0 MiB      68.8%         inf  0.1128   82.8%      64.0
+      policy      budget  rows/lane      mean      peak      KL   top-1  decode/s
+      full             +       1024  23.0 MiB  24.0 MiB       0  100.0%      64.0
+      my, "own"  1.0 MiB    240-256  23.0 MiB     500 B  0.1128   82.8%      64.0
       """
     #expect(lines.prefix(6).joined(separator: "\n") == golden)
-    #expect(lines[7] == "budget      256 rows per lane; full takes none")
+    #expect(lines[7].hasPrefix("budget     1.0 MiB per sequence; full takes none; '-': none, "))
     #expect(
-      lines.dropLast().last == "left out    peak, saved, hooks and prompt/s; --wide shows them")
+      lines.dropLast().suffix(2) == [
+        "left out   at end, saved, footprint, perplexity, hooks and prompt/s; --wide",
+        "           shows them",
+      ])
     #expect(lines.allSatisfy { $0.count <= 80 })
   }
 
@@ -57,9 +62,9 @@ struct ReportTests {
   func wide() {
     let lines = report().wideTable.split(separator: "\n", omittingEmptySubsequences: false)
     let golden = """
-      policy     rows/lane  resident      peak  saved  footprint  perplexity      KL   top-1  hooks  prompt/s  decode/s
-      full            1024  24.0 MiB  24.0 MiB   0.0%     100.0%       19.24       0  100.0%   0.2%      96.0      64.0
-      my, "own"    240-256   6.0 MiB     500 B  75.0%      68.8%         inf  0.1128   82.8%   0.2%      96.0      64.0
+      policy      budget  rows/lane      mean      peak    at end  saved  footprint  perplexity      KL   top-1  hooks  prompt/s  decode/s
+      full             +       1024  23.0 MiB  24.0 MiB  24.0 MiB   0.0%     100.0%       19.24       0  100.0%   0.2%      96.0      64.0
+      my, "own"  1.0 MiB    240-256  23.0 MiB     500 B   6.0 MiB  75.0%      68.8%         inf  0.1128   82.8%   0.2%      96.0      64.0
       """
     #expect(lines[3...5].joined(separator: "\n") == golden)
     #expect(!report().wideTable.contains("left out"))

@@ -76,7 +76,8 @@ extension TaskMeasurement {
     let bytes = rows * 4 * 4 * 2 * 32 * 2 + (budget == nil ? 0 : state)
     return TaskMeasurement(
       label: label, configuration: ["policy": .string(label), "budget": .number(Double(rows))],
-      budget: budget, kinds: Dictionary(uniqueKeysWithValues: tallies), places: places,
+      budget: budget, grows: budget == nil, kinds: Dictionary(uniqueKeysWithValues: tallies),
+      places: places,
       documents: (0..<2).map { number in
         // Two documents that differ by a tenth of the checks.
         let parts = tallies.map { kind, tally in
@@ -89,7 +90,8 @@ extension TaskMeasurement {
           number: number, kinds: Dictionary(uniqueKeysWithValues: parts),
           rowsPerLaneMean: Double(rows), residentBytes: bytes, writtenTokens: 24 * 840)
       },
-      rowsPerLaneMean: Double(rows), residentBytes: bytes, peakResidentBytes: bytes * 2,
+      rowsPerLaneMean: Double(rows), residentBytes: bytes, meanResidentBytes: bytes,
+      peakResidentBytes: bytes * 2,
       policyStateBytes: budget == nil ? 0 : state, footprint: Double(rows) / 1536,
       writtenTokens: 48 * 840, promptTokensPerSecond: 21_345, decodeTokensPerSecond: 3_127.4)
   }

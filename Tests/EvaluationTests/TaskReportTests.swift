@@ -27,7 +27,7 @@ struct TaskReportTests {
   private func measurement(_ label: String, budget: Int?) -> TaskMeasurement {
     TaskMeasurement(
       label: label, configuration: ["policy": "full"], budget: budget,
-      takesBudget: budget != nil,
+      takesBudget: budget != nil, grows: budget == nil,
       kinds: [
         "once": TaskTally(hits: 3, checks: 4), "range": TaskTally(hits: 1, checks: 1),
         "recall": TaskTally(hits: 0, checks: 3), "copy": TaskTally(hits: 1, checks: 2),
@@ -37,7 +37,8 @@ struct TaskReportTests {
           number: 0, kinds: ["once": TaskTally(hits: 3, checks: 4)], rowsPerLaneMean: 250.5,
           residentBytes: 283 << 10, writtenTokens: 6925)
       ],
-      rowsPerLaneMean: 250.5, residentBytes: 283 << 10, peakResidentBytes: 642_856,
+      rowsPerLaneMean: 250.5, residentBytes: 283 << 10, meanResidentBytes: 280 << 10,
+      peakResidentBytes: 642_856,
       policyStateBytes: 0, footprint: 0.556, writtenTokens: 6925, promptTokensPerSecond: 11919,
       decodeTokensPerSecond: 4516)
   }
@@ -49,15 +50,17 @@ struct TaskReportTests {
       bundled: 32 documents of 1024 tokens, answers of up to 608
       4 layers x 2 key heads, f16 rows, 16 rows a page, 2 threads
 
-      policy        rows   once   range  periodic  complete  recall    all  resident
-      full             -  75.0%  100.0%         -         -       -  71.4%   283 KiB
-      streamingllm   256  75.0%  100.0%         -         -    0.0%  50.0%   283 KiB
+      policy        budget   once   range  complete  recall    all     mean     peak
+      full               +  75.0%  100.0%         -       -  71.4%  280 KiB  628 KiB
+      streamingllm     256  75.0%  100.0%         -    0.0%  50.0%  280 KiB  628 KiB
       """
     #expect(lines.prefix(6).joined(separator: "\n") == golden)
-    #expect(lines.dropLast().last == "left out  footprint and decode/s; --wide shows them")
+    #expect(
+      lines.dropLast().last
+        == "left out  periodic, at end, footprint and decode/s; --wide shows them")
     #expect(lines.allSatisfy { $0.count <= 80 })
     let wide = report().wideTable
-    #expect(wide.contains("  resident  footprint  decode/s\n") && !wide.contains("left out"))
+    #expect(wide.contains("  at end  footprint  decode/s\n") && !wide.contains("left out"))
     #expect(!wide.contains("again"))
   }
 
@@ -162,6 +165,7 @@ struct TaskReportTests {
     #expect(lines[0].hasPrefix("label,configuration,budget,onceHits,onceChecks,rangeHits,"))
     #expect(lines[1].hasPrefix("full,\"{\"\"policy\"\":\"\"full\"\"}\",,3,4,1,1,0,0,"))
     #expect(lines[2].hasPrefix("streamingllm,\"{\"\"policy\"\":\"\"full\"\"}\",256,3,4,1,1,0,0,"))
-    #expect(lines[2].hasSuffix(",250.5,289792,642856,0,0.556,6925,11919.0,4516.0,true"))
+    #expect(
+      lines[2].hasSuffix(",250.5,289792,642856,0,0.556,6925,11919.0,4516.0,true,,false,286720"))
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import KVPolicyKit
 import Policies
+import TestSupport
 import Testing
 import Training
 
@@ -71,7 +72,9 @@ struct DocumentationTests {
     }
     let shape = CacheShape(layers: 30, keyHeads: 3, queryHeads: 9, headDimension: 64)
     let configuration = try PolicyConfiguration(parsing: text)
-    _ = try configuration.makePolicies(Self.registry, shape: shape)
+    var registry = Self.registry
+    registry.artifacts = RandomArtifacts(shape)
+    _ = try configuration.makePolicies(registry, shape: shape)
   }
 
   /// The functions of every Swift file, with their argument labels.

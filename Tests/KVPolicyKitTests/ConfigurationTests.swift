@@ -22,8 +22,8 @@ private struct Custom: KVCachePolicy {
     guard !strict || capacity > 4 else { throw settings.impossible("strict needs more than 4") }
   }
 
-  static func settings(budget: Amount) -> [String: JSONValue]? {
-    let rows = budget.rows
+  static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    let rows = try budget.rows
     return ["capacity": .number(Double(rows))]
   }
 

@@ -35,8 +35,8 @@ private struct Mutant: KVCachePolicy {
     counter = Counter()
   }
 
-  static func settings(budget: Amount) -> [String: JSONValue]? {
-    let rows = budget.rows
+  static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    let rows = try budget.rows
     return ["budget": .number(Double(rows)), "fault": .string(fault.rawValue)]
   }
   @TaskLocal static var fault = Fault.none

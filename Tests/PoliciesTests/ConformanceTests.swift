@@ -7,7 +7,9 @@ import Testing
 @Suite("Every shipped policy") struct ConformanceTests {
   @Test("obeys the rules of every policy", arguments: PolicyVariant.all)
   func rules(_ variant: PolicyVariant) {
-    let violations = checkPolicy(rowLimit: variant.rowLimit) { try variant.make() }
+    let violations = checkPolicy(rowLimit: variant.rowLimit) {
+      try variant.make(PolicyTrial().shape)
+    }
     #expect(violations.isEmpty, "\(violations.map(\.description).joined(separator: "\n"))")
   }
 
@@ -18,7 +20,9 @@ import Testing
     trial.pageRows = 16
     trial.rotaryBase = nil
     trial.seed = 99
-    let violations = checkPolicy(rowLimit: variant.rowLimit, on: trial) { try variant.make() }
+    let violations = checkPolicy(rowLimit: variant.rowLimit, on: trial) {
+      try variant.make(trial.shape)
+    }
     #expect(violations.isEmpty, "\(violations.map(\.description).joined(separator: "\n"))")
   }
 
@@ -28,7 +32,7 @@ import Testing
     for variant in PolicyVariant.all where variant.name != "full" {
       let trial = PolicyTrial()
       let engine = try PlainEngine(
-        .random(shape: trial.shape, seed: 1), policy: try variant.make())
+        .random(shape: trial.shape, seed: 1), policy: try variant.make(trial.shape))
       try engine.read(trial.prompt)
       try engine.step(trial.steps)
       #expect(engine.sequence.statistics.rowsDropped > 0, "\(variant)")

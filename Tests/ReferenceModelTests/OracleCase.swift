@@ -55,7 +55,12 @@ struct OracleCase: CustomTestStringConvertible {
 
   /// The policy's configuration that must reproduce the trace.
   func configuration(_ contents: [String: JSONValue]) throws -> PolicyConfiguration {
-    try PolicyConfiguration(try #require(configurationBeside ?? contents["config"]))
+    let configuration = try PolicyConfiguration(
+      try #require(configurationBeside ?? contents["config"]))
+    var registry = PolicyRegistry.all
+    registry.artifacts = ArtifactFiles()
+    let folder = "\(Self.root)/\((file as NSString).deletingLastPathComponent)"
+    return try configuration.locatingArtifacts(registry, from: folder).configuration
   }
 
   /// The tensor `logits` beside the case: rows of floats.

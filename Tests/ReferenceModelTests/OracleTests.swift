@@ -87,7 +87,7 @@ struct TraceNoteTests {
       guard case .string(let source)? = try one.contents()["source"] else { continue }
       #expect((one.origin == .reference) == source.contains("own float64 reference"), "\(one.name)")
     }
-    #expect(OracleCase.all.count == 128)
+    #expect(OracleCase.all.count == 132)
   }
 }
 
@@ -98,6 +98,8 @@ func makeSession(
 ) throws -> LlamaSession {
   let store = try PagedKVStore(
     shape: model.shape, configuration: StoreConfiguration(format: format))
+  var registry = registry
+  registry.artifacts = ArtifactFiles()
   let policies = try configuration.makePolicies(registry, shape: model.shape)
   return model.makeSession(store.makeSequence(policies))
 }

@@ -15,7 +15,8 @@ struct SessionTests {
   private func session(
     _ configuration: PolicyConfiguration, store: StoreConfiguration = StoreConfiguration()
   ) throws -> LlamaSession {
-    let policies = try configuration.makePolicies(.all, shape: model.shape)
+    let policies = try configuration.makePolicies(
+      .tried(on: model.shape), shape: model.shape)
     return model.makeSession(
       try PagedKVStore(shape: model.shape, configuration: store).makeSequence(policies))
   }

@@ -21,9 +21,9 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     (self.name, self.settings, rowLimit) = (name, settings, rows)
   }
 
-  /// Makes the policy.
-  package func make() throws(PolicyError) -> any KVCachePolicy {
-    try PolicyRegistry.all.make(name, settings)
+  /// Makes the policy for a cache of this shape.
+  package func make(_ shape: CacheShape) throws(PolicyError) -> any KVCachePolicy {
+    try PolicyRegistry.tried(on: shape).make(name, settings, shape: shape)
   }
 
   /// Every shipped policy, with every setting that changes what it keeps, and at its least sizes.
@@ -148,6 +148,21 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
         "epsilon": 0.1, "sinks": 1, "order": "pooledWindow", "window": 3, "kernel": 3,
         "evidenceRow": "beforeWindow", "pool": "average",
       ]),
+    PolicyVariant(
+      "duoattention", ["headTable": "head-profile", "sparsity": 0.6, "sinks": 2, "recent": 6]),
+    PolicyVariant(
+      "duoattention", ["headTable": "head-profile", "sparsity": 1, "sinks": 0, "recent": 1], rows: 1
+    ),
+    PolicyVariant("prulong", ["headTable": "head-profile", "sinks": 1, "recent": 9]),
+    PolicyVariant(
+      "baklava",
+      ["profile": "lane-measures", "sinks": 2, "measure": ["capacity": 12, "floor": 4]]),
+    PolicyVariant(
+      "baklava",
+      [
+        "profile": "lane-measures", "sinks": 0,
+        "measure": ["capacity": 3, "floor": 1, "layerExponent": 2],
+      ]),
     PolicyVariant("composed", ["budget": ["rows": 12], "when": "everyStep"], rows: 12),
     PolicyVariant(
       "composed",
@@ -156,10 +171,11 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
 }
 
 extension PolicyConfiguration {
-  /// Every shipped policy that takes a budget, with a budget of `rows`.
+  /// Every shipped policy that takes a budget and needs no artifact, with a budget of `rows`.
   package static func everyPolicy(rows: Int) -> [PolicyConfiguration] {
     PolicyRegistry.all.names.compactMap { name in
       guard let type = try? PolicyRegistry.all.type(named: name),
+        let needed = try? PolicyRegistry.all.neededArtifacts(of: name), needed.isEmpty,
         let settings = try? type.settings(budget: .rows(rows))
       else { return nil }
       return PolicyConfiguration(name, settings)

@@ -128,10 +128,10 @@ public struct Benchmark {
     // Rows of one kind of work and one size stay together, because people compare them.
     let sorted = BenchmarkRow.Work.allCases.flatMap { work in
       let ofKind = rows.filter { $0.work == work }
-      return Set(ofKind.map(\.amount)).sorted {
+      return Set(ofKind.map(\.size)).sorted {
         ($0.tokens, $0.sequences) < ($1.tokens, $1.sequences)
       }
-      .flatMap { amount in ofKind.filter { $0.amount == amount } }
+      .flatMap { size in ofKind.filter { $0.size == size } }
     }
     return BenchmarkReport(
       conditions: conditions, floor: floor, rows: sorted.map { $0.measured(against: floor) })
@@ -200,7 +200,7 @@ extension Benchmark {
     let pages = try PagedKVStore(shape: model.shape, configuration: store)
     for entry in entries {
       let policies = try entry.configuration.makePolicies(
-        registry, shape: model.shape, model: model.identity)
+        registry, shape: model.shape, model: model.identity, store: store)
       // A policy that forgets during the prompt may need less memory than all rows take.
       guard policies.policies.contains(where: { $0.cadence.prompt != .everyChunk }) else {
         continue
@@ -234,11 +234,11 @@ extension Benchmark {
 }
 
 /// The key by which rows of one kind of work are sorted.
-private struct Amount: Hashable {
+private struct Size: Hashable {
   let tokens: Int
   let sequences: Int
 }
 
 extension BenchmarkRow {
-  fileprivate var amount: Amount { Amount(tokens: tokens, sequences: sequences ?? 1) }
+  fileprivate var size: Size { Size(tokens: tokens, sequences: sequences ?? 1) }
 }

@@ -46,12 +46,14 @@ public struct BenchmarkChange: Equatable, Sendable {
   /// A line per pair, and the rows that one report lacks.
   public var table: String {
     var table = TextTable([
-      .init("change", .left), .init("policy", .left), .init("tokens/s"), .init("before"),
+      .init("change", .left), .init("policy", .left), .init("budget"), .init("tokens/s"),
+      .init("before"),
       .init("ratio"), .init("of floor"), .init("before"),
     ])
     for pair in pairs {
       table.add([
-        pair.now.name, pair.now.label, Quantities.speed(pair.now.tokensPerSecond.median),
+        pair.now.name, pair.now.label, pair.now.budgetCell(grows: pair.now.grows == true),
+        Quantities.speed(pair.now.tokensPerSecond.median),
         Quantities.speed(pair.before.tokensPerSecond.median), Quantities.fixed(pair.ratio, 3),
         Quantities.percent(pair.now.floorShare), Quantities.percent(pair.before.floorShare),
       ])

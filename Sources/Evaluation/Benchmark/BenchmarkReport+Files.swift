@@ -88,6 +88,10 @@ extension BenchmarkRow {
       ("policyBytes", { "\($0.policyBytes)" }), ("sequences", { "\($0.sequences ?? 1)" }),
       ("budget", { $0.budget.map { "\($0)" } ?? "" }),
       ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
+      ("budgetBytes", { $0.budgetBytes.map { "\($0)" } ?? "" }),
+      ("grows", { $0.grows.map { "\($0)" } ?? "" }),
+      ("meanResidentBytes", { $0.meanResidentBytes.map { "\($0)" } ?? "" }),
+      ("peakResidentBytes", { $0.peakResidentBytes.map { "\($0)" } ?? "" }),
     ]
   }
 }

@@ -30,14 +30,17 @@ extension BenchmarkReport {
   }
 
   private func speeds(_ format: RowFormat, isWide: Bool) -> String {
-    var table = TextTable(BenchmarkReport.speedColumns)
+    var table = TextTable(speedColumns)
     for row in rows {
       table.add([
-        row.name, row.label, Quantities.speed(row.tokensPerSecond.median),
+        row.name, row.label, row.budgetCell(grows: row.grows == true),
+        Quantities.speed(row.tokensPerSecond.median),
         Quantities.speed(row.tokensPerSecond.least) + "-"
           + Quantities.speed(row.tokensPerSecond.most),
         Quantities.milliseconds(row.seconds.median), Quantities.milliseconds(row.floorSeconds),
-        Quantities.percent(row.floorShare), Quantities.bytes(row.bytes),
+        Quantities.percent(row.floorShare),
+        row.meanResidentBytes.map(Quantities.bytes) ?? "-",
+        row.peakResidentBytes.map(Quantities.bytes) ?? "-", Quantities.bytes(row.bytes),
         Quantities.bytes(row.policyBytes), Quantities.fixed(row.rowsPerLane, 0),
         Quantities.bytes(row.residentBytes),
       ])
@@ -54,36 +57,37 @@ extension BenchmarkReport {
             + "(docs/performance.md)"
         )
       ] : []
-    let budget = BudgetNote(rows.map { ($0.label, $0.budget, $0.takesBudget) }).notes
-    return table.page(isWide: isWide, notes: budget + blocks)
+    return table.page(isWide: isWide, notes: blocks)
   }
 
-  private static var speedColumns: [TextTable.Column] {
+  private var speedColumns: [TextTable.Column] {
     [
-      .init("work", .left), .init("policy", .left), .init("tokens/s"),
+      .init("work", .left), .init("policy", .left), BudgetNote(rows).column, .init("tokens/s"),
       .init("least-most", .right, "tokens/s of the slowest and the fastest repeat", leaves: 4),
       .init(
         "ms", .right,
-        "for a prompt, or for one decode step after so many tokens: median of the repeats"),
+        "for a prompt, or for one decode step after so many tokens: median of the repeats",
+        leaves: 1),
       .init(
         "floor", .right,
         "the least time, in ms: what must be moved at the speed of memory, or what must be computed "
           + "at the speed of the processor, whichever takes longer", leaves: 3),
       .init("of floor", .right, "floor / ms"),
+      .init("mean", .right, "bytes of pages, columns and policy state, mean of the steps"),
+      .init("peak", .right, "the most of these bytes at any time"),
       .init(
         "moved", .right, "bytes of weights and rows that a prompt or a step needs at least",
         leaves: 5),
       .init("state", .right, "bytes that the policy keeps beside them", leaves: 6),
-      .init("rows/lane", .right, "rows that a lane holds at the end, on average", leaves: 1),
-      .init(
-        "resident", .right, "bytes of pages, columns and policy state at the end", leaves: 2),
+      .init("rows/lane", .right, "rows that a lane holds at the end, on average", leaves: 2),
+      .init("at end", .right, "bytes of pages, columns and policy state then", leaves: 2),
     ]
   }
 
   /// The speedup from decoding several sequences together.
   private func batches(isWide: Bool) -> String {
     var table = TextTable([
-      .init("together", .left), .init("policy", .left),
+      .init("together", .left), .init("policy", .left), .init("budget"),
       .init("tokens/s", .right, "of all sequences that decode together"),
       .init("each", .right, "tokens/s of one of them"),
       .init("x alone", .right, "tokens/s over those of one sequence that decodes alone"),
@@ -99,7 +103,8 @@ extension BenchmarkReport {
       let each = 1 / row.seconds.median
       table.add(
         [
-          row.name, row.label, Quantities.speed(row.tokensPerSecond.median), Quantities.speed(each),
+          row.name, row.label, row.budgetCell(grows: row.grows == true),
+          Quantities.speed(row.tokensPerSecond.median), Quantities.speed(each),
         ] + cells)
     }
     return table.page(isWide: isWide)
@@ -108,7 +113,7 @@ extension BenchmarkReport {
   private func hooks(isWide: Bool) -> String {
     var table = TextTable([
       .init("hooks", .left, "milliseconds per prompt or step, by the hook they were spent in"),
-      .init("policy", .left),
+      .init("policy", .left), .init("budget"),
       .init("prefill", leaves: 3), .init("step", leaves: 3), .init("evict", leaves: 3),
       .init("apply", .right, "in the store, carrying plans out", leaves: 3),
       .init("all", .right, "of these together"),
@@ -119,7 +124,8 @@ extension BenchmarkReport {
       let cells = [time.prefill, time.step, time.evict, time.apply, time.total].map {
         Quantities.milliseconds($0)
       }
-      table.add([row.name, row.label] + cells + [Quantities.percent(row.hookShare)])
+      let name = [row.name, row.label, row.budgetCell(grows: row.grows == true)]
+      table.add(name + cells + [Quantities.percent(row.hookShare)])
     }
     return table.page(isWide: isWide)
   }

@@ -44,7 +44,7 @@ public struct BenchmarkReport: Codable, Equatable, Sendable {
 
 /// One piece of work under one policy. Times are for one prompt or one decode step; rows and bytes
 /// cover all sequences of the work.
-public struct BenchmarkRow: Codable, Equatable, Sendable {
+public struct BenchmarkRow: Codable, Equatable, Sendable, Budgeted {
   /// The kinds of work.
   public enum Work: String, Codable, CaseIterable, Sendable {
     /// Reading a prompt.
@@ -67,8 +67,14 @@ public struct BenchmarkRow: Codable, Equatable, Sendable {
   public var configuration: JSONValue
   /// The budget in rows per lane; nil if the policy takes none or states its own sizes.
   public var budget: Int?
+  /// The budget in bytes per sequence, if it was given in bytes; `budget` is then the rows that
+  /// these bytes pay for.
+  public var budgetBytes: Int?
   /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
   public var takesBudget: Bool?
+  /// Whether the policy keeps all rows that decode steps add (`KVSequence.grows`): a budget is then
+  /// spent on the prompt alone. Nil in reports from before it was noted.
+  public var grows: Bool?
 
   /// Seconds for the prompt or for one step, over the repeats.
   public var seconds: Spread
@@ -92,6 +98,12 @@ public struct BenchmarkRow: Codable, Equatable, Sendable {
   public var rowsPerLane: Double
   /// Bytes of pages, columns, bookkeeping and policy state at the end.
   public var residentBytes: Int
+  /// The mean of these bytes after each decode step, or at the end without one; nil in reports from
+  /// before it was measured.
+  public var meanResidentBytes: Int?
+  /// The peak of these bytes, prompt included; of several sequences the sum of their peaks. Nil in
+  /// reports from before it was measured.
+  public var peakResidentBytes: Int?
   /// The part of `residentBytes` that the policy causes: its columns and its own state.
   public var policyBytes: Int
 }

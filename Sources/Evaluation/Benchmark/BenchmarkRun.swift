@@ -106,13 +106,16 @@ extension BenchmarkRow {
     let lanes = sessions.reduce(0) { $0 + $1.model.shape.lanes }
     self.init(
       work: work, tokens: tokens, label: entry.label, configuration: entry.configuration.value,
-      budget: entry.budget, takesBudget: entry.takesBudget,
+      budget: entry.budget, budgetBytes: entry.budgetBytes, takesBudget: entry.takesBudget,
+      grows: sessions.contains { $0.sequence.grows },
       seconds: Spread(samples.seconds),
       tokensPerSecond: Spread(samples.seconds).rate(Double(tokensPerSample)),
       bytes: Int(cost.bytes.rounded()), operations: cost.operations, floorSeconds: 0, floorShare: 0,
       hookSeconds: samples.hooks, hookShare: samples.hooks.total / samples.meanSeconds,
       rowsPerLane: Double(statistics.reduce(0) { $0 + $1.rowsLive }) / Double(lanes),
       residentBytes: statistics.reduce(0) { $0 + $1.residentBytes },
+      meanResidentBytes: statistics.reduce(0) { $0 + $1.meanResidentBytes },
+      peakResidentBytes: statistics.reduce(0) { $0 + $1.peakResidentBytes },
       policyBytes: statistics.reduce(0) { $0 + $1.policyStateBytes })
   }
 }

@@ -11,7 +11,7 @@ extension CapacityReport {
   public var wideTable: String { text(isWide: true) }
 
   private func text(isWide: Bool) -> String {
-    var table = TextTable(CapacityReport.columns)
+    var table = TextTable(columns)
     for row in rows { table.add(cells(row)) }
     let heading = """
       \(TerminalText.escaped(conditions.model)): a pool of \(Quantities.bytes(conditions.poolBytes)); each sequence reads \
@@ -20,13 +20,12 @@ extension CapacityReport {
       \(conditions.pageRows) rows a page, \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")\
       \(conditions.arithmetic.note)
       """
-    let notes = BudgetNote(rows.map { ($0.label, $0.budget, $0.takesBudget) }).notes
-    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide, notes: notes) + "\n"
+    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n"
   }
 
-  private static var columns: [TextTable.Column] {
+  private var columns: [TextTable.Column] {
     [
-      .init("policy", .left),
+      .init("policy", .left), BudgetNote(rows).column,
       .init(
         "sequences", .right,
         "that the pool holds at once, each until its end, without ever refusing one a page; '+': "
@@ -34,9 +33,10 @@ extension CapacityReport {
       .init("tokens/s", .right, "of all of them together"),
       .init("each", .right, "tokens/s of one of them", leaves: 3),
       .init(
-        "largest", .right,
-        "the most bytes one takes on its way: pages, columns, bookkeeping and policy state"),
-      .init("in use", .right, "the same of all sequences at the end", leaves: 1),
+        "mean", .right,
+        "bytes of one of them, mean of its steps: pages, columns, bookkeeping and policy state"),
+      .init("peak", .right, "the most of these bytes on its way"),
+      .init("in use", .right, "the bytes of all sequences at the end", leaves: 1),
       .init("of pool", .right, "in use / the pool", leaves: 4),
       .init("state", .right, "columns and policy state of the bytes in use", leaves: 5),
       .init("rows/lane", .right, "rows that a lane holds at the end, on average", leaves: 2),
@@ -50,14 +50,19 @@ extension CapacityReport {
 
   private func cells(_ row: CapacityRow) -> [String] {
     let full = row.fullAt.map { "\($0)" } ?? "-"
-    let start = [row.label, "\(row.sequences)" + (row.fitting > row.sequences ? "+" : "")]
+    let start = [
+      row.label, row.budgetCell(grows: row.grows),
+      "\(row.sequences)" + (row.fitting > row.sequences ? "+" : ""),
+    ]
+    let mean = Quantities.bytes(row.meanBytesPerSequence)
     guard let speed = row.tokensPerSecond else {
-      let largest = row.fullAt == nil ? Quantities.bytes(row.bytesPerSequence) : "-"
-      return start + ["-", "-", largest, "-", "-", "-", "-", "-", full]
+      let bytes =
+        row.fullAt == nil ? [mean, Quantities.bytes(row.bytesPerSequence)] : ["-", "-"]
+      return start + ["-", "-"] + bytes + ["-", "-", "-", "-", "-", full]
     }
     return start + [
       Quantities.speed(speed), Quantities.speed(speed / Double(row.sequences)),
-      Quantities.bytes(row.bytesPerSequence), Quantities.bytes(row.bytesInUse),
+      mean, Quantities.bytes(row.bytesPerSequence), Quantities.bytes(row.bytesInUse),
       Quantities.percent(Double(row.bytesInUse) / Double(conditions.poolBytes)),
       Quantities.bytes(row.policyBytes), Quantities.fixed(row.rowsPerLane, 0), "\(row.steps)", full,
     ]

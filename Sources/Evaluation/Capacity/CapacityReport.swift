@@ -49,21 +49,29 @@ public struct CapacityReport: Codable, Equatable, Sendable {
 }
 
 /// The capacity under one policy.
-public struct CapacityRow: Codable, Equatable, Sendable {
+public struct CapacityRow: Codable, Equatable, Sendable, Budgeted {
   /// The policy's name in tables.
   public var label: String
   /// The configuration as a configuration file states it.
   public var configuration: JSONValue
   /// The budget in rows per lane; nil if the policy takes none or states its own sizes.
   public var budget: Int?
+  /// The budget in bytes per sequence, if it was given in bytes; `budget` is then the rows that
+  /// these bytes pay for.
+  public var budgetBytes: Int?
   /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
   public var takesBudget: Bool?
+  /// Whether the policy keeps all rows that decode steps add (`KVSequence.grows`): a budget is then
+  /// spent on the prompt alone.
+  public var grows: Bool
   /// Sequences held at once; 0 if the pool does not hold a single sequence to its end.
   public var sequences: Int
   /// Sequences that fit; more than `sequences` only if ``Capacity/mostSequences`` limited the run.
   public var fitting: Int
   /// The peak bytes of one sequence: until its end, or until the pool was full.
   public var bytesPerSequence: Int
+  /// The mean of the bytes of one sequence after each step that it made alone.
+  public var meanBytesPerSequence: Int
   /// Tokens that a single sequence had read when the pool was full; nil if it reached its end.
   public var fullAt: Int?
   /// Tokens per second of all sequences together; nil if no sequence fits.
@@ -94,6 +102,8 @@ extension CapacityRow {
       ("timedSteps", { "\($0.timedSteps)" }),
       ("budget", { $0.budget.map { "\($0)" } ?? "" }),
       ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
+      ("budgetBytes", { $0.budgetBytes.map { "\($0)" } ?? "" }), ("grows", { "\($0.grows)" }),
+      ("meanBytesPerSequence", { "\($0.meanBytesPerSequence)" }),
     ]
   }
 }

@@ -81,8 +81,10 @@ struct CapacityRun {
   private func makeRow(_ sessions: [LlamaSession]) -> CapacityRow {
     CapacityRow(
       label: scout.entry.label, configuration: scout.entry.configuration.value,
-      budget: scout.entry.budget, takesBudget: scout.entry.takesBudget,
+      budget: scout.entry.budget, budgetBytes: scout.entry.budgetBytes,
+      takesBudget: scout.entry.takesBudget, grows: scout.session.sequence.grows,
       sequences: sessions.count, fitting: 0, bytesPerSequence: scout.peakBytes,
+      meanBytesPerSequence: scout.session.sequence.statistics.meanResidentBytes,
       fullAt: scout.fullAt, tokensPerSecond: nil, bytesInUse: 0, policyBytes: 0, rowsPerLane: 0,
       steps: sessions.isEmpty ? 0 : steps.made, timedSteps: sessions.isEmpty ? 0 : steps.timed)
   }

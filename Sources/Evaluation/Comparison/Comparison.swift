@@ -117,7 +117,7 @@ public struct Comparison {
   private func checkConfigurations(_ entries: [PolicyEntry]) throws {
     for configuration in [Comparison.reference] + entries.map(\.configuration) {
       _ = try configuration.makePolicies(
-        registry, shape: model.shape, model: model.identity)
+        registry, shape: model.shape, model: model.identity, store: store)
     }
     _ = try PagedKVStore(shape: model.shape, configuration: store)
   }

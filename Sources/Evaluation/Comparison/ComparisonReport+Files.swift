@@ -37,6 +37,8 @@ extension PolicyMeasurement {
       ("decodeTokensPerSecond", { "\($0.decodeTokensPerSecond)" }),
       ("budget", { $0.budget.map { "\($0)" } ?? "" }),
       ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
+      ("budgetBytes", { $0.budgetBytes.map { "\($0)" } ?? "" }), ("grows", { "\($0.grows)" }),
+      ("meanResidentBytes", { "\($0.meanResidentBytes)" }),
     ]
   }
 }

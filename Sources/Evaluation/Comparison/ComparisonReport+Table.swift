@@ -11,7 +11,7 @@ extension ComparisonReport {
   public var wideTable: String { text(isWide: true) }
 
   private func text(isWide: Bool) -> String {
-    var table = TextTable(ComparisonReport.columns)
+    var table = TextTable(columns)
     for policy in policies { table.add(policy.cells) }
     let heading = """
       \(TerminalText.escaped(model)), \(TerminalText.escaped(text)) text: \(promptTokens) prompt tokens in chunks of \(chunk), \
@@ -19,19 +19,20 @@ extension ComparisonReport {
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")\(arithmetic.note)
       """
-    let notes = BudgetNote(policies.map { ($0.label, $0.budget, $0.takesBudget) }).notes
-    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide, notes: notes) + "\n"
+    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n"
   }
 
-  private static var columns: [TextTable.Column] {
+  private var columns: [TextTable.Column] {
     [
-      .init("policy", .left), .init("rows/lane", .right, "rows that a lane holds at the end"),
-      .init("resident", .right, "bytes of pages, columns and policy state at the end"),
-      .init("peak", .right, "the most of these bytes at any time", leaves: 5),
+      .init("policy", .left), BudgetNote(policies).column,
+      .init("rows/lane", .right, "rows that a lane holds at the end", leaves: 2),
+      .init("mean", .right, "bytes of pages, columns and policy state, mean of the steps"),
+      .init("peak", .right, "the most of these bytes at any time"),
+      .init("at end", .right, "these bytes at the end", leaves: 5),
       .init("saved", .right, "of the resident bytes of full attention, at the end", leaves: 4),
       .init(
         "footprint", .right, "rows x time over those of full attention, prompt included",
-        leaves: 1),
+        leaves: 3),
       .init("perplexity", .right, "of the forced tokens", leaves: 3),
       .init(
         "KL", .right,
@@ -39,7 +40,7 @@ extension ComparisonReport {
       .init("top-1", .right, "steps whose most likely token is that of full attention"),
       .init("hooks", .right, "share of the decode time spent in the policy", leaves: 7),
       .init("prompt/s", .right, "prompt tokens per second", leaves: 6),
-      .init("decode/s", .right, "forced tokens per second", leaves: 2),
+      .init("decode/s", .right, "forced tokens per second", leaves: 1),
     ]
   }
 }
@@ -48,9 +49,9 @@ extension PolicyMeasurement {
   /// The cells of this policy's line.
   fileprivate var cells: [String] {
     [
-      label,
-      Quantities.range(rowsPerLaneLeast, rowsPerLaneMost),
-      Quantities.bytes(residentBytes), Quantities.bytes(peakResidentBytes),
+      label, budgetCell(grows: grows), Quantities.range(rowsPerLaneLeast, rowsPerLaneMost),
+      Quantities.bytes(meanResidentBytes), Quantities.bytes(peakResidentBytes),
+      Quantities.bytes(residentBytes),
       Quantities.percent(saving), Quantities.percent(footprint),
       Quantities.significant(perplexity), Quantities.significant(meanDivergence),
       Quantities.percent(topAgreement), Quantities.percent(decodeHookShare),

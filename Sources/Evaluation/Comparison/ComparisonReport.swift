@@ -45,15 +45,21 @@ public struct ComparisonReport: Codable, Equatable, Sendable {
 }
 
 /// What one policy kept, cost and changed. Bytes are counted by the store.
-public struct PolicyMeasurement: Codable, Equatable, Sendable {
+public struct PolicyMeasurement: Codable, Equatable, Sendable, Budgeted {
   /// The policy's name in tables.
   public var label: String
   /// The configuration as a configuration file states it.
   public var configuration: JSONValue
   /// The budget in rows per lane; nil if the policy takes none or states its own sizes.
   public var budget: Int?
+  /// The budget in bytes per sequence, if it was given in bytes; `budget` is then the rows that
+  /// these bytes pay for.
+  public var budgetBytes: Int?
   /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
   public var takesBudget: Bool?
+  /// Whether the policy keeps all rows that decode steps add (`KVSequence.grows`): a budget is then
+  /// spent on the prompt alone.
+  public var grows: Bool
 
   /// Rows of the shortest lane at the end.
   public var rowsPerLaneLeast: Int
@@ -63,6 +69,8 @@ public struct PolicyMeasurement: Codable, Equatable, Sendable {
   public var rowsPerLaneMean: Double
   /// Bytes of pages, columns, bookkeeping and policy state at the end.
   public var residentBytes: Int
+  /// The mean of these bytes after each decode step.
+  public var meanResidentBytes: Int
   /// The peak of these bytes at any time, prompt included.
   public var peakResidentBytes: Int
   /// The part of `residentBytes` that the policy causes.

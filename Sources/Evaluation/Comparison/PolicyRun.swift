@@ -63,7 +63,7 @@ struct PolicyRun {
     }
     progress(at(text.count))
     return measurement(
-      session.sequence.statistics,
+      session.sequence.statistics, grows: session.sequence.grows,
       prompt: (promptTime.seconds, promptHooks),
       decode: (decodeTime.seconds, session.policyTime.total - promptHooks))
   }
@@ -75,17 +75,19 @@ struct PolicyRun {
   }
 
   private func measurement(
-    _ statistics: CacheStatistics, prompt: (seconds: Double, hooks: Double),
+    _ statistics: CacheStatistics, grows: Bool, prompt: (seconds: Double, hooks: Double),
     decode: (seconds: Double, hooks: Double)
   ) -> PolicyMeasurement {
     // Avoids a division by zero if the clock is too coarse to see the run.
     let (promptSeconds, decodeSeconds) = (max(prompt.seconds, 1e-9), max(decode.seconds, 1e-9))
     return PolicyMeasurement(
       label: entry.label, configuration: entry.configuration.value, budget: entry.budget,
-      takesBudget: entry.takesBudget,
+      budgetBytes: entry.budgetBytes, takesBudget: entry.takesBudget, grows: grows,
       rowsPerLaneLeast: statistics.shortestLane, rowsPerLaneMost: statistics.longestLane,
       rowsPerLaneMean: Double(statistics.rowsLive) / Double(comparison.model.shape.lanes),
-      residentBytes: statistics.residentBytes, peakResidentBytes: statistics.peakResidentBytes,
+      residentBytes: statistics.residentBytes,
+      meanResidentBytes: statistics.meanResidentBytes,
+      peakResidentBytes: statistics.peakResidentBytes,
       policyStateBytes: statistics.policyStateBytes, saving: 0, peakSaving: 0,
       footprint: statistics.footprint, peakFootprint: statistics.peakFootprint,
       perplexity: fidelity.perplexity, meanDivergence: fidelity.meanDivergence,
@@ -109,7 +111,8 @@ extension PolicyMeasurement {
   /// A copy under the label and budget of another entry that describes the same run.
   func presented(as entry: PolicyEntry) -> PolicyMeasurement {
     var copy = self
-    (copy.label, copy.budget, copy.takesBudget) = (entry.label, entry.budget, entry.takesBudget)
+    (copy.label, copy.takesBudget) = (entry.label, entry.takesBudget)
+    (copy.budget, copy.budgetBytes) = (entry.budget, entry.budgetBytes)
     return copy
   }
 }

@@ -9,12 +9,14 @@ struct TaskAnswer: Sendable {
   var written: [Int] = []
   /// The cache's statistics after the last written token was read.
   var statistics: CacheStatistics
+  /// Whether the cache keeps all rows that decode steps add.
+  let grows: Bool
   /// Processor seconds of the thread for the prompts.
   var promptSeconds = 0.0
   /// Processor seconds of the thread for the answers.
   var decodeSeconds = 0.0
 
-  init(statistics: CacheStatistics) { self.statistics = statistics }
+  init(_ sequence: KVSequence) { (statistics, grows) = (sequence.statistics, sequence.grows) }
 
   /// Appends a token and has the session read it. The session reads the last token too, so that
   /// under every policy the rows cover all written tokens.
@@ -44,7 +46,7 @@ extension TaskComparison {
     let session = try model.makeSession(
       configuration, registry: registry,
       in: PagedKVStore(shape: model.shape, configuration: store))
-    var answer = TaskAnswer(statistics: session.sequence.statistics)
+    var answer = TaskAnswer(session.sequence)
     for (prompt, response) in zip(document.prompts, document.responses) {
       if let last = answer.written.last, last != TaskVocabulary.stop {
         try answer.write(TaskVocabulary.stop, session)

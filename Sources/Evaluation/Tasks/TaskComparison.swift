@@ -178,7 +178,7 @@ public struct TaskComparison {
     }
     for entry in entries {
       _ = try entry.configuration.makePolicies(
-        registry, shape: model.shape, model: model.identity)
+        registry, shape: model.shape, model: model.identity, store: store)
     }
     _ = try PagedKVStore(shape: model.shape, configuration: store)
   }

@@ -42,6 +42,8 @@ extension TaskMeasurement {
       ("promptTokensPerSecond", { "\($0.promptTokensPerSecond)" }),
       ("decodeTokensPerSecond", { "\($0.decodeTokensPerSecond)" }),
       ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
+      ("budgetBytes", { $0.budgetBytes.map { "\($0)" } ?? "" }), ("grows", { "\($0.grows)" }),
+      ("meanResidentBytes", { "\($0.meanResidentBytes)" }),
     ]
   }
 }

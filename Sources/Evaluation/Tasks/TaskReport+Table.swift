@@ -12,7 +12,7 @@ extension TaskReport {
   public var wideTable: String { text(isWide: true) }
 
   private func text(isWide: Bool) -> String {
-    let columns = TaskReport.columns.filter { $0.kind != .again || isDialogue }
+    let columns = columns.filter { $0.kind != .again || isDialogue }
     var table = TextTable(columns.map(\.column))
     for policy in policies { table.add(policy.cells(columns.compactMap(\.kind))) }
     let heading = """
@@ -21,54 +21,51 @@ extension TaskReport {
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")
       """
-    let notes = BudgetNote(policies.map { ($0.label, $0.budget, $0.takesBudget) }).notes
-    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide, notes: notes) + "\n"
+    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n"
   }
 
   private var isDialogue: Bool { kind == TaskMixture.Kind.dialogue.rawValue }
 
   /// The columns, each with the kind of check that it shows.
-  private static var columns: [(kind: TaskCheck.Kind?, column: TextTable.Column)] {
+  private var columns: [(kind: TaskCheck.Kind?, column: TextTable.Column)] {
     func column(
-      _ kind: TaskCheck.Kind, title: String? = nil, _ meaning: String
+      _ kind: TaskCheck.Kind, title: String? = nil, _ meaning: String, leaves: Int = 0
     ) -> (TaskCheck.Kind?, TextTable.Column) {
-      (kind, .init(title ?? kind.rawValue, .right, meaning))
+      (kind, .init(title ?? kind.rawValue, .right, meaning, leaves: leaves))
     }
     return [
       (nil, .init("policy", .left)),
-      (
-        nil,
-        .init(
-          "rows", .right,
-          "budget per lane; '-': the policy takes none, or its configuration states its own sizes; "
-            + "one that chooses once spends the budget on the prompt, and keeps all it writes")
-      ),
+      (nil, BudgetNote(policies).column),
       column(.once, "items of the list that hold the word given for them alone"),
-      column(.range, "items of a range with its word, and the end of the range"),
-      column(.periodic, "items with a word that every few must hold"),
+      column(.range, "items of a range with its word, and the end of the range", leaves: 1),
+      column(.periodic, "items with a word that every few must hold", leaves: 3),
       column(
         .completion, title: "complete",
-        "lists with all their items in order that end after the last"),
+        "lists with all their items in order that end after the last", leaves: 2),
       column(.recall, "answers to questions for a value"),
       column(.again, "answers that repeat an item or an answer of an earlier turn"),
       (nil, .init("all", .right, "these checks, and those of copies and variables")),
       (
         nil,
         .init(
-          "resident", .right,
-          "bytes of pages, columns and policy state when a document ends, on average", leaves: 1)
+          "mean", .right,
+          "bytes of pages, columns and policy state, mean of the steps and documents")
+      ),
+      (nil, .init("peak", .right, "the most of these bytes at any time")),
+      (
+        nil, .init("at end", .right, "these bytes when a document ends, on average", leaves: 4)
       ),
       (
         nil,
         .init(
           "footprint", .right, "rows x time over those of full attention, prompt included",
-          leaves: 2)
+          leaves: 5)
       ),
       (
         nil,
         .init(
           "decode/s", .right,
-          "tokens per second of processor time: each document is read by one thread", leaves: 3)
+          "tokens per second of processor time: each document is read by one thread", leaves: 6)
       ),
     ]
   }
@@ -80,8 +77,9 @@ extension TaskMeasurement {
     let shares = columns.map { kind in
       kinds[kind.rawValue].map { Quantities.percent($0.share) } ?? "-"
     }
-    return [label, budget.map { "\($0)" } ?? "-"] + shares + [
-      Quantities.percent(all.share), Quantities.bytes(residentBytes),
+    return [label, budgetCell(grows: grows)] + shares + [
+      Quantities.percent(all.share), Quantities.bytes(meanResidentBytes),
+      Quantities.bytes(peakResidentBytes), Quantities.bytes(residentBytes),
       Quantities.percent(footprint), Quantities.speed(decodeTokensPerSecond),
     ]
   }

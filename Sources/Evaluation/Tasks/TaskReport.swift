@@ -36,15 +36,21 @@ public struct TaskReport: Codable, Equatable, Sendable {
 }
 
 /// The results of one policy with one budget.
-public struct TaskMeasurement: Codable, Equatable, Sendable {
+public struct TaskMeasurement: Codable, Equatable, Sendable, Budgeted {
   /// The policy's name in tables, such as `morphkv`.
   public var label: String
   /// The configuration as a configuration file states it.
   public var configuration: JSONValue
   /// The budget in rows per lane; nil if the policy takes none or states its own sizes.
   public var budget: Int?
+  /// The budget in bytes per sequence, if it was given in bytes; `budget` is then the rows that
+  /// these bytes pay for.
+  public var budgetBytes: Int?
   /// Whether it takes a budget (``PolicyEntry/takesBudget``); nil if none was offered.
   public var takesBudget: Bool?
+  /// Whether the policy keeps all rows that decode steps add (`KVSequence.grows`): a budget is then
+  /// spent on the prompt alone.
+  public var grows: Bool
   /// Hits by kind of check: `once`, `range`, `periodic`, `completion`, `recall`, `copy`,
   /// `variables`, `again`; a kind that no document asks for is absent.
   public var kinds: [String: TaskTally]
@@ -56,6 +62,8 @@ public struct TaskMeasurement: Codable, Equatable, Sendable {
   public var rowsPerLaneMean: Double
   /// Bytes of pages, columns, bookkeeping and policy state at the end of a document, on average.
   public var residentBytes: Int
+  /// The mean of these bytes after each written token, averaged over the documents.
+  public var meanResidentBytes: Int
   /// The peak of these bytes at any time of any document, prompt included.
   public var peakResidentBytes: Int
   /// The part of `residentBytes` that the policy causes.
@@ -75,7 +83,8 @@ public struct TaskMeasurement: Codable, Equatable, Sendable {
   /// A copy under the label and budget of another entry that describes the same run.
   func presented(as entry: PolicyEntry) -> TaskMeasurement {
     var copy = self
-    (copy.label, copy.budget, copy.takesBudget) = (entry.label, entry.budget, entry.takesBudget)
+    (copy.label, copy.takesBudget) = (entry.label, entry.takesBudget)
+    (copy.budget, copy.budgetBytes) = (entry.budget, entry.budgetBytes)
     return copy
   }
 }

@@ -56,7 +56,7 @@ struct TaskRun {
     return measurement(answers)
   }
 
-  private var name: String { entry.label + (entry.budget.map { " \($0)" } ?? "") }
+  private var name: String { entry.label + (entry.amount.map { " \($0.cell)" } ?? "") }
 
   /// The measurement over the answers to all documents, in their order.
   func measurement(_ answers: [TaskAnswer]) -> TaskMeasurement {
@@ -72,11 +72,13 @@ struct TaskRun {
     let decodeSeconds = max(1e-9, answers.reduce(0) { $0 + $1.decodeSeconds })
     return TaskMeasurement(
       label: entry.label, configuration: entry.configuration.value, budget: entry.budget,
-      takesBudget: entry.takesBudget, kinds: TaskRun.sum(measured), places: places,
+      budgetBytes: entry.budgetBytes, takesBudget: entry.takesBudget,
+      grows: answers.contains(where: \.grows), kinds: TaskRun.sum(measured), places: places,
       documents: measured,
       rowsPerLaneMean: statistics.reduce(0) { $0 + Double($1.rowsLive) }
         / Double(comparison.model.shape.lanes * count),
       residentBytes: statistics.reduce(0) { $0 + $1.residentBytes } / count,
+      meanResidentBytes: statistics.reduce(0) { $0 + $1.meanResidentBytes } / count,
       peakResidentBytes: statistics.reduce(0) { max($0, $1.peakResidentBytes) },
       policyStateBytes: statistics.reduce(0) { $0 + $1.policyStateBytes } / count,
       footprint: statistics.reduce(0) { $0 + $1.footprint } / Double(count),

@@ -1,28 +1,43 @@
-/// A budget as typed: rows per lane, or a share of a document's tokens.
+import KVPolicyKit
+
+/// A budget as typed: rows per lane, bytes per sequence, or a share of tokens.
 enum Budget: Equatable {
   /// A number of rows per lane: `512`.
   case rows(Int)
-  /// A share of a document's tokens, at most 1: `1/4`.
+  /// Bytes of a sequence, over all layers: `1MiB`.
+  case bytes(Int)
+  /// A share of a document's or prompt's tokens, at most 1: `1/4`.
   case share(Int, of: Int)
 
-  /// The largest number in a budget.
-  private static let largest = 1 << 30
-  /// The legal numbers of rows.
-  static let legal = 1...largest
+  /// The units of bytes, each with its size.
+  private static let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)]
+
+  /// The placeholder and the meaning of an option whose value is a list of budgets.
+  static let meaning = "rows (512), bytes (1MiB) or shares of the prompt (1/4), with commas between"
 
   /// Reads a budget.
   ///
   /// - Parameter option: the option that the text is the value of, for errors.
   init(_ text: String, option: String) throws(CommandError) {
-    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    let numbers = parts.compactMap { part in
-      part.allSatisfy { $0.isASCII && $0.isNumber } ? Int(part) : nil
+    let unit = Budget.units.first { text.hasSuffix($0.0) }
+    if let unit {
+      guard let count = Budget.count(text.dropLast(unit.0.count)) else {
+        throw Budget.malformed(text, option)
+      }
+      let (bytes, overflows) = count.multipliedReportingOverflow(by: unit.1)
+      guard !overflows, Amount.legalBytes.contains(bytes) else {
+        throw .usage(
+          "\(option) cannot be '\(text)'; a budget in bytes is from 1B to "
+            + "\(Amount.legalBytes.upperBound >> 30)GiB")
+      }
+      self = .bytes(bytes)
+      return
     }
-    let areLegal = numbers.allSatisfy { 1...Budget.largest ~= $0 }
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    let numbers = parts.compactMap(Budget.count)
+    let areLegal = numbers.allSatisfy(Amount.legalRows.contains)
     guard numbers.count == parts.count, parts.count <= 2, areLegal else {
-      throw .usage(
-        "\(option) cannot be '\(text)'; a budget is a number of rows, such as 512, or a share of a "
-          + "document's tokens, such as 1/4, in whole numbers from 1 to \(Budget.largest)")
+      throw Budget.malformed(text, option)
     }
     guard numbers.count == 2 else {
       self = .rows(numbers[0])
@@ -30,67 +45,97 @@ enum Budget: Equatable {
     }
     guard numbers[0] <= numbers[1] else {
       throw .usage(
-        "\(option) cannot be '\(text)'; a share of a document's tokens is at most 1, such as 1/4")
+        "\(option) cannot be '\(text)'; a share of the tokens is at most 1, such as 1/4")
     }
     self = .share(numbers[0], of: numbers[1])
   }
 
-  /// The budget as typed.
-  var text: String {
+  /// An integer in digits; nil for any other text.
+  private static func count(_ digits: Substring) -> Int? {
+    digits.allSatisfy { $0.isASCII && $0.isNumber } ? Int(digits) : nil
+  }
+
+  private static func malformed(_ text: String, _ option: String) -> CommandError {
+    .usage(
+      "\(option) cannot be '\(text)'; a budget is a number of rows, such as 512, a share of the "
+        + "tokens, such as 1/4, or bytes in B, KiB, MiB or GiB, such as 1MiB; numbers are whole, "
+        + "and rows and shares from 1 to \(Amount.legalRows.upperBound)")
+  }
+
+  /// The budget for a document of `tokens` tokens; of a share, the rows rounded down.
+  func amount(tokens: Int) -> Amount {
     switch self {
-    case .rows(let rows): "\(rows)"
-    case .share(let part, let whole): "\(part)/\(whole)"
+    case .rows(let rows): .rows(rows)
+    case .bytes(let bytes): .bytes(bytes)
+    case .share(let part, let whole): .rows(tokens * part / whole)
     }
   }
 
-  /// The rows per lane for a document of `tokens` tokens, rounded down.
-  func rows(tokens: Int) -> Int {
+  /// The budget for a text of `tokens` tokens, in proportion to this budget for `whole` tokens.
+  func scaled(to tokens: Int, of whole: Int) -> GivenBudget {
     switch self {
-    case .rows(let rows): rows
-    case .share(let part, let whole): tokens * part / whole
+    case .rows(let rows): GivenBudget(amount: .rows(max(1, rows * tokens / whole)))
+    case .bytes(let bytes):
+      GivenBudget(amount: .bytes(max(1, Int(Double(bytes) * Double(tokens) / Double(whole)))))
+    case .share(let part, let of): GivenBudget(amount: .rows(max(1, tokens * part / of)))
     }
   }
 }
 
-/// A budget in rows per lane, as policies take it.
-struct BudgetInRows: Equatable {
-  /// The rows per lane.
-  let rows: Int
-  /// How the rows follow from the command line, appended to errors; empty if the command line gives
-  /// rows.
+/// A budget in rows or bytes, as policies take it.
+struct GivenBudget: Equatable {
+  /// Rows per lane, or bytes per sequence.
+  let amount: Amount
+  /// How the amount follows from the command line, appended to errors; empty if the command line
+  /// gives it.
   var origin = ""
 }
 
 extension Arguments {
-  /// The value of an option as different budgets separated by commas, in rows for a document of
-  /// `tokens` tokens.
+  /// The value of an option as different budgets separated by commas, for texts of `tokens` tokens.
   ///
   /// - Parameters:
   ///   - other: the value if the option is not given.
-  ///   - tokens: the tokens of the document that shares refer to; at most 2³².
+  ///   - tokens: the tokens that shares are taken of; at most 2³².
+  ///   - noun: what has these tokens, for errors: `document` or `prompt`.
   func budgets(
-    _ name: String, default other: String, tokens: Int
-  ) throws(CommandError) -> [(budget: Budget, rows: BudgetInRows)] {
-    func origin(_ budget: Budget) -> String {
-      guard case .share = budget else { return "" }
-      return " (\(name) \(budget.text) of a document of \(tokens) tokens)"
-    }
-    var budgets: [(budget: Budget, rows: BudgetInRows)] = []
+    _ name: String, default other: String, tokens: Int, of noun: String = "prompt"
+  ) throws(CommandError) -> [GivenBudget] {
+    var budgets: [(text: String, given: GivenBudget)] = []
     for text in try list(name, default: other, of: "budget") {
-      let budget = try Budget(text, option: name)
-      let rows = budget.rows(tokens: tokens)
-      guard rows > 0 else {
+      let given = try given(text, name, tokens: tokens, of: noun)
+      if let same = budgets.first(where: { $0.given.amount == given.amount }) {
         throw .usage(
-          "\(name) \(budget.text) of a document of \(tokens) tokens is less than a row; ask for a "
-            + "larger share or a longer document")
+          "\(name) names \(given.amount.plain) twice, as '\(same.text)' and as '\(text)'; leave one "
+            + "out")
       }
-      if let same = budgets.first(where: { $0.rows.rows == rows }) {
-        throw .usage(
-          "\(name) names \(rows) rows twice, as '\(same.budget.text)' and as '\(budget.text)'; "
-            + "leave one out")
-      }
-      budgets.append((budget, BudgetInRows(rows: rows, origin: origin(budget))))
+      budgets.append((text, given))
     }
-    return budgets
+    return budgets.map(\.given)
+  }
+
+  /// One budget as the value of an option, for a text of `tokens` tokens.
+  func given(
+    _ text: String, _ name: String, tokens: Int, of noun: String = "prompt"
+  ) throws(CommandError) -> GivenBudget {
+    let budget = try Budget(text, option: name)
+    let amount = budget.amount(tokens: tokens)
+    guard case .share = budget else { return GivenBudget(amount: amount) }
+    let origin = "\(name) \(text) of a \(noun) of \(tokens) tokens"
+    guard amount != .rows(0) else {
+      throw .usage("\(origin) is less than a row; ask for a larger share or a longer \(noun)")
+    }
+    return GivenBudget(amount: amount, origin: " (\(origin))")
+  }
+}
+
+extension Amount {
+  /// The amount in full: `512 rows`, `1048576 bytes`.
+  fileprivate var plain: String {
+    switch self {
+    case .rows(let rows): "\(rows) rows"
+    case .bytes(let bytes): "\(bytes) bytes"
+    case .share(let share): "a share of \(share)"
+    }
   }
 }

@@ -9,9 +9,7 @@ struct BenchCommand: Command {
     usage: "[--model PATH] [options]",
     options: [
       .model,
-      Option("--policies", "NAMES", "names with commas between", default: defaultPolicies),
-      Option(
-        "--budget", "ROWS", "rows per lane that each of them may keep", default: "\(defaultBudget)"),
+      .policies(defaultPolicies), .budgets(defaultBudget),
       Option("--config", "FILE", "also measure this configuration (JSON)", repeats: true),
       Option(
         "--prefill", "LENGTHS", "tokens of the prompts, with commas between, or 'none'",
@@ -39,7 +37,7 @@ struct BenchCommand: Command {
       the weights; each has a prompt of its own. A FILE of '-' is standard input.
       """)
   static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv,tova"
-  static let defaultBudget = 512
+  static let defaultBudget = "512"
 
   /// Numbers in the form that an option accepts: separated by commas, or `none`.
   private static func list(_ numbers: [Int]) -> String {
@@ -61,13 +59,13 @@ struct BenchCommand: Command {
     }
     let sizes = try Sizes(arguments, rows: rows(arguments))
     let arithmetic = try arithmetic(arguments)
-    let named = try namedEntries(
-      arguments, default: BenchCommand.defaultPolicies, budget: BenchCommand.defaultBudget)
+    let named = try named(
+      arguments, default: BenchCommand.defaultPolicies, budget: BenchCommand.defaultBudget,
+      tokens: (sizes.prefill + sizes.decode).max() ?? 0)
     let model = model(arguments)
     let output = try ReportOutput(
       arguments, of: self, inputs: [model.path, earlierPath] + configurations)
-    let entries =
-      named + (try configuredEntries(configurations, taken: named.map(\.label)))
+    let configured = try configuredEntries(configurations, taken: named.names)
     let earlier = try earlierPath.map { try earlierReport($0) }
 
     var benchmark = Benchmark(
@@ -76,6 +74,8 @@ struct BenchCommand: Command {
       registry: registry)
     sizes.set(&benchmark)
     benchmark.modelName = model.name
+    let entries =
+      try entries(named, in: cost(benchmark.model.shape, benchmark.store)) + configured
     terminal.announce(try benchmark.plan(entries))
     let report = try measure(benchmark, entries)
     let change = earlier.map { "\n" + BenchmarkChange(now: report, before: $0).table } ?? ""

@@ -9,9 +9,7 @@ struct CapacityCommand: Command {
     usage: "[--model PATH] [options]",
     options: [
       .model,
-      Option("--policies", "NAMES", "names with commas between", default: defaultPolicies),
-      Option(
-        "--budget", "ROWS", "rows per lane that each of them may keep", default: "\(defaultBudget)"),
+      .policies(defaultPolicies), .budgets(defaultBudget),
       Option("--config", "FILE", "also count under this configuration (JSON)", repeats: true),
       Option(
         "--pool-bytes", "BYTES", "the most bytes that all sequences together may take",
@@ -38,7 +36,7 @@ struct CapacityCommand: Command {
       random, from a fixed seed. A FILE of '-' is standard input.
       """)
   static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv"
-  static let defaultBudget = 256
+  static let defaultBudget = "256"
 
   let registry: PolicyRegistry
   let terminal: Terminal
@@ -48,12 +46,12 @@ struct CapacityCommand: Command {
     try refuseTwoInputs(configurations)
     let (threads, arithmetic) = (try threads(arguments), try arithmetic(arguments))
     let sizes = try Sizes(arguments, chunk: chunk(arguments), rows: rows(arguments))
-    let named = try namedEntries(
-      arguments, default: CapacityCommand.defaultPolicies, budget: CapacityCommand.defaultBudget)
+    let named = try named(
+      arguments, default: CapacityCommand.defaultPolicies,
+      budget: CapacityCommand.defaultBudget, tokens: sizes.prompt)
     let model = model(arguments)
     let output = try ReportOutput(arguments, of: self, inputs: [model.path] + configurations)
-    let entries =
-      named + (try configuredEntries(configurations, taken: named.map(\.label)))
+    let configured = try configuredEntries(configurations, taken: named.names)
 
     var capacity = Capacity(
       model: LlamaModel(
@@ -61,6 +59,7 @@ struct CapacityCommand: Command {
       registry: registry)
     sizes.set(&capacity)
     capacity.modelName = model.name
+    let entries = try entries(named, in: cost(capacity.model.shape, capacity.store)) + configured
     terminal.announce(try capacity.plan(entries))
     let report = try measure(capacity, entries)
     try output.write(

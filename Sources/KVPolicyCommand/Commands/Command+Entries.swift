@@ -7,48 +7,113 @@ extension Option {
   static let json = Option("--json", "FILE", "write the results as JSON; '-' prints them instead")
   static let csv = Option("--csv", "FILE", "write the results as CSV; '-' prints them instead")
   static let wide = Option(flag: "--wide", "show every column, however wide")
+  static func policies(_ names: String) -> Option {
+    Option("--policies", "NAMES", "names with commas between, or 'all'", default: names)
+  }
+  static func budgets(_ rows: String) -> Option {
+    Option("--budget", "BUDGETS", Budget.meaning, default: rows)
+  }
+}
+
+/// The policies of `--policies` and the budgets of `--budget`, before the cache is known.
+struct NamedPolicies {
+  /// The names, all of them registered.
+  let names: [String]
+  /// The budgets, in rows or bytes.
+  let budgets: [GivenBudget]
+  /// Whether the names stand for every policy.
+  let areAll: Bool
 }
 
 extension Command {
-  /// The policies named on the command line, each with the settings that spend `--budget`.
-  func namedEntries(
-    _ arguments: Arguments, default names: String, budget: Int
-  ) throws(CommandError) -> [PolicyEntry] {
-    let rows = try arguments.integer("--budget", in: Budget.legal) ?? budget
-    return try namedEntries(
-      arguments.list("--policies", default: names), budgets: [BudgetInRows(rows: rows)])
+  /// The policies and budgets that the command line names.
+  ///
+  /// - Parameter tokens: the tokens of a prompt, of which budgets can be shares.
+  /// - Throws: `CommandError.usage` for an unknown policy, a budget that is none, and a number of
+  ///   rows with which a policy cannot work.
+  func named(
+    _ arguments: Arguments, default names: String, budget: String, tokens: Int,
+    of noun: String = "prompt"
+  ) throws(CommandError) -> NamedPolicies {
+    let listed = try arguments.list("--policies", default: names)
+    let areAll = listed == ["all"]
+    guard areAll || !listed.contains("all") else {
+      throw .usage("--policies 'all' names every policy; leave the other names out")
+    }
+    let named = NamedPolicies(
+      names: areAll ? registry.names : listed,
+      budgets: try arguments.budgets("--budget", default: budget, tokens: tokens, of: noun),
+      areAll: areAll)
+    _ = try entries(named, in: nil)
+    return named
   }
 
   /// Named policies with the settings that spend each budget.
   ///
   /// The entries are ordered by budget, then as in `names`. A policy that takes no budget has one
   /// entry.
-  func namedEntries(
-    _ names: [String], budgets: [BudgetInRows]
+  ///
+  /// - Parameter cost: the price of rows in the cache. Without it, budgets in bytes have no entries.
+  /// - Throws: `CommandError.usage` if a policy cannot work with a budget. Of all policies
+  ///   (`--policies all`), those that need an artifact are left out with a note.
+  func entries(
+    _ named: NamedPolicies, in cost: RowCost?
   ) throws(CommandError) -> [PolicyEntry] {
+    let needs = named.areAll ? neededArtifacts(named.names, in: cost) : [:]
+    for name in named.names {
+      if let kind = needs[name] { terminal.note("\(name) needs a \(kind) and is not run") }
+    }
     var entries: [PolicyEntry] = []
-    for budget in budgets {
-      for name in names {
-        let entry = try namedEntry(name, budget: budget)
-        if !entries.contains(entry) { entries.append(entry) }
+    for budget in named.budgets {
+      for name in named.names where needs[name] == nil {
+        let entry = try entry(name, budget: budget, in: cost)
+        if let entry, !entries.contains(entry) { entries.append(entry) }
       }
     }
     return entries
   }
 
-  /// A policy with the settings that spend a budget, or with its defaults if it takes no budget.
-  func namedEntry(_ name: String, budget: BudgetInRows) throws(CommandError) -> PolicyEntry {
+  /// The kind of artifact that each of these policies needs and that its defaults do not name.
+  /// Without a price of rows, none is known.
+  private func neededArtifacts(_ names: [String], in cost: RowCost?) -> [String: String] {
+    guard let cost else { return [:] }
+    return names.reduce(into: [:]) { needs, name in
+      do throws(PolicyError) {
+        _ = try registry.make(name, shape: cost.shape)
+      } catch {
+        if case .needsArtifact(_, _, let kind) = error { needs[name] = kind }
+      }
+    }
+  }
+
+  /// A policy with the settings that spend a budget, or with its defaults if it takes no budget; nil
+  /// if the budget is in bytes and the price of rows is not known yet.
+  func entry(
+    _ name: String, budget: GivenBudget, in cost: RowCost?
+  ) throws(CommandError) -> PolicyEntry? {
     do {
-      let type = try registry.type(named: name)
-      guard let settings = try type.settings(budget: .rows(budget.rows)) else {
+      if case .bytes = budget.amount, cost == nil {
+        _ = try registry.type(named: name)
+        return nil
+      }
+      guard let spent = try registry.settings(of: name, spending: budget.amount, in: cost) else {
         return PolicyEntry(withoutBudget: PolicyConfiguration(name))
       }
-      return PolicyEntry(PolicyConfiguration(name, settings), budget: budget.rows)
+      let configuration = PolicyConfiguration(name, spent.settings)
+      guard case .bytes(let bytes) = budget.amount else {
+        return PolicyEntry(configuration, budget: spent.rows)
+      }
+      return PolicyEntry(configuration, budget: spent.rows, bytes: bytes)
     } catch PolicyError.impossible(let policy, let reason) {
       throw .usage("\(PolicyError.impossible(policy: policy, reason: reason))\(budget.origin)")
     } catch {
       throw .usage("\(error)")
     }
+  }
+
+  /// The price of rows in the cache of a model.
+  func cost(_ shape: CacheShape, _ store: StoreConfiguration) throws -> RowCost {
+    try RowCost(shape: shape, store: store)
   }
 
   /// The entries of configuration files, with labels that are not among `labels`. A configuration

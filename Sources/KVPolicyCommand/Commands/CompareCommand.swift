@@ -9,10 +9,7 @@ struct CompareCommand: Command {
     usage: "[--model PATH] [options]",
     options: [
       .model,
-      Option(
-        "--policies", "NAMES", "names with commas between", default: defaultPolicies),
-      Option(
-        "--budget", "ROWS", "rows per lane that each of them may keep", default: "\(defaultBudget)"),
+      .policies(defaultPolicies), .budgets(defaultBudget),
       Option("--config", "FILE", "also compare this configuration (JSON)", repeats: true),
       Option("--text", "FILE", "the text to read", default: "one that the model understands"),
       .special,
@@ -38,7 +35,7 @@ struct CompareCommand: Command {
       knows their language and no other. Other models read a built-in story.
       """)
   static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv"
-  static let defaultBudget = 256
+  static let defaultBudget = "256"
 
   let registry: PolicyRegistry
   let terminal: Terminal
@@ -51,12 +48,12 @@ struct CompareCommand: Command {
     try refuseTwoInputs([text] + configurations)
     let sizes = try Sizes(arguments, chunk: chunk(arguments), rows: rows(arguments))
     let (threads, arithmetic) = (try threads(arguments), try arithmetic(arguments))
-    let named = try namedEntries(
-      arguments, default: CompareCommand.defaultPolicies, budget: CompareCommand.defaultBudget)
+    let named = try named(
+      arguments, default: CompareCommand.defaultPolicies, budget: CompareCommand.defaultBudget,
+      tokens: sizes.prompt)
     let model = model(arguments)
     let output = try ReportOutput(arguments, of: self, inputs: [model.path, text] + configurations)
-    let entries =
-      named + (try configuredEntries(configurations, taken: named.map(\.label)))
+    let configured = try configuredEntries(configurations, taken: named.names)
     let given = try text.map { (try input($0).text(), name: input($0).name) }
 
     let files = try open(model, writing: output.files)
@@ -71,7 +68,8 @@ struct CompareCommand: Command {
     sizes.set(&comparison)
     comparison.modelName = model.name
     comparison.textName = reading.name
-    let report = try measure(comparison, entries, tokens: reading.tokens)
+    let entries = try entries(named, in: cost(comparison.model.shape, comparison.store))
+    let report = try measure(comparison, entries + configured, tokens: reading.tokens)
     try output.write(
       json: try report.json(), csv: report.csv,
       table: arguments.has("--wide") ? report.wideTable : report.table, to: terminal)

@@ -17,7 +17,9 @@ struct GenerateCommand: Command {
       Option(flag: "--chat", "write the prompt as a turn of a conversation"),
       Option("--system", "TEXT", "what the conversation begins with", allowsEmpty: true),
       Option("--policy", "NAME", "the policy", default: Comparison.reference.main.policy),
-      Option("--budget", "ROWS", "rows per lane that --policy may keep", default: "its own"),
+      Option(
+        "--budget", "BUDGET", "what --policy may keep: rows (512), bytes (1MiB), share (1/4)",
+        default: "its own"),
       Option("--config", "FILE", "the policy's configuration instead (JSON)"),
       Option(
         "--max-tokens", "COUNT", "the most tokens to generate", default: "\(defaultTokens)"),
@@ -65,7 +67,8 @@ struct GenerateCommand: Command {
     try arguments.refuse("--special", with: "--chat")
     let special = try findsSpecial(arguments)
     let named = model(arguments)
-    let configuration = try chosenConfiguration(arguments)
+    // Before the model is read; a share is checked against the longest of prompts.
+    let early = try chosenConfiguration(arguments, tokens: Amount.legalRows.upperBound, in: nil)
     let typed = try typed(arguments.required("--prompt"))
 
     let files = try open(named, writing: [])
@@ -75,6 +78,11 @@ struct GenerateCommand: Command {
     let model = LlamaModel(files, threads: threads, arithmetic: arithmetic)
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: format))
+    let configuration =
+      arguments.has("--budget")
+      ? try chosenConfiguration(
+        arguments, tokens: prompt.tokens.count, in: cost(model.shape, store.configuration))
+      : early
     let session = try model.makeSession(configuration, registry: registry, in: store)
     var generation = Generation(
       session: session, tokenizer: tokenizer, sampler: sampler,
@@ -95,20 +103,30 @@ struct GenerateCommand: Command {
     "the model speaks the language of the tasks and the prompt does not, so the answer means "
     + "little; 'kvpolicy document --prompt' prints a prompt, which '--prompt -' reads"
 
-  private func chosenConfiguration(_ arguments: Arguments) throws -> PolicyConfiguration {
+  /// The configuration that the command line chooses, for a prompt of `tokens` tokens.
+  ///
+  /// - Parameter cost: the price of rows; without it, a budget in bytes is not spent.
+  private func chosenConfiguration(
+    _ arguments: Arguments, tokens: Int, in cost: RowCost?
+  ) throws -> PolicyConfiguration {
     try arguments.refuse("--config", with: "--policy", "--budget")
     try arguments.demand("--policy", for: "--budget")
     if let path = arguments.text("--config") { return try configuration(path) }
     let name = arguments.text("--policy") ?? Comparison.reference.main.policy
-    let budget = try arguments.integer("--budget", in: Budget.legal)
-    return try CommandError.fromArguments { () throws(PolicyError) in
-      let type = try registry.type(named: name)
-      guard let budget else { return PolicyConfiguration(name) }
-      guard let settings = try type.settings(budget: .rows(budget)) else {
-        throw .impossible(policy: name, reason: "it takes no budget; leave --budget out")
+    guard let text = arguments.text("--budget") else {
+      _ = try CommandError.fromArguments { () throws(PolicyError) in
+        try registry.type(named: name)
       }
-      return PolicyConfiguration(name, settings)
+      return PolicyConfiguration(name)
     }
+    let budget = try arguments.given(text, "--budget", tokens: tokens)
+    guard let entry = try entry(name, budget: budget, in: cost) else {
+      return PolicyConfiguration(name)
+    }
+    guard entry.takesBudget == true else {
+      throw CommandError.usage("\(name): it takes no budget; leave --budget out")
+    }
+    return entry.configuration
   }
 
   private func sampler(_ arguments: Arguments) throws -> Sampler {

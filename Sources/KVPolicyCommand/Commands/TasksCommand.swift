@@ -2,6 +2,7 @@ import BundledModel
 import Evaluation
 import KVPolicyKit
 import MiniTasks
+import ReferenceModel
 import Reporting
 
 /// `kvpolicy tasks`.
@@ -12,11 +13,7 @@ struct TasksCommand: Command {
     options: [
       Option(
         "--model", "PATH", "a model that speaks the tasks' language", default: BundledModel.name),
-      Option("--policies", "NAMES", "names with commas between", default: defaultPolicies),
-      Option(
-        "--budget", "BUDGETS",
-        "rows (512) or shares of a document (1/4), with commas between",
-        default: defaultBudgets),
+      .policies(defaultPolicies), .budgets(defaultBudgets),
       Option("--config", "FILE", "also run this configuration (JSON)", repeats: true),
       .documentKind,
       Option(
@@ -44,7 +41,7 @@ struct TasksCommand: Command {
       turns, also for what the model wrote in earlier ones.
 
       Each policy that is named runs once per budget, or just once if it takes none. A share is one of a
-      document's tokens, rounded down to rows. A configuration states its own sizes and runs once; a FILE
+      document's tokens, rounded down to rows; bytes are those of a sequence over all layers. A configuration states its own sizes and runs once; a FILE
       of '-' is standard input. The page shows the table, where in the answers words are lost, and what
       each policy keeps of one shorter document, the first that full attention answers without a fault; for it
       the first budget is smaller in proportion.
@@ -62,21 +59,25 @@ struct TasksCommand: Command {
     try refuseTwoInputs(configurations)
     let sizes = try Sizes(
       arguments, chunk: chunk(arguments), threads: threads(arguments), rows: rows(arguments))
-    let names = try arguments.list("--policies", default: TasksCommand.defaultPolicies)
-    let named = try namedEntries(names, budgets: sizes.budgets)
-    // A policy whose budget is too small for the story's shorter document is left out of the story
-    // only.
-    let told = names.compactMap { try? namedEntry($0, budget: sizes.storyBudget) }
+    let named = try named(
+      arguments, default: TasksCommand.defaultPolicies, budget: TasksCommand.defaultBudgets,
+      tokens: sizes.tokens, of: "document")
+    let storyBudget = try storyBudget(arguments, sizes)
     let model = ModelAtHand(arguments.text("--model") ?? BundledModel.name)
     let output = try ReportOutput(
       arguments, of: self, inputs: [model.path] + configurations, page: page(arguments))
     let configured = try configuredEntries(
-      configurations, taken: named.map(\.label) + [Comparison.reference.main.policy])
+      configurations, taken: named.names + [Comparison.reference.main.policy])
 
     var comparison = try TaskComparison(open(model, writing: output.files), registry: registry)
     sizes.set(&comparison)
     comparison.modelName = model.name
-    let report = try measure(comparison, named + configured, story: told + configured)
+    let cost = try cost(comparison.model.shape, comparison.store)
+    // A policy whose budget is too small for the story's shorter document is left out of the story
+    // only.
+    let told = named.names.compactMap { try? entry($0, budget: storyBudget, in: cost) }
+    let report = try measure(
+      comparison, entries(named, in: cost) + configured, story: told + configured)
     let seeAlso = output.page.map { "\nThe page is \(TerminalText.escaped($0.path)).\n" } ?? ""
     try output.write(
       json: try report.json(), csv: report.csv,
@@ -94,6 +95,16 @@ struct TasksCommand: Command {
     return folder == "." ? TasksCommand.defaultPage : folder + "/" + TasksCommand.defaultPage
   }
 
+  /// The first budget, in proportion to the length of the story's document.
+  private func storyBudget(
+    _ arguments: Arguments, _ sizes: Sizes
+  ) throws(CommandError) -> GivenBudget {
+    let texts = try arguments.list(
+      "--budget", default: TasksCommand.defaultBudgets, of: "budget")
+    return try Budget(texts[0], option: "--budget")
+      .scaled(to: sizes.storyTokens, of: sizes.tokens)
+  }
+
   private func measure(
     _ comparison: TaskComparison, _ entries: [PolicyEntry], story: [PolicyEntry]
   ) throws -> TaskReport {
@@ -106,9 +117,6 @@ struct TasksCommand: Command {
 extension TasksCommand {
   /// The sizes of a run, from the command line.
   private struct Sizes {
-    let budgets: [BudgetInRows]
-    /// The first budget, in proportion to the length of the story's document.
-    let storyBudget: BudgetInRows
     let kind: TaskMixture.Kind
     let documents: Int
     let tokens: Int
@@ -132,25 +140,9 @@ extension TasksCommand {
         try arguments.integer("--tokens", in: shortest...1 << 20)
         ?? TaskComparison.Default.documentTokens
       storyTokens = min(TaskComparison.Default.storyTokens, tokens)
-      (budgets, storyBudget) = try Sizes.budgets(
-        arguments, tokens: tokens, storyTokens: storyTokens)
       seed =
         try arguments.integer("--seed", in: TaskComparison.seeds) ?? TaskComparison.Default.seed
       store = StoreConfiguration(format: rows)
-    }
-
-    /// The budgets, and the first budget in proportion to the length of the story's document.
-    private static func budgets(
-      _ arguments: Arguments, tokens: Int, storyTokens: Int
-    ) throws(CommandError) -> ([BudgetInRows], story: BudgetInRows) {
-      let budgets = try arguments.budgets(
-        "--budget", default: TasksCommand.defaultBudgets, tokens: tokens)
-      let rows =
-        switch budgets[0].budget {
-        case .rows(let rows): rows * storyTokens / tokens
-        case .share: budgets[0].budget.rows(tokens: storyTokens)
-        }
-      return (budgets.map(\.rows), BudgetInRows(rows: max(1, rows)))
     }
 
     func set(_ comparison: inout TaskComparison) {

@@ -5,13 +5,6 @@ extension Settings {
   /// A file that names a model other than the one at hand is refused. A file that names none must
   /// fit by its shapes, which `read` checks.
   ///
-  /// ```swift
-  /// heads = try settings.artifact("headTable", kind: "head-profile", "which heads keep all") {
-  ///   artifact, shape throws(ArtifactError) in
-  ///   try artifact.tensor(Artifact.table, shape: [shape.layers, shape.keyHeads])
-  /// }
-  /// ```
-  ///
   /// - Parameters:
   ///   - name: the setting's key.
   ///   - kind: the kind of artifact, as its file states it.

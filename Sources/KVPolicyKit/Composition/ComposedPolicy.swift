@@ -52,6 +52,7 @@ public struct ScoredPolicy<Score: RowScore>: ComposedPolicy {
 
   /// The budget is the capacity, and the score says what else fits to it.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    try Score.settings(rows: budget.rows).merging(["capacity": .integer(budget.rows)]) { $1 }
+    let rows = try budget.rows
+    return try Score.settings(rows: rows).merging(["capacity": .integer(rows)]) { $1 }
   }
 }

@@ -7,8 +7,11 @@ public struct Composition: Sendable {
   public let budget: any RowBudget
   /// What stays or goes together.
   public let unit: any RowUnit
-  /// How much stays.
-  public let extent: Extent
+  /// How many rows the lanes keep, the protected rows included.
+  public let amount: Amount
+  /// Instead of the amount: the share of each chunk of the prompt that goes, rounded up to rows. What
+  /// an earlier decision left is not decided about again.
+  public let sparsity: Double?
   /// Rows that always stay: the rows that the settings protect, and the rows that the score cannot
   /// judge.
   public let protection: Protection
@@ -16,44 +19,39 @@ public struct Composition: Sendable {
   public let cadence: Cadence
   /// At which position a key is rotated when it is read.
   public let positions: PositionRule
-
-  /// How much stays in a lane, in the mean of the lanes, protected rows included.
-  public enum Extent: Hashable, Sendable {
-    /// So many rows.
-    case rows(Int)
-    /// All but this share of each chunk of the prompt, rounded down to rows. What an earlier
-    /// decision left is not decided about again.
-    case sparsity(Double)
-  }
+  /// Bytes of the score's state when it was made.
+  private let fixedBytes: Int
+  /// Tokens read when the prompt, or its last chunk so far, ended; 0 before it.
+  private var promptTokens = 0
 
   /// Composes parts.
   ///
   /// - Throws: `PolicyError.impossible` if the parts do not fit each other.
   init(
-    score: any RowScore, budget: any RowBudget, unit: any RowUnit, extent: Extent,
+    score: any RowScore, budget: any RowBudget, unit: any RowUnit, amount: Amount,
+    sparsity: Double?,
     protection: Protection, cadence: Cadence, positions: PositionRule,
     in settings: borrowing Settings
   ) throws(PolicyError) {
     self.score = score
     self.budget = budget
     self.unit = unit
-    self.extent = extent
+    self.amount = amount
+    self.sparsity = sparsity
+    fixedBytes = score.stateBytes
     var cadence = cadence
     cadence.looks = score.looks
     self.cadence = cadence
     self.positions = positions
     self.protection = Protection(
       sinks: max(protection.sinks, score.protection.sinks),
-      recent: max(protection.recent, score.protection.recent))
-    // Rows of a probe are protected, but take nothing of the capacity.
-    let fixed =
-      self.protection.sinks + self.protection.recent - (score.probe?.rowsAtEnd ?? 0)
-    if case .rows(let capacity) = extent, capacity <= fixed {
+      recent: max(protection.recent, score.protection.recent) + (score.probe?.rowsAtEnd ?? 0))
+    if case .rows(let rows) = amount, sparsity == nil, rows <= fixedRows {
       throw settings.impossible(
-        "a capacity of \(capacity) rows leaves none to choose: \(fixed) are protected; "
-          + "raise it above \(fixed)")
+        "a capacity of \(rows) rows leaves none to choose: \(fixedRows) are protected; "
+          + "raise it above \(fixedRows)")
     }
-    if case .sparsity = extent, cadence.prompt != .everyChunk || cadence.every > 0 {
+    if sparsity != nil, cadence.prompt != .everyChunk || cadence.every > 0 {
       throw settings.impossible(
         "'sparsity' is a share of each chunk of the prompt; set \"when\" to \"everyChunk\"")
     }
@@ -69,52 +67,80 @@ public struct Composition: Sendable {
     }
   }
 
-  mutating func prefill(_ layer: borrowing LayerView) { score.prefill(layer) }
+  /// Rows of a lane that are protected while the lane has all of them. Rows of a probe are not in a
+  /// lane.
+  private var fixedRows: Int {
+    protection.sinks + protection.recent - (score.probe?.rowsAtEnd ?? 0)
+  }
+
+  /// Mean rows per lane that the amount allows in a cache, at least one beside the protected rows.
+  private func capacity(in cache: borrowing CacheView) -> Int {
+    if let sparsity { return Int((1 - sparsity) * Double(cache.moment.tokens)) }
+    switch amount {
+    case .rows(let rows): return rows
+    case .share(let share):
+      // Without a prompt there is nothing to take a share of.
+      guard promptTokens > 0 else { return cache.length.tokens }
+      return max(fixedRows + 1, Amount.rows(share: share, of: promptTokens))
+    case .bytes(let bytes):
+      let rows = cache.cost.rows(
+        in: bytes, columns: score.columns(for: cache.shape), state: fixedBytes)
+      return max(fixedRows + 1, rows)
+    }
+  }
+
+  /// - Throws: `PolicyError.impossible`, with the least legal figure, if the amount is in bytes and
+  ///   they do not pay for a page in each lane, or leave no row to choose beside the protected ones.
+  func check(_ cost: RowCost, of policy: String) throws(PolicyError) {
+    guard case .bytes(let bytes) = amount else { return }
+    let columns = score.columns(for: cost.shape)
+    let least = max(cost.pageRows, fixedRows + 1)
+    guard cost.rows(in: bytes, columns: columns, state: fixedBytes) < least else { return }
+    let leastBytes = cost.bytes(rows: least, columns: columns, state: fixedBytes)
+    throw .impossible(policy: policy, reason: cost.tooFew(bytes, least: leastBytes, rows: least))
+  }
+
+  mutating func prefill(_ layer: borrowing LayerView) {
+    promptTokens = layer.length.tokens - layer.signals.probeRowCount
+    score.prefill(layer)
+  }
 
   mutating func step(_ layer: borrowing LayerView) { score.step(layer) }
 
   func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
-    let chunk = chunk(at: cache.moment)
+    let (capacity, chunk) = (capacity(in: cache), chunk(at: cache.moment))
     for layer in cache.layers {
       let heads = 0..<cache.shape.keyHeads
       // Where no lane reaches the capacity, nothing has to go, whatever the budget.
-      if case .rows(let capacity) = extent,
-        heads.allSatisfy({ cache.lane(layer: layer, head: $0).count < capacity })
-      {
-        continue
-      }
+      let isBelow = heads.allSatisfy { cache.lane(layer: layer, head: $0).count < capacity }
+      if sparsity == nil && isBelow { continue }
       var lanes: [Candidates] = []
       for head in heads {
         let lane = cache.lane(layer: layer, head: head)
         lanes.append(Candidates(lane, at: chunk, protection: protection, score: score))
       }
-      choose(request(lanes, chunk, cache.shape), plan: &plan)
+      choose(request(lanes, capacity: capacity, cache.shape), plan: &plan)
     }
   }
 
   /// The positions that are decided about; nil for all.
   private func chunk(at moment: Moment) -> Range<Int>? {
-    guard case .sparsity = extent, case .chunk(let tokens, _) = moment else { return nil }
+    guard sparsity != nil, case .chunk(let tokens, _) = moment else { return nil }
     return tokens
   }
 
   /// What there is to share among a layer's lanes. Rows of a probe add to the capacity.
   private func request(
-    _ candidates: [Candidates], _ chunk: Range<Int>?, _ shape: CacheShape
+    _ candidates: [Candidates], capacity: Int, _ shape: CacheShape
   ) -> BudgetRequest {
     let lanes = unit.isSharedByHeads ? Candidates.sharing(candidates) : candidates
-    let probe = lanes.first?.probe ?? 0
-    switch extent {
-    case .rows(let rows):
-      return BudgetRequest(
-        lanes: lanes, capacity: rows + probe, protected: protection.sinks + protection.recent,
-        shape: shape)
-    case .sparsity(let share):
-      let rows = Int((1 - share) * Double(chunk?.count ?? 0))
-      return BudgetRequest(
-        lanes: lanes, capacity: rows + probe, protected: lanes.map(\.protected).max() ?? 0,
-        shape: shape)
-    }
+    // A chunk need not hold all of the protected rows.
+    let protected =
+      sparsity == nil
+      ? protection.sinks + protection.recent : lanes.map(\.protected).max() ?? 0
+    return BudgetRequest(
+      lanes: lanes, capacity: capacity + (lanes.first?.probe ?? 0), protected: protected,
+      shape: shape)
   }
 
   /// Writes into the plan which rows of a layer's lanes to drop.

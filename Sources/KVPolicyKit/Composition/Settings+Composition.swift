@@ -3,7 +3,7 @@ extension Settings {
   ///
   /// - Parameters:
   ///   - isNamed: whether the policy has a name of its own; its amount is then the setting
-  ///     `capacity` or `sparsity`, else `rows` or `sparsity` of the budget.
+  ///     `capacity` or `sparsity`, else `rows`, `bytes`, `share` or `sparsity` of the budget.
   ///   - score: reads the score.
   ///   - budget: reads the budget of a policy that has its own; nil for the setting `budget`.
   ///   - unit: reads the unit of a policy that has its own; nil for the setting `unit`.
@@ -12,14 +12,17 @@ extension Settings {
     budget: ((inout Settings) throws(PolicyError) -> any RowBudget)? = nil,
     unit: ((inout Settings) throws(PolicyError) -> any RowUnit)? = nil
   ) throws(PolicyError) -> Composition {
-    var extent = Composition.Extent.rows(0)
+    var (amount, sparsity): (Amount, Double?) = (.rows(1024), nil)
     if isNamed {
-      extent = try self.extent("capacity", "rows kept, the protected ones included")
+      amount = .rows(
+        try integer("capacity", default: 1024, atLeast: 1, "rows kept, the protected ones included")
+      )
+      sparsity = try self.sparsity(insteadOf: ["capacity"])
     }
     let score = try score(&self)
     let chosenBudget =
       if let budget { try budget(&self) } else {
-        try anyBudget(readingExtent: !isNamed, into: &extent)
+        try anyBudget(readingAmount: !isNamed, into: &amount, &sparsity)
       }
     let chosenUnit = if let unit { try unit(&self) } else { try anyUnit() }
     let protection = try group("protect", "rows that always stay") {
@@ -33,36 +36,33 @@ extension Settings {
       "positions", default: KeyPositions.original,
       "rotate keys at their index in the text, or rank in the cache")
     return try Composition(
-      score: score, budget: chosenBudget, unit: chosenUnit, extent: extent,
+      score: score, budget: chosenBudget, unit: chosenUnit, amount: amount, sparsity: sparsity,
       protection: protection,
       cadence: cadence, positions: positions.rule, in: self)
   }
 
-  /// How much stays: a number of rows, or all but a share of each chunk.
-  private mutating func extent(
-    _ name: String, _ meaning: String
-  ) throws(PolicyError) -> Composition.Extent {
-    let areBothGiven = isGiven(name) && isGiven("sparsity")
-    let rows = try integer(name, default: 1024, atLeast: 1, meaning)
+  /// The share of each chunk that goes; nil if one of `names` says how much stays.
+  private mutating func sparsity(insteadOf names: [String]) throws(PolicyError) -> Double? {
     let share = try optionalNumber(
-      "sparsity", in: 0...1, "the share of each prompt chunk that goes, instead of \(name)")
-    if areBothGiven {
-      throw impossible("'\(name)' and 'sparsity' both say how much stays; give one of them")
+      "sparsity", in: 0...1, "the share of each prompt chunk that goes, instead of \(names[0])")
+    if share != nil, let other = names.first(where: isGiven) {
+      throw impossible("'\(other)' and 'sparsity' both say how much stays; give one of them")
     }
-    return share.map { .sparsity($0) } ?? .rows(rows)
+    return share
   }
 
   private mutating func anyBudget(
-    readingExtent: Bool, into extent: inout Composition.Extent
+    readingAmount: Bool, into amount: inout Amount, _ sparsity: inout Double?
   ) throws(PolicyError) -> any RowBudget {
     let parts = parts
     return try part(
       "budget", default: EvenBudget.name, parts.budgets.map { $0.name },
       "how many rows each lane keeps"
     ) { index, settings throws(PolicyError) -> any RowBudget in
-      if readingExtent {
-        extent = try settings.extent(
-          "rows", "mean rows per lane, the protected ones included")
+      if readingAmount {
+        amount = try settings.amount(
+          default: 1024, "mean rows per lane, the protected ones included")
+        sparsity = try settings.sparsity(insteadOf: ["rows", "bytes", "share"])
       }
       return try parts.budgets[index].init(&settings)
     }

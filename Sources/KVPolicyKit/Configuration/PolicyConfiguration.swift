@@ -86,10 +86,13 @@ public struct PolicyConfiguration: Hashable, Sendable {
 
   /// Makes the policies and assigns the layers to them.
   ///
-  /// - Throws: `PolicyError` for a setting that is unknown or impossible, a layer the model lacks, or
-  ///   a shape that no cache can have.
+  /// - Parameter store: how the cache will hold rows, so that budgets in bytes that are too small
+  ///   are refused now. Without it, such a policy keeps one row beside its protected rows.
+  /// - Throws: `PolicyError` for a setting that is unknown or impossible, a layer the model lacks, a
+  ///   shape that no cache can have, or a budget in bytes that is too small.
   public func makePolicies(
-    _ registry: PolicyRegistry, shape: CacheShape, model: ModelIdentity? = nil
+    _ registry: PolicyRegistry, shape: CacheShape, model: ModelIdentity? = nil,
+    store: StoreConfiguration? = nil
   ) throws(PolicyError) -> PolicyAssignment {
     try PolicyAssignment.check(shape, for: main.policy)
     let first = try registry.make(main, shape: shape, model: model)
@@ -108,7 +111,9 @@ public struct PolicyConfiguration: Hashable, Sendable {
       policies.append(other.policy)
       readings.append(other.reading)
     }
-    return try PolicyAssignment(policies, owner: owner, shape: shape, readings: readings)
+    let assignment = try PolicyAssignment(policies, owner: owner, shape: shape, readings: readings)
+    if let store { try assignment.checkBudgets(in: store, shape: shape) }
+    return assignment
   }
 
   /// Compares the parts.
@@ -179,6 +184,17 @@ public struct PolicyAssignment: Sendable {
     lastPromptToken = try PromptReading.lastToken(readings, of: type(of: policies[0]).name)
     self.policies = policies
     self.owner = owner
+  }
+
+  /// Refuses budgets in bytes that are too small for a cache.
+  func checkBudgets(
+    in store: StoreConfiguration, shape: CacheShape
+  ) throws(PolicyError) {
+    for case let policy as any ComposedPolicy in policies {
+      // A store that cannot hold such rows says so itself.
+      guard let cost = try? RowCost(shape: shape, store: store) else { return }
+      try policy.composition.check(cost, of: type(of: policy).name)
+    }
   }
 
   /// Refuses a shape that no cache can have, before anything depends on its numbers.

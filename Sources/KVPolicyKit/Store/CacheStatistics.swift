@@ -18,6 +18,8 @@ public struct CacheStatistics: Hashable, Sendable, Codable {
   public var residentBytes: Int
   /// The largest `residentBytes` so far.
   public var peakResidentBytes: Int
+  /// The mean of `residentBytes` after each decode step; `residentBytes` before the first.
+  public var meanResidentBytes: Int
   /// The part of `residentBytes` that the policies cause: columns and the policies' own state.
   public var policyStateBytes: Int
   /// Rows × time, divided by the rows × time of full attention ("KV footprint").

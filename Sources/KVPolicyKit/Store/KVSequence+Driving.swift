@@ -210,7 +210,10 @@ extension KVSequence {
     ledger.advance(tokens: moment.tokens, stored: mostRows.reduce(0, +))
     for index in mostRows.indices { mostRows[index] = lanes[index].count }
     length.tokens += moment.tokens
-    if case .step(let index) = moment { steps = index }
+    if case .step(let index) = moment {
+      steps = index
+      residentByteSteps += Double(residentLaneBytes + ownStateBytes)
+    }
     isBusy = false
   }
 

@@ -25,6 +25,8 @@ public final class KVSequence {
   var laneBytes: [Int]
   var residentLaneBytes = 0
   var peakResidentBytes = 0
+  /// The sum of the resident bytes after each decode step.
+  var residentByteSteps = 0.0
   /// Per lane: how many rows were left by its last cut; 0 if it never was cut.
   var rowsAfterCut: [Int]
   /// Per lane and kind of edit: the number (`planStamp`) of the last plan that had such an edit of
@@ -86,6 +88,7 @@ public final class KVSequence {
     failure = other.failure ?? (other.isBusy ? KVSequence.isInMiddle : nil)
     residentLaneBytes = other.residentLaneBytes
     peakResidentBytes = other.peakResidentBytes
+    residentByteSteps = other.residentByteSteps
   }
 
   /// A copy that shares all pages until one of the two sequences writes. O(lanes + pages); copies
@@ -151,17 +154,20 @@ public final class KVSequence {
   public var statistics: CacheStatistics {
     let counts = lanes.map(\.count)
     let state = policyStateBytes
+    let resident = lanes.reduce(0) { $0 + $1.bytes } + ownStateBytes
     return CacheStatistics(
       tokens: length.tokens, rowsLive: counts.reduce(0, +),
       rowsDropped: lanes.reduce(0) { $0 + $1.dropped }, longestLane: counts.max() ?? 0,
       shortestLane: counts.min() ?? 0, pagesHeld: lanes.reduce(0) { $0 + $1.pagesHeld },
       pagesReturned: lanes.reduce(0) { $0 + $1.pagesReturned },
-      residentBytes: lanes.reduce(0) { $0 + $1.bytes } + ownStateBytes,
-      peakResidentBytes: peakResidentBytes, policyStateBytes: state, footprint: ledger.footprint,
+      residentBytes: resident, peakResidentBytes: peakResidentBytes,
+      meanResidentBytes: steps > 0
+        ? Int((residentByteSteps / Double(steps)).rounded()) : resident,
+      policyStateBytes: state, footprint: ledger.footprint,
       peakFootprint: ledger.peak)
   }
 
-  private var ownStateBytes: Int { policies.policies.reduce(0) { $0 + $1.stateBytes } }
+  var ownStateBytes: Int { policies.policies.reduce(0) { $0 + $1.stateBytes } }
   private var policyStateBytes: Int {
     lanes.reduce(0) { $0 + $1.columnBytes } + ownStateBytes
   }
@@ -180,6 +186,12 @@ public final class KVSequence {
   /// Raises the peak if more memory is in use now than ever before.
   func notePeak() {
     peakResidentBytes = max(peakResidentBytes, residentLaneBytes + ownStateBytes)
+  }
+
+  /// Whether some layer keeps every row that decode steps add, because its policy is never asked
+  /// while decoding. A budget of such a policy is spent on the prompt.
+  public var grows: Bool {
+    declared.contains { !$0.layers.isEmpty && $0.cadence.every == 0 }
   }
 }
 

@@ -68,11 +68,11 @@ public struct MorphKV: KVCachePolicy {
 
   /// The budget is the capacity; all other settings keep their defaults.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    guard budget.rows >= 2 else {
-      throw .impossible(
-        policy: name, reason: "a budget of \(budget.rows) is too small; use 2 or more")
+    let rows = try budget.rows
+    guard rows >= 2 else {
+      throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 2 or more")
     }
-    return ["capacity": .number(Double(budget.rows))]
+    return ["capacity": .number(Double(rows))]
   }
 
   /// The signals that votes are computed from.

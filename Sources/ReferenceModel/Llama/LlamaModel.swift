@@ -80,7 +80,8 @@ public final class LlamaModel: Sendable {
   public func makeSession(
     _ configuration: PolicyConfiguration, registry: PolicyRegistry, in store: PagedKVStore
   ) throws(PolicyError) -> LlamaSession {
-    let policies = try configuration.makePolicies(registry, shape: shape, model: identity)
+    let policies = try configuration.makePolicies(
+      registry, shape: shape, model: identity, store: store.configuration)
     return makeSession(store.makeSequence(policies))
   }
 

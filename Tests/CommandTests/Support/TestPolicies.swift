@@ -33,8 +33,8 @@ struct Last: KVCachePolicy {
     rows = try settings.integer("rows", default: 4, atLeast: 1, "rows kept")
   }
 
-  static func settings(budget: Amount) -> [String: JSONValue]? {
-    ["rows": .number(Double(budget.rows))]
+  static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
+    ["rows": .number(Double(try budget.rows))]
   }
 
   mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {

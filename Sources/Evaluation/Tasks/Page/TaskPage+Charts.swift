@@ -72,8 +72,8 @@ extension TaskPage {
       }
     var figures = budgets.map { budget in
       placeFigure(
-        "a budget of \(Markup.count(budget, "row")) per lane", title: "\(budget) rows per lane",
-        report.policies.filter { $0.budget == budget })
+        "a budget of \(budget.words)", title: budget.words,
+        report.policies.filter { $0.amount == budget })
     }
     if !unbudgeted.isEmpty {
       figures.append(placeFigure(TaskPage.unbudgetedTitle, title: "no budget", unbudgeted))

@@ -15,10 +15,10 @@ extension TaskPage {
     </table>
     </div>
     <p class="note">Bold: most right answers of the budget. A lane is one key head of one layer;
-    <i>rows</i> are those it holds at the end, on average: a policy that chooses once spends its budget on the
-    prompt, and keeps all it writes. <i>Resident</i> are the bytes of pages, columns,
-    bookkeeping and policy state at the end of a document, on average, and <i>of full</i> their share of
-    those of full attention; <i>peak</i> is the most at any time, <i>state</i> what the policy itself causes.
+    <i>rows</i> are those it holds at the end, on average; <i>+</i>: the policy keeps all it writes, and a
+    budget is spent on the prompt alone. <i>Mean</i> are the bytes of pages, columns, bookkeeping and policy state,
+    averaged over the written tokens, <i>peak</i> the most at any time, <i>at end</i> those at the end of a
+    document, and <i>of full</i> their share of those of full attention; <i>state</i> is what the policy itself causes.
     <i>Footprint</i> is rows × time over those of full attention. Speeds are per second of one
     processor's time.</p>
     <details><summary>Configurations</summary><ul class="plain">
@@ -42,7 +42,7 @@ extension TaskPage {
     let hasMargins = report.policies.contains { $0.margin != nil }
     let names = [hasMargins ? "all ± 95%" : "all"] + kinds
     let measures = [
-      "rows", "resident", "of full", "peak", "state", "footprint", "prompt", "decode",
+      "rows", "mean", "peak", "at end", "of full", "state", "footprint", "prompt", "decode",
     ]
     let cells = (names + measures).enumerated().map { index, name in
       "<th scope=\"col\"\(lead(index))>\(Markup.escaped(name))</th>"
@@ -51,7 +51,7 @@ extension TaskPage {
       <thead>
       <tr><th rowspan="2" scope="col">policy</th>\
       <th colspan="\(names.count)" scope="colgroup">right answers, %</th>\
-      <th colspan="6" scope="colgroup" class="lead">memory</th>\
+      <th colspan="7" scope="colgroup" class="lead">memory</th>\
       <th colspan="2" scope="colgroup" class="lead">tokens/s</th></tr>
       <tr>\(cells.joined())</tr>
       </thead>
@@ -63,8 +63,7 @@ extension TaskPage {
     let full = ("all rows", false, Array(report.policies.prefix(1)))
     let budgeted = budgets.map { budget in
       (
-        "a budget of \(Markup.count(budget, "row")) per lane", true,
-        report.policies.filter { $0.budget == budget }
+        "a budget of \(budget.words)", true, report.policies.filter { $0.amount == budget }
       )
     }
     return ([full] + budgeted + [(TaskPage.unbudgetedTitle, false, unbudgeted)])
@@ -78,7 +77,7 @@ extension TaskPage {
     }
     return """
       <tbody>
-      <tr class="group"><th colspan="\(kinds.count + 10)" scope="rowgroup"><span>\(title)</span></th></tr>
+      <tr class="group"><th colspan="\(kinds.count + 11)" scope="rowgroup"><span>\(title)</span></th></tr>
       \(rows.joined(separator: "\n"))
       </tbody>
       """
@@ -92,8 +91,9 @@ extension TaskPage {
     let cells =
       [(isBest ? "<b>\(all)</b>" : all) + margin]
       + kinds.map { share(policy.kinds[$0] ?? TaskTally()) } + [
-        Quantities.fixed(policy.rowsPerLaneMean, 0), Quantities.bytes(policy.residentBytes),
-        full > 0 ? Quantities.percent(ofFull) : "–", Quantities.bytes(policy.peakResidentBytes),
+        Quantities.fixed(policy.rowsPerLaneMean, 0) + (policy.grows ? "+" : ""),
+        Quantities.bytes(policy.meanResidentBytes), Quantities.bytes(policy.peakResidentBytes),
+        Quantities.bytes(policy.residentBytes), full > 0 ? Quantities.percent(ofFull) : "–",
         Quantities.bytes(policy.policyStateBytes), Quantities.percent(policy.footprint),
         Quantities.speed(policy.promptTokensPerSecond),
         Quantities.speed(policy.decodeTokensPerSecond),
@@ -106,7 +106,7 @@ extension TaskPage {
 
   /// Sets the first memory column and the first speed column apart from the columns before.
   private func lead(_ column: Int) -> String {
-    [kinds.count + 1, kinds.count + 7].contains(column) ? " class=\"lead\"" : ""
+    [kinds.count + 1, kinds.count + 8].contains(column) ? " class=\"lead\"" : ""
   }
 
   private func share(_ tally: TaskTally) -> String {

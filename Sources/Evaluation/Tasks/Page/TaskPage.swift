@@ -79,7 +79,7 @@ public struct TaskPage {
       limits.append(
         """
          under \(Markup.count(policies, "policy", "policies")) with budgets of \
-        \(Markup.list(budgets.map(Markup.grouped))) rows per lane
+        \(Markup.list(BudgetNote.words(budgets)))
         """)
     }
     if !unbudgeted.isEmpty {
@@ -89,8 +89,18 @@ public struct TaskPage {
     return limits.map { " and" + $0 }.joined()
   }
 
-  /// The budgets in the report, largest first.
-  var budgets: [Int] { Set(report.policies.compactMap(\.budget)).sorted(by: >) }
+  /// The budgets in the report: those in rows, then those in bytes, each largest first.
+  var budgets: [Amount] {
+    let amounts = Set(report.policies.compactMap(\.amount))
+    func size(_ amount: Amount) -> (Int, Int) {
+      switch amount {
+      case .rows(let rows): (1, rows)
+      case .bytes(let bytes): (0, bytes)
+      case .share: (-1, 0)
+      }
+    }
+    return amounts.sorted { size($0) > size($1) }
+  }
 
   /// Measurements without a budget, except full attention, which is the first of the report.
   var unbudgeted: [TaskMeasurement] { report.policies.dropFirst().filter { $0.budget == nil } }

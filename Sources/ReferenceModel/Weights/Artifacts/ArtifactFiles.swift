@@ -35,22 +35,20 @@ public final class ArtifactFiles: ArtifactSource {
   }
 
   private static func read(_ path: String) throws(ModelError) -> Artifact {
-    let formats = [
-      ".safetensors": safetensors, ".json": { file, digest throws(ModelError) in
-        try ArtifactTable(json: file).artifact(digest)
-      },
-      ".tsv": { file, digest throws(ModelError) in try ArtifactTable(tsv: file).artifact(digest) },
-    ]
-    let name = path.lowercased()
     let file = try MappedFile(path)
-    guard let format = formats.first(where: { name.hasSuffix($0.key) })?.value else {
-      throw .unreadable(path: path, reason: "an artifact's name ends in .safetensors, .json or .tsv")
-    }
     guard file.count <= sizeLimit, let bytes = file.copy(at: 0, bytes: file.count) else {
       throw .malformed(
         file: path, reason: "it has \(file.count) bytes; at most \(sizeLimit) are read")
     }
-    return try format(file, SHA256.hexadecimal(of: bytes))
+    let digest = SHA256.hexadecimal(of: bytes)
+    switch path.lowercased().split(separator: ".").last {
+    case "safetensors": return try safetensors(file, digest: digest)
+    case "json": return try ArtifactTable(json: file).artifact(digest)
+    case "tsv": return try ArtifactTable(tsv: file).artifact(digest)
+    default:
+      throw .unreadable(
+        path: path, reason: "the name of an artifact ends in .safetensors, .json or .tsv")
+    }
   }
 
   private static func safetensors(

@@ -1,0 +1,36 @@
+package import KVPolicyKit
+internal import Policies
+
+/// Random artifacts that fit a shape, the same at every call. The path is the kind, with any ending.
+package struct RandomArtifacts: ArtifactSource {
+  private let shape: CacheShape
+
+  /// Artifacts for caches of this shape.
+  package init(_ shape: CacheShape) { self.shape = shape }
+
+  package func artifact(at path: String) throws(ArtifactError) -> Artifact {
+    let kind = String(path.prefix { $0 != "." })
+    let lanes = [shape.layers, shape.keyHeads]
+    let shapes: [String: [String: [Int]]] = [
+      "head-profile": [Artifact.table: lanes],
+      "lane-measures": ["heads": lanes, "layers": [shape.layers]],
+    ]
+    guard let named = shapes[kind] else { throw ArtifactError("there is no artifact \(path)") }
+    var random = SplitMix64(seed: 7)
+    var tensors: [String: Tensor] = [:]
+    for (name, shape) in named.sorted(by: { $0.key < $1.key }) {
+      let values = (0..<shape.reduce(1, *)).map { _ in Float(random.unit()) }
+      tensors[name] = Tensor(shape: shape, values: values)
+    }
+    return Artifact(kind: kind, digest: String(repeating: "0", count: 64), tensors: tensors)
+  }
+}
+
+extension PolicyRegistry {
+  /// All shipped policies, with random artifacts for caches of this shape.
+  package static func tried(on shape: CacheShape) -> PolicyRegistry {
+    var registry = PolicyRegistry.all
+    registry.artifacts = RandomArtifacts(shape)
+    return registry
+  }
+}
