@@ -18,6 +18,7 @@ extension PolicyRegistry {
       ScoredPolicy<KeyDiff>.self,
       ScoredPolicy<LagKV>.self,
       ScoredPolicy<CUR>.self,
+      ScoredPolicy<JudgeQ>.self,
       SAGEKV.self,
       ReFreeKV.self,
       InertiaKV.self,
@@ -31,7 +32,7 @@ extension PolicyRegistry {
 extension PartRegistry {
   /// The parts that ship with the kit. A new part takes its own file and a line here.
   public static let all = PartRegistry(
-    scores: [WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self],
+    scores: [WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self, JudgeQ.self],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self])
 }

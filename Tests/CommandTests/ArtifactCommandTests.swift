@@ -84,7 +84,7 @@ struct ArtifactCommandTests {
     let workshop = try Workshop()
     let list = workshop.run(["policies", "--json"]).output
     guard case .object(let all) = try JSONValue.parse(list) else { return }
-    #expect(all["artifacts"] == ["head-profile", "lane-measures"])
+    #expect(all["artifacts"] == ["head-profile", "lane-measures", "probe"])
     #expect(workshop.run(["policies"]).output.contains("(needs headTable)"))
     #expect(
       workshop.run(["policies", "baklava", "--json"]).output.contains(

@@ -52,7 +52,7 @@ import Testing
       let takesBudget = try type.settings(budget: .rows(40)) != nil
       guard needed.isEmpty, takesBudget else {
         #expect(
-          ["full", "refreekv", "duoattention", "prulong", "baklava"].contains(name))
+          ["full", "refreekv", "duoattention", "prulong", "baklava", "judgeq"].contains(name))
         continue
       }
       var refused = true

@@ -131,6 +131,13 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "cur", ["capacity": 12, "combine": "mean", "blockNormalize": 0, "when": "everyStep"], rows: 12
     ),
+    PolicyVariant("judgeq", ["softTokens": "probe", "capacity": 12]),
+    PolicyVariant(
+      "judgeq",
+      [
+        "softTokens": "probe", "capacity": 9, "recent": 3, "kernel": 1, "gqa": "max",
+        "budget": "adaptive", "protect": ["sinks": 2],
+      ]),
     PolicyVariant("inertiakv", ["capacity": 12], rows: 12),
     PolicyVariant(
       "inertiakv", ["capacity": 12, "refreshEvery": 1, "score": "valueNorm"], rows: 12),

@@ -13,6 +13,7 @@ package struct RandomArtifacts: ArtifactSource {
     let lanes = [shape.layers, shape.keyHeads]
     let shapes: [String: [String: [Int]]] = [
       "head-profile": [Artifact.table: lanes],
+      "probe": ["soft_tokens": [3, shape.queryHeads * shape.headDimension]],
       "lane-measures": ["heads": lanes, "layers": [shape.layers]],
     ]
     guard let named = shapes[kind] else { throw ArtifactError("there is no artifact \(path)") }
