@@ -22,6 +22,7 @@ extension PolicyRegistry {
       ScoredPolicy<ExpectedAttention>.self,
       ScoredPolicy<Cap>.self,
       ScoredPolicy<LeverageScores>.self,
+      ScoredPolicy<JudgeQ>.self,
       SAGEKV.self,
       ReFreeKV.self,
       InertiaKV.self,
@@ -40,7 +41,7 @@ extension PartRegistry {
     scores: [
       WindowScore.self, KeyNorm.self, KeyDiff.self, LagKV.self, CUR.self, RedundancyScore.self,
       ExpectedAttention.self, Cap.self, LeverageScores.self,
-      ForesightScore.self,
+      ForesightScore.self, JudgeQ.self,
     ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self])

@@ -85,7 +85,7 @@ struct ArtifactCommandTests {
     let list = workshop.run(["policies", "--json"]).output
     guard case .object(let all) = try JSONValue.parse(list) else { return }
     guard case .array(let kinds)? = all["artifacts"] else { return }
-    for kind: JSONValue in ["head-profile", "lane-measures", "scorer"] {
+    for kind: JSONValue in ["head-profile", "lane-measures", "probe", "scorer"] {
       #expect(kinds.contains(kind))
     }
     #expect(workshop.run(["policies"]).output.contains("(needs headTable)"))

@@ -187,7 +187,7 @@ struct CompareCommandTests {
       ["compare", "--model", "@/bytes", "--policies", "all", "--json", "-"]
         + CompareCommandTests.small)
     #expect(outcome.status == 0, "\(outcome.errors)")
-    let needing = ["duoattention", "prulong", "baklava"]
+    let needing = ["judgeq", "duoattention", "prulong", "baklava"]
     #expect(
       try report(outcome.output).policies.map(\.label)
         == PolicyRegistry.all.names.filter { !needing.contains($0) })

@@ -52,7 +52,9 @@ import Testing
       let takesBudget = try type.settings(budget: .rows(40)) != nil
       guard needed.isEmpty, takesBudget else {
         #expect(
-          ["full", "refreekv", "duoattention", "prulong", "baklava", "foresightkv"].contains(name))
+          [
+            "full", "refreekv", "duoattention", "prulong", "baklava", "foresightkv", "judgeq",
+          ].contains(name))
         continue
       }
       var refused = true

@@ -177,6 +177,13 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant("leverage", ["capacity": 12, "sketch": "sketch.safetensors"]),
     PolicyVariant(
       "leverage", ["capacity": 12, "when": "everyStep", "jitter": 0.1, "seed": 5], rows: 12),
+    PolicyVariant("judgeq", ["softTokens": "probe", "capacity": 12]),
+    PolicyVariant(
+      "judgeq",
+      [
+        "softTokens": "probe", "capacity": 9, "recent": 3, "kernel": 1, "gqa": "max",
+        "budget": "adaptive", "protect": ["sinks": 2],
+      ]),
     PolicyVariant("inertiakv", ["capacity": 12], rows: 12),
     PolicyVariant(
       "inertiakv", ["capacity": 12, "refreshEvery": 1, "score": "valueNorm"], rows: 12),

@@ -29,6 +29,7 @@ package struct RandomArtifacts: ArtifactSource {
     let shapes: [String: [String: [Int]]] = [
       "head-profile": [Artifact.table: lanes],
       "sketch": ["sketch": lanes + [shape.headDimension, 3]],
+      "probe": ["soft_tokens": [3, shape.queryHeads * shape.headDimension]],
       "lane-measures": ["heads": lanes, "layers": [shape.layers]],
       "scorer": scorer,
     ]

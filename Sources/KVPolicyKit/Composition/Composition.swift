@@ -53,7 +53,7 @@ public struct Composition: Sendable {
     self.positions = positions
     self.protection = Protection(
       sinks: max(protection.sinks, score.protection.sinks),
-      recent: max(protection.recent, score.protection.recent))
+      recent: max(protection.recent, score.protection.recent) + (score.probe?.rowsAtEnd ?? 0))
     if case .amount(.rows(let rows)) = extent, rows <= fixedRows {
       throw settings.impossible(
         "a capacity of \(rows) rows leaves none to choose: \(fixedRows) are protected; "
@@ -100,7 +100,7 @@ public struct Composition: Sendable {
     case .amount(.rows(let rows)): return rows
     case .amount(.share(let share)):
       // Without a prompt there is nothing to take a share of.
-      guard promptTokens > 0 else { return .max }
+      guard promptTokens > 0 else { return cache.length.tokens }
       return max(fixedRows + 1, Amount.rows(share: share, of: promptTokens))
     case .amount(.bytes(let bytes)):
       let rows = cache.cost.rows(
@@ -152,7 +152,7 @@ public struct Composition: Sendable {
 
   /// The positions that are decided about; nil for all.
   private func chunk(at moment: Moment) -> Range<Int>? {
-    guard case .sparsity = extent, case .chunk(let tokens, _) = moment else { return nil }
+    guard sparsity != nil, case .chunk(let tokens, _) = moment else { return nil }
     return tokens
   }
 
@@ -164,8 +164,7 @@ public struct Composition: Sendable {
     let ofChunk = chunk == nil ? nil : lanes.map(\.protected).max()
     let probe = lanes.first?.probe ?? 0
     return BudgetRequest(
-      // A share of a text that has no prompt has no bound.
-      lanes: lanes, capacity: capacity == .max ? .max : capacity + probe,
+      lanes: lanes, capacity: capacity + probe,
       protected: ofChunk ?? protection.sinks + protection.recent, shape: shape)
   }
 
