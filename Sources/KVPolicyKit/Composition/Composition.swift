@@ -152,7 +152,7 @@ public struct Composition: Sendable {
 
   /// The positions that are decided about; nil for all.
   private func chunk(at moment: Moment) -> Range<Int>? {
-    guard sparsity != nil, case .chunk(let tokens, _) = moment else { return nil }
+    guard case .sparsity = extent, case .chunk(let tokens, _) = moment else { return nil }
     return tokens
   }
 
