@@ -29,7 +29,8 @@ import Testing
   @Test("decodes without a prompt", arguments: PolicyVariant.all)
   func withoutPrompt(_ variant: PolicyVariant) throws {
     let trial = PolicyTrial()
-    let engine = try PlainEngine(.random(shape: trial.shape, seed: 1), policy: try variant.make())
+    let engine = try PlainEngine(
+      .random(shape: trial.shape, seed: 1), policy: variant.make(trial.shape))
     try engine.step(trial.steps)
     #expect(engine.sequence.length.tokens == trial.steps)
     #expect(engine.sequence.store.checkInvariants([engine.sequence]) == nil)
