@@ -28,23 +28,29 @@ def interval(value, count):
     return value(range(count)), values[250], values[9749]
 
 
+def budget(measurement):
+    """The budget as it was given: rows per lane, bytes per sequence, or none."""
+    given = measurement.get("budgetBytes")
+    return measurement.get("budget", "–") if given is None else "%d bytes" % given
+
+
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     with open(sys.argv[1]) as file:
         policies = json.load(file)["policies"]
     base = sys.argv[2] if len(sys.argv) == 3 else "h2o"
-    print("| policy | rows | right answers | ahead of %s |\n|---|---:|---:|---:|" % base)
+    print("| policy | budget | right answers | ahead of %s |\n|---|---:|---:|---:|" % base)
     for measurement in policies:
         own = counts(measurement)
         found = [interval(lambda draw: share([own[i] for i in draw]), len(own))]
         other = next((counts(m) for m in policies
-                      if m["label"] == base and m.get("budget") == measurement.get("budget")), None)
+                      if m["label"] == base and budget(m) == budget(measurement)), None)
         if other and measurement["label"] != base:
             found.append(interval(lambda draw: share([own[i] for i in draw]) - share([other[i] for i in draw]),
                                   len(own)))
         cells = ["%.1f (%.1f to %.1f)" % values for values in found] + [""]
-        print("| %s | %s | %s | %s |" % (measurement["label"], measurement.get("budget", "–"), cells[0], cells[1]))
+        print("| %s | %s | %s | %s |" % (measurement["label"], budget(measurement), cells[0], cells[1]))
 
 
 if __name__ == "__main__":

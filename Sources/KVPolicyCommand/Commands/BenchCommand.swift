@@ -34,7 +34,8 @@ struct BenchCommand: Command {
       They give the least time that each piece of work can take; the table shows the share of it that
       was reached. A depth's tokens are read as a prompt; steps, then repeats, follow one another from
       there. Tokens are random, from a fixed seed. Sequences that decode together share each pass over
-      the weights; each has a prompt of its own. A FILE of '-' is standard input.
+      the weights; each has a prompt of its own. A share (--budget 1/4) is one of the longest prompt or
+      depth. A FILE of '-' is standard input.
       """)
   static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv,tova"
   static let defaultBudget = "512"
