@@ -20,8 +20,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "Sources/Policies"
 PAGE = SOURCES / "Policies.docc/FamilyTree.md"
 PARTS = ("score", "budget", "unit")
+CHANGED = PARTS + ("refine",)
 # Settings that say how much is kept, or repeat a part.
-AMOUNTS = {"capacity", *PARTS}
+AMOUNTS = {"capacity", *CHANGED}
 
 
 def code_lines(path):
@@ -51,7 +52,7 @@ def describe(page, pages):
     base = relatives[0]
     if base is page:
         return f"`{page['name']}` is `composed` with the score `{parts['score']}`"
-    changes = [f"the {kind} `{parts[kind]}`" for kind in PARTS
+    changes = [f"the {kind} `{parts[kind]}`" for kind in CHANGED
                if parts[kind] != base["declares"]["parts"][kind]]
     old, new = ({setting["name"]: setting["default"] for setting in each["settings"]}
                 for each in (base, page))

@@ -48,7 +48,9 @@ extension PlainEngine {
       }
     }
     shown.probeRowCount = probe.count
-    if sequence.signals(ofLayer: layer, at: moment).promptRows > 0 {
+    let signals = sequence.signals(ofLayer: layer, at: moment)
+    if signals.valueReach { shown.valueReach = PlainValueReach(source) }
+    if signals.promptRows > 0 {
       shown.promptRows = PlainPromptRows(rows, queries, group: group, stride: shown.stride)
     }
     apply(try consult(layer: layer, moment: moment, shown), layer: layer)

@@ -202,7 +202,7 @@ struct CompositionTests {
         "'budget.sparsity' cannot be \"half\""
       ),
       (#"{"policy": "judgeq", "when": "everyChunk", "softTokens": 4}"#, "'softTokens' cannot be 4"),
-      (#"{"policy": "judgeq", "kernel": 2}"#, "kernel (2) must be odd"),
+      (#"{"policy": "judgeq", "softTokens": "probe", "kernel": 2}"#, "kernel (2) must be odd"),
       (#"{"policy": "snapkv", "patched": true}"#, "judges each chunk of the prompt by itself"),
       (#"{"policy": "snapkv", "chunkNormaliser": "chunk"}"#, "judges each chunk"),
       (#"{"policy": "snapkv", "patchPositions": "end"}"#, #"one of "afterChunk", "trueEnd""#),

@@ -201,7 +201,7 @@ private struct Collector: KVCachePolicy {
     cases.append((policy, "let every layer have original positions"))
     policy.positions = .original
     policy.signals.insert(.promptColumnSums)
-    cases.append((policy, "a probe has no column sums"))
+    cases.append((policy, "a probe gives prompt rows and no promptColumnSums"))
     for (policy, message) in cases {
       #expect {
         try PolicyAssignment(policy, shape: model.shape)

@@ -139,11 +139,14 @@ private struct PolicyPage {
         "score": .string(Swift.type(of: parts.score).name),
         "budget": .string(Swift.type(of: parts.budget).name),
         "unit": .string(Swift.type(of: parts.unit).name),
+        "refine": .string(parts.refinement == nil ? "none" : CriticalRefinement.name),
       ]
     }
     return [
       "parts": parts ?? .null,
-      "signals": .array(policy.signals.map { "\($0)" }.sorted().map { .string($0) }),
+      "signals": .array(
+        policy.signals.map { "\($0)".replacing("KVPolicyKit.Turned", with: "") }.sorted()
+          .map { .string($0) }),
       "columnBytes": .integer(policy.columns(for: shape).reduce(0) { $0 + $1.rowBytes }),
       "stateBytes": .integer(policy.stateBytes), "phase": .string(policy.phase.rawValue),
       "scope": .string(policy.scope.rawValue),

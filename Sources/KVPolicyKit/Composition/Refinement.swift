@@ -4,6 +4,9 @@
 /// Feng et al., "Identify Critical KV Cache in LLM Inference from an Output Perturbation
 /// Perspective" (CriticalKV), 2025; behaviour of NVIDIA/kvpress `CriticalKVPress`.
 public struct CriticalRefinement: Hashable, Sendable {
+  /// The name in configurations.
+  public static let name = "critical"
+
   /// Added to a score before it is multiplied.
   public let epsilon: Float
   /// The share of the capacity that is chosen by scores alone.

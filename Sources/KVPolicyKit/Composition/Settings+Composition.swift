@@ -57,7 +57,9 @@ extension Settings {
     let given = [capacity ?? "rows", "bytes", "share"].first(where: isGiven)
     let isSparse = isGiven("sparsity")
     let amount =
-      if let capacity { Amount.rows(try integer(capacity, default: 1024, atLeast: 1, meaning)) } else {
+      if let capacity {
+        Amount.rows(try integer(capacity, default: 1024, atLeast: 1, meaning))
+      } else {
         try self.amount(default: 1024, meaning)
       }
     let share = try optionalNumber(
@@ -86,7 +88,7 @@ extension Settings {
 
   private mutating func anyRefinement() throws(PolicyError) -> CriticalRefinement? {
     try part(
-      "refine", default: "none", ["none", "critical"], "a second look at the scores"
+      "refine", default: "none", ["none", CriticalRefinement.name], "a second look at the scores"
     ) { index, settings throws(PolicyError) in
       index == 0 ? nil : try CriticalRefinement(&settings)
     }

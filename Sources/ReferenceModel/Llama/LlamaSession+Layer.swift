@@ -54,8 +54,6 @@ extension LlamaSession {
     let shown = sequence.signals(ofLayer: layer, at: moment)
     var signals = attention.signals(shown)
     unsafe signals.lend(rows, shown, heads: model.configuration.queryHeads)
-    if shown.valueReach { signals.valueReach = ValueReach(self, layer: layer, isShared: true) }
-    signalCounts.valueReach += shown.valueReach ? 1 : 0
     signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
     try consult(layer: layer, moment: moment, shown, signals)
@@ -65,6 +63,9 @@ extension LlamaSession {
   private func consult(
     layer: Int, moment: Moment, _ shown: SignalSet, _ signals: SignalBuffers
   ) throws(StoreError) {
+    var signals = signals
+    if shown.valueReach { signals.valueReach = ValueReach(self, layer: layer, isShared: true) }
+    signalCounts.valueReach += shown.valueReach ? 1 : 0
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
     signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     observe(layer: layer, moment: moment, signals: signals)
