@@ -21,8 +21,6 @@ struct NamedPolicies {
   let names: [String]
   /// The budgets, in rows or bytes.
   let budgets: [GivenBudget]
-  /// Whether the names stand for every policy.
-  let areAll: Bool
 }
 
 extension Command {
@@ -30,7 +28,8 @@ extension Command {
   ///
   /// - Parameter tokens: the tokens of a prompt, of which budgets can be shares.
   /// - Throws: `CommandError.usage` for an unknown policy, a budget that is none, and a number of
-  ///   rows with which a policy cannot work.
+  ///   rows with which a policy cannot work. Of all policies (`--policies all`), those that need an
+  ///   artifact are left out with a note.
   func named(
     _ arguments: Arguments, default names: String, budget: String, tokens: Int,
     of noun: String = "prompt"
@@ -41,11 +40,27 @@ extension Command {
       throw .usage("--policies 'all' names every policy; leave the other names out")
     }
     let named = NamedPolicies(
-      names: areAll ? registry.names : listed,
-      budgets: try arguments.budgets("--budget", default: budget, tokens: tokens, of: noun),
-      areAll: areAll)
+      names: areAll ? try runnable(registry.names) : listed,
+      budgets: try arguments.budgets("--budget", default: budget, tokens: tokens, of: noun))
     _ = try entries(named, in: nil)
     return named
+  }
+
+  /// The policies that need no artifact. Notes name those left out.
+  private func runnable(_ names: [String]) throws(CommandError) -> [String] {
+    do throws(PolicyError) {
+      var runnable: [String] = []
+      for name in names {
+        if let needed = try registry.neededArtifacts(of: name).first?.artifactKind {
+          terminal.note("\(name) is not run: it needs an artifact of kind '\(needed)'")
+        } else {
+          runnable.append(name)
+        }
+      }
+      return runnable
+    } catch {
+      throw .usage("\(error)")
+    }
   }
 
   /// Named policies with the settings that spend each budget.
@@ -54,36 +69,18 @@ extension Command {
   /// entry.
   ///
   /// - Parameter cost: the price of rows in the cache. Without it, budgets in bytes have no entries.
-  /// - Throws: `CommandError.usage` if a policy cannot work with a budget. Of all policies
-  ///   (`--policies all`), those that need an artifact are left out with a note.
+  /// - Throws: `CommandError.usage` if a policy cannot work with a budget.
   func entries(
     _ named: NamedPolicies, in cost: RowCost?
   ) throws(CommandError) -> [PolicyEntry] {
-    let needs = named.areAll ? neededArtifacts(named.names, in: cost) : [:]
-    for name in named.names {
-      if let kind = needs[name] { terminal.note("\(name) needs a \(kind) and is not run") }
-    }
     var entries: [PolicyEntry] = []
     for budget in named.budgets {
-      for name in named.names where needs[name] == nil {
+      for name in named.names {
         let entry = try entry(name, budget: budget, in: cost)
         if let entry, !entries.contains(entry) { entries.append(entry) }
       }
     }
     return entries
-  }
-
-  /// The kind of artifact that each of these policies needs and that its defaults do not name.
-  /// Without a price of rows, none is known.
-  private func neededArtifacts(_ names: [String], in cost: RowCost?) -> [String: String] {
-    guard let cost else { return [:] }
-    return names.reduce(into: [:]) { needs, name in
-      do throws(PolicyError) {
-        _ = try registry.make(name, shape: cost.shape)
-      } catch {
-        if case .needsArtifact(_, _, let kind) = error { needs[name] = kind }
-      }
-    }
   }
 
   /// A policy with the settings that spend a budget, or with its defaults if it takes no budget; nil

@@ -41,8 +41,8 @@ struct TasksCommand: Command {
       turns, also for what the model wrote in earlier ones.
 
       Each policy that is named runs once per budget, or just once if it takes none. A share is one of a
-      document's tokens, rounded down to rows; bytes are those of a sequence over all layers. A configuration states its own sizes and runs once; a FILE
-      of '-' is standard input. The page shows the table, where in the answers words are lost, and what
+      document's tokens, rounded down to rows; bytes are those of a sequence over all layers. A
+      configuration states its own sizes and runs once; a FILE of '-' is standard input. The page shows the table, where in the answers words are lost, and what
       each policy keeps of one shorter document, the first that full attention answers without a fault; for it
       the first budget is smaller in proportion.
       """)
