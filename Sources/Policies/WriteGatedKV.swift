@@ -151,7 +151,7 @@ struct KeyGates: Sendable {
 
   /// A key of root mean square 1, times the norm's weights, with its elements in the order of the
   /// models that gates are trained on: pairs that are turned together lie half a head apart.
-  private static func normed(
+  static func normed(
     _ key: Span<Float>, _ weights: [Float], _ rotation: Rotation?
   ) -> [Float] {
     let scale = 1 / (key.dot(key) / Float(key.count) + epsilon).squareRoot()
