@@ -50,3 +50,13 @@ extension Float {
   /// and not by its approximation with a hyperbolic tangent.
   var gelu: Float { 0.5 * self * (1 + erf(self / Float(2).squareRoot())) }
 }
+
+extension Rotation {
+  /// Where an element of a trained network's vector lies in a key. Networks are trained on models
+  /// that turn elements half a head apart; files in GGUF have the two elements side by side.
+  func index(ofTrained element: Int) -> Int {
+    let pairs = inverseFrequencies.count
+    guard pairing == .neighbours, element < 2 * pairs else { return element }
+    return 2 * (element % pairs) + element / pairs
+  }
+}

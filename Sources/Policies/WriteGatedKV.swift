@@ -150,16 +150,13 @@ struct KeyGates: Sendable {
   }
 
   /// A key of root mean square 1, times the norm's weights, with its elements in the order of the
-  /// models that gates are trained on: pairs that are turned together lie half a head apart.
+  /// models that gates are trained on.
   static func normed(
     _ key: Span<Float>, _ weights: [Float], _ rotation: Rotation?
   ) -> [Float] {
     let scale = 1 / (key.dot(key) / Float(key.count) + epsilon).squareRoot()
-    let pairs = rotation?.inverseFrequencies.count ?? 0
     return key.indices.map { element in
-      let isPaired = rotation?.pairing == .neighbours && element < 2 * pairs
-      let source = isPaired ? 2 * (element % pairs) + element / pairs : element
-      return key[source] * scale * weights[element]
+      key[rotation?.index(ofTrained: element) ?? element] * scale * weights[element]
     }
   }
 }

@@ -42,10 +42,10 @@ extension KVSequence {
 
   /// Throws if a policy's artifact was trained on layer inputs of another width than the engine's.
   private func checkInputWidth() throws(StoreError) {
-    for policy in declared where !policy.layers.isEmpty {
+    for (owner, policy) in declared.enumerated() where !policy.layers.isEmpty {
       guard let width = policy.signals.inputWidth, width != inputWidth else { continue }
       throw .badRequest(
-        "a policy reads layer inputs of \(width) numbers, and the model's have "
+        "\(type(of: policies.policies[owner]).name) reads layer inputs of \(width) numbers, and the model's have "
           + "\(inputWidth.map { "\($0)" } ?? "no width"); was its artifact made for another model?")
     }
   }
