@@ -80,11 +80,14 @@ struct ShownSignals {
   /// How many rows the probe has that `promptRows` covers.
   var probeRowCount = 0
   var columnSums: [Float] = []
-  /// Tokens and query heads of the queries.
-  var queries = (count: 0, heads: 0)
+  /// How many tokens were just read.
+  var tokenCount = 0
+  /// Query heads of the queries.
+  var queryHeads = 0
   var valueReach: (any ValueReachSource)?
   var rawQueries: [Float] = []
   var turnedQueries: [Float] = []
+  var layerInputs: [Float] = []
 
   init(stride: Int) { self.stride = stride }
 
@@ -95,10 +98,11 @@ struct ShownSignals {
     buffers.promptRowCount = promptRows?.count ?? 0
     buffers.promptRows = promptRows
     buffers.probeRowCount = probeRowCount
-    (buffers.queryCount, buffers.queryHeads) = queries
+    (buffers.tokenCount, buffers.queryHeads) = (tokenCount, queryHeads)
+    buffers.inputWidth = layerInputs.count / max(1, tokenCount)
     buffers.valueReach = valueReach
     // All numbers lie in one array, whose pointers are used inside this closure only.
-    let all = logits + probabilities + columnSums + rawQueries + turnedQueries
+    let all = logits + probabilities + columnSums + rawQueries + turnedQueries + layerInputs
     return unsafe all.withUnsafeBufferPointer { all in
       var first = 0
       func next(_ values: [Float]) -> UnsafePointer<Float>? {
@@ -110,6 +114,7 @@ struct ShownSignals {
       unsafe buffers.columnSums = next(columnSums)
       unsafe buffers.rawQueries = next(rawQueries)
       unsafe buffers.turnedQueries = next(turnedQueries)
+      unsafe buffers.layerInputs = next(layerInputs)
       return body(buffers)
     }
   }

@@ -31,6 +31,8 @@ extension PolicyRegistry {
       PruLong.self,
       BaKlaVa.self,
       ForesightKV.self,
+      WriteGatedKV.self,
+      KVzap.self,
       Composed.self,
     ], parts: .all)
 }

@@ -30,6 +30,15 @@ import Testing
     ("morphkv", ["includeCurrentQuery": 1], "true or false"),
     ("tova", ["capacity": 0], "'capacity' cannot be 0"),
     ("random", ["capacity": 4, "recent": 5], "recent (5) cannot exceed capacity (4)"),
+    ("wgkv", ["threshold": 0.01, "floor": 0.1], "floor (0.1) cannot be greater than threshold"),
+    ("wgkv", ["threshold": 1.5], "'threshold' cannot be 1.5"),
+    ("wgkv", ["window": 1], "'window' cannot be 1"),
+    ("wgkv", ["prefillTile": 0], "'prefillTile' cannot be 0"),
+    ("wgkv", ["gates": 7], "'gates' cannot be 7"),
+    ("kvzap", ["threshold": "low"], "'threshold' cannot be \"low\""),
+    ("kvzap", ["window": 0], "'window' cannot be 0"),
+    ("kvzap", ["decoding": "no"], "true or false"),
+    ("kvzap", ["capacity": 64], "has no setting 'capacity'"),
     ("random", ["when": "everystep"], #"one of "everyStep", "afterPrompt""#),
     ("snapkv", ["windows": 3], "did you mean 'window'?"),
     ("morph", [:], "did you mean 'morphkv'?"),
@@ -54,6 +63,7 @@ import Testing
         #expect(
           [
             "full", "refreekv", "duoattention", "prulong", "baklava", "foresightkv", "judgeq",
+            "wgkv", "kvzap",
           ].contains(name))
         continue
       }

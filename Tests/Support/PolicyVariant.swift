@@ -224,6 +224,16 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
         "scorer": "scorer", "capacity": 14, "block": 3, "queryCache": 2, "subWindows": "rows",
         "decay": 0.9,
       ], rows: 16),
+    PolicyVariant("wgkv", ["gates": "gate", "window": 6, "threshold": 0.8, "prefillTile": 5]),
+    PolicyVariant(
+      "wgkv",
+      ["gates": "gate", "window": 2, "threshold": 1, "floor": 0, "prefillTile": 1], rows: 2),
+    PolicyVariant("kvzap", ["predictor": "predictor", "threshold": 0.5, "window": 6]),
+    PolicyVariant(
+      "kvzap", ["predictor": "predictor.linear", "threshold": 1e6, "window": 1], rows: 1),
+    PolicyVariant(
+      "kvzap",
+      ["predictor": "predictor.linear", "threshold": 0, "window": 9, "decoding": false]),
     PolicyVariant("composed", ["budget": ["rows": 12], "when": "everyStep"], rows: 12),
     PolicyVariant(
       "composed",

@@ -2,7 +2,7 @@ package import KVPolicyKit
 internal import Policies
 
 /// Random artifacts that fit a shape, the same at every call. The path is the kind, with any
-/// ending.
+/// ending; a predictor has a hidden layer unless its path ends with `.linear`.
 package struct RandomArtifacts: ArtifactSource {
   private let shape: CacheShape
 
@@ -23,6 +23,37 @@ package struct RandomArtifacts: ArtifactSource {
     return tensors
   }
 
+  /// The tensors of gates with three hidden units.
+  private var gates: [String: [Int]] {
+    let (heads, width) = (shape.keyHeads, shape.headDimension)
+    var tensors: [String: [Int]] = [:]
+    for layer in 0..<shape.layers {
+      let name = "model.layers.\(layer).self_attn.g_predictors."
+      tensors[name + "conv1.weight"] = [3 * heads, 2 * width, 1]
+      tensors[name + "conv1.bias"] = [3 * heads]
+      tensors[name + "conv2.weight"] = [heads, 3, 1]
+      tensors[name + "conv2.bias"] = [heads]
+      tensors[name + "pre_key_norm.weight"] = [width]
+      tensors[name + "post_key_norm.weight"] = [width]
+    }
+    return tensors
+  }
+
+  /// The tensors of a predictor with three hidden units, or with none.
+  private func predictor(isLinear: Bool) -> [String: [Int]] {
+    let (heads, hidden) = (shape.keyHeads, shape.queryHeads * shape.headDimension)
+    var tensors: [String: [Int]] = [:]
+    for layer in 0..<shape.layers {
+      let name = "layers.\(layer)." + (isLinear ? "" : "0.")
+      tensors[name + "weight"] = [isLinear ? heads : 3, hidden]
+      tensors[name + "bias"] = [isLinear ? heads : 3]
+      guard !isLinear else { continue }
+      tensors["layers.\(layer).2.weight"] = [heads, 3]
+      tensors["layers.\(layer).2.bias"] = [heads]
+    }
+    return tensors
+  }
+
   package func artifact(at path: String) throws(ArtifactError) -> Artifact {
     let kind = String(path.prefix { $0 != "." })
     let lanes = [shape.layers, shape.keyHeads]
@@ -31,7 +62,8 @@ package struct RandomArtifacts: ArtifactSource {
       "sketch": ["sketch": lanes + [shape.headDimension, 3]],
       "probe": ["soft_tokens": [3, shape.queryHeads * shape.headDimension]],
       "lane-measures": ["heads": lanes, "layers": [shape.layers]],
-      "scorer": scorer,
+      "scorer": scorer, "gate": gates,
+      "predictor": predictor(isLinear: path.hasSuffix(".linear")),
     ]
     guard let named = shapes[kind] else { throw ArtifactError("there is no artifact \(path)") }
     var random = SplitMix64(seed: 7)
