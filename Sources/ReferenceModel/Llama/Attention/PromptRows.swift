@@ -171,24 +171,24 @@ final class PromptRows: PromptRowSource {
     _ queries: Range<Int>, of lane: Int, into target: UnsafeMutablePointer<Float>
   ) {
     for query in queries {
-      unsafe session.copyRecentQuery(
-        query, layer: layer, lane: lane, into: target + (query - queries.lowerBound) * group * width
-      )
+      unsafe session.copyQuery(
+        query, of: recent, layer: layer, lane: lane,
+        into: target + (query - queries.lowerBound) * group * width)
     }
   }
 }
 
 extension LlamaSession {
-  /// Copies one of the last queries, with the heads that read a lane, as it is multiplied with the
-  /// lane's keys.
+  /// Copies one of the last queries, or of a probe's, with the heads that read a lane, as it is
+  /// multiplied with the lane's keys.
   ///
   /// Under a position rule other than `original`, the queries are kept un-rotated. The copy is
   /// rotated at the place that its token has in the lane now.
-  @unsafe func copyRecentQuery(
-    _ query: Int, layer: Int, lane: Int, into target: UnsafeMutablePointer<Float>
+  @unsafe func copyQuery(
+    _ query: Int, of recent: RecentQueries, layer: Int, lane: Int,
+    into target: UnsafeMutablePointer<Float>
   ) {
     let (group, width) = (sequence.store.shape.group, model.configuration.headDimension)
-    let recent = recentQueries[layer]
     let first = query * model.configuration.queryHeads * width + lane * group * width
     unsafe target.update(from: recent.base + first, count: group * width)
     guard declared[layer].rule != .original else { return }

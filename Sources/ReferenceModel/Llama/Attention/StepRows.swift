@@ -27,7 +27,7 @@ final class StepRows: PromptRowSource {
     let query = unsafe session.scratch.promptQueries[0].room(group * width)
     let logits = unsafe session.scratch.promptRows[0].room(group * stride)
     for index in 0..<recent.count {
-      unsafe session.copyRecentQuery(index, layer: layer, lane: lane.head, into: query)
+      unsafe session.copyQuery(index, of: recent, layer: layer, lane: lane.head, into: query)
       unsafe compute(query, lane.head, into: logits)
       unsafe hideLater(than: recent.positions[index], lane.head, in: logits)
       unsafe body(
