@@ -237,6 +237,10 @@ public enum Moment: Hashable, Sendable {
   /// queries of the prompt.
   public var probeRowCount: Int { signals.probeRowCount }
 
+  /// The positions in the text of the tokens that the ``Probe`` repeats, if it is
+  /// ``Probe/promptAgain(_:)``; they are the probe's last rows. Else empty.
+  public var repeatedPositions: Range<Int> { signals.repeated }
+
   /// Lends the logits of the prompt's last queries, one query at a time, oldest first.
   ///
   /// Each call computes the logits again, a few queries at a time: call it once.
@@ -419,6 +423,8 @@ package protocol ValueReachSource: AnyObject {
   package var promptRowCount = 0
   /// How many rows the probe has that `promptRows` covers; 0 for queries of the prompt.
   package var probeRowCount = 0
+  /// The positions of the tokens of the prompt that the probe repeats.
+  package var repeated = 0..<0
   /// Query heads of the layer.
   package var queryHeads = 0
   /// How many tokens the queries belong to.

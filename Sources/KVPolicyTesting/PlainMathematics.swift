@@ -79,6 +79,8 @@ struct ShownSignals {
   var promptRows: PlainPromptRows?
   /// How many rows the probe has that `promptRows` covers.
   var probeRowCount = 0
+  /// The positions of the tokens that the probe repeats.
+  var repeated = 0..<0
   var columnSums: [Float] = []
   /// Tokens and query heads of the queries.
   var queries = (count: 0, heads: 0)
@@ -95,6 +97,7 @@ struct ShownSignals {
     buffers.promptRowCount = promptRows?.count ?? 0
     buffers.promptRows = promptRows
     buffers.probeRowCount = probeRowCount
+    buffers.repeated = repeated
     (buffers.queryCount, buffers.queryHeads) = queries
     buffers.valueReach = valueReach
     // All numbers lie in one array, whose pointers are used inside this closure only.

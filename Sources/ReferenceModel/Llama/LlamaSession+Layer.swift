@@ -54,8 +54,6 @@ extension LlamaSession {
     let shown = sequence.signals(ofLayer: layer, at: moment)
     var signals = attention.signals(shown)
     unsafe signals.lend(rows, shown, heads: model.configuration.queryHeads)
-    if shown.valueReach { signals.valueReach = ValueReach(self, layer: layer, isShared: true) }
-    signalCounts.valueReach += shown.valueReach ? 1 : 0
     signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
     try consult(layer: layer, moment: moment, shown, signals)
@@ -65,6 +63,9 @@ extension LlamaSession {
   private func consult(
     layer: Int, moment: Moment, _ shown: SignalSet, _ signals: SignalBuffers
   ) throws(StoreError) {
+    var signals = signals
+    if shown.valueReach { signals.valueReach = ValueReach(self, layer: layer, isShared: true) }
+    signalCounts.valueReach += shown.valueReach ? 1 : 0
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
     signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     observe(layer: layer, moment: moment, signals: signals)
@@ -77,7 +78,11 @@ extension LlamaSession {
   /// - Parameters:
   ///   - rows: the probe's queries, keys and values.
   ///   - first: the position of the probe's first row.
-  @unsafe func attendProbe(layer: Int, _ rows: TokenRows, from first: Int, moment: Moment) {
+  ///   - repeated: the positions of the tokens that the probe repeats; empty for a probe that
+  ///     repeats none.
+  @unsafe func attendProbe(
+    layer: Int, _ rows: TokenRows, from first: Int, repeating repeated: Range<Int>, moment: Moment
+  ) {
     guard sequence.failure == nil else { return }
     unsafe rotate(rows, from: first, isShared: true)
     probeQueries.keepLast(0)
@@ -89,7 +94,9 @@ extension LlamaSession {
     guard declared[layer].probe(at: moment) != nil else { return }
     do throws(StoreError) {
       let shown = sequence.signals(ofLayer: layer, at: moment)
-      try consult(layer: layer, moment: moment, shown, attention.signals(shown))
+      var signals = attention.signals(shown)
+      signals.repeated = repeated
+      try consult(layer: layer, moment: moment, shown, signals)
     } catch {
       assert(sequence.failure == error, "the sequence keeps what ended it")
     }
