@@ -2,7 +2,7 @@
 ///
 /// "Logits" are attention logits: scaled by `1/√headDimension`, not yet exponentiated.
 /// "Probabilities" are their softmax over the lane's rows, in float32.
-public enum Signal: Hashable, Sendable {
+public enum Signal: Hashable, Sendable, CustomStringConvertible {
   /// Decode: the new token's logits, per query head.
   case stepLogits
   /// Decode: the new token's probabilities, per query head.
@@ -21,12 +21,31 @@ public enum Signal: Hashable, Sendable {
   /// The queries of the tokens just read, per query head: un-rotated, or rotated at their
   /// positions. Given after every chunk and step.
   case queries(Turned)
+  /// What a layer's projections read of the tokens just read: their hidden states after the input
+  /// norm (``LaneView/layerInput(_:)``). Given after every chunk and step. A policy whose artifact
+  /// was trained on vectors of one width names it, and a sequence then reads no token of a model
+  /// of another width.
+  case layerInput(width: Int? = nil)
   /// How far a row's value moves the residual stream: the sum of magnitudes of `W v` for the value
   /// v and the columns W of the output projection that belong to a query head. Computed for the
   /// rows that a hook asks about (``LaneView/valueReach(of:)``).
   case valueReach
   /// Prompt: for each row, the sum of its probabilities over the chunk's queries, per query head.
   case promptColumnSums
+
+  /// The signal's name and its argument, as `kvpolicy policies` lists them.
+  public var description: String {
+    switch self {
+    case .stepLogits: "stepLogits"
+    case .stepProbabilities: "stepProbabilities"
+    case .promptRows(let count): "promptRows(\(count))"
+    case .recentRows(let count): "recentRows(\(count))"
+    case .queries(let turned): "queries(\(turned.rawValue))"
+    case .layerInput(let width): width.map { "layerInput(\($0))" } ?? "layerInput"
+    case .valueReach: "valueReach"
+    case .promptColumnSums: "promptColumnSums"
+    }
+  }
 }
 
 /// The signals that a policy declared, resolved once for an engine.
@@ -43,6 +62,10 @@ package struct SignalSet: Hashable, Sendable {
   package var rawQueries = false
   /// Whether the policy declared `queries(.atPosition)`.
   package var turnedQueries = false
+  /// Whether the policy declared `layerInput`.
+  package var layerInput = false
+  /// The width that `layerInput` names; nil for any.
+  package var inputWidth: Int?
   /// Whether the policy declared `valueReach`.
   package var valueReach = false
   /// Whether the policy declared `promptColumnSums`.
@@ -58,6 +81,9 @@ package struct SignalSet: Hashable, Sendable {
       case .recentRows(let count): recentRows = max(recentRows, count)
       case .queries(.raw): rawQueries = true
       case .queries(.atPosition): turnedQueries = true
+      case .layerInput(let width):
+        layerInput = true
+        inputWidth = [inputWidth, width].compactMap { $0 }.max()
       case .valueReach: valueReach = true
       case .promptColumnSums: promptColumnSums = true
       }

@@ -266,7 +266,7 @@ public enum Moment: Hashable, Sendable {
   }
 
   /// The number of tokens just read whose queries ``query(_:head:_:)`` lends.
-  public var queryCount: Int { signals.queryCount }
+  public var queryCount: Int { signals.tokenCount }
 
   /// The query of one of the tokens just read, for query head `head` of the group: `headDimension`
   /// elements.
@@ -283,6 +283,22 @@ public enum Moment: Hashable, Sendable {
     let width = lane.layout.headDimension
     let first = (token * signals.queryHeads + queryHead(head)) * width
     let values = unsafe UnsafeBufferPointer(start: base + first, count: width)
+    return unsafe _overrideLifetime(values.span, borrowing: self)
+  }
+
+  /// The number of tokens just read whose inputs ``layerInput(_:)`` lends.
+  public var layerInputCount: Int { signals.tokenCount }
+
+  /// What the layer's projections read of one of the tokens just read: its hidden state after the
+  /// input norm, as many elements as the model is wide. All lanes of a layer have the same.
+  ///
+  /// - Parameter token: the token's index among those just read, from 0.
+  @_lifetime(borrow self)
+  public func layerInput(_ token: Int) -> Span<Float> {
+    guard let base = unsafe signals.layerInputs else { notGiven("layerInput") }
+    precondition(token >= 0 && token < layerInputCount, "no such token among those just read")
+    let width = signals.inputWidth
+    let values = unsafe UnsafeBufferPointer(start: base + token * width, count: width)
     return unsafe _overrideLifetime(values.span, borrowing: self)
   }
 
@@ -427,12 +443,16 @@ package protocol ValueReachSource: AnyObject {
   package var repeated = 0..<0
   /// Query heads of the layer.
   package var queryHeads = 0
-  /// How many tokens the queries belong to.
-  package var queryCount = 0
+  /// How many tokens were just read, of which there are queries and layer inputs.
+  package var tokenCount = 0
   /// Queries before rotation: `queryCount × queryHeads × headDimension`.
   @unsafe package var rawQueries: UnsafePointer<Float>?
   /// The same queries after rotation.
   @unsafe package var turnedQueries: UnsafePointer<Float>?
+  /// Hidden states after the layer's input norm: `tokenCount × inputWidth`.
+  @unsafe package var layerInputs: UnsafePointer<Float>?
+  /// Elements of a hidden state.
+  package var inputWidth = 0
   /// Computes how far values move the residual stream.
   package var valueReach: (any ValueReachSource)?
   /// Sums of the chunk's probabilities.
@@ -445,5 +465,6 @@ package protocol ValueReachSource: AnyObject {
     unsafe columnSums = nil
     unsafe rawQueries = nil
     unsafe turnedQueries = nil
+    unsafe layerInputs = nil
   }
 }

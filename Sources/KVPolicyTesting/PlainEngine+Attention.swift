@@ -99,15 +99,16 @@ extension PlainEngine {
     }
   }
 
-  /// Adds the queries of some tokens and the reach of values to the signals, as far as the policy
-  /// declared them.
+  /// Adds the queries and inputs of some tokens and the reach of values to the signals, as far as
+  /// the policy declared them.
   private func show(
     _ signals: SignalSet, queriesOf tokens: Range<Int>, layer: Int, lanes: [PlainLane],
     in shown: inout ShownSignals
   ) {
-    shown.queries = (tokens.count, source.shape.queryHeads)
+    (shown.tokenCount, shown.queryHeads) = (tokens.count, source.shape.queryHeads)
     if signals.valueReach { shown.valueReach = PlainValueReach(source) }
     for position in tokens {
+      if signals.layerInput { shown.layerInputs += source.input(layer, position) }
       if signals.rawQueries {
         for head in 0..<source.shape.queryHeads {
           shown.rawQueries += source.query(layer, head, position)

@@ -42,6 +42,7 @@ public final class PlainEngine {
     self.source = source
     self.sequence = sequence
     sequence.rotation = source.rotation
+    sequence.inputWidth = source.input(0, 0).count
     wants = (0..<source.shape.layers).map { sequence.declarations(ofLayer: $0) }
     recentQueries = Array(repeating: [], count: source.shape.layers)
   }

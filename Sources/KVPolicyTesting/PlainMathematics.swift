@@ -82,11 +82,14 @@ struct ShownSignals {
   /// The positions of the tokens that the probe repeats.
   var repeated = 0..<0
   var columnSums: [Float] = []
-  /// Tokens and query heads of the queries.
-  var queries = (count: 0, heads: 0)
+  /// How many tokens were just read.
+  var tokenCount = 0
+  /// Query heads of the queries.
+  var queryHeads = 0
   var valueReach: (any ValueReachSource)?
   var rawQueries: [Float] = []
   var turnedQueries: [Float] = []
+  var layerInputs: [Float] = []
 
   init(stride: Int) { self.stride = stride }
 
@@ -98,10 +101,11 @@ struct ShownSignals {
     buffers.promptRows = promptRows
     buffers.probeRowCount = probeRowCount
     buffers.repeated = repeated
-    (buffers.queryCount, buffers.queryHeads) = queries
+    (buffers.tokenCount, buffers.queryHeads) = (tokenCount, queryHeads)
+    buffers.inputWidth = layerInputs.count / max(1, tokenCount)
     buffers.valueReach = valueReach
     // All numbers lie in one array, whose pointers are used inside this closure only.
-    let all = logits + probabilities + columnSums + rawQueries + turnedQueries
+    let all = logits + probabilities + columnSums + rawQueries + turnedQueries + layerInputs
     return unsafe all.withUnsafeBufferPointer { all in
       var first = 0
       func next(_ values: [Float]) -> UnsafePointer<Float>? {
@@ -113,6 +117,7 @@ struct ShownSignals {
       unsafe buffers.columnSums = next(columnSums)
       unsafe buffers.rawQueries = next(rawQueries)
       unsafe buffers.turnedQueries = next(turnedQueries)
+      unsafe buffers.layerInputs = next(layerInputs)
       return body(buffers)
     }
   }

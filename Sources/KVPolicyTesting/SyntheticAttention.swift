@@ -21,6 +21,9 @@ public struct SyntheticAttention: Sendable {
   public var key: Vectors
   /// The value of each key head.
   public var value: Vectors
+  /// What a layer's projections read of a position's token, with as many numbers in every layer and
+  /// at every position. By default the layer's queries of the position, one head after the other.
+  public var input: @Sendable (_ layer: Int, _ position: Int) -> [Float]
   /// One row of the output projection's columns that belong to a query head; the last argument is
   /// the row, from 0 to `headDimension` − 1. By default a row of the unit matrix.
   public var output: Vectors
@@ -46,6 +49,9 @@ public struct SyntheticAttention: Sendable {
     self.query = query
     self.key = key
     self.value = value
+    input = { layer, position in
+      (0..<shape.queryHeads).flatMap { query(layer, $0, position) }
+    }
     output = { _, _, row in (0..<shape.headDimension).map { $0 == row ? 1 : 0 } }
   }
 

@@ -32,6 +32,8 @@ extension PolicyRegistry {
       PruLong.self,
       BaKlaVa.self,
       ForesightKV.self,
+      WriteGatedKV.self,
+      KVzap.self,
       Composed.self,
     ], parts: .all)
 }

@@ -1,4 +1,3 @@
-import Foundation
 import KVPolicyKit
 
 /// A network of two layers for every layer and key head: GELU(x · W₁ + b₁) · W₂ + b₂.
@@ -42,8 +41,7 @@ struct LearnedScorer: Sendable {
     }
     var output = weights.secondBias.values[lane.head]
     for (unit, sum) in sums.enumerated() {
-      let active = 0.5 * sum * (1 + erf(sum / Float(2).squareRoot()))
-      output += active * weights.second.values[lane.head * hidden + unit]
+      output += sum.gelu * weights.second.values[lane.head * hidden + unit]
     }
     return output
   }

@@ -219,6 +219,7 @@ public struct PolicyAssignment: Sendable {
     for signal in policy.signals {
       if case .promptRows(let count) = signal { numbers.append(("promptRows", count, 0)) }
       if case .recentRows(let count) = signal { numbers.append(("recentRows", count, 0)) }
+      if case .layerInput(let width?) = signal { numbers.append(("layerInput", width, 1)) }
     }
     for column in policy.columns(for: shape) {
       numbers.append(("the width of column '\(column.name)'", column.width, 1))

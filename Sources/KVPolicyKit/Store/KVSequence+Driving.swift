@@ -19,6 +19,7 @@ extension KVSequence {
   package func reserve(tokens: Int, after taken: Int) throws(StoreError) -> Int {
     if let failure { throw failure }
     try checkIsIdle()
+    try checkInputWidth()
     // Positions are 32-bit integers, so no sum below overflows.
     guard tokens >= 0, tokens <= Int(Int32.max) - length.tokens else {
       throw .badRequest(
@@ -37,6 +38,16 @@ extension KVSequence {
       throw .columnsFull(neededBytes: columns, limitBytes: limit)
     }
     return taken + needed
+  }
+
+  /// Throws if a policy's artifact was trained on layer inputs of another width than the engine's.
+  private func checkInputWidth() throws(StoreError) {
+    for policy in declared where !policy.layers.isEmpty {
+      guard let width = policy.signals.inputWidth, width != inputWidth else { continue }
+      throw .badRequest(
+        "a policy reads layer inputs of \(width) numbers, and the model's have "
+          + "\(inputWidth.map { "\($0)" } ?? "no width"); was its artifact made for another model?")
+    }
   }
 
   /// Begins a chunk or step, or another time in which only the engine may change the sequence. Ends

@@ -23,6 +23,8 @@ public final class KVSequence {
     get { lanes.first?.rotation }
     set { for lane in lanes { lane.rotation = newValue } }
   }
+  /// Elements of what a layer's projections read; nil if no engine said it.
+  package var inputWidth: Int?
   /// Decode steps so far.
   public internal(set) var steps = 0
   var ledger: FootprintLedger

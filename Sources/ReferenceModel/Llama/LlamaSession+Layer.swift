@@ -53,8 +53,9 @@ extension LlamaSession {
     guard declared[layer].probe(at: moment) == nil else { return }
     let shown = sequence.signals(ofLayer: layer, at: moment)
     var signals = attention.signals(shown)
-    unsafe signals.lend(rows, shown, heads: model.configuration.queryHeads)
+    unsafe signals.lend(rows, shown, model.configuration)
     signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
+    signalCounts.layerInput += shown.layerInput ? 1 : 0
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
     try consult(layer: layer, moment: moment, shown, signals)
   }
@@ -117,6 +118,7 @@ extension LlamaSession {
     let attention = unsafe StepAttention(self, layer: layer, rows, shown: shown, phase: phase)
     let signals = attention.signals
     signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
+    signalCounts.layerInput += shown.layerInput ? 1 : 0
     signalCounts.valueReach += shown.valueReach ? 1 : 0
     signalCounts.stepLogits += shown.stepLogits ? 1 : 0
     signalCounts.stepProbabilities += shown.stepProbabilities ? 1 : 0
@@ -213,11 +215,14 @@ extension LlamaSession {
 }
 
 extension SignalBuffers {
-  /// Lends the queries of some tokens, as far as the policy declared them.
-  @unsafe mutating func lend(_ rows: TokenRows, _ shown: SignalSet, heads: Int) {
-    guard shown.rawQueries || shown.turnedQueries else { return }
-    queryHeads = heads
-    queryCount = unsafe rows.count
+  /// Lends the queries and inputs of some tokens, as far as the policy declared them.
+  @unsafe mutating func lend(
+    _ rows: TokenRows, _ shown: SignalSet, _ configuration: LlamaConfiguration
+  ) {
+    (queryHeads, inputWidth) = (configuration.queryHeads, configuration.hidden)
+    tokenCount = unsafe rows.count
+    // Attention leaves the norm's output as the projections read it.
+    if shown.layerInput { unsafe layerInputs = UnsafePointer(rows.inputs) }
     if shown.rawQueries { unsafe rawQueries = UnsafePointer(rows.scratch.rawQueries.base) }
     if shown.turnedQueries { unsafe turnedQueries = UnsafePointer(rows.queries) }
   }

@@ -39,6 +39,7 @@ public final class LlamaSession {
     rotary = RotaryTable(configuration)
     placeRotary = rotary
     sequence.rotation = configuration.rotation
+    sequence.inputWidth = configuration.hidden
     declared = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
     let width = configuration.queryHeads * configuration.headDimension
     recentQueries = declared.map { _ in
@@ -239,6 +240,8 @@ public struct SignalCounts: Hashable, Sendable {
   public var recentRows = 0
   /// Queries of the tokens just read.
   public var queries = 0
+  /// Hidden states after the input norm of the tokens just read.
+  public var layerInput = 0
   /// Means to compute how far values move the residual stream.
   public var valueReach = 0
   /// Column sums of a chunk.

@@ -70,6 +70,7 @@ final class Scratch {
   let scratch: Scratch
   /// Number of tokens.
   let count: Int
+  let inputs: UnsafeMutablePointer<Float>  // count × hidden: what the projections read
   let queries: UnsafeMutablePointer<Float>  // count × queryHeads × headDimension
   let keys: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
   let values: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
@@ -81,6 +82,7 @@ final class Scratch {
     let keyWidth = configuration.keyHeads * configuration.headDimension
     unsafe self.scratch = scratch
     unsafe count = tokens.count
+    unsafe inputs = scratch.normed.base + tokens.lowerBound * configuration.hidden
     unsafe queries = scratch.queries.base + tokens.lowerBound * queryWidth
     unsafe keys = scratch.keys.base + tokens.lowerBound * keyWidth
     unsafe values = scratch.values.base + tokens.lowerBound * keyWidth

@@ -95,7 +95,7 @@ import KVPolicyKit
     signals.stride = stride
     if shown.stepLogits { unsafe signals.logits = UnsafePointer(logits) }
     if shown.stepProbabilities { unsafe signals.probabilities = UnsafePointer(probabilities) }
-    unsafe signals.lend(rows, shown, heads: heads)
+    unsafe signals.lend(rows, shown, session.model.configuration)
     if shown.valueReach {
       signals.valueReach = ValueReach(session, layer: layer, isShared: false)
     }
