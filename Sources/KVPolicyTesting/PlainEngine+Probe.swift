@@ -70,6 +70,10 @@ extension PlainEngine {
     shown.probeRowCount = probe.count
     let signals = sequence.signals(ofLayer: layer, at: moment)
     if signals.valueReach { shown.valueReach = PlainValueReach(source) }
+    if signals.layerInput {
+      shown.tokenCount = probe.count
+      shown.layerInputs = probe.flatMap { source.input(layer, $0.content) }
+    }
     if signals.promptRows > 0 {
       shown.promptRows = PlainPromptRows(rows, queries, group: group, stride: shown.stride)
     }

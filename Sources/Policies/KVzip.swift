@@ -22,13 +22,21 @@ public struct KVzip: KVCachePolicy {
     case layer
   }
 
-  private enum Normalization: String, CaseIterable { case none, plus }
+  /// What attention is multiplied by.
+  public enum Normalization: String, CaseIterable, Sendable {
+    /// Nothing.
+    case none
+    /// How far the row's value moves the residual stream, over the length of the layer's input at
+    /// the query (KVzip+).
+    case plus
+  }
 
   let capacity: Int
   let ratio: Double
   let sinks: Int
   let repetition: PromptRepetition
   let competition: Competition
+  let normalization: Normalization
   /// Tokens read when the last cut was made; rows before are left alone.
   private var end = 0
 
@@ -51,14 +59,8 @@ public struct KVzip: KVCachePolicy {
       chunk: try settings.integer(
         "chunk", default: 2048, atLeast: 1, "tokens repeated at a time"))
     competition = try settings.choice("scope", default: .global, "which lanes compete")
-    let normalization = try settings.choice(
-      "normalization", default: Normalization.none,
-      "what attention is multiplied by; plus is refused")
-    guard normalization == .none else {
-      throw settings.impossible(
-        "'normalization' cannot be \"plus\" (KVzip+): it divides by the norm of each layer's input, "
-          + "which engines do not show; use \"none\"")
-    }
+    normalization = try settings.choice(
+      "normalization", default: .none, "whether attention counts how far values move the output")
   }
 
   /// The budget is the capacity: the mean over the lanes, when the prompt ends.
@@ -69,7 +71,9 @@ public struct KVzip: KVCachePolicy {
   }
 
   /// The attention of the repeated prompt.
-  public var signals: Set<Signal> { [.promptRows(1)] }
+  public var signals: Set<Signal> {
+    normalization == .none ? [.promptRows(1)] : [.promptRows(1), .valueReach, .layerInput()]
+  }
   /// The largest attention that a row got; ∞ for a row that was not repeated.
   public func columns(for shape: CacheShape) -> [Column] { [.scalar("score", initial: .infinity)] }
   /// Once, when the prompt ends.
@@ -95,17 +99,30 @@ public struct KVzip: KVCachePolicy {
       let position = Int(positions[row])
       if position >= first && !repeated.contains(position) { bias[row] = -.infinity }
     }
-    var (most, scratch) = ([Float](repeating: 0, count: bias.count), [Float]())
+    var most = Array(repeating: [Float](repeating: 0, count: bias.count), count: lane.group)
+    var scratch: [Float] = []
     lane.forEachPromptRow { row in
+      let share = normalization == .none ? 1 : 1 / length(lane.layerInput(row.index))
       for head in 0..<lane.group {
         Softmax.fold(
-          row.logitsWithProbe(head), bias: bias, into: &most, by: .max, scratch: &scratch)
+          row.logitsWithProbe(head), bias: bias, into: &most[head], by: .max, times: share,
+          scratch: &scratch)
       }
     }
-    var scores = lane.mutableColumn(0)
-    for row in 0..<lane.count where repeated.contains(Int(positions[row])) {
-      scores[row] = most[row]
+    let rows = (0..<lane.count).filter { repeated.contains(Int(positions[$0])) }
+    var votes = most.map { most in rows.map { most[$0] } }
+    if normalization == .plus {
+      let reach = lane.valueReach(of: rows, by: .euclidean)
+      votes = zip(votes, reach).map { zip($0, $1).map { $0 * $1 } }
     }
+    var scores = lane.mutableColumn(0)
+    for (row, score) in zip(rows, GroupReduction.max(votes)) {
+      scores[row] = min(score, .greatestFiniteMagnitude)
+    }
+  }
+
+  private func length(_ vector: Span<Float>) -> Float {
+    max(vector.dot(vector).squareRoot(), .leastNormalMagnitude)
   }
 
   /// Drops the rows of the lowest scores.

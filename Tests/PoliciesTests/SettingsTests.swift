@@ -20,7 +20,7 @@ import Testing
     ("kvzip", ["repeatTokens": "again"], "must be a list of tokens"),
     ("kvzip", ["suffixTokens": [3, -1]], "must be a list of tokens"),
     ("kvzip", ["continueTokens": [1.5]], "must be a list of tokens"),
-    ("kvzip", ["normalization": "plus"], "which engines do not show; use \"none\""),
+    ("kvzip", ["normalization": "minus"], #"one of "none", "plus""#),
     ("kvzip", ["scope": "lane"], #"one of "global", "layer""#),
     ("morphkv", ["window": 1, "votes": "exact"], "a window of 1 has no voter"),
     ("morphkv", ["window": 0], "'window' cannot be 0"),

@@ -192,6 +192,7 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
         "chunk": 9, "overlap": 20, "scope": "layer",
       ]),
     PolicyVariant("kvzip", ["capacity": 9, "sinks": 0]),
+    PolicyVariant("kvzip", ["capacity": 12, "suffixTokens": [2], "normalization": "plus"]),
     PolicyVariant("kvzip", ["ratio": 1, "prefix": 1000]),
     PolicyVariant("inertiakv", ["capacity": 12], rows: 12),
     PolicyVariant(

@@ -55,7 +55,6 @@ extension LlamaSession {
     var signals = attention.signals(shown)
     unsafe signals.lend(rows, shown, model.configuration)
     signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
-    signalCounts.layerInput += shown.layerInput ? 1 : 0
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
     try consult(layer: layer, moment: moment, shown, signals)
   }
@@ -67,6 +66,7 @@ extension LlamaSession {
     var signals = signals
     if shown.valueReach { signals.valueReach = ValueReach(self, layer: layer, isShared: true) }
     signalCounts.valueReach += shown.valueReach ? 1 : 0
+    signalCounts.layerInput += shown.layerInput ? 1 : 0
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
     signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     observe(layer: layer, moment: moment, signals: signals)
@@ -96,6 +96,7 @@ extension LlamaSession {
     do throws(StoreError) {
       let shown = sequence.signals(ofLayer: layer, at: moment)
       var signals = attention.signals(shown)
+      unsafe signals.lend(rows, shown, model.configuration)
       signals.repeated = repeated
       try consult(layer: layer, moment: moment, shown, signals)
     } catch {
