@@ -26,9 +26,9 @@ public enum Signal: Hashable, Sendable, CustomStringConvertible {
   /// was trained on vectors of one width names it, and a sequence then reads no token of a model
   /// of another width.
   case layerInput(width: Int? = nil)
-  /// How far a row's value moves the residual stream: the sum of magnitudes of `W v` for the value
-  /// v and the columns W of the output projection that belong to a query head. Computed for the
-  /// rows that a hook asks about (``LaneView/valueReach(of:)``).
+  /// How far a row's value moves the residual stream: a norm of `W v` for the value v and the
+  /// columns W of the output projection that belong to a query head. Computed for the rows that a
+  /// hook asks about (``LaneView/valueReach(of:by:)``).
   case valueReach
   /// Prompt: for each row, the sum of its probabilities over the chunk's queries, per query head.
   case promptColumnSums
@@ -46,6 +46,14 @@ public enum Signal: Hashable, Sendable, CustomStringConvertible {
     case .promptColumnSums: "promptColumnSums"
     }
   }
+}
+
+/// How far a vector reaches, for the signal ``Signal/valueReach``.
+public enum ReachNorm: Hashable, Sendable {
+  /// The sum of magnitudes.
+  case sum
+  /// The square root of the sum of squares.
+  case euclidean
 }
 
 /// The signals that a policy declared, resolved once for an engine.

@@ -22,19 +22,24 @@ public enum Probe: Hashable, Sendable {
   /// Vectors that take the place of token embeddings: `count × width`, at the positions after the
   /// prompt, when the prompt ends.
   case embeddings(Tensor)
+  /// The prompt once more, part after part, when it ends. The policy sees one part at a time
+  /// (``LaneView/repeatedPositions``), and each part starts at the position after the prompt. Needs
+  /// scope `sequence`, because the policy is asked once all parts were read. A last token that is
+  /// read by a decode step is not among them.
+  case promptAgain(PromptRepetition)
 
   /// Whether the probe is read after a chunk.
   package func isRead(afterLast isLast: Bool) -> Bool {
     switch self {
     case .promptTail: !isLast
-    case .embeddings: isLast
+    case .embeddings, .promptAgain: isLast
     }
   }
 
   /// How many rows the probe has at least when the prompt ends; 0 if it is not read then.
   package var rowsAtEnd: Int {
     switch self {
-    case .promptTail: 0
+    case .promptTail, .promptAgain: 0
     case .embeddings(let vectors): vectors.shape.first ?? 0
     }
   }
@@ -87,6 +92,14 @@ extension PolicyAssignment {
             "a probe when the prompt ends needs one decision, when it ends; set \"when\" to "
               + "\"afterPrompt\"")
         }
+      case .promptAgain(let repetition):
+        guard policy.cadence.prompt == .atEnd, policy.scope == .sequence else {
+          throw refusal(
+            policy,
+            "a probe of the whole prompt needs scope sequence and one decision, when the prompt "
+              + "ends")
+        }
+        if let reason = repetition.defect { throw refusal(policy, reason) }
       }
     }
   }

@@ -237,6 +237,10 @@ public enum Moment: Hashable, Sendable {
   /// queries of the prompt.
   public var probeRowCount: Int { signals.probeRowCount }
 
+  /// The positions in the text of the tokens that the ``Probe`` repeats, if it is
+  /// ``Probe/promptAgain(_:)``; they are the probe's last rows. Else empty.
+  public var repeatedPositions: Range<Int> { signals.repeated }
+
   /// Lends the logits of the prompt's last queries, one query at a time, oldest first.
   ///
   /// Each call computes the logits again, a few queries at a time: call it once.
@@ -286,7 +290,8 @@ public enum Moment: Hashable, Sendable {
   public var layerInputCount: Int { signals.tokenCount }
 
   /// What the layer's projections read of one of the tokens just read: its hidden state after the
-  /// input norm, as many elements as the model is wide. All lanes of a layer have the same.
+  /// input norm, as many elements as the model is wide. All lanes of a layer have the same. Where a
+  /// ``Probe`` is shown, its rows are the tokens just read.
   ///
   /// - Parameter token: the token's index among those just read, from 0.
   @_lifetime(borrow self)
@@ -300,17 +305,19 @@ public enum Moment: Hashable, Sendable {
 
   /// For each query head of the group, how far the values of some rows move the residual stream.
   ///
-  /// - Parameter rows: row numbers of the lane.
+  /// - Parameters:
+  ///   - rows: row numbers of the lane.
+  ///   - norm: how the numbers that a value adds to the residual stream become one.
   /// - Returns: `group` lists with a number for each of `rows`, in their order.
   /// - Complexity: O(group × rows × headDimension × width of the model). Each call computes the
   ///   numbers again: call it once.
-  public func valueReach(of rows: [Int]) -> [[Float]] {
+  public func valueReach(of rows: [Int], by norm: ReachNorm = .sum) -> [[Float]] {
     guard let source = signals.valueReach else { notGiven("valueReach") }
     var values: [Float] = []
     forEachValue(of: rows) { _, value in
       for element in value.indices { values.append(value[element]) }
     }
-    return source.reach(of: values, in: lane.id)
+    return source.reach(of: values, in: lane.id, by: norm)
   }
 
   /// How positions turn the lane's keys; nil if nothing turns them.
@@ -416,8 +423,8 @@ private func notGiven(_ signal: String) -> Never {
 /// Computes how far values move the residual stream, when a policy asks for it.
 package protocol ValueReachSource: AnyObject {
   /// For each query head of a lane's group and each of some values, which follow one another, the
-  /// sum of magnitudes of the value times the head's columns of the output projection.
-  func reach(of values: [Float], in lane: LaneID) -> [[Float]]
+  /// norm of the value times the head's columns of the output projection.
+  func reach(of values: [Float], in lane: LaneID, by norm: ReachNorm) -> [[Float]]
 }
 
 /// The addresses of one layer's signals: for each query head `stride` floats, of which the first
@@ -435,6 +442,8 @@ package protocol ValueReachSource: AnyObject {
   package var promptRowCount = 0
   /// How many rows the probe has that `promptRows` covers; 0 for queries of the prompt.
   package var probeRowCount = 0
+  /// The positions of the tokens of the prompt that the probe repeats.
+  package var repeated = 0..<0
   /// Query heads of the layer.
   package var queryHeads = 0
   /// How many tokens were just read, of which there are queries and layer inputs.

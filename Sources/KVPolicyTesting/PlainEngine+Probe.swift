@@ -13,25 +13,44 @@ extension PlainEngine {
 
   /// Shows a probe to the policies after a chunk.
   func show(_ probe: Probe, after chunk: Range<Int>, moment: Moment) throws(StoreError) {
-    let rows: [ProbeRow]
     switch probe {
     case .promptTail(let count, let place):
       let first = max(prompt.lowerBound, prompt.upperBound - count)
-      rows = (first..<prompt.upperBound).map { content in
-        let shift = place == .afterChunk ? chunk.upperBound - first : 0
-        return ProbeRow(content: content, place: content + shift)
-      }
+      let shift = place == .afterChunk ? chunk.upperBound - first : 0
+      try show(
+        (first..<prompt.upperBound).map { ProbeRow(content: $0, place: $0 + shift) }, moment: moment
+      )
     case .embeddings(let vectors):
-      rows = (0..<vectors.shape[0]).map { row in
+      let rows = (0..<vectors.shape[0]).map { row in
         ProbeRow(content: 1 << 30 + row, place: chunk.upperBound + row)
       }
-    }
-    for layer in 0..<source.shape.layers where wants[layer].probe(at: moment) != nil {
-      try show(rows, layer: layer, moment: moment)
+      try show(rows, moment: moment)
+    case .promptAgain(let repetition):
+      for part in repetition.parts(of: prompt) {
+        let rows = part.rows.enumerated().map { index, row in
+          let content =
+            switch row {
+            case .token(let token): 1 << 30 + token
+            case .position(let position): position
+            }
+          return ProbeRow(content: content, place: chunk.upperBound + index)
+        }
+        try show(rows, repeating: part.repeated, moment: moment)
+      }
     }
   }
 
-  private func show(_ probe: [ProbeRow], layer: Int, moment: Moment) throws(StoreError) {
+  private func show(
+    _ rows: [ProbeRow], repeating repeated: Range<Int> = 0..<0, moment: Moment
+  ) throws(StoreError) {
+    for layer in 0..<source.shape.layers where wants[layer].probe(at: moment) != nil {
+      try show(rows, repeating: repeated, layer: layer, moment: moment)
+    }
+  }
+
+  private func show(
+    _ probe: [ProbeRow], repeating repeated: Range<Int>, layer: Int, moment: Moment
+  ) throws(StoreError) {
     let lanes = (0..<source.shape.keyHeads).map { readLane(layer: layer, head: $0) }
     let group = source.shape.group
     var shown = ShownSignals(stride: (lanes.map(\.count).max() ?? 0) + probe.count)
@@ -47,9 +66,14 @@ extension PlainEngine {
         rows[head].append(SignalRows(own, stride: shown.stride))
       }
     }
+    shown.repeated = repeated
     shown.probeRowCount = probe.count
     let signals = sequence.signals(ofLayer: layer, at: moment)
     if signals.valueReach { shown.valueReach = PlainValueReach(source) }
+    if signals.layerInput {
+      shown.tokenCount = probe.count
+      shown.layerInputs = probe.flatMap { source.input(layer, $0.content) }
+    }
     if signals.promptRows > 0 {
       shown.promptRows = PlainPromptRows(rows, queries, group: group, stride: shown.stride)
     }

@@ -79,6 +79,8 @@ struct ShownSignals {
   var promptRows: PlainPromptRows?
   /// How many rows the probe has that `promptRows` covers.
   var probeRowCount = 0
+  /// The positions of the tokens that the probe repeats.
+  var repeated = 0..<0
   var columnSums: [Float] = []
   /// How many tokens were just read.
   var tokenCount = 0
@@ -98,6 +100,7 @@ struct ShownSignals {
     buffers.promptRowCount = promptRows?.count ?? 0
     buffers.promptRows = promptRows
     buffers.probeRowCount = probeRowCount
+    buffers.repeated = repeated
     (buffers.tokenCount, buffers.queryHeads) = (tokenCount, queryHeads)
     buffers.inputWidth = layerInputs.count / max(1, tokenCount)
     buffers.valueReach = valueReach
@@ -159,13 +162,17 @@ final class PlainValueReach: ValueReachSource {
 
   init(_ source: SyntheticAttention) { self.source = source }
 
-  func reach(of values: [Float], in lane: LaneID) -> [[Float]] {
+  func reach(of values: [Float], in lane: LaneID, by norm: ReachNorm) -> [[Float]] {
     let (group, width) = (source.shape.group, source.shape.headDimension)
     return (lane.head * group..<(lane.head + 1) * group).map { head in
       let rows = (0..<width).map { source.output(lane.layer, head, $0) }
       return stride(from: 0, to: values.count, by: width).map { first in
-        rows.reduce(0) { sum, row in
-          sum + zip(row, values[first..<first + width]).reduce(0) { $0 + $1.0 * $1.1 }.magnitude
+        let moved = rows.map { row in
+          zip(row, values[first..<first + width]).reduce(0) { $0 + $1.0 * $1.1 }
+        }
+        return switch norm {
+        case .sum: moved.reduce(0) { $0 + $1.magnitude }
+        case .euclidean: moved.reduce(0) { $0 + $1 * $1 }.squareRoot()
         }
       }
     }

@@ -23,6 +23,7 @@ extension PolicyRegistry {
       ScoredPolicy<Cap>.self,
       ScoredPolicy<LeverageScores>.self,
       ScoredPolicy<JudgeQ>.self,
+      KVzip.self,
       SAGEKV.self,
       ReFreeKV.self,
       InertiaKV.self,

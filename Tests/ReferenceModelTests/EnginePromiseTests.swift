@@ -21,9 +21,10 @@ struct EnginePromiseTests {
     try session.prefill(Array(0..<40), chunk: 16)
     for token in 40..<50 { try session.decode(token) }
     let (layers, steps, chunks) = (3, 10, 3)
-    let declared = SignalSet(
-      try PolicyRegistry.all.make(policy.main.policy, policy.main.settings).signals)
+    let made = try PolicyRegistry.all.make(policy.main.policy, policy.main.settings)
+    let declared = SignalSet(made.signals)
     var want = SignalCounts()
+    want.probes = made.probe == nil ? 0 : layers
     want.promptColumnSums = declared.promptColumnSums ? layers * chunks : 0
     want.promptRows = declared.promptRows > 0 ? layers : 0
     want.queries = declared.rawQueries ? layers * chunks : 0

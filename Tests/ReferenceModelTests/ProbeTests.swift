@@ -21,20 +21,29 @@ private struct Collector: KVCachePolicy {
   var signals: Set<Signal> = [.promptRows(4)]
   var cadence = Cadence(prompt: .everyChunk, every: 0)
   var positions = PositionRule.original
+  var scope = Scope.layer
   /// The rows of each call.
   private(set) var calls: [[Row]] = []
   /// The lengths that the calls saw.
   private(set) var lengths: [Int] = []
+  /// The positions that were repeated in the calls.
+  private(set) var repeated: [Range<Int>] = []
 
   init(_ probe: Probe?, atEnd: Bool = false) {
     self.probe = probe
     if atEnd { cadence = .afterPrompt }
   }
+  init(_ repetition: PromptRepetition) {
+    self.init(.promptAgain(repetition), atEnd: true)
+    scope = .sequence
+  }
   init(_ settings: inout Settings) throws(PolicyError) { probe = nil }
   static func settings(budget: Amount) -> [String: JSONValue]? { nil }
-  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
+  mutating func prefill(_ layer: borrowing LayerView) {
+    guard layer.lane(0).promptRowCount > 0 else { return }
     var rows: [Row] = []
-    cache.forEachLane { lane in
+    layer.forEachLane { lane in
       lane.forEachPromptRow { row in
         for head in 0..<lane.group {
           let logits = row.logitsWithProbe(head)
@@ -44,7 +53,8 @@ private struct Collector: KVCachePolicy {
       }
     }
     calls.append(rows)
-    lengths.append(cache.length.tokens)
+    lengths.append(layer.length.tokens)
+    repeated.append(layer.lane(0).repeatedPositions)
   }
 }
 
@@ -120,6 +130,7 @@ private struct Collector: KVCachePolicy {
       (Collector(.promptTail(5, at: .afterChunk)), 3, 4),
       (Collector(.promptTail(50, at: .trueEnd)), 3, 4),
       (Collector(.embeddings(tail), atEnd: true), 1, 1),
+      (Collector(PromptRepetition(opening: [9], chunk: 16)), 3, 3),
     ] {
       let (seen, session) = try run(policy)
       #expect(seen == full)
@@ -170,6 +181,37 @@ private struct Collector: KVCachePolicy {
     #expect(try collector(session).lengths.last == 26)
   }
 
+  @Test("of the prompt again is seen as if each part followed the prompt")
+  func repetition() throws {
+    let prompt = Array(tokens.prefix(20))
+    let policy = Collector(
+      PromptRepetition(
+        opening: [5, 6], continuation: [7], suffix: [8, 9, 10], prefix: 3, overlap: 2, chunk: 9))
+    let session = try session(policy)
+    try session.prefill(prompt, chunk: 8)
+    let seen = try collector(session)
+    let parts = [
+      [5, 6, 8, 9, 10] + prompt[3..<12], [7] + prompt[10..<12] + [8, 9, 10] + prompt[12..<20],
+    ]
+    for (part, rows) in parts.enumerated() {
+      var plain = Collector(nil)
+      plain.signals = [.promptRows(rows.count)]
+      let reference = try calls(plain, prompt + rows, chunk: 40)
+      // By part, then by layer.
+      #expect(seen.calls.count == 6 && reference.count == 3)
+      for layer in 0..<3 {
+        expectNear(seen.calls[3 * part + layer], reference[layer])
+        #expect(seen.lengths[3 * part + layer] == 20 + rows.count)
+        #expect(seen.repeated[3 * part + layer] == [3..<12, 12..<20][part])
+      }
+    }
+    // The next prompt is repeated by itself, and its prefix has been read.
+    try session.prefill([1, 2], chunk: 8)
+    #expect(try collector(session).repeated.suffix(3) == [20..<22, 20..<22, 20..<22])
+    // A prompt inside the prefix is not repeated.
+    #expect(try calls(policy, [1, 2, 3], chunk: 8).isEmpty)
+  }
+
   @Test("is the same on any number of threads")
   func threads() throws {
     let rows = try [1, 2, 3].map { threads in
@@ -202,6 +244,16 @@ private struct Collector: KVCachePolicy {
     policy.positions = .original
     policy.signals.insert(.promptColumnSums)
     cases.append((policy, "a probe gives prompt rows and no promptColumnSums"))
+    for (repetition, message) in [
+      (PromptRepetition(chunk: 0), "parts of 0 tokens"),
+      (PromptRepetition(prefix: -1, chunk: 4), "a prefix of -1"),
+      (PromptRepetition(overlap: -2, chunk: 4), "an overlap of -2"),
+      (PromptRepetition(suffix: [3, -4], chunk: 4), "-4 is no token"),
+    ] {
+      cases.append((Collector(repetition), message))
+    }
+    cases.append(
+      (Collector(.promptAgain(PromptRepetition(chunk: 4)), atEnd: true), "needs scope sequence"))
     for (policy, message) in cases {
       #expect {
         try PolicyAssignment(policy, shape: model.shape)
@@ -216,7 +268,7 @@ private struct Collector: KVCachePolicy {
     } throws: { "\($0)".contains("another layer's policy has another") }
   }
 
-  @Test("of vectors of another model is refused before the first token")
+  @Test("of vectors or tokens of another model is refused before the first token")
   func otherModel() throws {
     let vectors = Tensor(shape: [2, 3], values: [1, 2, 3, 4, 5, 6])
     let session = try session(Collector(.embeddings(vectors), atEnd: true))
@@ -224,5 +276,10 @@ private struct Collector: KVCachePolicy {
       try session.prefill([1, 2, 3])
     } throws: { "\($0)".contains("vectors of 3 numbers, and the model's embeddings have 64") }
     #expect(session.sequence.length.tokens == 0)
+    let strange = try self.session(Collector(PromptRepetition(continuation: [64], chunk: 9)))
+    #expect {
+      try strange.prefill([1, 2, 3])
+    } throws: { "\($0)".contains("token 64, which the policy reads with the prompt again") }
+    #expect(strange.sequence.length.tokens == 0)
   }
 }

@@ -184,6 +184,16 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
         "softTokens": "probe", "capacity": 9, "recent": 3, "kernel": 1, "gqa": "max",
         "budget": "adaptive", "protect": ["sinks": 2],
       ]),
+    PolicyVariant("kvzip", ["repeatTokens": [1, 2], "chunk": 7, "overlap": 3]),
+    PolicyVariant(
+      "kvzip",
+      [
+        "ratio": 0.7, "sinks": 2, "prefix": 5, "continueTokens": [3], "suffixTokens": [4, 5],
+        "chunk": 9, "overlap": 20, "scope": "layer",
+      ]),
+    PolicyVariant("kvzip", ["capacity": 9, "sinks": 0]),
+    PolicyVariant("kvzip", ["capacity": 12, "suffixTokens": [2], "normalization": "plus"]),
+    PolicyVariant("kvzip", ["ratio": 1, "prefix": 1000]),
     PolicyVariant("inertiakv", ["capacity": 12], rows: 12),
     PolicyVariant(
       "inertiakv", ["capacity": 12, "refreshEvery": 1, "score": "valueNorm"], rows: 12),

@@ -95,7 +95,10 @@ extension Settings {
       return .everyTotal(count, offset: offset)
     case "afterPredicted":
       return .afterPredicted(
-        try tokens("afterPredicted", "forgets after one of these tokens was the likeliest next"))
+        Set(
+          try tokens(
+            "afterPredicted", atLeast: 1, "forgets after one of these tokens was the likeliest next"
+          )))
     default:
       return .every(
         try integer(
@@ -103,22 +106,19 @@ extension Settings {
     }
   }
 
-  /// A list of at least one token.
-  private mutating func tokens(
-    _ name: String, _ meaning: String
-  ) throws(PolicyError) -> Set<Int> {
+  /// A list of tokens, in its order; empty if it is not given.
+  ///
+  /// - Parameter minimum: the least number of tokens.
+  public mutating func tokens(
+    _ name: String, atLeast minimum: Int = 0, _ meaning: String
+  ) throws(PolicyError) -> [Int] {
     let legal = "a list of tokens, such as [198, 271]"
     let value = try record(name, .array([]), legal, meaning)
-    guard case .array(let elements) = value, !elements.isEmpty else {
+    guard case .array(let elements) = value, elements.count >= minimum else {
       throw bad(name, value, legal)
     }
-    var tokens: Set<Int> = []
-    for element in elements {
-      guard let token = element.wholeNumber, (0...Int(Int32.max)).contains(token) else {
-        throw bad(name, value, legal)
-      }
-      tokens.insert(token)
-    }
+    let tokens = elements.compactMap(\.wholeNumber).filter { (0...Int(Int32.max)).contains($0) }
+    guard tokens.count == elements.count else { throw bad(name, value, legal) }
     return tokens
   }
 }

@@ -55,7 +55,6 @@ extension LlamaSession {
     var signals = attention.signals(shown)
     unsafe signals.lend(rows, shown, model.configuration)
     signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
-    signalCounts.layerInput += shown.layerInput ? 1 : 0
     signalCounts.promptColumnSums += shown.promptColumnSums ? 1 : 0
     try consult(layer: layer, moment: moment, shown, signals)
   }
@@ -67,6 +66,7 @@ extension LlamaSession {
     var signals = signals
     if shown.valueReach { signals.valueReach = ValueReach(self, layer: layer, isShared: true) }
     signalCounts.valueReach += shown.valueReach ? 1 : 0
+    signalCounts.layerInput += shown.layerInput ? 1 : 0
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
     signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     observe(layer: layer, moment: moment, signals: signals)
@@ -79,7 +79,11 @@ extension LlamaSession {
   /// - Parameters:
   ///   - rows: the probe's queries, keys and values.
   ///   - first: the position of the probe's first row.
-  @unsafe func attendProbe(layer: Int, _ rows: TokenRows, from first: Int, moment: Moment) {
+  ///   - repeated: the positions of the tokens that the probe repeats; empty for a probe that
+  ///     repeats none.
+  @unsafe func attendProbe(
+    layer: Int, _ rows: TokenRows, from first: Int, repeating repeated: Range<Int>, moment: Moment
+  ) {
     guard sequence.failure == nil else { return }
     unsafe rotate(rows, from: first, isShared: true)
     probeQueries.keepLast(0)
@@ -91,7 +95,10 @@ extension LlamaSession {
     guard declared[layer].probe(at: moment) != nil else { return }
     do throws(StoreError) {
       let shown = sequence.signals(ofLayer: layer, at: moment)
-      try consult(layer: layer, moment: moment, shown, attention.signals(shown))
+      var signals = attention.signals(shown)
+      unsafe signals.lend(rows, shown, model.configuration)
+      signals.repeated = repeated
+      try consult(layer: layer, moment: moment, shown, signals)
     } catch {
       assert(sequence.failure == error, "the sequence keeps what ended it")
     }

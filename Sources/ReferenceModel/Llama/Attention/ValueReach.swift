@@ -21,7 +21,7 @@ final class ValueReach: ValueReachSource {
     self.isShared = isShared
   }
 
-  func reach(of values: [Float], in lane: LaneID) -> [[Float]] {
+  func reach(of values: [Float], in lane: LaneID, by norm: ReachNorm) -> [[Float]] {
     let (group, team) = (session.sequence.store.shape.group, session.model.team)
     let size = StepAttention.runRows
     let count = values.count / session.model.configuration.headDimension
@@ -34,7 +34,7 @@ final class ValueReach: ValueReachSource {
           guard let values = values.baseAddress, let reach = reach.baseAddress else { return }
           let compute = { (block: Int) in
             let range = block * size..<min((block + 1) * size, count)
-            unsafe self.reach(of: values, range, columns, into: reach)
+            unsafe self.reach(of: values, range, columns, by: norm, into: reach)
           }
           guard isShared else { return (0..<blocks).forEach(compute) }
           team.share(blocks, grain: 1) { _, range in range.forEach(compute) }
@@ -57,10 +57,10 @@ final class ValueReach: ValueReachSource {
     return columns
   }
 
-  /// The sums of magnitudes of up to 128 values.
+  /// The norms of what up to 128 values add to the residual stream.
   @unsafe private func reach(
     of values: UnsafePointer<Float>, _ range: Range<Int>, _ columns: FloatBuffer,
-    into reach: UnsafeMutablePointer<Float>
+    by norm: ReachNorm, into reach: UnsafeMutablePointer<Float>
   ) {
     let configuration = session.model.configuration
     let (hidden, width, size) = (
@@ -83,8 +83,11 @@ final class ValueReach: ValueReachSource {
     }
     for element in 0..<hidden {
       for value in 0..<range.count {
-        unsafe reach[range.lowerBound + value] += products.base[element * size + value].magnitude
+        let moved = unsafe products.base[element * size + value]
+        unsafe reach[range.lowerBound + value] += norm == .sum ? moved.magnitude : moved * moved
       }
     }
+    guard norm == .euclidean else { return }
+    for value in range { unsafe reach[value] = unsafe reach[value].squareRoot() }
   }
 }
