@@ -19,9 +19,9 @@ public struct PolicyEntry: Equatable, Sendable, Budgeted {
 
   /// An entry whose configuration spends `budget`, or states its own sizes if `budget` is nil.
   ///
-  /// The default label is the policy's name.
-  ///
   /// - Parameters:
+  ///   - configuration: the policy's configuration.
+  ///   - label: the policy's name in tables; by default its name in configurations.
   ///   - budget: the budget in rows per lane.
   ///   - bytes: the budget in bytes per sequence, if it was given in bytes.
   public init(

@@ -86,8 +86,12 @@ public struct PolicyConfiguration: Hashable, Sendable {
 
   /// Makes the policies and assigns the layers to them.
   ///
-  /// - Parameter store: how the cache will hold rows, so that budgets in bytes that are too small
-  ///   are refused now. Without it, such a policy keeps one row beside its protected rows.
+  /// - Parameters:
+  ///   - registry: the policies that the configuration can name.
+  ///   - shape: the shape of the cache.
+  ///   - model: the model, if it is known.
+  ///   - store: how the cache will hold rows, so that budgets in bytes that are too small are
+  ///     refused now. Without it, such a policy keeps one row beside its protected rows.
   /// - Throws: `PolicyError` for a setting that is unknown or impossible, a layer the model lacks, a
   ///   shape that no cache can have, or a budget in bytes that is too small.
   public func makePolicies(

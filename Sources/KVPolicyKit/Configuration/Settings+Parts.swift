@@ -108,7 +108,10 @@ extension Settings {
 
   /// A list of tokens, in its order; empty if it is not given.
   ///
-  /// - Parameter minimum: the least number of tokens.
+  /// - Parameters:
+  ///   - name: the setting's key.
+  ///   - minimum: the least number of tokens.
+  ///   - meaning: what the tokens are for, in words.
   public mutating func tokens(
     _ name: String, atLeast minimum: Int = 0, _ meaning: String
   ) throws(PolicyError) -> [Int] {
