@@ -9,7 +9,7 @@ import KVPolicyKit
 /// | --- | --- |
 /// | `s` | sinks: every query of every head attends to the first tokens |
 /// | `t` | the theme: every query of head 0 attends to them |
-/// | `l` | needed later: queries from the middle of the answer on attend to them, no earlier query |
+/// | `l` | needed later: queries late in the answer attend to them, earlier queries do not |
 /// | `q` | what the question asks for: the last queries of the prompt attend to them |
 /// | `v` | tokens with long values |
 /// | `r` | repetitions: their keys are nearly equal |

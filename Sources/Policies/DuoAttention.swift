@@ -25,7 +25,8 @@ public struct DuoAttention: HeadProfilePolicy {
 /// DuoAttention's cache with heads found by PruLong's training.
 ///
 /// Bhaskar et al., "Cache Me If You Can: How Many KVs Do You Need for Effective Long-Context
-/// LMs?", 2025; behaviour of princeton-pli/PruLong. The table has 0 and 1, trained for one sparsity.
+/// LMs?", 2025; behaviour of princeton-pli/PruLong. The table has 0 and 1, trained for
+/// one sparsity.
 public struct PruLong: HeadProfilePolicy {
   /// The name in configurations.
   public static let name = "prulong"

@@ -4,8 +4,9 @@ import KVPolicyKit
 /// Keeps the latest tokens, and of the older ones those that a trained gate admitted.
 ///
 /// Huang et al., "KV Admission: Learning What to Write for Efficient Long-Context Inference", 2025;
-/// behaviour of EMCLab-Sinica/WG-KV. A token's row is judged once, when it leaves the window: a small network of
-/// the layer and key head looks at its key, and a refused row goes before anything else reads it.
+/// behaviour of EMCLab-Sinica/WG-KV. A token's row is judged once, when it leaves the
+/// window: a small network of the layer and key head looks at the row's key, and a refused row goes
+/// before any later query reads it.
 public struct WriteGatedKV: KVCachePolicy {
   /// The name in configurations.
   public static let name = "wgkv"

@@ -2,12 +2,12 @@
 public struct Tensor: Hashable, Sendable {
   /// Elements along each axis, outermost first.
   public let shape: [Int]
-  /// The elements in row-major order; as many as the product of `shape`.
+  /// The elements in row-major order; their number is the product of `shape`.
   public let values: [Float]
 
   /// Numbers of this shape.
   ///
-  /// - Precondition: `values` has as many elements as `shape` says. A reader of files checks them
+  /// - Precondition: the number of `values` is the product of `shape`. A reader of files checks them
   ///   before it makes a tensor.
   public init(shape: [Int], values: [Float]) {
     precondition(shape.reduce(1, *) == values.count, "the values are not of this shape")

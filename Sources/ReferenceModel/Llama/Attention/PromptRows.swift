@@ -1,8 +1,8 @@
 import KVPolicyKit
 
 /// The signals `promptRows` and `recentRows` of one layer in a prompt: the logits of the last
-/// queries over the rows present now, from the keys that `ChunkAttention` packed. Or the logits of a
-/// probe's queries, over these rows and the probe's own.
+/// queries over the rows present now, from the keys that `ChunkAttention` packed. For a probe: the
+/// logits of the probe's queries, over these rows and the probe's own.
 ///
 /// The queries are computed in slices of a few, so memory does not grow with their number. While
 /// one thread shows a slice to the policy, the other threads compute the next slice:
