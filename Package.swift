@@ -1,4 +1,5 @@
 // swift-tools-version: 6.3
+import Foundation
 import PackageDescription
 
 /// Every target: Swift 6, strict memory safety, explicit existentials and imports. CI adds
@@ -10,24 +11,61 @@ let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
-/// The numeric targets are optimised in debug builds too (`swift test` runs a real model), and
-/// compiled for AVX2 and FMA where the machine is x86-64. `KVPOLICY_BASELINE=1` builds without the
-/// vector flags: slower, the same numbers up to rounding. Set it too when you cross-compile from
-/// x86-64: `arch` is that of the machine that builds.
-var numeric: [SwiftSetting] =
+/// The processor that the numeric targets are compiled for, on x86-64 only:
+///
+///     KVPOLICY_CPU=baseline   every x86-64: no vector flags
+///     KVPOLICY_CPU=avx2       the default: AVX2 and FMA, eight floats in a register
+///     KVPOLICY_CPU=avx512     AVX-512 with VNNI, sixteen floats in a register
+///     KVPOLICY_CPU=native     the last of these that this machine can run (Linux)
+///
+/// All give the same numbers up to rounding. Set `baseline` too when you cross-compile from x86-64:
+/// `arch` is that of the machine that builds.
+func vectorSettings() -> (flags: [String], defines: [String]) {
+  let avx2 = (flags: ["-Xcc", "-march=x86-64-v3"], defines: ["KVPOLICY_FMA"])
+  let avx512 = (
+    flags: ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vnni"],
+    defines: ["KVPOLICY_FMA", "KVPOLICY_AVX512"]
+  )
+  let name = Context.environment["KVPOLICY_CPU"] ?? "avx2"
+  switch name {
+  case "baseline": return ([], [])
+  case "avx2": return avx2
+  case "avx512": return avx512
+  case "native":
+    let words = Set(
+      ((try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? "").split {
+        $0.isWhitespace
+      }.map(String.init))
+    let wide = ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512_vnni"]
+    if words.isSuperset(of: wide) { return avx512 }
+    return words.isSuperset(of: ["avx2", "fma", "f16c"]) ? avx2 : ([], [])
+  default:
+    fatalError("KVPOLICY_CPU is '\(name)'; it can be baseline, avx2, avx512 or native")
+  }
+}
+
+/// The numeric targets are optimised in debug builds too (`swift test` runs a real model).
+let optimised =
   strict + [
     // Whole-module, as in release: kernels specialise across files.
     .unsafeFlags(
       ["-O", "-wmo", "-num-threads", "2", "-disable-batch-mode"], .when(configuration: .debug))
   ]
+var numeric = optimised
 /// The command line is compiled for every processor, to say which one it needs before it calls the
 /// rest.
 var command = strict
 #if arch(x86_64)
-  if Context.environment["KVPOLICY_BASELINE"] == nil {
-    numeric += [.unsafeFlags(["-Xcc", "-march=x86-64-v3"]), .define("KVPOLICY_FMA")]
-    command += [.define("KVPOLICY_FMA")]
-  }
+  let vectors = vectorSettings()
+  numeric += vectors.defines.map { .define($0) }
+  if !vectors.flags.isEmpty { numeric.append(.unsafeFlags(vectors.flags)) }
+  command += vectors.defines.map { .define($0) }
+#endif
+
+/// The floor of a benchmark is the processor's, whatever the build: this one loop always has AVX-512.
+var wide = optimised
+#if arch(x86_64)
+  wide.append(.unsafeFlags(["-Xcc", "-march=x86-64-v4"]))
 #endif
 
 /// Gives the C library's allocation functions to their counting namesakes in `AllocationProbe`.
@@ -56,10 +94,14 @@ let package = Package(
     .target(
       name: "Training", dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel"],
       swiftSettings: numeric),
+    .target(name: "Processor", exclude: ["Wide"], swiftSettings: command),
+    .target(name: "WideProcessor", path: "Sources/Processor/Wide", swiftSettings: wide),
     .target(name: "Reporting", dependencies: ["KVPolicyKit"], swiftSettings: strict),
     .target(
       name: "Evaluation",
-      dependencies: ["KVPolicyKit", "MiniTasks", "ReferenceModel", "Reporting"],
+      dependencies: [
+        "KVPolicyKit", "MiniTasks", "Processor", "ReferenceModel", "Reporting", "WideProcessor",
+      ],
       swiftSettings: numeric),
     .target(
       name: "BundledModel", dependencies: ["ReferenceModel"], exclude: ["Training"],
@@ -68,7 +110,7 @@ let package = Package(
       name: "KVPolicyCommand",
       dependencies: [
         "BundledModel", "KVPolicyKit", "Policies", "ReferenceModel", "Evaluation", "MiniTasks",
-        "Reporting", "Training",
+        "Processor", "Reporting", "Training",
       ],
       swiftSettings: command),
     .target(name: "MiniTasks", dependencies: ["KVPolicyKit"], swiftSettings: strict),
@@ -130,7 +172,9 @@ let package = Package(
       name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["Evaluation", "KVPolicyKit", "KVPolicyCommand", "ReferenceModel", "Training"],
+      dependencies: [
+        "Evaluation", "KVPolicyKit", "KVPolicyCommand", "Processor", "ReferenceModel", "Training",
+      ],
       exclude: ["Snapshots"], swiftSettings: strict),
     .testTarget(
       name: "ExampleTests",

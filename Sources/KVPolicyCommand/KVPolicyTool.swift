@@ -1,6 +1,7 @@
 import Evaluation
 import KVPolicyKit
 import Policies
+internal import Processor
 import ReferenceModel
 import Reporting
 
@@ -52,7 +53,7 @@ public struct KVPolicyTool {
       try ProcessArguments.check(arguments)
       if words.first == "--version" {
         try refuseMore(words)
-        try terminal.print("kvpolicy \(KVPolicyTool.version)\n")
+        try terminal.print("kvpolicy \(KVPolicyTool.version) (\(Processor.build))\n")
         return 0
       }
       if let first = words.first, KVPolicyTool.helpWords.contains(first) { return try help(words) }

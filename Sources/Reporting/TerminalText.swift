@@ -33,16 +33,21 @@ package enum TerminalText {
     _ entries: [(term: String, meaning: String)], indent: Int = 0, gap: Int = 2
   ) -> String {
     let entries = entries.map { (term: escaped($0.term), meaning: escaped($0.meaning)) }
-    let column = entries.reduce(0) { max($0, $1.term.count) } + indent + gap
+    let column =
+      entries.map(\.term.count).filter { $0 <= widestTerm }.reduce(0, max) + indent + gap
     let blank = String(repeating: " ", count: column)
     return entries.map { entry in
       let start = String(repeating: " ", count: indent) + entry.term
       let meaning = wrapped(entry.meaning, columns: max(20, columns - column))
         .replacing("\n", with: "\n" + blank)
-      let padding = String(repeating: " ", count: column - start.count)
+      let room = column - start.count
+      let padding = room >= gap ? String(repeating: " ", count: room) : "\n" + blank
       return meaning.isEmpty ? start : start + padding + meaning
     }.joined(separator: "\n")
   }
+
+  /// Columns of the longest term that has its meaning beside it and not below.
+  private static let widestTerm = 32
 
   private static func lines(of paragraph: Substring, columns: Int) -> [String] {
     guard paragraph.count > columns else { return [String(paragraph)] }

@@ -1,4 +1,5 @@
 import Foundation
+import Processor
 import Testing
 
 @testable import KVPolicyCommand
@@ -72,6 +73,6 @@ struct HelpTests {
   func version() throws {
     let outcome = try Workshop().run(["--version"])
     #expect(outcome.status == 0)
-    #expect(outcome.output == "kvpolicy \(KVPolicyTool.version)\n")
+    #expect(outcome.output == "kvpolicy \(KVPolicyTool.version) (\(Processor.build))\n")
   }
 }

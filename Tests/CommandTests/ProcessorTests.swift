@@ -1,6 +1,5 @@
+import Processor
 import Testing
-
-@testable import KVPolicyCommand
 
 @Suite("A build for newer processors")
 struct ProcessorTests {
@@ -12,9 +11,11 @@ struct ProcessorTests {
 
   @Test("says what is lacking, and how to build for every processor")
   func lacking() {
+    let message = Processor.refusal(lacking: ["AVX2", "FMA"]) ?? ""
+    #expect(message.hasPrefix("this build is for processors with AVX2, FMA"))
     #expect(
-      Processor.refusal(lacking: ["AVX2", "FMA"])
-        == "this build is for processors with AVX2, FMA and F16C, and AVX2 and FMA cannot be used here; "
-        + "build one for every x86-64: KVPOLICY_BASELINE=1 swift build -c release")
+      message.hasSuffix(
+        ", and AVX2 and FMA cannot be used here; "
+          + "build one for this machine: KVPOLICY_CPU=native swift build -c release"))
   }
 }

@@ -27,7 +27,8 @@ extension Option {
     "--threads", "COUNT", "threads that work on a matrix", default: "one per core")
   static let arithmetic = Option(
     "--arithmetic", Arithmetic.allCases.map(\.rawValue).joined(separator: "|"),
-    "how decode steps multiply quantised weights", default: LlamaModel.defaultArithmetic.rawValue)
+    "whether quantised weights are multiplied with inputs rounded to 8 bits: those of decode "
+      + "steps, or those of prompts too", default: LlamaModel.defaultArithmetic.rawValue)
   static let chunk = Option(
     "--chunk", "TOKENS", "prompt tokens that go through a layer together",
     default: "\(LlamaSession.defaultChunk)")

@@ -1,6 +1,6 @@
 /// How a layer's work on a batch of tokens is divided, and its scratch memory.
 ///
-/// A chunk of a prompt has many tokens: every sixteen matrix rows are unpacked once for all of
+/// A chunk of a prompt has many tokens: every panel of matrix rows is unpacked once for all of
 /// them, and threads divide the tokens of elementwise work. A step has one token per session:
 /// threads divide the matrix rows, and the elementwise work is too little to divide.
 @unsafe struct ForwardPass {
@@ -37,7 +37,8 @@
   func multiply(
     _ x: FloatBuffer, by first: Product, _ second: Product? = nil, _ third: Product? = nil
   ) {
-    guard unsafe kind == .step else {
+    let isInteger = unsafe model.arithmetic == .allInteger
+    guard unsafe kind == .step || isInteger else {
       unsafe multiplyChunk(x, by: first)
       if let second { unsafe multiplyChunk(x, by: second) }
       if let third { unsafe multiplyChunk(x, by: third) }
@@ -47,7 +48,7 @@
       (first.weights, first.target.base), second.map { unsafe ($0.weights, $0.target.base) },
       third.map { unsafe ($0.weights, $0.target.base) })
     let (team, matrix) = unsafe (model.team, scratch.matrix)
-    if unsafe model.arithmetic == .integer && group.contains({ $0.blockSize > 1 }) {
+    if unsafe (isInteger || model.arithmetic == .integer) && group.contains({ $0.blockSize > 1 }) {
       unsafe Kernels.multiplyInIntegers(group, x.base, count: count, scratch: matrix, team: team)
     } else if unsafe count == 1 {
       unsafe Kernels.multiply(group, x.base, scratch: matrix, team: team)

@@ -3,8 +3,8 @@ public import KVPolicyKit
 
 /// A model ready to run: its weights and its threads.
 ///
-/// Float matrices stay in the mapped file. Quantised matrices are rearranged into panels of sixteen
-/// rows, the order in which products read them. The panels take as many bytes as the file's rows,
+/// Float matrices stay in the mapped file. Quantised matrices are rearranged into panels of rows,
+/// the order in which products read them. The panels take as many bytes as the file's rows,
 /// apart from padding in the last panel.
 ///
 /// Any number of sessions may share a model, but only one may run at a time. A model with one
@@ -124,15 +124,14 @@ extension WeightMatrix {
   fileprivate var bytes: Int { rows * rowBytes }
 }
 
-/// How a decode step multiplies by quantised weights.
+/// How quantised weights are multiplied.
 ///
-/// Products with weights of 16 or 32 bits, and all products of a prompt, are computed in floats in
-/// any case.
+/// Products with weights of 16 or 32 bits are computed in floats in any case.
 public enum Arithmetic: String, CaseIterable, Codable, Sendable {
   /// In floats: weights are converted to floats, inputs stay as they are.
   case exact
-  /// In integers: inputs are rounded to 8 bits, with one scale per 32 elements, and multiplied with
-  /// the integers of the weights.
+  /// Decode steps in integers: inputs are rounded to 8 bits, with one scale per 32 elements, and
+  /// multiplied with the integers of the weights. Prompts are computed in floats.
   ///
   /// A token takes less time, because only reading the weights from memory remains to wait for.
   ///
@@ -141,4 +140,6 @@ public enum Arithmetic: String, CaseIterable, Codable, Sendable {
   /// llama.cpp rounds inputs of the same types in this way on a CPU (its Q8_0 and Q8_1 inputs),
   /// except that here the scale of an input's block keeps 32 bits.
   case integer
+  /// Prompts in integers too.
+  case allInteger = "all-integer"
 }

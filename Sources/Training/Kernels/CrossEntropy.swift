@@ -5,7 +5,7 @@ extension Kernels {
   /// `−log softmax(logits)[target]`. Replaces the vocabulary logits by their gradient times
   /// `factor`: `factor · (softmax − 1 at the target)`.
   ///
-  /// `logits` needs room up to the next multiple of sixteen floats.
+  /// `logits` needs room up to the next whole tile.
   @unsafe static func crossEntropy(
     _ logits: UnsafeMutablePointer<Float>, count: Int, target: Int, factor: Float
   ) -> Double {

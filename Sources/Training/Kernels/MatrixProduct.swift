@@ -45,7 +45,7 @@ package struct ProductShape: Sendable {
 /// `C = A·B` and `C += A·B` on a team's threads.
 ///
 /// Threads share blocks of C. For a block, 256 elements of the inner dimension at a time, the
-/// matrix rows of A and slices of sixteen columns of B are packed in the order of reading, so that
+/// matrix rows of A and slices of B as wide as a tile are packed in the order of reading, so that
 /// they stay in the second-level cache. Every element is summed in the same order for any division
 /// of C, so results do not depend on the number of threads.
 package final class MatrixProduct {

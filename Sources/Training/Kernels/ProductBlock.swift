@@ -141,7 +141,7 @@ internal import ReferenceModel
     }
   }
 
-  /// Packs B into slices of sixteen columns: element (k, j) at `slice × count × 16 + k × 16 + j`.
+  /// Packs B into slices as wide as a tile: element (k, j) at `(slice × count + k) × width + j`.
   private func packB(_ first: Int, _ count: Int, into panels: UnsafeMutablePointer<Float>) {
     var (column, panel) = unsafe (columns.lowerBound, panels)
     while column < columns.upperBound {
@@ -167,8 +167,8 @@ internal import ReferenceModel
     var (from, to) = unsafe (source, panel)
     for _ in 0..<count {
       if width == ProductTile.columns {
-        unsafe store8(load8(from), to)
-        unsafe store8(load8(from + 8), to + 8)
+        unsafe storeVector(loadVector(from), to)
+        unsafe storeVector(loadVector(from + vectorWidth), to + vectorWidth)
       } else {
         // The results for missing columns are discarded; their inputs only have to be numbers.
         for j in 0..<ProductTile.columns { unsafe to[j] = j < width ? from[j] : 0 }

@@ -50,7 +50,7 @@ func exponential() {
   for sign in [Float(1), -1] {
     for bits in stride(from: UInt32(0), through: Float(104).bitPattern, by: 997) {
       let x = sign * Float(bitPattern: bits)
-      let value = Kernels.exponential(Float8(repeating: x))[3]
+      let value = Kernels.exponential(FloatVector(repeating: x))[3]
       let exact = Foundation.exp(Double(x))
       guard exact < Double(Float.greatestFiniteMagnitude) else {
         #expect(value == .infinity, "e^\(x)")
@@ -63,10 +63,17 @@ func exponential() {
   #expect(worst <= 2, "worst error \(worst) units")
 }
 
+/// A register that begins with these numbers; the others are 0.
+private func vector(_ numbers: [Float]) -> FloatVector {
+  var vector = FloatVector.zero
+  for (lane, number) in numbers.enumerated() { vector[lane] = number }
+  return vector
+}
+
 @Test("the exponential of the infinities, of far numbers and of no number")
 func exponentialExtremes() {
   let e = Kernels.exponential(
-    Float8(-.infinity, .infinity, .nan, 0, -0.0, -104, 88.8, -.greatestFiniteMagnitude))
+    vector([-.infinity, .infinity, .nan, 0, -0.0, -104, 88.8, -.greatestFiniteMagnitude]))
   #expect(e[0] == 0)
   #expect(e[1] == .infinity)
   #expect(e[2].isNaN)
@@ -82,7 +89,7 @@ func exponentialBelowOne() {
   // Every 997th float bit pattern of −87…0.
   for bits in stride(from: UInt32(0), through: Float(87).bitPattern, by: 997) {
     let x = -Float(bitPattern: bits)
-    let value = Double(Kernels.exponentialBelowOne(Float8(repeating: x))[3])
+    let value = Double(Kernels.exponentialBelowOne(FloatVector(repeating: x))[3])
     let exact = Foundation.exp(Double(x))
     let units = 2 + 1.5 * Double(-x)
     guard abs(value - exact) <= units * Double(Float(exact).ulp), abs(value - exact) <= 2e-7 else {
@@ -91,7 +98,7 @@ func exponentialBelowOne() {
     }
   }
   let e = Kernels.exponentialBelowOne(
-    Float8(-.infinity, .nan, 0, -0.0, -87.4, -104, -1e30, -.greatestFiniteMagnitude))
+    vector([-.infinity, .nan, 0, -0.0, -87.4, -104, -1e30, -.greatestFiniteMagnitude]))
   #expect(e[1].isNaN)
   #expect([e[2], e[3]] == [1, 1])
   #expect([e[0], e[4], e[5], e[6], e[7]] == [0, 0, 0, 0, 0])
@@ -152,9 +159,9 @@ func softmaxHuge() {
 /// Attention weights relative to the largest logit, divided by their sum; all 0 if there is no
 /// finite logit.
 private func softmaxed(_ x: [Float]) -> [Float] {
-  // The floats that pad the count to a multiple of sixteen are NaN, because no result may depend on
-  // them.
-  var y = x + [Float](repeating: .nan, count: 15 - (x.count + 15) % 16)
+  // The floats that pad the count to a whole tile are NaN, because no result may depend on them.
+  let padding = ProductTile.wholeColumns(x.count) - x.count
+  var y = x + [Float](repeating: .nan, count: padding)
   var sum: Float = 0
   unsafe y.withUnsafeMutableBufferPointer { y in
     guard let base = y.baseAddress else { return }

@@ -6,7 +6,7 @@ import Testing
   arguments: TensorType.allCases)
 func fewInputs(type: TensorType) {
   for columns in columnCounts(type) {
-    for rows in [1, 16, 35] {
+    for rows in [1, 16, 35, 71] {
       let w = randomMatrix(type, rows: rows, columns: columns, seed: UInt64(rows * columns))
       var numbers = Numbers(seed: 6)
       let x = numbers.floats(11 * columns)

@@ -118,20 +118,21 @@ struct IntegerProductTests {
 }
 
 @Suite("The instructions of integer products and their plain loops")
-struct PairSumTests {
+struct ByteProductTests {
   @Test("give the same sums")
   func pairs() {
     var numbers = Numbers(seed: 3)
     for round in 0..<2000 {
       // Up to 31 times ±127, as in real products; every other round uses the limits.
-      let q = SIMD8<UInt32>(bytes: { round % 2 == 0 ? 31 : UInt8(numbers.below(32)) })
-      let x = SIMD8<UInt32>(bytes: {
+      let q = WordVector(bytes: { round % 2 == 0 ? 31 : UInt8(numbers.below(32)) })
+      let x = WordVector(bytes: {
         let byte = round % 2 == 0 ? numbers.below(2) * 254 - 127 : numbers.below(255) - 127
         return UInt8(bitPattern: Int8(byte))
       })
-      let sums = PairSums.products(q, x)
-      #expect(sums == PlainPairSums.products(q, x))
-      #expect(PairSums.widened(sums) == PlainPairSums.widened(sums))
+      var (sums, plain) = (ByteProducts.Sums.zero, IntVector.zero)
+      ByteProducts.add(q, x, to: &sums)
+      PlainByteProducts.add(q, x, to: &plain)
+      #expect(ByteProducts.widened(sums) == plain)
     }
   }
 
@@ -139,21 +140,21 @@ struct PairSumTests {
   func columns() {
     var numbers = Numbers(seed: 5)
     for round in 0..<2000 {
-      let bytes = (0..<32).map { _ in
+      let bytes = (0..<2 * PanelShape.rows).map { _ in
         round % 2 == 0 ? Int8(numbers.below(2) * 255 - 128) : Int8(numbers.below(256) - 128)
       }
       let x = SIMD2(Int8(numbers.below(255) - 127), Int8(numbers.below(255) - 127))
       unsafe bytes.withUnsafeBytes { bytes in
         guard let p = bytes.baseAddress else { return }
-        let (fast, plain) = unsafe (PairSums.columns(p, x), PlainPairSums.columns(p, x))
+        let (fast, plain) = unsafe (ByteProducts.columns(p, x), PlainByteProducts.columns(p, x))
         #expect(fast == plain)
       }
     }
   }
 }
 
-extension SIMD8<UInt32> {
-  /// 32 bytes, four to a vector element.
+extension WordVector {
+  /// Bytes, four to a vector element.
   fileprivate init(bytes: () -> UInt8) {
     self = .zero
     for lane in indices {

@@ -3,7 +3,7 @@ import Testing
 
 /// Sizes that take every path: one matrix row, and fewer and more matrix rows than a thread takes
 /// at once.
-private let rowCounts = [1, 16, 35]
+private let rowCounts = [1, 16, 35, 71]
 
 @Test("a matrix times a vector is what the plain loop says", arguments: TensorType.allCases)
 func matrixVector(type: TensorType) {

@@ -1,3 +1,6 @@
+internal import Processor
+internal import WideProcessor
+
 /// Memory that is read from one end to the other, as weights are.
 final class ReadBuffer: Sendable {
   private let blocks: [SIMD8<Float>]
@@ -41,7 +44,7 @@ final class ReadBuffer: Sendable {
   }
 }
 
-/// Multiply-adds that touch no memory.
+/// Multiply-adds that touch no memory, with the widest vectors that the processor has.
 enum FloatArithmetic {
   #if KVPOLICY_FMA || arch(arm64)
     private typealias Lanes = SIMD8<Float>
@@ -55,11 +58,16 @@ enum FloatArithmetic {
   private static let sums = 12
 
   /// A multiplication and an addition for each element of each sum.
-  static var operationsPerRound: Double { Double(2 * sums * Lanes.scalarCount) }
+  static var operationsPerRound: Double {
+    Processor.isWide
+      ? WideArithmetic.operationsPerRound : Double(2 * sums * Lanes.scalarCount)
+  }
 
-  /// Adds one multiply-add to each sum, `rounds` times, with the instructions that the kernels of
-  /// this build use.
+  /// Adds one multiply-add to each sum, `rounds` times.
   static func multiplyAdds(rounds: Int, seed: Float) -> Float {
+    guard !Processor.isWide else {
+      return WideArithmetic.multiplyAdds(rounds: rounds, seed: seed)
+    }
     // The sums converge to one half, so they stay normal floats for any number of rounds.
     let (factor, addend) = (Lanes(repeating: 0.5), Lanes(repeating: 0.25))
     var s0 = Lanes(repeating: seed)

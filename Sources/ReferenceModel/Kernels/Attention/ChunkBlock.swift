@@ -21,7 +21,7 @@ import Foundation
   // The parts of the scratch memory, `scratchFloats` in all, with `height` rows of A in each.
   /// `height × depth`: queries, scaled.
   @unsafe private let a: UnsafeMutablePointer<Float>
-  /// `height × depth`, rounded up to 16: the output.
+  /// `height × depth`, rounded up to whole tiles: the output.
   @unsafe private let mixed: UnsafeMutablePointer<Float>
   /// `height`: greatest logit so far.
   @unsafe private let tops: UnsafeMutablePointer<Float>
@@ -100,7 +100,7 @@ import Foundation
   }
 
   /// Computes the logits of the block of 128 lane rows that begins with lane row `first`:
-  /// `height × 128`, in whole packed operands of sixteen rows.
+  /// `height × 128`, in whole packed operands.
   @inline(never)
   private func computeLogits(first: Int, into logits: UnsafeMutablePointer<Float>) {
     let (height, depth) = (shape.height, shape.depth)
@@ -137,7 +137,7 @@ import Foundation
       let top = unsafe max(before, Kernels.greatest(padding: x, count: own))
       let factor = Kernels.rescaling(from: before, to: top)
       let sum = unsafe Kernels.exponentials(x, count: own, top: top)
-      let end = (own &+ 15) & ~15
+      let end = ProductTile.wholeColumns(own)
       unsafe (x + end).update(repeating: 0, count: ChunkShape.run &- end)
       unsafe totals[row] = totals[row] * factor + sum
       unsafe (tops[row], factors[row]) = (top, factor)

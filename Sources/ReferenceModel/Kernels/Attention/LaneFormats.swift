@@ -4,16 +4,16 @@ import KVPolicyKit
 ///
 /// Rows start at any address: every load is unaligned.
 protocol LaneFormat {
-  /// Eight elements of the row at `row`, from `element`, a multiple of eight.
-  @unsafe static func load8(_ row: UnsafeRawPointer, at element: Int) -> Float8
+  /// The `vectorWidth` elements of the row at `row` from `element` on, a multiple of that width.
+  @unsafe static func loadVector(_ row: UnsafeRawPointer, at element: Int) -> FloatVector
   /// One element of a row.
   @unsafe static func load(_ row: UnsafeRawPointer, at element: Int) -> Float
 }
 
 extension LaneFormat where Self: FloatFormat {
   @unsafe @inline(__always)
-  static func load8(_ row: UnsafeRawPointer, at element: Int) -> Float8 {
-    unsafe load8(row + element &* elementBytes)
+  static func loadVector(_ row: UnsafeRawPointer, at element: Int) -> FloatVector {
+    unsafe loadVector(row + element &* elementBytes)
   }
 
   @unsafe @inline(__always)
@@ -29,11 +29,11 @@ extension F16Format: @unsafe LaneFormat {}
 /// bits.
 enum Q8Rows: @unsafe LaneFormat {
   @unsafe @inline(__always)
-  static func load8(_ row: UnsafeRawPointer, at element: Int) -> Float8 {
+  static func loadVector(_ row: UnsafeRawPointer, at element: Int) -> FloatVector {
     let block = unsafe row + element / 32 &* 34
     let scale = unsafe Float(block.loadUnaligned(as: Float16.self))
-    let bytes = unsafe (block + 2 + element % 32).loadUnaligned(as: SIMD8<Int8>.self)
-    return floats(integers(bytes)) * Float8(repeating: scale)
+    let bytes = unsafe (block + 2 + element % 32).loadUnaligned(as: ByteVector.self)
+    return floats(integers(bytes)) * FloatVector(repeating: scale)
   }
 
   @unsafe @inline(__always)
@@ -47,8 +47,8 @@ enum Q8Rows: @unsafe LaneFormat {
   ) {
     var element = 0
     while element < count {
-      unsafe store8(load8(row, at: element), x + element)
-      element &+= 8
+      unsafe storeVector(loadVector(row, at: element), x + element)
+      element &+= vectorWidth
     }
   }
 }

@@ -76,7 +76,7 @@ extension Kernels {
 ///
 /// Each product is summed in the elements of a vector over the depth, so both operands are read as
 /// they lie in memory. No product depends on the other eight. With a fourth `k` all sixteen
-/// registers would be taken. The compiler would then keep a sum in memory, and every step would
+/// registers of AVX2 would be taken. The compiler would then keep a sum in memory, and every step would
 /// wait for the sum to come back.
 struct DotTile {
   /// Vectors `q` in a full tile.
@@ -100,14 +100,14 @@ struct DotTile {
     var c1 = Column()
     var c2 = Column()
     var i = 0
-    while i &+ 8 <= depth {
-      let q0 = unsafe load8(q + i)
-      let q1 = unsafe height > 1 ? load8(q + stride + i) : q0
-      let q2 = unsafe height > 2 ? load8(q + 2 &* stride + i) : q0
-      unsafe c0.add(Format.load8(k.0, at: i), q0, q1, q2, height: height)
-      unsafe c1.add(Format.load8(k.1, at: i), q0, q1, q2, height: height)
-      unsafe c2.add(Format.load8(k.2, at: i), q0, q1, q2, height: height)
-      i &+= 8
+    while i &+ vectorWidth <= depth {
+      let q0 = unsafe loadVector(q + i)
+      let q1 = unsafe height > 1 ? loadVector(q + stride + i) : q0
+      let q2 = unsafe height > 2 ? loadVector(q + 2 &* stride + i) : q0
+      unsafe c0.add(Format.loadVector(k.0, at: i), q0, q1, q2, height: height)
+      unsafe c1.add(Format.loadVector(k.1, at: i), q0, q1, q2, height: height)
+      unsafe c2.add(Format.loadVector(k.2, at: i), q0, q1, q2, height: height)
+      i &+= vectorWidth
     }
     r0 = totals(c0.r0, c1.r0, c2.r0, c2.r0)
     if height > 1 { r1 = totals(c0.r1, c1.r1, c2.r1, c2.r1) }
@@ -124,12 +124,14 @@ struct DotTile {
 
   /// Sums of one `k` with up to three `q`, in the elements of vectors.
   private struct Column {
-    var r0 = Float8.zero
-    var r1 = Float8.zero
-    var r2 = Float8.zero
+    var r0 = FloatVector.zero
+    var r1 = FloatVector.zero
+    var r2 = FloatVector.zero
 
     @inline(__always)
-    mutating func add(_ k: Float8, _ q0: Float8, _ q1: Float8, _ q2: Float8, height: Int) {
+    mutating func add(
+      _ k: FloatVector, _ q0: FloatVector, _ q1: FloatVector, _ q2: FloatVector, height: Int
+    ) {
       r0 = multiplyAdd(k, q0, r0)
       if height > 1 { r1 = multiplyAdd(k, q1, r1) }
       if height > 2 { r2 = multiplyAdd(k, q2, r2) }

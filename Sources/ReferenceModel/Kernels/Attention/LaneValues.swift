@@ -17,11 +17,12 @@ extension Kernels {
     }
   }
 
-  /// Works in tiles of up to three heads by 24 elements, then by 16 or 8, then in single elements.
+  /// Works in tiles of up to three heads by three registers, then by two or one, then in single
+  /// elements.
   /// Each tile stays in registers while all rows pass, and a row's elements are converted once for
   /// three heads.
   ///
-  /// A tile of 32 elements would need all sixteen registers. The compiler would then keep a sum in
+  /// A fourth register of elements would need all sixteen registers of AVX2. The compiler would then keep a sum in
   /// memory, and every row would wait for the sum to come back.
   @unsafe @inline(never)
   private static func mixLane<Format: LaneFormat>(
@@ -52,20 +53,20 @@ extension Kernels {
   ) {
     let depth = unsafe rows.headDimension
     var element = 0
-    while element &+ 24 <= depth {
+    while element &+ 3 &* vectorWidth <= depth {
       unsafe mixTile(
         Format.self, heads: heads, vectors: 3, weights, stride, rows, range, element, out + element)
-      element &+= 24
+      element &+= 3 &* vectorWidth
     }
-    if element &+ 16 <= depth {
+    if element &+ 2 &* vectorWidth <= depth {
       unsafe mixTile(
         Format.self, heads: heads, vectors: 2, weights, stride, rows, range, element, out + element)
-      element &+= 16
+      element &+= 2 &* vectorWidth
     }
-    if element &+ 8 <= depth {
+    if element &+ vectorWidth <= depth {
       unsafe mixTile(
         Format.self, heads: heads, vectors: 1, weights, stride, rows, range, element, out + element)
-      element &+= 8
+      element &+= vectorWidth
     }
     while element < depth {
       for head in 0..<heads {
@@ -80,7 +81,7 @@ extension Kernels {
     }
   }
 
-  /// Mixes `vectors` (1 to 3) vectors of eight elements from `element` on, for `heads` heads.
+  /// Mixes `vectors` (1 to 3) vectors of elements from `element` on, for `heads` heads.
   /// `vectors` and `heads` are literals at each use.
   @unsafe @inline(__always)
   private static func mixTile<Format: LaneFormat>(
@@ -95,9 +96,9 @@ extension Kernels {
     while row < range.upperBound {
       let value = unsafe rows.value(row)
       let w = unsafe weights + row
-      let v0 = unsafe Format.load8(value, at: element)
-      let v1 = unsafe vectors > 1 ? Format.load8(value, at: element &+ 8) : v0
-      let v2 = unsafe vectors > 2 ? Format.load8(value, at: element &+ 16) : v0
+      let v0 = unsafe Format.loadVector(value, at: element)
+      let v1 = unsafe vectors > 1 ? Format.loadVector(value, at: element &+ vectorWidth) : v0
+      let v2 = unsafe vectors > 2 ? Format.loadVector(value, at: element &+ 2 &* vectorWidth) : v0
       unsafe m0.add(w[0], v0, v1, v2, vectors: vectors)
       if heads > 1 { unsafe m1.add(w[stride], v0, v1, v2, vectors: vectors) }
       if heads > 2 { unsafe m2.add(w[2 &* stride], v0, v1, v2, vectors: vectors) }
@@ -109,22 +110,24 @@ extension Kernels {
   }
 }
 
-/// Up to 24 elements of one head's attention output.
+/// Up to three registers of one head's attention output.
 private struct MixedVectors {
-  private var m0: Float8
-  private var m1 = Float8.zero
-  private var m2 = Float8.zero
+  private var m0: FloatVector
+  private var m1 = FloatVector.zero
+  private var m2 = FloatVector.zero
 
   @unsafe @inline(__always)
   init(_ out: UnsafePointer<Float>, vectors: Int) {
-    m0 = unsafe load8(out)
-    if vectors > 1 { m1 = unsafe load8(out + 8) }
-    if vectors > 2 { m2 = unsafe load8(out + 16) }
+    m0 = unsafe loadVector(out)
+    if vectors > 1 { m1 = unsafe loadVector(out + vectorWidth) }
+    if vectors > 2 { m2 = unsafe loadVector(out + 2 &* vectorWidth) }
   }
 
   @inline(__always)
-  mutating func add(_ weight: Float, _ v0: Float8, _ v1: Float8, _ v2: Float8, vectors: Int) {
-    let w = Float8(repeating: weight)
+  mutating func add(
+    _ weight: Float, _ v0: FloatVector, _ v1: FloatVector, _ v2: FloatVector, vectors: Int
+  ) {
+    let w = FloatVector(repeating: weight)
     m0 = multiplyAdd(w, v0, m0)
     if vectors > 1 { m1 = multiplyAdd(w, v1, m1) }
     if vectors > 2 { m2 = multiplyAdd(w, v2, m2) }
@@ -132,8 +135,8 @@ private struct MixedVectors {
 
   @unsafe @inline(__always)
   func store(to out: UnsafeMutablePointer<Float>, vectors: Int) {
-    unsafe store8(m0, out)
-    if vectors > 1 { unsafe store8(m1, out + 8) }
-    if vectors > 2 { unsafe store8(m2, out + 16) }
+    unsafe storeVector(m0, out)
+    if vectors > 1 { unsafe storeVector(m1, out + vectorWidth) }
+    if vectors > 2 { unsafe storeVector(m2, out + 2 &* vectorWidth) }
   }
 }

@@ -6,10 +6,10 @@
 /// ```
 ///
 /// Each panel of keys and each group of elements above is one packed operand of `ProductTile`:
-/// every step of the tile reads the next sixteen floats in memory.
+/// every step of the tile reads the next floats in memory. With AVX-512 it has 32 rows or elements.
 @safe package struct PackedLane {
-  // Both buffers hold whole packed operands: `rows` is a multiple of 16, and the depth of the
-  // values is rounded up to a multiple of 16.
+  // Both buffers hold whole packed operands: `rows` and the depth of the values are
+  // rounded up to whole operands.
   @unsafe let keys: UnsafeMutablePointer<Float>
   @unsafe let values: UnsafeMutablePointer<Float>
   /// Number of rows that there is room for.
@@ -30,8 +30,7 @@
     unsafe values = base + self.rows * depth
   }
 
-  /// Packs the keys of `range`, `range.count × depth` floats. The range begins at a multiple of
-  /// sixteen.
+  /// Packs the keys of `range`, `range.count × depth` floats. The range begins with a panel.
   package func packKeys(_ keys: UnsafePointer<Float>, range: Range<Int>) {
     var row = range.lowerBound
     while row < range.upperBound {
@@ -44,8 +43,8 @@
     }
   }
 
-  /// Packs the values of `range`, `range.count × depth` floats. Elements that pad the depth to a
-  /// multiple of sixteen are zero.
+  /// Packs the values of `range`, `range.count × depth` floats. Elements that pad the depth are
+  /// zero.
   package func packValues(_ values: UnsafePointer<Float>, range: Range<Int>) {
     var element = 0
     while element < depth {
@@ -55,8 +54,8 @@
         let source = unsafe values + ((row &- range.lowerBound) &* depth &+ element)
         let place = unsafe target + row &* ProductTile.columns
         if count == ProductTile.columns {
-          unsafe store8(load8(source), place)
-          unsafe store8(load8(source + 8), place + 8)
+          unsafe storeVector(loadVector(source), place)
+          unsafe storeVector(loadVector(source + vectorWidth), place + vectorWidth)
         } else {
           unsafe place.update(repeating: 0, count: ProductTile.columns)
           unsafe place.update(from: source, count: count)
@@ -66,8 +65,8 @@
     }
   }
 
-  /// Computes the logits of `count` queries, `stride` floats apart, over `rows`, which begin at a
-  /// multiple of sixteen: `logits[q × logitStride + r] = scale · q · k_r`.
+  /// Computes the logits of `count` queries, `stride` floats apart, over `rows`, which begin with a
+  /// panel: `logits[q × logitStride + r] = scale · q · k_r`.
   package func logits(
     _ queries: UnsafePointer<Float>, stride: Int, count: Int, rows: Range<Int>, scale: Float,
     into logits: UnsafeMutablePointer<Float>, logitStride: Int

@@ -1,15 +1,15 @@
 import Synchronization
 
-/// The scratch memory of matrix products: per thread, sixteen unpacked matrix rows for products
-/// with many inputs; and the rearranged or rounded inputs of a decode step.
+/// The scratch memory of matrix products: per thread, an unpacked panel for products with
+/// many inputs; and the rearranged or rounded inputs of a decode step.
 ///
 /// Made once per session. It grows to the widest matrix it meets; after that nothing is allocated.
 /// Only one product at a time may use it.
 @safe package final class MatrixScratch {
   private let threads: Int
   private var columns = 0
-  /// Per thread: the packed operand, `columns × 16` floats, then `16 × 32` floats for 32 columns of
-  /// sixteen matrix rows.
+  /// Per thread: the packed operand, `columns` times the rows of a panel, then as many floats for 32
+  /// columns.
   @unsafe private var floats: UnsafeMutablePointer<Float>?
   private let sums = FloatBuffer()
   private let nibbles = FloatBuffer()

@@ -1,11 +1,13 @@
+import KVPolicyKit
+
 extension Kernels {
   /// `Y = X·Wᵀ` for each of up to three matrices, with the few inputs of sequences that decode in a
   /// batch.
   ///
   /// `x` holds `count × columns` floats; each matrix has `count × rows` products.
   ///
-  /// Sixteen matrix rows at a time are read from memory once and multiplied with all inputs, up to
-  /// four at once, while they are in the cache. An input's products do not depend on the number of
+  /// A panel of matrix rows at a time is read from memory once and multiplied with all inputs, up
+  /// to four at once, while it is in the cache. An input's products do not depend on the number of
   /// other inputs. For quantised types they are summed in another order than the products of a
   /// single input.
   @unsafe package static func multiply(
@@ -23,7 +25,7 @@ extension Kernels {
   }
 }
 
-/// Products of one matrix, sixteen matrix rows at a time; the code calls sixteen rows a `run`.
+/// Products of one matrix, a panel of rows at a time; the code calls the rows of a panel a `run`.
 @unsafe private struct FewInputs {
   // Why no access is out of bounds: matrix rows are below `w.rows` and inputs below `inputs.count`,
   // so every write is inside `y`.
@@ -72,10 +74,10 @@ extension Kernels {
       )
       var products = PanelProducts()
       switch count {
-      case 1: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 1)
-      case 2: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 2)
-      case 3: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 3)
-      default: unsafe products.add(Format.self, panel, blocks: blocks, x, count: 4)
+      case 1: unsafe products.add(Format.self, panel, blocks: blocks, x, One.self)
+      case 2: unsafe products.add(Format.self, panel, blocks: blocks, x, Two.self)
+      case 3: unsafe products.add(Format.self, panel, blocks: blocks, x, Three.self)
+      default: unsafe products.add(Format.self, panel, blocks: blocks, x, Four.self)
       }
       unsafe w.store(products.r0, run: run, to: y + first &* w.rows)
       if count > 1 { unsafe w.store(products.r1, run: run, to: y + (first &+ 1) &* w.rows) }
@@ -85,21 +87,29 @@ extension Kernels {
   }
 }
 
-/// `W·x` of a panel's sixteen rows with up to four inputs. The weights are converted to floats once
+/// A number of inputs, as a type: a kernel is compiled for each number, without a branch.
+private protocol InputCount { static var count: Int { get } }
+private enum One: InputCount { @inline(__always) static var count: Int { 1 } }
+private enum Two: InputCount { @inline(__always) static var count: Int { 2 } }
+private enum Three: InputCount { @inline(__always) static var count: Int { 3 } }
+private enum Four: InputCount { @inline(__always) static var count: Int { 4 } }
+
+/// `W·x` of a panel's rows with up to four inputs. The weights are converted to floats once
 /// for all inputs.
 private struct PanelProducts {
-  private(set) var r0 = (Float8.zero, Float8.zero)
-  private(set) var r1 = (Float8.zero, Float8.zero)
-  private(set) var r2 = (Float8.zero, Float8.zero)
-  private(set) var r3 = (Float8.zero, Float8.zero)
+  private(set) var r0 = (FloatVector.zero, FloatVector.zero)
+  private(set) var r1 = (FloatVector.zero, FloatVector.zero)
+  private(set) var r2 = (FloatVector.zero, FloatVector.zero)
+  private(set) var r3 = (FloatVector.zero, FloatVector.zero)
 
   /// Adds all blocks of a panel as `PanelFormat` explains, with a single sum for `Σ q·x` of a
-  /// block. Call it once, on zeros. `count` is a literal at each use.
+  /// block. Call it once, on zeros.
   @unsafe @inline(__always)
-  mutating func add<Format: PanelFormat>(
+  mutating func add<Format: PanelFormat, Inputs: InputCount>(
     _: Format.Type, _ panel: UnsafeRawPointer, blocks: Int,
-    _ inputs: (PanelInput, PanelInput, PanelInput, PanelInput), count: Int
+    _ inputs: (PanelInput, PanelInput, PanelInput, PanelInput), _: Inputs.Type
   ) {
+    let count = Inputs.count
     let masks = NibbleMasks(zero: inputs.0.zero)
     let hasOffset = Format.type.hasOffset
     var p = unsafe panel
@@ -108,6 +118,7 @@ private struct PanelProducts {
       let (x2, x3) = unsafe (inputs.2.x + 32 &* block, inputs.3.x + 32 &* block)
       var (s0, s1) = (BlockSums(), BlockSums())
       var (s2, s3) = (BlockSums(), BlockSums())
+      unsafe (p + Format.ahead).ask(bytes: Format.bytes)
       unsafe Format.forEachColumn(p + Format.headBytes, masks: masks) { place, _, a, b, _ in
         unsafe s0.add(a, b, x0[place])
         if count > 1 { unsafe s1.add(a, b, x1[place]) }
@@ -131,31 +142,31 @@ private struct PanelProducts {
   }
 }
 
-/// `Σ q·x` of one input over a block of sixteen rows.
+/// `Σ q·x` of one input over a block of a panel.
 private struct BlockSums {
-  private var low = Float8.zero
-  private var high = Float8.zero
+  private var low = FloatVector.zero
+  private var high = FloatVector.zero
 
   @inline(__always)
-  mutating func add(_ a: Float8, _ b: Float8, _ x: Float) {
-    let inputs = Float8(repeating: x)
+  mutating func add(_ a: FloatVector, _ b: FloatVector, _ x: Float) {
+    let inputs = FloatVector(repeating: x)
     (low, high) = (multiplyAdd(a, inputs, low), multiplyAdd(b, inputs, high))
   }
 
   /// Adds the block's part of the product: `d·(Σ q·x + bias·Σ x) + m·Σ x`.
   @inline(__always)
   func add(
-    _ bias: Float, _ d: (Float8, Float8), _ m: (Float8, Float8)?, _ sum: Float,
-    to product: inout (Float8, Float8)
+    _ bias: Float, _ d: (FloatVector, FloatVector), _ m: (FloatVector, FloatVector)?, _ sum: Float,
+    to product: inout (FloatVector, FloatVector)
   ) {
     var (low, high) = (low, high)
     if bias != 0 {
-      let all = Float8(repeating: sum * bias)
+      let all = FloatVector(repeating: sum * bias)
       (low, high) = (low + all, high + all)
     }
     product = (multiplyAdd(low, d.0, product.0), multiplyAdd(high, d.1, product.1))
     if let m {
-      let all = Float8(repeating: sum)
+      let all = FloatVector(repeating: sum)
       product = (multiplyAdd(m.0, all, product.0), multiplyAdd(m.1, all, product.1))
     }
   }

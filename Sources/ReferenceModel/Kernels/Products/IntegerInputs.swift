@@ -12,8 +12,12 @@ extension Kernels {
   ) {
     let blocks = count &* (group.columns / 32)
     let rounded = unsafe scratch.rounded(blocks: blocks)
-    for block in 0..<blocks {
-      unsafe RoundedBlock.round(x + 32 &* block, into: rounded + RoundedBlock.stride &* block)
+    // A step's few inputs take less time than handing them to another thread.
+    let grain = max(blocks / team.threads, 1024)
+    unsafe team.share(blocks, grain: grain, with: (x, rounded)) { job, _, blocks in
+      for block in blocks {
+        unsafe RoundedBlock.round(job.0 + 32 &* block, into: job.1 + RoundedBlock.stride &* block)
+      }
     }
     let job = unsafe IntegerProducts(
       group: group, x: x, rounded: UnsafeRawPointer(rounded), count: count, zero: scratch.zero)
@@ -23,7 +27,7 @@ extension Kernels {
   }
 }
 
-/// The work that threads divide: pairs of parts of sixteen matrix rows, one part from the first
+/// The work that threads divide: pairs of panels of matrix rows, one panel from the first
 /// half of a matrix and one from the second half.
 @unsafe private struct IntegerProducts {
   // Why no access is out of bounds: matrix rows are below a matrix's `rows` and inputs below
@@ -142,6 +146,6 @@ extension Kernels {
 }
 
 extension WeightRows {
-  /// Number of pairs of sixteen matrix rows; one pair may lack its second half.
+  /// Number of pairs of panels; one pair may lack its second half.
   fileprivate var pairs: Int { (runs + 1) / 2 }
 }

@@ -4,7 +4,7 @@
 /// Up to four inputs share the unpacked integers of a block. `count`, a literal at each use, is the
 /// number of inputs; products of missing inputs are not computed.
 protocol IntegerPanel: PanelFormat {
-  /// `Σ q·x` over one block of each of the sixteen rows.
+  /// `Σ q·x` over one block of each row.
   ///
   /// - Parameters:
   ///   - p: the block's integers, fifth bits included.
@@ -28,20 +28,20 @@ protocol IntegerPanel: PanelFormat {
   }
 }
 
-/// `Σ q·x` of sixteen matrix rows with up to four inputs.
+/// `Σ q·x` of a panel's rows with up to four inputs.
 struct IntegerSums {
-  var r0 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
-  var r1 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
-  var r2 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
-  var r3 = (SIMD8<Int32>.zero, SIMD8<Int32>.zero)
+  var r0 = (IntVector.zero, IntVector.zero)
+  var r1 = (IntVector.zero, IntVector.zero)
+  var r2 = (IntVector.zero, IntVector.zero)
+  var r3 = (IntVector.zero, IntVector.zero)
 }
 
-/// `W·x` of sixteen matrix rows with up to four inputs.
+/// `W·x` of a panel's rows with up to four inputs.
 struct IntegerPanelProducts {
-  private(set) var r0 = (Float8.zero, Float8.zero)
-  private(set) var r1 = (Float8.zero, Float8.zero)
-  private(set) var r2 = (Float8.zero, Float8.zero)
-  private(set) var r3 = (Float8.zero, Float8.zero)
+  private(set) var r0 = (FloatVector.zero, FloatVector.zero)
+  private(set) var r1 = (FloatVector.zero, FloatVector.zero)
+  private(set) var r2 = (FloatVector.zero, FloatVector.zero)
+  private(set) var r3 = (FloatVector.zero, FloatVector.zero)
 
   /// Adds one block's part of the products.
   @unsafe @inline(__always)
@@ -88,21 +88,21 @@ extension IntegerPanel {
   /// Adds the part of the block at `p` to the product with one input.
   @unsafe @inline(__always)
   fileprivate static func add(
-    _ sums: (SIMD8<Int32>, SIMD8<Int32>), _ p: UnsafeRawPointer, _ x: UnsafeRawPointer,
-    to product: inout (Float8, Float8)
+    _ sums: (IntVector, IntVector), _ p: UnsafeRawPointer, _ x: UnsafeRawPointer,
+    to product: inout (FloatVector, FloatVector)
   ) {
     var sums = sums
     if bias != 0 {
-      let all = unsafe SIMD8<Int32>(repeating: Int32(bias) &* RoundedBlock.sum(x))
+      let all = unsafe IntVector(repeating: Int32(bias) &* RoundedBlock.sum(x))
       sums = (sums.0 &+ all, sums.1 &+ all)
     }
     if type.hasOffset {
       let m = unsafe scales(p + 2 &* PanelShape.rows)
-      let total = unsafe Float8(repeating: RoundedBlock.total(x))
+      let total = unsafe FloatVector(repeating: RoundedBlock.total(x))
       product = (multiplyAdd(m.0, total, product.0), multiplyAdd(m.1, total, product.1))
     }
     let d = unsafe scales(p)
-    let unit = unsafe Float8(repeating: RoundedBlock.unit(x))
+    let unit = unsafe FloatVector(repeating: RoundedBlock.unit(x))
     product = (
       multiplyAdd(floats(sums.0) * unit, d.0, product.0),
       multiplyAdd(floats(sums.1) * unit, d.1, product.1)
@@ -130,10 +130,10 @@ extension Q8_0Panel: @unsafe IntegerPanel {
   @unsafe @inline(__always)
   private static func add(
     _ p: UnsafeRawPointer, _ x: UnsafeRawPointer, _ column: Int,
-    to sums: inout (SIMD8<Int32>, SIMD8<Int32>)
+    to sums: inout (IntVector, IntVector)
   ) {
     let inputs = unsafe (x + (RoundedBlock.bytes &+ column)).loadUnaligned(as: SIMD2<Int8>.self)
-    let two = unsafe PairSums.columns(p, inputs)
+    let two = unsafe ByteProducts.columns(p, inputs)
     sums = (sums.0 &+ two.0, sums.1 &+ two.1)
   }
 }
@@ -175,9 +175,10 @@ extension IntegerPanel where Self: NibblePanel {
   private static func add(
     word: Int, of p: UnsafeRawPointer, _ x: RoundedInputs, count: Int, to sums: inout ShortSums
   ) {
-    let nibbles = unsafe p + (hasFifthBit ? 64 : 0) + 64 &* word
+    let (half, all) = (4 &* vectorWidth, 4 &* PanelShape.rows)
+    let nibbles = unsafe p + (hasFifthBit ? all : 0) + all &* word
     let a = unsafe integers(nibbles, fifthBits: p, word: word)
-    let b = unsafe integers(nibbles + 32, fifthBits: p + 32, word: word)
+    let b = unsafe integers(nibbles + half, fifthBits: p + half, word: word)
     let place = RoundedBlock.bytes &+ 4 &* word
     unsafe ShortSums.add(a, b, x.x0 + place, to: &sums.r0)
     if count > 1 { unsafe ShortSums.add(a, b, x.x1 + place, to: &sums.r1) }
@@ -185,38 +186,39 @@ extension IntegerPanel where Self: NibblePanel {
     if count > 3 { unsafe ShortSums.add(a, b, x.x3 + place, to: &sums.r3) }
   }
 
-  /// One word of each of eight rows: four columns in the bytes of `lower`, and the four columns
+  /// One word of each row of a register: four columns in the bytes of `lower`, and the four columns
   /// sixteen further on in the bytes of `upper`.
   @unsafe @inline(__always)
   private static func integers(
     _ p: UnsafeRawPointer, fifthBits: UnsafeRawPointer, word: Int
   ) -> WordIntegers {
-    let nibbles = unsafe p.loadUnaligned(as: SIMD8<UInt32>.self)
-    let mask = SIMD8<UInt32>(repeating: 0x0F0F_0F0F)
+    let nibbles = unsafe p.loadUnaligned(as: WordVector.self)
+    let mask = WordVector(repeating: 0x0F0F_0F0F)
     let (lower, upper) = (nibbles & mask, (nibbles &>> 4) & mask)
     guard hasFifthBit else { return (lower, upper) }
-    let bits = unsafe fifthBits.loadUnaligned(as: SIMD8<UInt32>.self)
+    let bits = unsafe fifthBits.loadUnaligned(as: WordVector.self)
     let shift = UInt32(truncatingIfNeeded: 4 &* word)
     return (lower | spread(bits &>> shift), upper | spread(bits &>> (shift &+ 16)))
   }
 
   /// Moves bits 0…3 to the fifth bits of four bytes.
   @inline(__always)
-  private static func spread(_ bits: SIMD8<UInt32>) -> SIMD8<UInt32> {
+  private static func spread(_ bits: WordVector) -> WordVector {
     // Multiplying by 1 + 2⁷ + 2¹⁴ + 2²¹ makes four copies of the four bits, each seven bits above
     // the previous copy: bit k of copy k is at 8k.
     ((bits & 0xF) &* 0x0020_4081 & 0x0101_0101) &<< 4
   }
 }
 
-private typealias WordIntegers = (lower: SIMD8<UInt32>, upper: SIMD8<UInt32>)
+private typealias WordIntegers = (lower: WordVector, upper: WordVector)
 
-/// Sums of pairs of products in 16 bits, for sixteen matrix rows and up to four inputs.
+/// Sums of neighbouring products, for the matrix rows of a panel and up to four inputs.
 ///
-/// No sum overflows before it is widened. Nibbles times bytes: sixteen products, at most
-/// `16 · 15 · 127 = 30 480`. With a fifth bit: eight products, at most `8 · 31 · 127 = 31 496`.
+/// No sum overflows before it is widened, even in 16 bits. Nibbles times bytes: sixteen products,
+/// at most `16 · 15 · 127 = 30 480`. With a fifth bit: eight products, at most
+/// `8 · 31 · 127 = 31 496`.
 private struct ShortSums {
-  typealias Row = (SIMD16<Int16>, SIMD16<Int16>)
+  typealias Row = (ByteProducts.Sums, ByteProducts.Sums)
   var r0: Row = (.zero, .zero)
   var r1: Row = (.zero, .zero)
   var r2: Row = (.zero, .zero)
@@ -227,10 +229,12 @@ private struct ShortSums {
   static func add(
     _ a: WordIntegers, _ b: WordIntegers, _ x: UnsafeRawPointer, to sums: inout Row
   ) {
-    let lower = unsafe SIMD8<UInt32>(repeating: x.loadUnaligned(as: UInt32.self))
-    let upper = unsafe SIMD8<UInt32>(repeating: (x + 16).loadUnaligned(as: UInt32.self))
-    sums.0 = sums.0 &+ PairSums.products(a.lower, lower) &+ PairSums.products(a.upper, upper)
-    sums.1 = sums.1 &+ PairSums.products(b.lower, lower) &+ PairSums.products(b.upper, upper)
+    let lower = unsafe WordVector(repeating: x.loadUnaligned(as: UInt32.self))
+    let upper = unsafe WordVector(repeating: (x + 16).loadUnaligned(as: UInt32.self))
+    ByteProducts.add(a.lower, lower, to: &sums.0)
+    ByteProducts.add(a.upper, upper, to: &sums.0)
+    ByteProducts.add(b.lower, lower, to: &sums.1)
+    ByteProducts.add(b.upper, upper, to: &sums.1)
   }
 
   /// Adds the sums to sums of 32 bits.
@@ -243,8 +247,8 @@ private struct ShortSums {
   }
 
   @inline(__always)
-  private static func add(_ short: Row, to sums: inout (SIMD8<Int32>, SIMD8<Int32>)) {
-    sums.0 = sums.0 &+ PairSums.widened(short.0)
-    sums.1 = sums.1 &+ PairSums.widened(short.1)
+  private static func add(_ short: Row, to sums: inout (IntVector, IntVector)) {
+    sums.0 = sums.0 &+ ByteProducts.widened(short.0)
+    sums.1 = sums.1 &+ ByteProducts.widened(short.1)
   }
 }

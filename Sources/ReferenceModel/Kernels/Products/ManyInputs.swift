@@ -1,8 +1,8 @@
 extension Kernels {
   /// `Y = X·Wᵀ` for `count` inputs: `count × columns` floats at `x`, `count × rows` at `y`.
   ///
-  /// Sixteen rows of `W` at a time are unpacked into a thread's scratch memory, columns first, and
-  /// multiplied with all inputs while they are in the thread's cache. An input's products do not
+  /// A panel of rows of `W` at a time is unpacked into a thread's scratch memory, columns first, and
+  /// multiplied with all inputs while it is in the thread's cache. An input's products do not
   /// depend on the number of other inputs.
   @unsafe package static func multiply(
     _ w: WeightMatrix, inputs x: UnsafePointer<Float>, count: Int,
@@ -22,7 +22,7 @@ extension Kernels {
     }
   }
 
-  /// Multiplies all inputs with the sixteen matrix rows from `first` on.
+  /// Multiplies all inputs with the panel of matrix rows from `first` on.
   @unsafe @inline(never)
   private static func multiplyPanel(
     _ panel: UnsafePointer<Float>, first: Int, of w: WeightRows,
@@ -42,7 +42,7 @@ extension Kernels {
     }
   }
 
-  /// Unpacks the sixteen matrix rows from `first` on: element (k, i) of the packed operand `panel`
+  /// Unpacks the panel of matrix rows from `first` on: element (k, i) of the packed operand `panel`
   /// is `W[first + i, k]`, or 0 past the last row.
   @unsafe private static func pack(
     _ w: WeightRows, first: Int, zero: Int32, block: UnsafeMutablePointer<Float>,

@@ -20,7 +20,7 @@ extension Kernels {
     }
   }
 
-  /// `y[r] = W[r]·x` for some stretches of sixteen matrix rows, on this thread.
+  /// `y[r] = W[r]·x` for some panels of matrix rows, on this thread.
   @unsafe private static func multiplyRuns(
     of w: WeightRows, _ runs: Range<Int>, _ input: VectorInputs,
     into y: UnsafeMutablePointer<Float>
@@ -58,25 +58,27 @@ extension Kernels {
     _: Format.Type, _ w: WeightRows, _ runs: Range<Int>, _ x: UnsafePointer<Float>,
     into y: UnsafeMutablePointer<Float>
   ) {
-    let columns = w.columns
+    let (columns, step) = (w.columns, vectorWidth &* Format.elementBytes)
     var row = runs.lowerBound &* PanelShape.rows
     let end = min(runs.upperBound &* PanelShape.rows, w.rows)
     var p = unsafe w.run(runs.lowerBound)
     while row < end {
-      var a = (Float8.zero, Float8.zero, Float8.zero, Float8.zero)
+      var a = (FloatVector.zero, FloatVector.zero, FloatVector.zero, FloatVector.zero)
       var column = 0
-      while column &+ 32 <= columns {
-        let block = unsafe Format.unpack(p + column &* Format.elementBytes)
-        a.0 = unsafe multiplyAdd(block.0, load8(x + column), a.0)
-        a.1 = unsafe multiplyAdd(block.1, load8(x + column + 8), a.1)
-        a.2 = unsafe multiplyAdd(block.2, load8(x + column + 16), a.2)
-        a.3 = unsafe multiplyAdd(block.3, load8(x + column + 24), a.3)
-        column &+= 32
+      while column &+ 4 &* vectorWidth <= columns {
+        let (q, v) = unsafe (p + column &* Format.elementBytes, x + column)
+        a.0 = unsafe multiplyAdd(Format.loadVector(q), loadVector(v), a.0)
+        a.1 = unsafe multiplyAdd(Format.loadVector(q + step), loadVector(v + vectorWidth), a.1)
+        a.2 = unsafe multiplyAdd(
+          Format.loadVector(q + 2 &* step), loadVector(v + 2 &* vectorWidth), a.2)
+        a.3 = unsafe multiplyAdd(
+          Format.loadVector(q + 3 &* step), loadVector(v + 3 &* vectorWidth), a.3)
+        column &+= 4 &* vectorWidth
       }
-      while column &+ 8 <= columns {
-        let weights = unsafe Format.load8(p + column &* Format.elementBytes)
-        a.0 = unsafe multiplyAdd(weights, load8(x + column), a.0)
-        column &+= 8
+      while column &+ vectorWidth <= columns {
+        let weights = unsafe Format.loadVector(p + column &* Format.elementBytes)
+        a.0 = unsafe multiplyAdd(weights, loadVector(x + column), a.0)
+        column &+= vectorWidth
       }
       var rest: Float = 0
       while column < columns {

@@ -1,21 +1,24 @@
 extension Kernels {
-  /// Transposes up to sixteen rows into a packed operand: `panel[k × 16 + i] = rows[i × stride +
-  /// k]` for `k` below `depth`. Missing rows repeat the last row.
+  /// Transposes up to `ProductTile.columns` rows into a packed operand: `panel[k × columns + i] =
+  /// rows[i × stride + k]` for `k` below `depth`. Missing rows repeat the last row.
   @unsafe @inline(__always)
   package static func packPanel(
     _ rows: UnsafePointer<Float>, stride: Int, count: Int, depth: Int,
     into panel: UnsafeMutablePointer<Float>
   ) {
-    unsafe packHalf(rows, stride: stride, last: count &- 1, depth: depth, into: panel)
-    let second = min(8, count &- 1)
-    unsafe packHalf(
-      rows + second &* stride, stride: stride, last: count &- 1 &- second, depth: depth,
-      into: panel + 8)
+    var row = 0
+    while row < ProductTile.columns {
+      let first = min(row, count &- 1)
+      unsafe packEight(
+        rows + first &* stride, stride: stride, last: count &- 1 &- first, depth: depth,
+        into: panel + row)
+      row &+= 8
+    }
   }
 
   /// Transposes eight rows; rows past row `last` repeat it.
   @unsafe @inline(never)
-  private static func packHalf(
+  private static func packEight(
     _ rows: UnsafePointer<Float>, stride: Int, last: Int, depth: Int,
     into panel: UnsafeMutablePointer<Float>
   ) {
@@ -30,20 +33,21 @@ extension Kernels {
           load8(p0 + k), load8(p1 + k), load8(p2 + k), load8(p3 + k),
           load8(p4 + k), load8(p5 + k), load8(p6 + k), load8(p7 + k)
         ))
-      let target = unsafe panel + k &* 16
+      let columns = ProductTile.columns
+      let target = unsafe panel + k &* columns
       unsafe store8(c.0, target)
-      unsafe store8(c.1, target + 16)
-      unsafe store8(c.2, target + 32)
-      unsafe store8(c.3, target + 48)
-      unsafe store8(c.4, target + 64)
-      unsafe store8(c.5, target + 80)
-      unsafe store8(c.6, target + 96)
-      unsafe store8(c.7, target + 112)
+      unsafe store8(c.1, target + columns)
+      unsafe store8(c.2, target + 2 &* columns)
+      unsafe store8(c.3, target + 3 &* columns)
+      unsafe store8(c.4, target + 4 &* columns)
+      unsafe store8(c.5, target + 5 &* columns)
+      unsafe store8(c.6, target + 6 &* columns)
+      unsafe store8(c.7, target + 7 &* columns)
       k &+= 8
     }
     while k < depth {
       let column = unsafe Float8(p0[k], p1[k], p2[k], p3[k], p4[k], p5[k], p6[k], p7[k])
-      unsafe store8(column, panel + k &* 16)
+      unsafe store8(column, panel + k &* ProductTile.columns)
       k &+= 1
     }
   }

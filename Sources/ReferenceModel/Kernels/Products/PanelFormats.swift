@@ -6,16 +6,17 @@ enum Q8_0Panel: PanelFormat {
   @unsafe @inline(__always)
   static func products(
     _ p: UnsafeRawPointer, _ x: UnsafePointer<Float>, masks: NibbleMasks
-  ) -> (Float8, Float8) {
+  ) -> (FloatVector, FloatVector) {
     var sums = PanelSums()
     var column = 0
     while column < 32 {
       let bytes = unsafe p + PanelShape.rows &* column
       let q = unsafe x + column
-      unsafe sums.addEven(signed(bytes), signed(bytes + 8), q[0])
-      unsafe sums.addOdd(signed(bytes + 16), signed(bytes + 24), q[1])
-      unsafe sums.addEven(signed(bytes + 32), signed(bytes + 40), q[2])
-      unsafe sums.addOdd(signed(bytes + 48), signed(bytes + 56), q[3])
+      let half = vectorWidth
+      unsafe sums.addEven(signed(bytes), signed(bytes + half), q[0])
+      unsafe sums.addOdd(signed(bytes + 2 &* half), signed(bytes + 3 &* half), q[1])
+      unsafe sums.addEven(signed(bytes + 4 &* half), signed(bytes + 5 &* half), q[2])
+      unsafe sums.addOdd(signed(bytes + 6 &* half), signed(bytes + 7 &* half), q[3])
       column &+= 4
     }
     return sums.total
@@ -24,18 +25,18 @@ enum Q8_0Panel: PanelFormat {
   @unsafe @inline(__always)
   static func forEachColumn(
     _ p: UnsafeRawPointer, masks: NibbleMasks,
-    _ body: (Int, Int, Float8, Float8, Float) -> Void
+    _ body: (Int, Int, FloatVector, FloatVector, Float) -> Void
   ) {
     for column in 0..<32 {
       let bytes = unsafe p + PanelShape.rows &* column
-      unsafe body(column, column, floats(signed(bytes)), floats(signed(bytes + 8)), 1)
+      unsafe body(column, column, floats(signed(bytes)), floats(signed(bytes + vectorWidth)), 1)
     }
   }
 
-  /// Eight signed bytes as integers.
+  /// A register of signed bytes as integers.
   @unsafe @inline(__always)
-  private static func signed(_ p: UnsafeRawPointer) -> SIMD8<Int32> {
-    unsafe integers(p.loadUnaligned(as: SIMD8<Int8>.self))
+  private static func signed(_ p: UnsafeRawPointer) -> IntVector {
+    unsafe integers(p.loadUnaligned(as: ByteVector.self))
   }
 }
 
@@ -53,7 +54,7 @@ extension NibblePanel {
   @unsafe @inline(__always)
   static func products(
     _ p: UnsafeRawPointer, _ x: UnsafePointer<Float>, masks: NibbleMasks
-  ) -> (Float8, Float8) {
+  ) -> (FloatVector, FloatVector) {
     var sums = PanelSums()
     var word = 0
     while word < 4 {
@@ -75,7 +76,7 @@ extension NibblePanel {
   @unsafe @inline(__always)
   static func forEachColumn(
     _ p: UnsafeRawPointer, masks: NibbleMasks,
-    _ body: (Int, Int, Float8, Float8, Float) -> Void
+    _ body: (Int, Int, FloatVector, FloatVector, Float) -> Void
   ) {
     for word in 0..<4 {
       let (a, b) = unsafe words(p, word)
@@ -95,7 +96,7 @@ extension NibblePanel {
   @inline(__always)
   private static func nibble(
     _ k: Int, of word: Int, _ a: FiveBitWords, _ b: FiveBitWords, _ masks: NibbleMasks,
-    _ body: (Int, Int, Float8, Float8, Float) -> Void
+    _ body: (Int, Int, FloatVector, FloatVector, Float) -> Void
   ) {
     body(
       8 &* word &+ k, NibbleOrder.column(word: word, nibble: k), floats(place(k, a, masks)),
@@ -105,12 +106,13 @@ extension NibblePanel {
   /// Word `word` of rows 0–7 and 8–15, each with its fifth bits.
   @unsafe @inline(__always)
   private static func words(_ p: UnsafeRawPointer, _ word: Int) -> (FiveBitWords, FiveBitWords) {
-    let nibbles = unsafe p + (hasFifthBit ? 64 : 0) + 64 &* word
-    let shift = SIMD8<UInt32>(repeating: UInt32(truncatingIfNeeded: 4 &* word))
-    let high = unsafe hasFifthBit ? (bits(p) &>> shift, bits(p + 32) &>> shift) : (.zero, .zero)
+    let (half, all) = (4 &* vectorWidth, 4 &* PanelShape.rows)
+    let nibbles = unsafe p + (hasFifthBit ? all : 0) + all &* word
+    let shift = WordVector(repeating: UInt32(truncatingIfNeeded: 4 &* word))
+    let high = unsafe hasFifthBit ? (bits(p) &>> shift, bits(p + half) &>> shift) : (.zero, .zero)
     return unsafe (
       FiveBitWords(nibbles: bits(nibbles), high: high.0),
-      FiveBitWords(nibbles: bits(nibbles + 32), high: high.1)
+      FiveBitWords(nibbles: bits(nibbles + half), high: high.1)
     )
   }
 
@@ -119,7 +121,7 @@ extension NibblePanel {
   @inline(__always)
   private static func place(
     _ k: Int, _ words: FiveBitWords, _ masks: NibbleMasks
-  ) -> SIMD8<Int32> {
+  ) -> IntVector {
     let nibble = k == 7 ? signedBits(words.nibbles &>> 28) : signedBits(words.nibbles) & masks[k]
     guard hasFifthBit else { return nibble }
     // Bits 0…3 of `high` belong to the lower nibbles of the word's four bytes, bits 16…19 to the
@@ -130,25 +132,25 @@ extension NibblePanel {
       to > from
       ? words.high &<< UInt32(truncatingIfNeeded: to &- from)
       : words.high &>> UInt32(truncatingIfNeeded: from &- to)
-    return nibble | signedBits(moved & SIMD8(repeating: 1 &<< UInt32(truncatingIfNeeded: to)))
+    return nibble | signedBits(moved & WordVector(repeating: 1 &<< UInt32(truncatingIfNeeded: to)))
   }
 
   @unsafe @inline(__always)
-  private static func bits(_ p: UnsafeRawPointer) -> SIMD8<UInt32> {
-    unsafe p.loadUnaligned(as: SIMD8<UInt32>.self)
+  private static func bits(_ p: UnsafeRawPointer) -> WordVector {
+    unsafe p.loadUnaligned(as: WordVector.self)
   }
 
   @inline(__always)
-  private static func signedBits(_ words: SIMD8<UInt32>) -> SIMD8<Int32> {
-    // Both types are eight 32-bit elements.
-    unsafe unsafeBitCast(words, to: SIMD8<Int32>.self)
+  private static func signedBits(_ words: WordVector) -> IntVector {
+    // Both types have the same number of 32-bit elements.
+    unsafe unsafeBitCast(words, to: IntVector.self)
   }
 }
 
-/// One word of nibbles of each of eight rows, and the fifth bits of its columns.
+/// One word of nibbles of each row of a register, and the fifth bits of its columns.
 struct FiveBitWords {
-  var nibbles: SIMD8<UInt32>
-  var high: SIMD8<UInt32>
+  var nibbles: WordVector
+  var high: WordVector
 }
 
 /// 32 nibbles and a scale.
@@ -179,25 +181,25 @@ enum Q5_1Panel: NibblePanel {
   @inline(__always) static var hasFifthBit: Bool { true }
 }
 
-/// `Σ q·x` for sixteen matrix rows, with even and odd columns apart: four sums that do not wait for
+/// `Σ q·x` for a panel's rows, with even and odd columns apart: four sums that do not wait for
 /// each other.
 struct PanelSums {
-  private var even = (Float8.zero, Float8.zero)
-  private var odd = (Float8.zero, Float8.zero)
+  private var even = (FloatVector.zero, FloatVector.zero)
+  private var odd = (FloatVector.zero, FloatVector.zero)
 
   @inline(__always)
-  mutating func addEven(_ a: SIMD8<Int32>, _ b: SIMD8<Int32>, _ x: Float) {
-    let inputs = Float8(repeating: x)
+  mutating func addEven(_ a: IntVector, _ b: IntVector, _ x: Float) {
+    let inputs = FloatVector(repeating: x)
     even.0 = multiplyAdd(floats(a), inputs, even.0)
     even.1 = multiplyAdd(floats(b), inputs, even.1)
   }
 
   @inline(__always)
-  mutating func addOdd(_ a: SIMD8<Int32>, _ b: SIMD8<Int32>, _ x: Float) {
-    let inputs = Float8(repeating: x)
+  mutating func addOdd(_ a: IntVector, _ b: IntVector, _ x: Float) {
+    let inputs = FloatVector(repeating: x)
     odd.0 = multiplyAdd(floats(a), inputs, odd.0)
     odd.1 = multiplyAdd(floats(b), inputs, odd.1)
   }
 
-  @inline(__always) var total: (Float8, Float8) { (even.0 + odd.0, even.1 + odd.1) }
+  @inline(__always) var total: (FloatVector, FloatVector) { (even.0 + odd.0, even.1 + odd.1) }
 }

@@ -31,24 +31,24 @@ enum NibbleOrder {
 /// The optimiser must not know their values. If it knew that a masked word is positive, it would
 /// convert the word as an unsigned integer, which takes five times as long.
 struct NibbleMasks {
-  private let (m0, m1, m2, m3): (SIMD8<Int32>, SIMD8<Int32>, SIMD8<Int32>, SIMD8<Int32>)
-  private let (m4, m5, m6): (SIMD8<Int32>, SIMD8<Int32>, SIMD8<Int32>)
+  private let (m0, m1, m2, m3): (IntVector, IntVector, IntVector, IntVector)
+  private let (m4, m5, m6): (IntVector, IntVector, IntVector)
 
   /// - Parameter zero: 0, from memory, where the optimiser cannot see it.
   @inline(__always)
   init(zero: Int32) {
-    m0 = SIMD8(repeating: 0xF | zero)
-    m1 = SIMD8(repeating: 0xF0 | zero)
-    m2 = SIMD8(repeating: 0xF00 | zero)
-    m3 = SIMD8(repeating: 0xF000 | zero)
-    m4 = SIMD8(repeating: 0xF_0000 | zero)
-    m5 = SIMD8(repeating: 0xF0_0000 | zero)
-    m6 = SIMD8(repeating: 0xF00_0000 | zero)
+    m0 = IntVector(repeating: 0xF | zero)
+    m1 = IntVector(repeating: 0xF0 | zero)
+    m2 = IntVector(repeating: 0xF00 | zero)
+    m3 = IntVector(repeating: 0xF000 | zero)
+    m4 = IntVector(repeating: 0xF_0000 | zero)
+    m5 = IntVector(repeating: 0xF0_0000 | zero)
+    m6 = IntVector(repeating: 0xF00_0000 | zero)
   }
 
   /// The mask of nibble `k`, 0…6; `k` is a literal where speed matters.
   @inline(__always)
-  subscript(k: Int) -> SIMD8<Int32> {
+  subscript(k: Int) -> IntVector {
     switch k {
     case 0: m0
     case 1: m1

@@ -1,4 +1,5 @@
-/// Six rows by sixteen columns of a product, held in twelve registers.
+/// Six rows by two registers of columns of a product: sixteen columns, or 32 with AVX-512. The
+/// products are held in twelve registers.
 ///
 /// One step of the inner loop loads two vectors of `B` and six floats of `A`, and does twelve
 /// multiply-adds: the loads fit beside the arithmetic. Every element is a sum over `k` in order,
@@ -7,21 +8,21 @@
   /// Rows of a tile.
   @inlinable package static var rows: Int { 6 }
   /// Columns of a tile, and of a packed operand `B`.
-  @inlinable package static var columns: Int { 16 }
+  @inlinable package static var columns: Int { 2 * vectorWidth }
   /// `count` rounded up to whole tiles.
   @inlinable
   package static func wholeColumns(_ count: Int) -> Int {
     (count + columns - 1) / columns * columns
   }
 
-  @usableFromInline var r0 = (Float8.zero, Float8.zero)
-  @usableFromInline var r1 = (Float8.zero, Float8.zero)
-  @usableFromInline var r2 = (Float8.zero, Float8.zero)
-  @usableFromInline var r3 = (Float8.zero, Float8.zero)
-  @usableFromInline var r4 = (Float8.zero, Float8.zero)
-  @usableFromInline var r5 = (Float8.zero, Float8.zero)
+  @usableFromInline var r0 = (FloatVector.zero, FloatVector.zero)
+  @usableFromInline var r1 = (FloatVector.zero, FloatVector.zero)
+  @usableFromInline var r2 = (FloatVector.zero, FloatVector.zero)
+  @usableFromInline var r3 = (FloatVector.zero, FloatVector.zero)
+  @usableFromInline var r4 = (FloatVector.zero, FloatVector.zero)
+  @usableFromInline var r5 = (FloatVector.zero, FloatVector.zero)
 
-  /// Computes `A[0..<6, 0..<depth] · B[0..<depth, 0..<16]`.
+  /// Computes `A[0..<6, 0..<depth] · B[0..<depth, 0..<columns]`.
   ///
   /// Only the first `count ≥ 1` rows of `A` must exist: missing rows repeat the last row, and their
   /// products are discarded. Element (i, k) of `A` is `a[i × aStride + k × aStep]`.
@@ -40,7 +41,7 @@
     var row = unsafe b
     var (k, at) = (0, 0)
     while k < depth {
-      let (left, right) = unsafe (load8(row), load8(row + 8))
+      let (left, right) = unsafe (loadVector(row), loadVector(row + vectorWidth))
       unsafe Self.add(a0[at], left, right, to: &r0)
       unsafe Self.add(a1[at], left, right, to: &r1)
       unsafe Self.add(a2[at], left, right, to: &r2)
@@ -64,7 +65,7 @@
     (r5.0, r5.1) = (r5.0 * factor, r5.1 * factor)
   }
 
-  /// Writes the first `count` rows and `columns ≤ 16` columns to `c`.
+  /// Writes the first `count` rows and `columns` columns to `c`.
   @unsafe @inlinable @inline(__always)
   package func store(
     to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, columns: Int
@@ -77,8 +78,8 @@
     if count > 5 { unsafe Self.store(r5, c + 5 &* stride, columns) }
   }
 
-  /// Multiplies each of the first `count` rows at `c` by its factor, then adds the tile's row. All
-  /// sixteen columns.
+  /// Multiplies each of the first `count` rows at `c` by its factor, then adds the tile's row, all
+  /// columns of it.
   @unsafe @inlinable @inline(__always)
   package func add(
     to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, factors: UnsafePointer<Float>
@@ -91,7 +92,7 @@
     if count > 5 { unsafe Self.add(r5, to: c + 5 &* stride, factors[5]) }
   }
 
-  /// Adds the tile's first `count` rows and `columns ≤ 16` columns to the matrix at `c`.
+  /// Adds the tile's first `count` rows and `columns` columns to the matrix at `c`.
   @unsafe @inlinable @inline(__always)
   package func add(
     to c: UnsafeMutablePointer<Float>, stride: Int, count: Int, columns: Int
@@ -106,46 +107,48 @@
 
   @unsafe @inlinable @inline(__always)
   static func add(
-    _ row: (Float8, Float8), to c: UnsafeMutablePointer<Float>, _ columns: Int
+    _ row: (FloatVector, FloatVector), to c: UnsafeMutablePointer<Float>, _ columns: Int
   ) {
-    if columns == 16 {
-      unsafe store8(load8(c) + row.0, c)
-      unsafe store8(load8(c + 8) + row.1, c + 8)
+    if columns == self.columns {
+      unsafe storeVector(loadVector(c) + row.0, c)
+      unsafe storeVector(loadVector(c + vectorWidth) + row.1, c + vectorWidth)
     } else {
       for column in 0..<columns {
-        unsafe c[column] += column < 8 ? row.0[column] : row.1[column &- 8]
+        unsafe c[column] += column < vectorWidth ? row.0[column] : row.1[column &- vectorWidth]
       }
     }
   }
 
   @unsafe @inlinable @inline(__always)
   static func add(
-    _ row: (Float8, Float8), to c: UnsafeMutablePointer<Float>, _ factor: Float
+    _ row: (FloatVector, FloatVector), to c: UnsafeMutablePointer<Float>, _ factor: Float
   ) {
-    let factors = Float8(repeating: factor)
-    unsafe store8(multiplyAdd(load8(c), factors, row.0), c)
-    unsafe store8(multiplyAdd(load8(c + 8), factors, row.1), c + 8)
+    let factors = FloatVector(repeating: factor)
+    unsafe storeVector(multiplyAdd(loadVector(c), factors, row.0), c)
+    unsafe storeVector(
+      multiplyAdd(loadVector(c + vectorWidth), factors, row.1), c + vectorWidth)
   }
 
   @inlinable @inline(__always)
   static func add(
-    _ factor: Float, _ left: Float8, _ right: Float8, to row: inout (Float8, Float8)
+    _ factor: Float, _ left: FloatVector, _ right: FloatVector,
+    to row: inout (FloatVector, FloatVector)
   ) {
-    let factors = Float8(repeating: factor)
+    let factors = FloatVector(repeating: factor)
     row.0 = multiplyAdd(left, factors, row.0)
     row.1 = multiplyAdd(right, factors, row.1)
   }
 
   @unsafe @inlinable @inline(__always)
   static func store(
-    _ row: (Float8, Float8), _ c: UnsafeMutablePointer<Float>, _ columns: Int
+    _ row: (FloatVector, FloatVector), _ c: UnsafeMutablePointer<Float>, _ columns: Int
   ) {
-    if columns == 16 {
-      unsafe store8(row.0, c)
-      unsafe store8(row.1, c + 8)
+    if columns == self.columns {
+      unsafe storeVector(row.0, c)
+      unsafe storeVector(row.1, c + vectorWidth)
     } else {
-      unsafe store8(row.0, c, count: min(columns, 8))
-      unsafe store8(row.1, c + 8, count: max(columns &- 8, 0))
+      unsafe storeVector(row.0, c, count: min(columns, vectorWidth))
+      unsafe storeVector(row.1, c + vectorWidth, count: max(columns &- vectorWidth, 0))
     }
   }
 }

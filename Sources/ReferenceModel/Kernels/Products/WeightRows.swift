@@ -1,8 +1,8 @@
-/// A weight matrix as products read it, sixteen rows at a time; the code calls sixteen rows a
+/// A weight matrix as products read it, a panel of rows at a time; the code calls these rows a
 /// `run`. Borrowed: valid while its `WeightMatrix` lives.
 ///
 /// It holds no reference, so that threads with parts of one product count no references. Otherwise
-/// they would all update the count in one cache line every sixteen rows, a third of a microsecond's
+/// they would all update the count in one cache line at every panel, a third of a microsecond's
 /// work, and wait for each other there.
 @safe struct WeightRows {
   let type: TensorType
@@ -26,25 +26,26 @@
     }
   }
 
-  /// Number of stretches of sixteen rows, which threads divide. The last may be shorter.
+  /// Number of runs, which threads divide. The last may be shorter.
   var runs: Int { (rows + PanelShape.rows - 1) / PanelShape.rows }
 
-  /// First byte of sixteen rows of a float matrix, or of a panel.
+  /// First byte of a run of a float matrix, or of a panel.
   @inline(__always)
   func run(_ index: Int) -> UnsafeRawPointer { unsafe base + index &* runBytes }
 
-  /// Writes the products of sixteen rows with one input to the input's products at `y`. The last
-  /// stretch may have fewer than sixteen rows.
+  /// Writes the products of a run with one input to the input's products at `y`. The last run
+  /// may be shorter.
   @inline(__always)
-  func store(_ products: (Float8, Float8), run: Int, to y: UnsafeMutablePointer<Float>) {
+  func store(_ products: (FloatVector, FloatVector), run: Int, to y: UnsafeMutablePointer<Float>) {
     let first = run &* PanelShape.rows
     let count = rows &- first
     if count >= PanelShape.rows {
-      unsafe store8(products.0, y + first)
-      unsafe store8(products.1, y + (first &+ 8))
+      unsafe storeVector(products.0, y + first)
+      unsafe storeVector(products.1, y + (first &+ vectorWidth))
     } else {
-      unsafe store8(products.0, y + first, count: min(count, 8))
-      unsafe store8(products.1, y + (first &+ 8), count: max(count &- 8, 0))
+      unsafe storeVector(products.0, y + first, count: min(count, vectorWidth))
+      unsafe storeVector(
+        products.1, y + (first &+ vectorWidth), count: max(count &- vectorWidth, 0))
     }
   }
 }

@@ -7,9 +7,9 @@ extension Kernels {
     let square = unsafe sumOfSquares(x, count: count)
     let factor = 1 / (square / Float(max(count, 1)) + epsilon).squareRoot()
     var i = 0
-    while i &+ 8 <= count {
-      unsafe store8(load8(x + i) * factor * load8(weight + i), y + i)
-      i &+= 8
+    while i &+ vectorWidth <= count {
+      unsafe storeVector(loadVector(x + i) * factor * loadVector(weight + i), y + i)
+      i &+= vectorWidth
     }
     while i < count {
       unsafe y[i] = x[i] * factor * weight[i]
@@ -23,15 +23,15 @@ extension Kernels {
     into y: UnsafeMutablePointer<Float>
   ) {
     var i = 0
-    while i &+ 8 <= count {
-      let g = unsafe load8(gate + i)
-      unsafe store8(g / (1 + exponential(-g)) * load8(up + i), y + i)
-      i &+= 8
+    while i &+ vectorWidth <= count {
+      let g = unsafe loadVector(gate + i)
+      unsafe storeVector(g / (1 + exponential(-g)) * loadVector(up + i), y + i)
+      i &+= vectorWidth
     }
     if i < count {
-      let g = unsafe load8(gate + i, count: count &- i, filler: 0)
-      let u = unsafe load8(up + i, count: count &- i, filler: 0)
-      unsafe store8(g / (1 + exponential(-g)) * u, y + i, count: count &- i)
+      let g = unsafe loadVector(gate + i, count: count &- i, filler: 0)
+      let u = unsafe loadVector(up + i, count: count &- i, filler: 0)
+      unsafe storeVector(g / (1 + exponential(-g)) * u, y + i, count: count &- i)
     }
   }
 
@@ -40,9 +40,9 @@ extension Kernels {
     _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int
   ) {
     var i = 0
-    while i &+ 8 <= count {
-      unsafe store8(load8(y + i) + load8(x + i), y + i)
-      i &+= 8
+    while i &+ vectorWidth <= count {
+      unsafe storeVector(loadVector(y + i) + loadVector(x + i), y + i)
+      i &+= vectorWidth
     }
     while i < count {
       unsafe y[i] += x[i]
@@ -54,11 +54,11 @@ extension Kernels {
   @unsafe package static func add(
     _ x: UnsafePointer<Float>, times factor: Float, to y: UnsafeMutablePointer<Float>, count: Int
   ) {
-    let factors = Float8(repeating: factor)
+    let factors = FloatVector(repeating: factor)
     var i = 0
-    while i &+ 8 <= count {
-      unsafe store8(multiplyAdd(load8(x + i), factors, load8(y + i)), y + i)
-      i &+= 8
+    while i &+ vectorWidth <= count {
+      unsafe storeVector(multiplyAdd(loadVector(x + i), factors, loadVector(y + i)), y + i)
+      i &+= vectorWidth
     }
     while i < count {
       unsafe y[i] = multiplyAdd(x[i], factor, y[i])
@@ -71,9 +71,9 @@ extension Kernels {
     _ x: UnsafePointer<Float>, by factor: Float, into y: UnsafeMutablePointer<Float>, count: Int
   ) {
     var i = 0
-    while i &+ 8 <= count {
-      unsafe store8(load8(x + i) * factor, y + i)
-      i &+= 8
+    while i &+ vectorWidth <= count {
+      unsafe storeVector(loadVector(x + i) * factor, y + i)
+      i &+= vectorWidth
     }
     while i < count {
       unsafe y[i] = x[i] * factor
@@ -84,16 +84,18 @@ extension Kernels {
   /// Uses four accumulators, so that the additions do not wait for each other.
   @unsafe @inline(__always)
   private static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Float {
-    var sums = (Float8.zero, Float8.zero, Float8.zero, Float8.zero)
+    var sums = (FloatVector.zero, FloatVector.zero, FloatVector.zero, FloatVector.zero)
     var i = 0
-    while i &+ 32 <= count {
-      let (a, b) = unsafe (load8(x + i), load8(x + i + 8))
-      let (c, d) = unsafe (load8(x + i + 16), load8(x + i + 24))
+    while i &+ 4 &* vectorWidth <= count {
+      let (a, b) = unsafe (loadVector(x + i), loadVector(x + i + vectorWidth))
+      let (c, d) = unsafe (
+        loadVector(x + i + 2 &* vectorWidth), loadVector(x + i + 3 &* vectorWidth)
+      )
       sums.0 = multiplyAdd(a, a, sums.0)
       sums.1 = multiplyAdd(b, b, sums.1)
       sums.2 = multiplyAdd(c, c, sums.2)
       sums.3 = multiplyAdd(d, d, sums.3)
-      i &+= 32
+      i &+= 4 &* vectorWidth
     }
     var rest: Float = 0
     while i < count {
@@ -108,12 +110,12 @@ extension Kernels {
   /// Whether all of `count` floats are finite.
   @unsafe package static func isFinite(_ x: UnsafePointer<Float>, count: Int) -> Bool {
     // x − x is 0 for a finite number and otherwise a NaN, which makes the whole sum a NaN.
-    var sum = SIMD8<Float>.zero
+    var sum = FloatVector.zero
     var i = 0
-    while i &+ 8 <= count {
-      let value = unsafe load8(x + i)
+    while i &+ vectorWidth <= count {
+      let value = unsafe loadVector(x + i)
       sum += value - value
-      i &+= 8
+      i &+= vectorWidth
     }
     var rest: Float = 0
     while i < count {

@@ -1,13 +1,12 @@
-/// How a float type of weight matrices and cache rows is read: one element, eight elements, or a
-/// block of 32.
+/// How a float type of weight matrices and cache rows is read: one element, or a register of them.
 ///
 /// Blocks may start at any address, because every load is unaligned. A matrix row may end inside a
 /// block.
 protocol FloatFormat {
   /// Bytes of one element.
   static var elementBytes: Int { get }
-  /// Eight elements at `p`.
-  @unsafe static func load8(_ p: UnsafeRawPointer) -> Float8
+  /// The `vectorWidth` elements at `p`.
+  @unsafe static func loadVector(_ p: UnsafeRawPointer) -> FloatVector
   /// One element at `p`.
   @unsafe static func load(_ p: UnsafeRawPointer) -> Float
 }
@@ -23,23 +22,14 @@ extension FloatFormat {
 
   /// Bytes of 32 elements.
   @inline(__always) static var bytes: Int { 32 &* elementBytes }
-
-  /// The 32 elements of the block at `p`, in order.
-  @unsafe @inline(__always)
-  static func unpack(_ p: UnsafeRawPointer) -> (Float8, Float8, Float8, Float8) {
-    let step = 8 &* elementBytes
-    return unsafe (
-      load8(p), load8(p + step), load8(p + 2 &* step), load8(p + 3 &* step)
-    )
-  }
 }
 
 /// 32-bit floats.
 enum F32Format: FloatFormat {
   @inline(__always) static var elementBytes: Int { 4 }
 
-  @unsafe @inline(__always) static func load8(_ p: UnsafeRawPointer) -> Float8 {
-    unsafe p.loadUnaligned(as: Float8.self)
+  @unsafe @inline(__always) static func loadVector(_ p: UnsafeRawPointer) -> FloatVector {
+    unsafe p.loadUnaligned(as: FloatVector.self)
   }
 
   @unsafe @inline(__always) static func load(_ p: UnsafeRawPointer) -> Float {
@@ -51,8 +41,8 @@ enum F32Format: FloatFormat {
 enum F16Format: FloatFormat {
   @inline(__always) static var elementBytes: Int { 2 }
 
-  @unsafe @inline(__always) static func load8(_ p: UnsafeRawPointer) -> Float8 {
-    unsafe floats(p.loadUnaligned(as: SIMD8<Float16>.self))
+  @unsafe @inline(__always) static func loadVector(_ p: UnsafeRawPointer) -> FloatVector {
+    unsafe floats(p.loadUnaligned(as: HalfVector.self))
   }
 
   @unsafe @inline(__always) static func load(_ p: UnsafeRawPointer) -> Float {
@@ -64,8 +54,8 @@ enum F16Format: FloatFormat {
 enum BF16Format: FloatFormat {
   @inline(__always) static var elementBytes: Int { 2 }
 
-  @unsafe @inline(__always) static func load8(_ p: UnsafeRawPointer) -> Float8 {
-    unsafe floats(upperHalves: p.loadUnaligned(as: SIMD8<UInt16>.self))
+  @unsafe @inline(__always) static func loadVector(_ p: UnsafeRawPointer) -> FloatVector {
+    unsafe floats(upperHalves: p.loadUnaligned(as: ShortVector.self))
   }
 
   @unsafe @inline(__always) static func load(_ p: UnsafeRawPointer) -> Float {
@@ -79,15 +69,10 @@ extension Kernels {
   static func unpackBlocks<Format: FloatFormat>(
     _: Format.Type, _ p: UnsafeRawPointer, _ blocks: Int, into x: UnsafeMutablePointer<Float>
   ) {
-    var block = 0
-    while block < blocks {
-      let values = unsafe Format.unpack(p + block &* Format.bytes)
-      let target = unsafe x + block &* 32
-      unsafe store8(values.0, target)
-      unsafe store8(values.1, target + 8)
-      unsafe store8(values.2, target + 16)
-      unsafe store8(values.3, target + 24)
-      block &+= 1
+    var element = 0
+    while element < 32 &* blocks {
+      unsafe storeVector(Format.loadVector(p + element &* Format.elementBytes), x + element)
+      element &+= vectorWidth
     }
   }
 

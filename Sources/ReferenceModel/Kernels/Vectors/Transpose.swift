@@ -38,6 +38,18 @@ func totals(_ a: Float8, _ b: Float8, _ c: Float8, _ d: Float8) -> SIMD4<Float> 
   return all.lowHalf + all.highHalf
 }
 
+#if KVPOLICY_AVX512
+  /// The sums of the elements of four vectors: the halves of each are added first.
+  @inline(__always)
+  func totals(
+    _ a: FloatVector, _ b: FloatVector, _ c: FloatVector, _ d: FloatVector
+  ) -> SIMD4<Float> {
+    totals(
+      a.lowHalf + a.highHalf, b.lowHalf + b.highHalf, c.lowHalf + c.highHalf,
+      d.lowHalf + d.highHalf)
+  }
+#endif
+
 /// `a0 a2 b0 b2`, in each half.
 @inline(__always)
 private func evens(_ a: Float8, _ b: Float8) -> Float8 {

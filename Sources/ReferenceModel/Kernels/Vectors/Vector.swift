@@ -1,6 +1,29 @@
 /// Eight floats: one AVX register.
 @usableFromInline package typealias Float8 = SIMD8<Float>
 
+#if KVPOLICY_AVX512
+  /// The floats of one vector register of the processors that the build is for. Kernels that are
+  /// written with it are as wide as the machine.
+  @usableFromInline package typealias FloatVector = SIMD16<Float>
+  typealias IntVector = SIMD16<Int32>
+  typealias WordVector = SIMD16<UInt32>
+  typealias HalfVector = SIMD16<Float16>
+  typealias ShortVector = SIMD16<UInt16>
+  typealias ByteVector = SIMD16<Int8>
+#else
+  /// The floats of one vector register of the processors that the build is for. Kernels that are
+  /// written with it are as wide as the machine.
+  @usableFromInline package typealias FloatVector = SIMD8<Float>
+  typealias IntVector = SIMD8<Int32>
+  typealias WordVector = SIMD8<UInt32>
+  typealias HalfVector = SIMD8<Float16>
+  typealias ShortVector = SIMD8<UInt16>
+  typealias ByteVector = SIMD8<Int8>
+#endif
+
+/// Floats of a `FloatVector`: 16 or 8.
+@inlinable package var vectorWidth: Int { FloatVector.scalarCount }
+
 /// `a·b + c` of each element, rounded once where the target has the instruction.
 ///
 /// Without `KVPOLICY_FMA` a fused multiply-add would be a library call per element, so the product
@@ -13,6 +36,16 @@ package func multiplyAdd(_ a: Float8, _ b: Float8, _ c: Float8) -> Float8 {
     a * b + c
   #endif
 }
+
+#if KVPOLICY_AVX512
+  /// `a·b + c` of each element, rounded once.
+  @inlinable @inline(__always)
+  package func multiplyAdd(
+    _ a: FloatVector, _ b: FloatVector, _ c: FloatVector
+  ) -> FloatVector {
+    c.addingProduct(a, b)
+  }
+#endif
 
 /// `a·b + c`, rounded as `multiplyAdd` of vectors rounds it.
 @inlinable @inline(__always)
@@ -42,6 +75,36 @@ package func multiplyAdd(_ a: SIMD4<Float>, _ b: SIMD4<Float>, _ c: SIMD4<Float>
   #else
     a * b + c
   #endif
+}
+
+/// A register of floats from `p`, which needs no alignment; `p[0..<vectorWidth]` must be readable.
+@unsafe @inlinable @inline(__always)
+package func loadVector(_ p: UnsafePointer<Float>) -> FloatVector {
+  unsafe UnsafeRawPointer(p).loadUnaligned(as: FloatVector.self)
+}
+
+/// Writes a register of floats to `p`, which needs no alignment; `p[0..<vectorWidth]` must be
+/// writable.
+@unsafe @inlinable @inline(__always)
+package func storeVector(_ value: FloatVector, _ p: UnsafeMutablePointer<Float>) {
+  unsafe UnsafeMutableRawPointer(p).storeBytes(of: value, as: FloatVector.self)
+}
+
+/// Writes the first `count` elements to `p`, fewer than a register has, and nothing past them.
+@unsafe @inlinable @inline(__always)
+package func storeVector(_ value: FloatVector, _ p: UnsafeMutablePointer<Float>, count: Int) {
+  for lane in 0..<count { unsafe p[lane] = value[lane] }
+}
+
+/// The first `count` floats of `p`, fewer than a register has; the other elements are `filler`.
+/// Reads nothing past `count`.
+@unsafe @inlinable @inline(__always)
+package func loadVector(
+  _ p: UnsafePointer<Float>, count: Int, filler: Float
+) -> FloatVector {
+  var lanes = FloatVector(repeating: filler)
+  for lane in 0..<count { unsafe lanes[lane] = p[lane] }
+  return lanes
 }
 
 /// Eight floats from `p`, which needs no alignment; `p[0..<8]` must be readable.
@@ -80,3 +143,11 @@ extension SIMD8 where Scalar == Float {
     return two.x + two.y
   }
 }
+
+#if KVPOLICY_AVX512
+  extension SIMD16 where Scalar == Float {
+    /// The sum of the elements as a tree: element i with i + 8, then as of eight elements.
+    @inlinable @inline(__always)
+    package var total: Float { (lowHalf + highHalf).total }
+  }
+#endif

@@ -26,7 +26,7 @@ final class PromptRows: PromptRowSource {
   /// Queries of a slice: whole tiles, and few enough that the slice's logits stay in the
   /// second-level cache until they are read.
   private static let slice = 3 * ProductTile.rows
-  /// Rows of a piece of work: whole packed operands of sixteen rows.
+  /// Rows of a piece of work: whole packed operands.
   private static let run = 256
 
   init(

@@ -33,7 +33,7 @@ import KVPolicyKit
   /// Whether the layer keeps the step's query, and therefore its sum of exponentials.
   private let keepsQuery: Bool
   private let isPlaced: Bool
-  /// Floats from one query head's attention weights to the next head's: a multiple of sixteen, and
+  /// Floats from one query head's attention weights to the next head's: whole tiles, and
   /// at least the rows of the longest lane.
   private let stride: Int
   /// `queryHeads × stride` floats: logits, then attention weights, then perhaps probabilities.
@@ -209,7 +209,7 @@ import KVPolicyKit
     let (head, run) = (split / runs, split % runs)
     let range = range(split, of: session.sequence.rowCount(layer: layer, head: head))
     for queryHead in head * group..<(head + 1) * group {
-      // Up to fifteen floats past the block are overwritten. They belong to the same query head,
+      // The floats up to the next whole tile are overwritten. They belong to the same query head,
       // and no other split uses them.
       let x = unsafe attentionWeights + queryHead * stride + range.lowerBound
       let top = unsafe Kernels.greatest(padding: x, count: range.count)
