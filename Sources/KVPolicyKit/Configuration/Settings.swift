@@ -207,7 +207,12 @@ public struct Settings: Sendable {
   /// Throws if a value was given for a setting that the policy never asked for.
   public func refuseUnknown() throws(PolicyError) {
     let known = entries.map(\.name)
-    if let stranger = values.keys.sorted().first(where: { !known.contains(path + $0) }) {
+    let given = values.keys.sorted()
+    if let dotted = given.first(where: { $0.contains(".") && known.contains(path + $0) }) {
+      throw impossible(
+        "'\(path + dotted)' names a setting inside another; write the outer setting as an object")
+    }
+    if let stranger = given.first(where: { !known.contains(path + $0) }) {
       throw .unknownSetting(path + stranger, policy: policy, known: known)
     }
   }
