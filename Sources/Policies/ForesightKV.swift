@@ -120,7 +120,7 @@ public struct ForesightScore: RowScore {
   /// Numbers of all rows, for each statistic and query head: maximum, minimum and sum of the
   /// attention of the queries that are asked, its sums over the last 16, 8 and 32 of them, and the
   /// sums over all blocks, which this block is added to.
-  private func statistics(_ lane: borrowing LaneView) -> [[Float]] {
+  func statistics(_ lane: borrowing LaneView) -> [[Float]] {
     let (count, group, length) = (lane.count, lane.group, lane.length.tokens)
     let asked = hasAccumulated(lane) ? block : queryCache
     let zero = Array(repeating: [Float](repeating: 0, count: count), count: group)

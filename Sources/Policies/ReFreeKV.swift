@@ -95,7 +95,7 @@ public struct ReFreeKV: KVCachePolicy {
         let (order, squares) = orderAndEvidence(lane)
         lanes.append((lane.id, order, squares))
       }
-      let cut = cut(lanes.map { ($0.order, $0.squares) })
+      let cut = ReFreeKV.cut(lanes.map { ($0.order, $0.squares) }, epsilon)
       for lane in lanes { plan.drop(lane.order.prefix(cut), of: lane.id) }
     }
   }
@@ -130,8 +130,9 @@ public struct ReFreeKV: KVCachePolicy {
     return (ranked.map { candidates[$0] }, squares)
   }
 
-  /// The most tokens that can go from each lane, as far as the shortest lane allows.
-  private func cut(_ lanes: [(order: [Int], squares: [[Float]])]) -> Int {
+  /// The most tokens that can go from each lane, as far as the shortest lane allows, while the
+  /// measure loses at most the share `epsilon`.
+  static func cut(_ lanes: [(order: [Int], squares: [[Float]])], _ epsilon: Double) -> Int {
     let heads = lanes.flatMap { lane in lane.squares.map { (lane.order, $0) } }
     let steps = lanes.map(\.order.count).min() ?? 0
     guard steps > 0 else { return 0 }
