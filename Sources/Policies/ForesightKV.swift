@@ -105,8 +105,9 @@ public struct ForesightScore: RowScore {
   public func scores(_ lane: borrowing LaneView, of rows: [Int]) -> [Float] {
     let statistics = statistics(lane)
     var inputs = rows.map { _ in [Float]() }
+    let rotation = lane.rotation
     lane.forEachKey(of: rows, .atPosition) { index, key in
-      for element in key.indices { inputs[index].append(key[element]) }
+      inputs[index] += rotation.trainedOrder(of: key)
     }
     lane.forEachValue(of: rows) { index, value in
       for element in value.indices { inputs[index].append(value[element]) }

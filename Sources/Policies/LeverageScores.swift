@@ -45,10 +45,13 @@ public struct LeverageScores: RowScore {
     let all = lane.rowsByPosition()
     var keys: [[Float]] = []
     var mean: [Float] = []
+    // A drawn matrix knows no order of elements; a matrix from a file has the order of its model.
+    let rotation = sketch == nil ? nil : lane.rotation
     lane.forEachKey(of: all, .raw) { _, key in
+      let key = rotation.trainedOrder(of: key)
       if mean.isEmpty { mean = [Float](repeating: 0, count: key.count) }
       for element in key.indices { mean[element] += key[element] / Float(all.count) }
-      keys.append(key.indices.map { key[$0] })
+      keys.append(key)
     }
     let matrix = matrix(of: lane.id, height: mean.count)
     let size = matrix.count / max(1, mean.count)
