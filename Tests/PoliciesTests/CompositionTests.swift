@@ -98,6 +98,28 @@ struct CompositionTests {
     }
   }
 
+  @Test("of a pyramid in floating point fall from the whole capacity, or not at all")
+  func floatingPyramid() throws {
+    func rows(_ capacity: Int, _ beta: Int, layers: Int, prompt: Int) throws -> [Int] {
+      let shape = CacheShape(layers: layers, keyHeads: 1, queryHeads: 1, headDimension: 2)
+      let policy = try PyramidKV(
+        [
+          "capacity": .integer(capacity), "window": 4, "beta": .integer(beta), "rule": "kvpress",
+        ])
+      let engine = try PlainEngine(.random(shape: shape, seed: 3), policy: policy)
+      try engine.read(prompt)
+      return engine.keptNow.map(\.count)
+    }
+    // From 32 − 8 to 8 = 16 / 2 in steps of 16 / 3, rounded.
+    #expect(try rows(16, 2, layers: 4, prompt: 90) == [24, 19, 13, 8])
+    // At most the 26 rows outside the window, so that the highest layer has 32 − 26.
+    #expect(try rows(16, 8, layers: 3, prompt: 30) == [26, 16, 6])
+    // The highest layer would have 16 / 8 rows, less than the window.
+    #expect(try rows(16, 8, layers: 3, prompt: 90) == [16, 16, 16])
+    #expect(try rows(16, 2, layers: 1, prompt: 90) == [16])
+    #expect(try rows(16, 2, layers: 2, prompt: 15) == [15, 15])
+  }
+
   @Test("of a pyramid keep the capacity in a model of one layer, and the mean in several")
   func pyramids() throws {
     for layers in 1...5 {
@@ -134,6 +156,7 @@ struct CompositionTests {
     let budget = draw([
       #"{"kind": "even", "rows": 14}"#, #"{"kind": "pyramid", "rows": 13, "beta": 3}"#,
       #"{"kind": "adaptive", "rows": 12, "floor": 0.3}"#,
+      #"{"kind": "pyramid", "rows": 16, "beta": 2, "rule": "kvpress"}"#,
       #"{"kind": "adaptive", "rows": 15, "rule": "globalThenFloor"}"#,
       #"{"kind": "adaptive", "sparsity": 0.6}"#, #"{"kind": "pyramid", "sparsity": 0.5}"#,
       #"{"kind": "profile", "rows": 13, "headTable": "head-profile"}"#,
@@ -237,6 +260,7 @@ struct CompositionTests {
       (#"{"policy": "snapkv", "protect.sinks": null}"#, "'protect.sinks' names a setting inside"),
       (#"{"policy": "composed", "budget": {"x.y": 1}}"#, "no setting 'budget.x.y'"),
       (#"{"policy": "composed", "budget": {"budget.rows": 1}}"#, "no setting 'budget.budget.rows'"),
+      (#"{"policy": "pyramidkv", "rule": "kvpres"}"#, #"one of "factory", "kvpress""#),
       (#"{"policy": "rkv", "kernel": 4}"#, "kernel (4) must be odd"),
       (#"{"policy": "rkv", "lambda": 1.5}"#, "'lambda' cannot be 1.5"),
       (#"{"policy": "rkv", "capacity": 8, "window": 8}"#, "8 are protected; raise it above 8"),

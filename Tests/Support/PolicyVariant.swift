@@ -109,6 +109,8 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant("pyramidkv", ["capacity": 16, "window": 4]),
     PolicyVariant(
       "pyramidkv", ["capacity": 12, "window": 3, "kernel": 1, "beta": 2, "gqa": "max"]),
+    PolicyVariant(
+      "pyramidkv", ["capacity": 16, "window": 4, "beta": 3, "rule": "kvpress"]),
     PolicyVariant("adakv", ["capacity": 16, "window": 4]),
     PolicyVariant("adakv", ["capacity": 12, "window": 3, "kernel": 3, "floor": 0]),
     PolicyVariant("adakv", ["capacity": 12, "window": 3, "rule": "globalThenFloor"]),
