@@ -36,10 +36,15 @@ public struct Chunks: RowUnit {
   public static let summary = "chunks of neighbouring rows, the same in all heads of a layer"
 
   let size: Int
+  /// How many neighbouring layers keep the chunks of the first of them.
+  public let layers: Int
 
   /// Reads the part's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
     size = try settings.integer("size", default: 20, atLeast: 1, "tokens of a chunk")
+    layers = try settings.integer(
+      "reuse", default: 1, atLeast: 1,
+      "neighbouring layers that keep what the first of them chooses")
   }
 
   /// Heads keep the same chunks.

@@ -138,6 +138,46 @@ struct CompositionTests {
     }
   }
 
+  @Test(
+    "whose unit reuses choices have each layer of a group keep the rows of the first",
+    arguments: [
+      #""when": "afterPrompt", "budget": "adaptive""#, #""when": {"prompt": "atEnd", "every": 3}"#,
+      #""when": "everyChunk", "sparsity": 0.5"#,
+    ])
+  func reuse(_ rest: String) throws {
+    let shape = CacheShape(layers: 5, keyHeads: 2, queryHeads: 4, headDimension: 4)
+    func kept(_ reuse: Int, layers: String = "{}") throws -> [[[Int]]] {
+      let amount = rest.contains("sparsity") ? "" : #""capacity": 12, "#
+      let configuration = try PolicyConfiguration(
+        parsing: """
+          {"policy": "keydiff", \(amount)"unit": {"kind": "chunk", "size": 3, "reuse": \(reuse)},
+           \(rest), "layers": \(layers)}
+          """)
+      let policies = try configuration.makePolicies(.all, shape: shape)
+      let store = try PagedKVStore(shape: shape)
+      let engine = PlainEngine(
+        .random(shape: shape, seed: 11), sequence: store.makeSequence(policies))
+      try engine.read(50, chunk: 20)
+      try engine.step(7)
+      try engine.read(10)
+      return engine.kept
+    }
+    let alone = try kept(1)
+    for reuse in 2...3 {
+      for (shared, alone) in zip(try kept(reuse), alone) {
+        for lane in shared.indices {
+          let leader = lane / shape.keyHeads / reuse * reuse * shape.keyHeads
+          #expect(shared[lane] == alone[leader + lane % shape.keyHeads])
+        }
+      }
+    }
+    // Layers 0 and 3 have another policy, so layer 4 has no other leader than itself.
+    let parted = try kept(3, layers: #"{"0": {"policy": "full"}, "3": {"policy": "full"}}"#)
+    #expect(parted.map { Array($0[2..<4]) } == alone.map { Array($0[2..<4]) })
+    #expect(parted.map { Array($0[4..<6]) } == alone.map { Array($0[2..<4]) })
+    #expect(parted.map { Array($0[8..<10]) } == alone.map { Array($0[8..<10]) })
+  }
+
   @Test("drawn by lot obey the rules of every policy", arguments: 0..<12)
   func random(_ number: Int) throws {
     var generator = SplitMix64(seed: UInt64(number) + 17)
@@ -163,7 +203,9 @@ struct CompositionTests {
     ])
     let isSigned = ["knorm", "keydiff", "redundancy"].contains { score.contains($0) }
     let refine = isSigned ? "\"none\"" : draw(["\"none\"", "\"critical\""])
-    let unit = draw([#""row""#, #"{"kind": "chunk", "size": 3}"#])
+    let unit = draw([
+      #""row""#, #"{"kind": "chunk", "size": 3}"#, #"{"kind": "chunk", "size": 2, "reuse": 2}"#,
+    ])
     let protect = draw([#"{}"#, #"{"sinks": 2}"#, #"{"recent": 4}"#, #"{"sinks": 1, "recent": 3}"#])
     let needsChunks = score.contains("patched") || budget.contains("sparsity")
     let moments = (needsChunks ? [] : ["\"afterPrompt\""]) + ["\"everyChunk\""]
@@ -261,6 +303,7 @@ struct CompositionTests {
       (#"{"policy": "composed", "budget": {"x.y": 1}}"#, "no setting 'budget.x.y'"),
       (#"{"policy": "composed", "budget": {"budget.rows": 1}}"#, "no setting 'budget.budget.rows'"),
       (#"{"policy": "pyramidkv", "rule": "kvpres"}"#, #"one of "factory", "kvpress""#),
+      (#"{"policy": "chunkkv", "reuse": 0}"#, "'reuse' cannot be 0"),
       (#"{"policy": "rkv", "kernel": 4}"#, "kernel (4) must be odd"),
       (#"{"policy": "rkv", "lambda": 1.5}"#, "'lambda' cannot be 1.5"),
       (#"{"policy": "rkv", "capacity": 8, "window": 8}"#, "8 are protected; raise it above 8"),

@@ -116,6 +116,7 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant("adakv", ["capacity": 12, "window": 3, "rule": "globalThenFloor"]),
     PolicyVariant("chunkkv", ["capacity": 16, "window": 4, "size": 5]),
     PolicyVariant("chunkkv", ["capacity": 20, "window": 2, "size": 3, "kernel": 3]),
+    PolicyVariant("chunkkv", ["capacity": 16, "window": 4, "size": 5, "reuse": 2]),
     PolicyVariant("criticalkv", ["capacity": 16, "window": 4]),
     PolicyVariant(
       "criticalkv",
