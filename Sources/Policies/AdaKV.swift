@@ -47,6 +47,7 @@ public struct AdaptiveBudget: RowBudget {
 
   let floor: Double
   let rule: Rule
+  let normalise: Bool
 
   /// Reads the part's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
@@ -54,11 +55,18 @@ public struct AdaptiveBudget: RowBudget {
       "floor", default: 0.2, in: 0...1, "share that every head is sure of")
     rule = try settings.choice(
       "rule", default: .protectThenGlobal, "how heads are sure of their share")
+    normalise = try settings.flag(
+      "normalise", default: false,
+      "whether a head's scores count by the share of their sum that its best rows have")
   }
+
+  /// Scores are multiplied by a share if they are normalised.
+  public var multiplies: String? { normalise ? "normalise" : nil }
 
   /// The counts by head of the best rows.
   public func shares(_ request: borrowing BudgetRequest) -> [Int] {
-    let lanes = request.lanes
+    let mean = request.capacity - request.protected
+    let lanes = normalise ? request.lanes.map { Self.normalised($0, mean) } : request.lanes
     switch rule {
     case .protectThenGlobal:
       let sure = Int(floor * Double(request.capacity))
@@ -69,7 +77,6 @@ public struct AdaptiveBudget: RowBudget {
       }
       return Candidates.counts(ofBest: request.capacity * lanes.count, of: ranked)
     case .globalThenFloor:
-      let mean = request.capacity - request.protected
       let open = lanes.reduce(0) { $0 + $1.protected }
       let counts = Candidates.counts(ofBest: mean * lanes.count + open, of: lanes)
       let sure = Double(Int(floor * Double(mean)))
@@ -78,5 +85,16 @@ public struct AdaptiveBudget: RowBudget {
         return lane.protected + Int(chosen.rounded(.toNearestOrEven))
       }
     }
+  }
+
+  /// A lane whose scores are multiplied by the share of their sum that the `count` highest have.
+  private static func normalised(_ lane: Candidates, _ count: Int) -> Candidates {
+    let open = lane.scores.indices.filter { lane.scores[$0].isFinite }
+    let ranked = open.map { Double(lane.scores[$0]) }.sorted(by: >)
+    let (best, all) = (ranked.prefix(max(0, count)).reduce(0, +), ranked.reduce(0, +))
+    guard all > 0 else { return lane }
+    var lane = lane
+    for index in open { lane.scores[index] *= Float(best / all) }
+    return lane
   }
 }

@@ -304,6 +304,10 @@ struct CompositionTests {
       (#"{"policy": "composed", "budget": {"budget.rows": 1}}"#, "no setting 'budget.budget.rows'"),
       (#"{"policy": "pyramidkv", "rule": "kvpres"}"#, #"one of "factory", "kvpress""#),
       (#"{"policy": "chunkkv", "reuse": 0}"#, "'reuse' cannot be 0"),
+      (
+        #"{"policy": "keydiff", "budget": {"kind": "adaptive", "normalise": true}}"#,
+        #"as "normalise" asks"#
+      ),
       (#"{"policy": "rkv", "kernel": 4}"#, "kernel (4) must be odd"),
       (#"{"policy": "rkv", "lambda": 1.5}"#, "'lambda' cannot be 1.5"),
       (#"{"policy": "rkv", "capacity": 8, "window": 8}"#, "8 are protected; raise it above 8"),

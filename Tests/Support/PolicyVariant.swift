@@ -112,6 +112,7 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "pyramidkv", ["capacity": 16, "window": 4, "beta": 3, "rule": "kvpress"]),
     PolicyVariant("adakv", ["capacity": 16, "window": 4]),
+    PolicyVariant("adakv", ["capacity": 16, "window": 4, "normalise": true]),
     PolicyVariant("adakv", ["capacity": 12, "window": 3, "kernel": 3, "floor": 0]),
     PolicyVariant("adakv", ["capacity": 12, "window": 3, "rule": "globalThenFloor"]),
     PolicyVariant("chunkkv", ["capacity": 16, "window": 4, "size": 5]),

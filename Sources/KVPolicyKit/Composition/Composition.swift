@@ -75,10 +75,10 @@ public struct Composition: Sendable {
         "its score, \(type(of: score).name), looks at the prompt's queries, so that it cannot "
           + "choose while decoding; set \"when\" to \"afterPrompt\"")
     }
-    if refinement != nil && score.mayBeNegative {
+    if score.mayBeNegative, let part = refinement.map({ _ in "refine" }) ?? budget.multiplies {
       throw settings.impossible(
-        "its score, \(type(of: score).name), can be negative, so that multiplying it by a length "
-          + "would turn its order round; leave \"refine\" out, or take another score")
+        "its score, \(type(of: score).name), can be negative, so that multiplying it, as "
+          + "\"\(part)\" asks, would turn its order round; leave that out, or take another score")
     }
   }
 
