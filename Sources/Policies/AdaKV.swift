@@ -3,7 +3,7 @@ import KVPolicyKit
 /// SnapKV whose heads compete for the rows of their layer.
 ///
 /// Feng et al., "Ada-KV", 2024; both rules of the published codes, FFY0/AdaKV and NVIDIA/kvpress.
-public struct AdaKV: ComposedPolicy {
+public struct AdaKV: WindowPolicy {
   /// The name in configurations.
   public static let name = "adakv"
   /// What the policy keeps.
@@ -16,15 +16,7 @@ public struct AdaKV: ComposedPolicy {
 
   /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
-    composition = try settings.composition(
-      score: { settings throws(PolicyError) in
-        try WindowScore(&settings, kernel: 5, pool: .average, order: .poolThenGroup)
-      }, budget: { settings throws(PolicyError) in try AdaptiveBudget(&settings) })
-  }
-
-  /// The budget is the mean capacity of a head.
-  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    try WindowScore.settings(rows: budget.rows, of: name)
+    composition = try settings.composition(score: WindowScore.averaged, budget: AdaptiveBudget.init)
   }
 }
 
@@ -92,9 +84,8 @@ public struct AdaptiveBudget: RowBudget {
     let open = lane.scores.indices.filter { lane.scores[$0].isFinite }
     let ranked = open.map { Double(lane.scores[$0]) }.sorted(by: >)
     let (best, all) = (ranked.prefix(max(0, count)).reduce(0, +), ranked.reduce(0, +))
-    guard all > 0 else { return lane }
     var lane = lane
-    for index in open { lane.scores[index] *= Float(best / all) }
+    for index in open where all > 0 { lane.scores[index] *= Float(best / all) }
     return lane
   }
 }

@@ -3,7 +3,7 @@ import KVPolicyKit
 /// SnapKV that keeps or drops whole chunks of tokens, the same chunks in all heads of a layer.
 ///
 /// Liu et al., "ChunkKV", 2025; behaviour of NVIDIA/kvpress `ChunkKVPress`.
-public struct ChunkKV: ComposedPolicy {
+public struct ChunkKV: WindowPolicy {
   /// The name in configurations.
   public static let name = "chunkkv"
   /// What the policy keeps.
@@ -16,15 +16,7 @@ public struct ChunkKV: ComposedPolicy {
 
   /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
-    composition = try settings.composition(
-      score: { settings throws(PolicyError) in
-        try WindowScore(&settings, kernel: 5, pool: .average, order: .poolThenGroup)
-      }, unit: { settings throws(PolicyError) in try Chunks(&settings) })
-  }
-
-  /// The budget is the capacity, which chunks meet to within a chunk.
-  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    try WindowScore.settings(rows: budget.rows, of: name)
+    composition = try settings.composition(score: WindowScore.averaged, unit: Chunks.init)
   }
 }
 

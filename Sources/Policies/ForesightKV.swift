@@ -84,10 +84,7 @@ public struct ForesightScore: RowScore {
 
   /// A block of half the rows, but at most 128.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
-    guard rows >= 2 else {
-      throw .impossible(
-        policy: name, reason: "a budget of \(rows) leaves nothing to choose; use 2 or more")
-    }
+    let rows = try Amount.rows(rows).rows(atLeast: 2, for: name)
     return ["block": .integer(min(128, rows / 2))]
   }
 

@@ -4,7 +4,7 @@ import KVPolicyKit
 ///
 /// Cai et al., "PyramidKV", 2024; both rules of the published codes, KVCache-Factory's
 /// `PyramidKVCluster` and NVIDIA/kvpress's `PyramidKVPress`.
-public struct PyramidKV: ComposedPolicy {
+public struct PyramidKV: WindowPolicy {
   /// The name in configurations.
   public static let name = "pyramidkv"
   /// What the policy keeps.
@@ -20,12 +20,7 @@ public struct PyramidKV: ComposedPolicy {
     composition = try settings.composition(
       score: { settings throws(PolicyError) in
         try WindowScore(&settings, kernel: 5, pool: .average, order: .groupThenPool)
-      }, budget: { settings throws(PolicyError) in try PyramidBudget(&settings) })
-  }
-
-  /// The budget is the mean capacity of a layer.
-  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    try WindowScore.settings(rows: budget.rows, of: name)
+      }, budget: PyramidBudget.init)
   }
 }
 

@@ -63,11 +63,9 @@ public struct ReFreeKV: KVCachePolicy {
       "fullLayers", default: 0, atLeast: 0, "first layers that keep everything")
     reduction = try settings.choice(
       "gqa", default: .mean, "how the query heads of a group order the tokens")
-    kernel = try settings.integer(
-      "kernel", default: 7, atLeast: 1, "width of the pooling of pooledWindow; odd")
+    kernel = try settings.kernel(default: 7, "width of the pooling of pooledWindow; odd")
     pool = try settings.choice("pool", default: .max, "how pooledWindow smooths")
     _ = try settings.choice("when", default: When.afterPrompt, "when to forget")
-    guard kernel % 2 == 1 else { throw settings.impossible("kernel (\(kernel)) must be odd") }
     guard order == .position || window > 0 else {
       throw settings.impossible(
         "the order \(order.rawValue) needs a window of at least 1 that votes")

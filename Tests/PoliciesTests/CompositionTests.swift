@@ -285,11 +285,11 @@ struct CompositionTests {
       (#"{"policy": "rkv", "when": "afterPrompt", "compressPrompt": false}"#, "not never"),
       (#"{"policy": "rkv", "when": {"prompt": "atEnd", "every": 8}}"#, "leave it out"),
       (#"{"policy": "expectedattention", "futurePositions": 0}"#, "'futurePositions' cannot be 0"),
-      (#"{"policy": "cap", "futurePositions": 10000000}"#, "use at most 1048576"),
+      (#"{"policy": "cap", "futurePositions": 10000000}"#, "a whole number from 1 to 1048576"),
       (#"{"policy": "expectedattention", "epsilon": -1}"#, "'epsilon' cannot be -1"),
       (#"{"policy": "cap", "tau": -1}"#, "'tau' cannot be -1"),
       (#"{"policy": "leverage", "jitter": 0}"#, "'jitter' cannot be 0"),
-      (#"{"policy": "leverage", "sketchSize": 5000}"#, "use at most 4096"),
+      (#"{"policy": "leverage", "sketchSize": 5000}"#, "a whole number from 1 to 4096"),
       (#"{"policy": "knorm", "refine": "critical"}"#, "can be negative"),
       (#"{"policy": "snapkv", "refine": "crtical"}"#, "'refine' cannot be \"crtical\""),
       (

@@ -62,11 +62,11 @@ public struct Settings: Sendable {
     self.values = values
   }
 
-  /// An integer of at least `minimum`.
+  /// An integer of at least `minimum` and at most `largest`.
   public mutating func integer(
-    _ name: String, default standard: Int, atLeast minimum: Int, _ meaning: String
+    _ name: String, default standard: Int, atLeast minimum: Int, atMost largest: Int = 1 << 30,
+    _ meaning: String
   ) throws(PolicyError) -> Int {
-    let largest = 1 << 30
     let legal = "a whole number from \(minimum) to \(largest)"
     let value = try record(name, .integer(standard), legal, meaning)
     guard let whole = value.wholeNumber, whole >= minimum, whole <= largest else {
