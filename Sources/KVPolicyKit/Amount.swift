@@ -33,6 +33,18 @@ public enum Amount: Hashable, Sendable {
     }
   }
 
+  /// ``rows``, for a policy that cannot work with fewer than `least`.
+  ///
+  /// - Throws: `PolicyError.impossible` for fewer rows, and as ``rows``.
+  public func rows(atLeast least: Int, for policy: String) throws(PolicyError) -> Int {
+    let rows = try rows
+    guard rows >= least else {
+      throw .impossible(
+        policy: policy, reason: "a budget of \(rows) is too small; use \(least) or more")
+    }
+    return rows
+  }
+
   /// The rows that are a share of `tokens` tokens, rounded down.
   ///
   /// A decimal share is seldom exact in binary. A product that is below an integer only because of

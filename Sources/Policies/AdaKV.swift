@@ -3,7 +3,7 @@ import KVPolicyKit
 /// SnapKV whose heads compete for the rows of their layer.
 ///
 /// Feng et al., "Ada-KV", 2024; both rules of the published codes, FFY0/AdaKV and NVIDIA/kvpress.
-public struct AdaKV: ComposedPolicy {
+public struct AdaKV: WindowPolicy {
   /// The name in configurations.
   public static let name = "adakv"
   /// What the policy keeps.
@@ -16,15 +16,7 @@ public struct AdaKV: ComposedPolicy {
 
   /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
-    composition = try settings.composition(
-      score: { settings throws(PolicyError) in
-        try WindowScore(&settings, kernel: 5, pool: .average, order: .poolThenGroup)
-      }, budget: { settings throws(PolicyError) in try AdaptiveBudget(&settings) })
-  }
-
-  /// The budget is the mean capacity of a head.
-  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    try WindowScore.settings(rows: budget.rows, of: name)
+    composition = try settings.composition(score: WindowScore.averaged, budget: AdaptiveBudget.init)
   }
 }
 
@@ -47,6 +39,7 @@ public struct AdaptiveBudget: RowBudget {
 
   let floor: Double
   let rule: Rule
+  let normalise: Bool
 
   /// Reads the part's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
@@ -54,11 +47,18 @@ public struct AdaptiveBudget: RowBudget {
       "floor", default: 0.2, in: 0...1, "share that every head is sure of")
     rule = try settings.choice(
       "rule", default: .protectThenGlobal, "how heads are sure of their share")
+    normalise = try settings.flag(
+      "normalise", default: false,
+      "whether a head's scores count by the share of their sum that its best rows have")
   }
+
+  /// Scores are multiplied by a share if they are normalised.
+  public var multiplies: String? { normalise ? "normalise" : nil }
 
   /// The counts by head of the best rows.
   public func shares(_ request: borrowing BudgetRequest) -> [Int] {
-    let lanes = request.lanes
+    let mean = request.capacity - request.protected
+    let lanes = normalise ? request.lanes.map { Self.normalised($0, mean) } : request.lanes
     switch rule {
     case .protectThenGlobal:
       let sure = Int(floor * Double(request.capacity))
@@ -69,7 +69,6 @@ public struct AdaptiveBudget: RowBudget {
       }
       return Candidates.counts(ofBest: request.capacity * lanes.count, of: ranked)
     case .globalThenFloor:
-      let mean = request.capacity - request.protected
       let open = lanes.reduce(0) { $0 + $1.protected }
       let counts = Candidates.counts(ofBest: mean * lanes.count + open, of: lanes)
       let sure = Double(Int(floor * Double(mean)))
@@ -78,5 +77,15 @@ public struct AdaptiveBudget: RowBudget {
         return lane.protected + Int(chosen.rounded(.toNearestOrEven))
       }
     }
+  }
+
+  /// A lane whose scores are multiplied by the share of their sum that the `count` highest have.
+  private static func normalised(_ lane: Candidates, _ count: Int) -> Candidates {
+    let open = lane.scores.indices.filter { lane.scores[$0].isFinite }
+    let ranked = open.map { Double(lane.scores[$0]) }.sorted(by: >)
+    let (best, all) = (ranked.prefix(max(0, count)).reduce(0, +), ranked.reduce(0, +))
+    var lane = lane
+    for index in open where all > 0 { lane.scores[index] *= Float(best / all) }
+    return lane
   }
 }

@@ -49,10 +49,7 @@ public struct BaKlaVa: KVCachePolicy {
 
   /// A quarter of the budget for every lane, and at most four of these rows for the first tokens.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 4 else {
-      throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 4 or more")
-    }
+    let rows = try budget.rows(atLeast: 4, for: name)
     let floor = max(1, rows / 4)
     return [
       "sinks": .integer(min(4, floor - 1)),

@@ -22,6 +22,22 @@ struct Cholesky {
     }
   }
 
+  /// Factors `ridge` times the unit matrix plus the sum of each vector's product with itself, times
+  /// the vector's weight.
+  init(ridge: Double, _ weights: [Double], _ vectors: [[Double]]) {
+    let size = vectors.first?.count ?? 0
+    var matrix = [Double](repeating: 0, count: size * size)
+    for row in 0..<size { matrix[row * size + row] = ridge }
+    for (weight, vector) in zip(weights, vectors) {
+      for row in 0..<size {
+        for column in 0...row {
+          matrix[row * size + column] += weight * vector[row] * vector[column]
+        }
+      }
+    }
+    self.init(matrix, size: size)
+  }
+
   /// `xᵀ A⁻¹ x`: the squared length of the solution of L y = x. O(size²).
   func inverseForm(_ x: [Double]) -> Double {
     var y = x

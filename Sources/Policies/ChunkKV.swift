@@ -3,7 +3,7 @@ import KVPolicyKit
 /// SnapKV that keeps or drops whole chunks of tokens, the same chunks in all heads of a layer.
 ///
 /// Liu et al., "ChunkKV", 2025; behaviour of NVIDIA/kvpress `ChunkKVPress`.
-public struct ChunkKV: ComposedPolicy {
+public struct ChunkKV: WindowPolicy {
   /// The name in configurations.
   public static let name = "chunkkv"
   /// What the policy keeps.
@@ -16,15 +16,7 @@ public struct ChunkKV: ComposedPolicy {
 
   /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
-    composition = try settings.composition(
-      score: { settings throws(PolicyError) in
-        try WindowScore(&settings, kernel: 5, pool: .average, order: .poolThenGroup)
-      }, unit: { settings throws(PolicyError) in try Chunks(&settings) })
-  }
-
-  /// The budget is the capacity, which chunks meet to within a chunk.
-  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    try WindowScore.settings(rows: budget.rows, of: name)
+    composition = try settings.composition(score: WindowScore.averaged, unit: Chunks.init)
   }
 }
 
@@ -36,10 +28,15 @@ public struct Chunks: RowUnit {
   public static let summary = "chunks of neighbouring rows, the same in all heads of a layer"
 
   let size: Int
+  /// How many neighbouring layers keep the chunks of the first of them.
+  public let layers: Int
 
   /// Reads the part's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
     size = try settings.integer("size", default: 20, atLeast: 1, "tokens of a chunk")
+    layers = try settings.integer(
+      "reuse", default: 1, atLeast: 1,
+      "neighbouring layers that keep what the first of them chooses")
   }
 
   /// Heads keep the same chunks.

@@ -5,7 +5,7 @@ import KVPolicyKit
 ///
 /// Feng et al., "Identify Critical KV Cache in LLM Inference from an Output Perturbation
 /// Perspective", 2025; behaviour of NVIDIA/kvpress `CriticalKVPress` over `SnapKVPress`.
-public struct CriticalKV: ComposedPolicy {
+public struct CriticalKV: WindowPolicy {
   /// The name in configurations.
   public static let name = "criticalkv"
   /// What the policy keeps.
@@ -19,13 +19,6 @@ public struct CriticalKV: ComposedPolicy {
   /// Reads the policy's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
     composition = try settings.composition(
-      score: { settings throws(PolicyError) in
-        try WindowScore(&settings, kernel: 5, pool: .average, order: .poolThenGroup)
-      }, refinement: { settings throws(PolicyError) in try CriticalRefinement(&settings) })
-  }
-
-  /// The budget is the capacity; the window has 32 tokens, but at most a quarter of the budget.
-  public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    try WindowScore.settings(rows: budget.rows, of: name)
+      score: WindowScore.averaged, refinement: CriticalRefinement.init)
   }
 }

@@ -77,17 +77,3 @@ public struct ExpectedAttention: RowScore {
     return logits
   }
 }
-
-extension Settings {
-  /// The number of future positions over which the rotation is averaged.
-  mutating func futurePositions() throws(PolicyError) -> Int {
-    let standard = 512
-    let count = try integer(
-      "futurePositions", default: standard, atLeast: 1,
-      "next positions, over which the rotation of queries is averaged; at most 1048576")
-    guard count <= 1 << 20 else {
-      throw impossible("futurePositions (\(count)) takes too long; use at most \(1 << 20)")
-    }
-    return count
-  }
-}

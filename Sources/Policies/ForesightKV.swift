@@ -84,10 +84,7 @@ public struct ForesightScore: RowScore {
 
   /// A block of half the rows, but at most 128.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
-    guard rows >= 2 else {
-      throw .impossible(
-        policy: name, reason: "a budget of \(rows) leaves nothing to choose; use 2 or more")
-    }
+    let rows = try Amount.rows(rows).rows(atLeast: 2, for: name)
     return ["block": .integer(min(128, rows / 2))]
   }
 
@@ -105,8 +102,9 @@ public struct ForesightScore: RowScore {
   public func scores(_ lane: borrowing LaneView, of rows: [Int]) -> [Float] {
     let statistics = statistics(lane)
     var inputs = rows.map { _ in [Float]() }
+    let rotation = lane.rotation
     lane.forEachKey(of: rows, .atPosition) { index, key in
-      for element in key.indices { inputs[index].append(key[element]) }
+      inputs[index] += rotation.trainedOrder(of: key)
     }
     lane.forEachValue(of: rows) { index, value in
       for element in value.indices { inputs[index].append(value[element]) }
@@ -120,7 +118,7 @@ public struct ForesightScore: RowScore {
   /// Numbers of all rows, for each statistic and query head: maximum, minimum and sum of the
   /// attention of the queries that are asked, its sums over the last 16, 8 and 32 of them, and the
   /// sums over all blocks, which this block is added to.
-  private func statistics(_ lane: borrowing LaneView) -> [[Float]] {
+  func statistics(_ lane: borrowing LaneView) -> [[Float]] {
     let (count, group, length) = (lane.count, lane.group, lane.length.tokens)
     let asked = hasAccumulated(lane) ? block : queryCache
     let zero = Array(repeating: [Float](repeating: 0, count: count), count: group)

@@ -50,10 +50,7 @@ public struct H2O: KVCachePolicy {
 
   /// Half of the budget for heavy tokens, half for recent tokens.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 2 else {
-      throw .impossible(policy: name, reason: "a budget of \(rows) cannot be halved; use 2 or more")
-    }
+    let rows = try budget.rows(atLeast: 2, for: name)
     return ["heavy": .number(Double(rows - rows / 2)), "recent": .number(Double(rows / 2))]
   }
 

@@ -4,7 +4,9 @@ import KVPolicyKit
 /// tokens.
 ///
 /// A table has a number for each layer and key head, and the heads with the highest numbers are
-/// full. The table is that of mit-han-lab/duo-attention, which PruLong writes too.
+/// full. The table is that of mit-han-lab/duo-attention, which PruLong writes too. Instead of a
+/// table an artifact can hold the numbers that PruLong trains, `logAlpha`, from which its code
+/// derives the table.
 struct HeadProfile: Sendable {
   /// The kind of artifact that holds a table.
   static let kind = "head-profile"
@@ -15,14 +17,22 @@ struct HeadProfile: Sendable {
   /// Reads the settings `headTable` and `sparsity`. Where only the settings are asked for, no head
   /// is known.
   init(_ settings: inout Settings) throws(PolicyError) {
-    let table = try settings.artifact(
+    let source = try settings.artifact(
       "headTable", kind: HeadProfile.kind, "a number for each layer and key head; high means full"
     ) { artifact, shape throws(ArtifactError) in
-      try artifact.tensor(Artifact.table, shape: [shape.layers, shape.keyHeads])
+      let isTrained =
+        artifact.tensors[Artifact.table] == nil && artifact.tensors[HardConcrete.name] != nil
+      let name = isTrained ? HardConcrete.name : Artifact.table
+      return (isTrained, try artifact.tensor(name, shape: [shape.layers, shape.keyHeads]))
     }
     let sparsity = try settings.number(
       "sparsity", default: 0.5, in: 0...1, "share of the heads that stream")
-    isFull = table.map { HeadProfile.fullHeads($0, sparsity: sparsity) } ?? []
+    isFull =
+      source.map { isTrained, numbers in
+        isTrained
+          ? HardConcrete.fullHeads(numbers, sparsity: sparsity)
+          : HeadProfile.fullHeads(numbers, sparsity: sparsity)
+      } ?? []
   }
 
   /// The heads whose number is at least the quantile `sparsity` of all numbers. Numbers count as 0
@@ -30,12 +40,17 @@ struct HeadProfile: Sendable {
   /// numbers differed, the first ones first; with a sparsity of 1 no head is full.
   static func fullHeads(_ table: Tensor, sparsity: Double) -> [[Bool]] {
     let numbers = table.values.map { Double(min(max($0, 0), 1)) }
-    let ranked = numbers.indices.sorted { (numbers[$0], $1) > (numbers[$1], $0) }
     let count = sparsity < 1 ? numbers.count - place(ofQuantile: sparsity, in: numbers) : 0
-    var isFull = [Bool](repeating: false, count: numbers.count)
-    for index in ranked.prefix(count) { isFull[index] = true }
-    let heads = table.shape[1]
-    return stride(from: 0, to: numbers.count, by: heads).map { Array(isFull[$0..<$0 + heads]) }
+    return highest(count, of: numbers, heads: table.shape[1])
+  }
+
+  /// By layer and key head, which of the numbers are the `count` highest; of equal numbers the first
+  /// ones.
+  static func highest(_ count: Int, of numbers: [Double], heads: Int) -> [[Bool]] {
+    let ranked = numbers.indices.sorted { (numbers[$0], $1) > (numbers[$1], $0) }
+    var isHigh = [Bool](repeating: false, count: numbers.count)
+    for index in ranked.prefix(count) { isHigh[index] = true }
+    return stride(from: 0, to: numbers.count, by: heads).map { Array(isHigh[$0..<$0 + heads]) }
   }
 
   /// How many numbers are below a quantile, which lies linearly between two numbers, computed as

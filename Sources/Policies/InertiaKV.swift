@@ -69,9 +69,7 @@ public struct InertiaKV: KVCachePolicy {
 
   /// The budget is the capacity.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 1 else { throw .impossible(policy: name, reason: "a budget must be at least 1") }
-    return ["capacity": .integer(rows)]
+    ["capacity": .integer(try budget.rows(atLeast: 1, for: name))]
   }
 
   /// The attention of the newest query.

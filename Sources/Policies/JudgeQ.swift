@@ -29,12 +29,10 @@ public struct JudgeQ: RowScore {
     }
     recent = try settings.integer(
       "recent", default: 0, atLeast: 0, "last prompt tokens, which stay")
-    kernel = try settings.integer(
-      "kernel", default: 5, atLeast: 1, "width of the pooling; odd")
+    kernel = try settings.kernel(default: 5)
     pool = try settings.choice("pool", default: .average, "how votes are smoothed over neighbours")
     reduction = try settings.choice(
       "gqa", default: .mean, "how the query heads of a group become one score")
-    guard kernel % 2 == 1 else { throw settings.impossible("kernel (\(kernel)) must be odd") }
   }
 
   private var voters: Int { vectors?.shape.first ?? 0 }

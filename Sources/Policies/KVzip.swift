@@ -65,9 +65,7 @@ public struct KVzip: KVCachePolicy {
 
   /// The budget is the capacity: the mean over the lanes, when the prompt ends.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 1 else { throw .impossible(policy: name, reason: "a budget must be at least 1") }
-    return ["capacity": .integer(rows)]
+    ["capacity": .integer(try budget.rows(atLeast: 1, for: name))]
   }
 
   /// The attention of the repeated prompt.

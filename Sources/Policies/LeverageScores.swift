@@ -28,14 +28,12 @@ public struct LeverageScores: RowScore {
         "sketch", shape: [shape.layers, shape.keyHeads, shape.headDimension, nil])
     }
     sketchSize = try settings.integer(
-      "sketchSize", default: 48, atLeast: 1, "elements of a projected key, if matrices are drawn")
+      "sketchSize", default: 48, atLeast: 1, atMost: 4096,
+      "elements of a projected key, if matrices are drawn")
     seed = UInt64(
       try settings.integer("seed", default: 0, atLeast: 0, "from which the matrices are drawn"))
     jitter = try settings.number(
       "jitter", default: 0.01, in: 1e-12...1e6, "added to the diagonal of the Gram matrix")
-    guard sketchSize <= 4096 else {
-      throw settings.impossible("sketchSize (\(sketchSize)) is too large; use at most 4096")
-    }
   }
 
   /// `xᵀ (XᵀX + jitter)⁻¹ x` for the projection x of each key.
@@ -45,10 +43,13 @@ public struct LeverageScores: RowScore {
     let all = lane.rowsByPosition()
     var keys: [[Float]] = []
     var mean: [Float] = []
+    // A drawn matrix knows no order of elements; a matrix from a file has the order of its model.
+    let rotation = sketch == nil ? nil : lane.rotation
     lane.forEachKey(of: all, .raw) { _, key in
+      let key = rotation.trainedOrder(of: key)
       if mean.isEmpty { mean = [Float](repeating: 0, count: key.count) }
       for element in key.indices { mean[element] += key[element] / Float(all.count) }
-      keys.append(key.indices.map { key[$0] })
+      keys.append(key)
     }
     let matrix = matrix(of: lane.id, height: mean.count)
     let size = matrix.count / max(1, mean.count)

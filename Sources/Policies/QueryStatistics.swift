@@ -98,3 +98,12 @@ extension RowScore {
       + (judged.isEmpty ? [] : judge(judged))
   }
 }
+
+extension Settings {
+  /// The number of future positions over which the rotation is averaged.
+  mutating func futurePositions() throws(PolicyError) -> Int {
+    try integer(
+      "futurePositions", default: 512, atLeast: 1, atMost: 1 << 20,
+      "next positions, over which the rotation of queries is averaged")
+  }
+}

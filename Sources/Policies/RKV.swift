@@ -39,14 +39,8 @@ public struct RKV: ComposedPolicy {
 
   /// The budget is the capacity, which the cache exceeds between two cuts.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 2 else {
-      throw .impossible(
-        policy: name, reason: "a budget of \(rows) leaves nothing to choose; use 2 or more")
-    }
-    return [
-      "capacity": .integer(rows), "window": .integer(min(8, max(1, rows / 4))),
-    ]
+    let rows = try budget.rows(atLeast: 2, for: name)
+    return ["capacity": .integer(rows), "window": .integer(min(8, max(1, rows / 4)))]
   }
 }
 
@@ -88,7 +82,7 @@ public struct RedundancyScore: RowScore {
     window = try settings.integer(
       "window", default: 8, atLeast: 1, "last tokens: their queries are asked, and they always stay"
     )
-    kernel = try settings.integer("kernel", default: 7, atLeast: 1, "width of the pooling; odd")
+    kernel = try settings.kernel(default: 7)
     lambda = Float(
       try settings.number("lambda", default: 0.07, in: 0...1, "the share of attention in the score")
     )
@@ -99,7 +93,6 @@ public struct RedundancyScore: RowScore {
       "retain", default: .last, "which of similar rows does not count as a repetition")
     order = try settings.choice(
       "slotOrder", default: .score, "the order in which rows are neighbours")
-    guard kernel % 2 == 1 else { throw settings.impossible("kernel (\(kernel)) must be odd") }
   }
 
   /// The logits of the window's queries.

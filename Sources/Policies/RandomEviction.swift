@@ -32,9 +32,7 @@ public struct RandomEviction: KVCachePolicy {
 
   /// The budget is the capacity.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 1 else { throw .impossible(policy: name, reason: "a budget must be at least 1") }
-    return ["capacity": .number(Double(rows))]
+    ["capacity": .integer(try budget.rows(atLeast: 1, for: name))]
   }
 
   /// As the setting `when` says.

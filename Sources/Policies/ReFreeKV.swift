@@ -63,11 +63,9 @@ public struct ReFreeKV: KVCachePolicy {
       "fullLayers", default: 0, atLeast: 0, "first layers that keep everything")
     reduction = try settings.choice(
       "gqa", default: .mean, "how the query heads of a group order the tokens")
-    kernel = try settings.integer(
-      "kernel", default: 7, atLeast: 1, "width of the pooling of pooledWindow; odd")
+    kernel = try settings.kernel(default: 7, "width of the pooling of pooledWindow; odd")
     pool = try settings.choice("pool", default: .max, "how pooledWindow smooths")
     _ = try settings.choice("when", default: When.afterPrompt, "when to forget")
-    guard kernel % 2 == 1 else { throw settings.impossible("kernel (\(kernel)) must be odd") }
     guard order == .position || window > 0 else {
       throw settings.impossible(
         "the order \(order.rawValue) needs a window of at least 1 that votes")
@@ -95,7 +93,7 @@ public struct ReFreeKV: KVCachePolicy {
         let (order, squares) = orderAndEvidence(lane)
         lanes.append((lane.id, order, squares))
       }
-      let cut = cut(lanes.map { ($0.order, $0.squares) })
+      let cut = ReFreeKV.cut(lanes.map { ($0.order, $0.squares) }, epsilon)
       for lane in lanes { plan.drop(lane.order.prefix(cut), of: lane.id) }
     }
   }
@@ -130,8 +128,9 @@ public struct ReFreeKV: KVCachePolicy {
     return (ranked.map { candidates[$0] }, squares)
   }
 
-  /// The most tokens that can go from each lane, as far as the shortest lane allows.
-  private func cut(_ lanes: [(order: [Int], squares: [[Float]])]) -> Int {
+  /// The most tokens that can go from each lane, as far as the shortest lane allows, while the
+  /// measure loses at most the share `epsilon`.
+  static func cut(_ lanes: [(order: [Int], squares: [[Float]])], _ epsilon: Double) -> Int {
     let heads = lanes.flatMap { lane in lane.squares.map { (lane.order, $0) } }
     let steps = lanes.map(\.order.count).min() ?? 0
     guard steps > 0 else { return 0 }

@@ -37,10 +37,7 @@ public struct SAGEKV: KVCachePolicy {
 
   /// An eighth of the budget for the first tokens, at most four; half of the rest is chosen.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 2 else {
-      throw .impossible(policy: name, reason: "a budget of \(rows) cannot be halved; use 2 or more")
-    }
+    let rows = try budget.rows(atLeast: 2, for: name)
     let sinks = min(4, rows / 8)
     let recent = (rows - sinks) / 2
     return [

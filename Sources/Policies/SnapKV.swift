@@ -9,7 +9,7 @@ import KVPolicyKit
 /// With `sparsity` it chooses in every chunk of the prompt (Bhaskar et al., "Cache Me If You Can",
 /// 2025), by the last queries of the chunk or, `patched`, by the last queries of the whole prompt,
 /// which are read after each chunk for this purpose.
-public struct SnapKV: ComposedPolicy {
+public struct SnapKV: WindowPolicy {
   /// The name in configurations.
   public static let name = "snapkv"
   /// What the policy keeps.
@@ -26,8 +26,14 @@ public struct SnapKV: ComposedPolicy {
       try WindowScore(&settings)
     }
   }
+}
 
-  /// The budget is the capacity; the window has 32 tokens, but at most a quarter of the budget.
+/// A composition whose score is the votes of the prompt's last queries.
+public protocol WindowPolicy: ComposedPolicy {}
+
+extension WindowPolicy {
+  /// The budget is the capacity: the mean over the lanes, which chunks meet to within a chunk. The
+  /// window has 32 tokens, but at most a quarter of the budget.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
     try WindowScore.settings(rows: budget.rows, of: name)
   }
@@ -80,8 +86,7 @@ public struct WindowScore: RowScore {
   ) throws(PolicyError) {
     window = try settings.integer(
       "window", default: 32, atLeast: 1, "last prompt tokens: they vote, and always stay")
-    kernel = try settings.integer(
-      "kernel", default: standard, atLeast: 1, "width of the pooling; odd")
+    kernel = try settings.kernel(default: standard)
     pool = try settings.choice("pool", default: smoothing, "how votes are smoothed over neighbours")
     reduction = try settings.choice(
       "gqa", default: .mean, "how the query heads of a group become one score")
@@ -93,7 +98,11 @@ public struct WindowScore: RowScore {
       "patched", default: false, "whether the prompt's last tokens vote in every chunk")
     place = try settings.choice(
       "patchPositions", default: .afterChunk, "the positions of those tokens then")
-    guard kernel % 2 == 1 else { throw settings.impossible("kernel (\(kernel)) must be odd") }
+  }
+
+  /// Reads the score's settings with the defaults of the policies that kvpress builds on SnapKV.
+  static func averaged(_ settings: inout Settings) throws(PolicyError) -> WindowScore {
+    try WindowScore(&settings, kernel: 5, pool: .average, order: .poolThenGroup)
   }
 
   /// The window has 32 tokens, but at most a quarter of the rows.
@@ -105,9 +114,7 @@ public struct WindowScore: RowScore {
   static func settings(
     rows: Int, of policy: String
   ) throws(PolicyError) -> [String: JSONValue] {
-    guard rows >= 4 else {
-      throw .impossible(policy: policy, reason: "a budget of \(rows) is too small; use 4 or more")
-    }
+    let rows = try Amount.rows(rows).rows(atLeast: 4, for: policy)
     return ["capacity": .integer(rows), "window": .integer(min(32, max(1, rows / 4)))]
   }
 

@@ -29,9 +29,7 @@ public struct TOVA: KVCachePolicy {
 
   /// The budget is the capacity.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 1 else { throw .impossible(policy: name, reason: "a budget must be at least 1") }
-    return ["capacity": .number(Double(rows))]
+    ["capacity": .integer(try budget.rows(atLeast: 1, for: name))]
   }
 
   /// The newest query's attention.

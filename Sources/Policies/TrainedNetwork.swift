@@ -51,6 +51,13 @@ extension Float {
   var gelu: Float { 0.5 * self * (1 + erf(self / Float(2).squareRoot())) }
 }
 
+extension Rotation? {
+  /// A key's elements in the order of the models that networks are trained on.
+  func trainedOrder(of key: Span<Float>) -> [Float] {
+    key.indices.map { key[self?.index(ofTrained: $0) ?? $0] }
+  }
+}
+
 extension Rotation {
   /// Where an element of a trained network's vector lies in a key. Networks are trained on models
   /// that turn elements half a head apart; files in GGUF have the two elements side by side.

@@ -156,8 +156,6 @@ struct KeyGates: Sendable {
     _ key: Span<Float>, _ weights: [Float], _ rotation: Rotation?
   ) -> [Float] {
     let scale = 1 / (key.dot(key) / Float(key.count) + epsilon).squareRoot()
-    return key.indices.map { element in
-      key[rotation?.index(ofTrained: element) ?? element] * scale * weights[element]
-    }
+    return zip(rotation.trainedOrder(of: key), weights).map { $0 * scale * $1 }
   }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("kvpolicy calibrate")
 struct CalibrateCommandTests {
-  private func calibrate(_ workshop: Workshop, _ words: String...) -> Outcome {
+  private func calibrate(_ workshop: Workshop, _ words: [String]) -> Outcome {
     workshop.run(["calibrate", "--model", "@/bytes"] + words)
   }
 
@@ -17,12 +17,14 @@ struct CalibrateCommandTests {
   @Test("writes a file that the policy reads, and says what was measured")
   func written() throws {
     let workshop = try workshop()
-    for (name, setting, kind) in [
-      ("baklava", "profile", "lane-measures"), ("duoattention", "headTable", "head-profile"),
-    ] {
+    for (name, more, setting, kind) in [
+      ("baklava", [], "profile", "lane-measures"),
+      ("duoattention", [], "headTable", "head-profile"),
+      ("duoattention", ["--measure", "mean-query"], "headTable", "head-profile"),
+    ] as [(String, [String], String, String)] {
+      let words = [name, "--text", "@/text.txt", "--tokens", "100"] + more
       let out = "@/\(name).safetensors"
-      let outcome = calibrate(
-        workshop, name, "--text", "@/text.txt", "--out", out, "--tokens", "100")
+      let outcome = calibrate(workshop, words + ["--out", out])
       #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(outcome.output.contains("100") && outcome.output.contains(kind))
       let bytes = try workshop.data("\(name).safetensors")
@@ -36,7 +38,7 @@ struct CalibrateCommandTests {
       #expect(compared.errors.isEmpty)
       #expect(compared.output.replacing(" ", with: "").contains(#""verified":true"#))
       // The same words write the same bytes, over the old file.
-      _ = calibrate(workshop, name, "--text", "@/text.txt", "--out", out, "--tokens", "100")
+      _ = calibrate(workshop, words + ["--out", out])
       #expect(try workshop.data("\(name).safetensors") == bytes)
     }
   }
@@ -57,6 +59,8 @@ struct CalibrateCommandTests {
       (["baklava", "--tokens", "4097"] + legal, 2, "--tokens cannot be '4097'"),
       (["baklava", "--tokens", "161"] + legal, 1, "161 tokens is not possible"),
       (["duoattention", "--tokens", "68"] + legal, 1, "reads 69 to 160"),
+      (["duoattention", "--measure", "mean"] + legal, 2, "one of ablation, mean-query"),
+      (["baklava", "--measure", "ablation"] + legal, 2, "--measure has no effect for baklava"),
       (
         ["baklava", "--text", "@/none.txt", "--out", "@/out.safetensors"], 1, "cannot read"
       ),
@@ -73,7 +77,7 @@ struct CalibrateCommandTests {
     try FileManager.default.copyItem(
       atPath: workshop.folder + "/text.txt", toPath: workshop.folder + "/text.safetensors")
     let same = calibrate(
-      workshop, "baklava", "--text", "@/text.safetensors", "--out", "@/text.safetensors")
+      workshop, ["baklava", "--text", "@/text.safetensors", "--out", "@/text.safetensors"])
     #expect(same.status == 2 && same.errors.contains("is an input of this command"))
   }
 }

@@ -98,6 +98,28 @@ struct CompositionTests {
     }
   }
 
+  @Test("of a pyramid in floating point fall from the whole capacity, or not at all")
+  func floatingPyramid() throws {
+    func rows(_ capacity: Int, _ beta: Int, layers: Int, prompt: Int) throws -> [Int] {
+      let shape = CacheShape(layers: layers, keyHeads: 1, queryHeads: 1, headDimension: 2)
+      let policy = try PyramidKV(
+        [
+          "capacity": .integer(capacity), "window": 4, "beta": .integer(beta), "rule": "kvpress",
+        ])
+      let engine = try PlainEngine(.random(shape: shape, seed: 3), policy: policy)
+      try engine.read(prompt)
+      return engine.keptNow.map(\.count)
+    }
+    // From 32 − 8 to 8 = 16 / 2 in steps of 16 / 3, rounded.
+    #expect(try rows(16, 2, layers: 4, prompt: 90) == [24, 19, 13, 8])
+    // At most the 26 rows outside the window, so that the highest layer has 32 − 26.
+    #expect(try rows(16, 8, layers: 3, prompt: 30) == [26, 16, 6])
+    // The highest layer would have 16 / 8 rows, less than the window.
+    #expect(try rows(16, 8, layers: 3, prompt: 90) == [16, 16, 16])
+    #expect(try rows(16, 2, layers: 1, prompt: 90) == [16])
+    #expect(try rows(16, 2, layers: 2, prompt: 15) == [15, 15])
+  }
+
   @Test("of a pyramid keep the capacity in a model of one layer, and the mean in several")
   func pyramids() throws {
     for layers in 1...5 {
@@ -114,6 +136,46 @@ struct CompositionTests {
         #expect(rows.reduce(0, +) <= layers * (min(prompt, 16) + layers))
       }
     }
+  }
+
+  @Test(
+    "whose unit reuses choices have each layer of a group keep the rows of the first",
+    arguments: [
+      #""when": "afterPrompt", "budget": "adaptive""#, #""when": {"prompt": "atEnd", "every": 3}"#,
+      #""when": "everyChunk", "sparsity": 0.5"#,
+    ])
+  func reuse(_ rest: String) throws {
+    let shape = CacheShape(layers: 5, keyHeads: 2, queryHeads: 4, headDimension: 4)
+    func kept(_ reuse: Int, layers: String = "{}") throws -> [[[Int]]] {
+      let amount = rest.contains("sparsity") ? "" : #""capacity": 12, "#
+      let configuration = try PolicyConfiguration(
+        parsing: """
+          {"policy": "keydiff", \(amount)"unit": {"kind": "chunk", "size": 3, "reuse": \(reuse)},
+           \(rest), "layers": \(layers)}
+          """)
+      let policies = try configuration.makePolicies(.all, shape: shape)
+      let store = try PagedKVStore(shape: shape)
+      let engine = PlainEngine(
+        .random(shape: shape, seed: 11), sequence: store.makeSequence(policies))
+      try engine.read(50, chunk: 20)
+      try engine.step(7)
+      try engine.read(10)
+      return engine.kept
+    }
+    let alone = try kept(1)
+    for reuse in 2...3 {
+      for (shared, alone) in zip(try kept(reuse), alone) {
+        for lane in shared.indices {
+          let leader = lane / shape.keyHeads / reuse * reuse * shape.keyHeads
+          #expect(shared[lane] == alone[leader + lane % shape.keyHeads])
+        }
+      }
+    }
+    // Layers 0 and 3 have another policy, so layer 4 has no other leader than itself.
+    let parted = try kept(3, layers: #"{"0": {"policy": "full"}, "3": {"policy": "full"}}"#)
+    #expect(parted.map { Array($0[2..<4]) } == alone.map { Array($0[2..<4]) })
+    #expect(parted.map { Array($0[4..<6]) } == alone.map { Array($0[2..<4]) })
+    #expect(parted.map { Array($0[8..<10]) } == alone.map { Array($0[8..<10]) })
   }
 
   @Test("drawn by lot obey the rules of every policy", arguments: 0..<12)
@@ -134,13 +196,16 @@ struct CompositionTests {
     let budget = draw([
       #"{"kind": "even", "rows": 14}"#, #"{"kind": "pyramid", "rows": 13, "beta": 3}"#,
       #"{"kind": "adaptive", "rows": 12, "floor": 0.3}"#,
+      #"{"kind": "pyramid", "rows": 16, "beta": 2, "rule": "kvpress"}"#,
       #"{"kind": "adaptive", "rows": 15, "rule": "globalThenFloor"}"#,
       #"{"kind": "adaptive", "sparsity": 0.6}"#, #"{"kind": "pyramid", "sparsity": 0.5}"#,
       #"{"kind": "profile", "rows": 13, "headTable": "head-profile"}"#,
     ])
     let isSigned = ["knorm", "keydiff", "redundancy"].contains { score.contains($0) }
     let refine = isSigned ? "\"none\"" : draw(["\"none\"", "\"critical\""])
-    let unit = draw([#""row""#, #"{"kind": "chunk", "size": 3}"#])
+    let unit = draw([
+      #""row""#, #"{"kind": "chunk", "size": 3}"#, #"{"kind": "chunk", "size": 2, "reuse": 2}"#,
+    ])
     let protect = draw([#"{}"#, #"{"sinks": 2}"#, #"{"recent": 4}"#, #"{"sinks": 1, "recent": 3}"#])
     let needsChunks = score.contains("patched") || budget.contains("sparsity")
     let moments = (needsChunks ? [] : ["\"afterPrompt\""]) + ["\"everyChunk\""]
@@ -220,11 +285,11 @@ struct CompositionTests {
       (#"{"policy": "rkv", "when": "afterPrompt", "compressPrompt": false}"#, "not never"),
       (#"{"policy": "rkv", "when": {"prompt": "atEnd", "every": 8}}"#, "leave it out"),
       (#"{"policy": "expectedattention", "futurePositions": 0}"#, "'futurePositions' cannot be 0"),
-      (#"{"policy": "cap", "futurePositions": 10000000}"#, "use at most 1048576"),
+      (#"{"policy": "cap", "futurePositions": 10000000}"#, "a whole number from 1 to 1048576"),
       (#"{"policy": "expectedattention", "epsilon": -1}"#, "'epsilon' cannot be -1"),
       (#"{"policy": "cap", "tau": -1}"#, "'tau' cannot be -1"),
       (#"{"policy": "leverage", "jitter": 0}"#, "'jitter' cannot be 0"),
-      (#"{"policy": "leverage", "sketchSize": 5000}"#, "use at most 4096"),
+      (#"{"policy": "leverage", "sketchSize": 5000}"#, "a whole number from 1 to 4096"),
       (#"{"policy": "knorm", "refine": "critical"}"#, "can be negative"),
       (#"{"policy": "snapkv", "refine": "crtical"}"#, "'refine' cannot be \"crtical\""),
       (
@@ -233,6 +298,16 @@ struct CompositionTests {
       ),
       (#"{"policy": "criticalkv", "epsilon": -1}"#, "'epsilon' cannot be -1"),
       (#"{"policy": "criticalkv", "refine": "critical"}"#, "no setting 'refine'"),
+      (#"{"policy": "composed", "budget.rows": 64}"#, "'budget.rows' names a setting inside"),
+      (#"{"policy": "snapkv", "protect.sinks": null}"#, "'protect.sinks' names a setting inside"),
+      (#"{"policy": "composed", "budget": {"x.y": 1}}"#, "no setting 'budget.x.y'"),
+      (#"{"policy": "composed", "budget": {"budget.rows": 1}}"#, "no setting 'budget.budget.rows'"),
+      (#"{"policy": "pyramidkv", "rule": "kvpres"}"#, #"one of "factory", "kvpress""#),
+      (#"{"policy": "chunkkv", "reuse": 0}"#, "'reuse' cannot be 0"),
+      (
+        #"{"policy": "keydiff", "budget": {"kind": "adaptive", "normalise": true}}"#,
+        #"as "normalise" asks"#
+      ),
       (#"{"policy": "rkv", "kernel": 4}"#, "kernel (4) must be odd"),
       (#"{"policy": "rkv", "lambda": 1.5}"#, "'lambda' cannot be 1.5"),
       (#"{"policy": "rkv", "capacity": 8, "window": 8}"#, "8 are protected; raise it above 8"),

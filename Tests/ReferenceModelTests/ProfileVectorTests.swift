@@ -14,12 +14,16 @@ struct ProfileVectorTests {
     return object
   }
 
+  private func numbers(_ value: JSONValue?) -> [[Double]] {
+    value?.list.map { $0.list.map { $0.realNumber ?? .nan } } ?? []
+  }
+
   private func heads(_ value: JSONValue?) -> [[Bool]] {
     value?.list.map { ($0.integers ?? []).map { $0 == 1 } } ?? []
   }
 
   private func table(_ value: JSONValue?) -> Tensor {
-    let rows = value?.list.map { $0.list.map { Float($0.realNumber ?? .nan) } } ?? []
+    let rows = numbers(value).map { $0.map { Float($0) } }
     return Tensor(shape: [rows.count, rows[0].count], values: rows.flatMap { $0 })
   }
 
@@ -52,6 +56,91 @@ struct ProfileVectorTests {
       let surplus = full.joined().count { $0 } - exported.joined().count { $0 }
       #expect((0...1).contains(surplus), "\(word)")
       #expect(zip(exported.joined(), full.joined()).allSatisfy { !$0 || $1 }, "\(word)")
+    }
+  }
+
+  @Test(
+    "are derived from what PruLong trains by its rule without chance",
+    arguments: ["prulong-unit-mask", "prulong-unit-mask-mha", "prulong-unit-export"])
+  func gates(_ name: String) throws {
+    let contents = try unit(name)
+    let logAlpha = numbers(contents["log_alpha"])
+    #expect(!logAlpha.isEmpty)
+    func compare(_ ours: [[Double]], _ want: [[Double]]) {
+      #expect(ours.map(\.count) == want.map(\.count))
+      for (one, other) in zip(ours.joined(), want.joined()) { #expect(abs(one - other) < 1e-6) }
+    }
+    compare(logAlpha.map(HardConcrete.gates), numbers(contents["deterministic_mask"]))
+    guard contents["prob_zero"] != nil else { return }
+    compare(
+      logAlpha.map { $0.map(HardConcrete.probabilityOfZero) }, numbers(contents["prob_zero"]))
+  }
+
+  @Test("are PruLong's exports where an artifact holds what it trains")
+  func trained() throws {
+    let contents = try unit("prulong-unit-export")
+    let logAlpha = table(contents["log_alpha"])
+    let shape = CacheShape(
+      layers: logAlpha.shape[0], keyHeads: logAlpha.shape[1], queryHeads: logAlpha.shape[1],
+      headDimension: 2)
+    guard case .object(let sparsities)? = contents["by_sparsity"] else { return }
+    for (word, want) in sparsities {
+      guard case .object(let want) = want, let sparsity = Double(word) else { continue }
+      let policy = try PruLong(
+        ["headTable": "a", "sparsity": .number(sparsity)], shape: shape,
+        artifacts: OneTensor(name: "logAlpha", tensor: logAlpha))
+      let full = policy.streaming.profile.isFull
+      #expect(full.joined().count { $0 } == want["count"]?.wholeNumber, "\(word)")
+      // Where heads of gates that are 0 have to be full, the published code draws them by lot.
+      guard want["decided_by_log_alpha"] == .bool(true) else { continue }
+      #expect(full == heads(want["global"]), "\(word)")
+    }
+  }
+
+  @Test("of trained numbers have the model's shape, and a table beside them comes first")
+  func trainedShape() throws {
+    let shape = CacheShape(layers: 2, keyHeads: 2, queryHeads: 2, headDimension: 2)
+    func isFull(_ tensors: [String: Tensor]) throws -> [[Bool]] {
+      let source = OneTensor(tensors: tensors)
+      return try DuoAttention(["headTable": "a"], shape: shape, artifacts: source)
+        .streaming.profile.isFull
+    }
+    let low = Tensor(shape: [2, 2], values: [9, 9, -9, -9])
+    let high = Tensor(shape: [2, 2], values: [0, 0, 1, 1])
+    #expect(try isFull(["logAlpha": low]) == [[true, true], [false, false]])
+    #expect(try isFull(["logAlpha": low, "table": high]) == [[false, false], [true, true]])
+    for values in [[0, 0], [0, 0, 0, Float.infinity]] {
+      let bad = Tensor(shape: [values.count / 2, 2], values: values)
+      #expect(throws: PolicyError.self) { try isFull(["logAlpha": bad]) }
+    }
+  }
+
+  @Test("ReFreeKV drops as many rows of one attention as its code, at eight thresholds")
+  func cuts() throws {
+    let contents = try unit("refreekv-unit-cuts")
+    let one = OracleCase(
+      name: "cuts", file: "units/refreekv-unit-cuts.json", origin: .published,
+      configurationBeside: nil)
+    let rows = try one.tensor("row", contents)
+    let sinks = try #require(contents["sinks"]?.wholeNumber)
+    let window = try #require(contents["window"]?.wholeNumber)
+    let thresholds = try #require(contents["epsilon"]?.list.map { $0.realNumber ?? .nan })
+    guard case .object(let orders)? = contents["orders"] else { return }
+    #expect(orders.count == 3 && thresholds.count == 8)
+    for (name, order) in orders {
+      guard case .object(let order) = order else { continue }
+      let lanes = rows.enumerated().map { head, row in
+        let candidates =
+          switch name {
+          case "position": Array(sinks..<row.count)
+          case "perHeadAscending":
+            (0..<row.count - window).sorted { (row[$0], $0) < (row[$1], $1) }
+          default: order["order"]?.list[head].integers ?? []
+          }
+        return (order: candidates, squares: [row.map { $0 * $0 }])
+      }
+      #expect(
+        thresholds.map { ReFreeKV.cut(lanes, $0) } == order["cut"]?.integers, "\(name)")
     }
   }
 
@@ -108,5 +197,17 @@ struct ProfileVectorTests {
     #expect(LaneMeasures.shares([0, 0, 0], rule) == [7, 7, 7])
     #expect(LaneMeasures.shares([1, 1, 2], rule) == [6, 6, 9])
     #expect(LaneMeasures.shares([0, 0, 1], rule) == [2, 2, 17])
+  }
+}
+
+/// A source of one artifact, whatever the path.
+private struct OneTensor: ArtifactSource {
+  let tensors: [String: Tensor]
+
+  init(name: String, tensor: Tensor) { tensors = [name: tensor] }
+  init(tensors: [String: Tensor]) { self.tensors = tensors }
+
+  func artifact(at path: String) -> Artifact {
+    Artifact(digest: String(repeating: "0", count: 64), tensors: tensors)
   }
 }

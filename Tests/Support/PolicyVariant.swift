@@ -109,11 +109,15 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant("pyramidkv", ["capacity": 16, "window": 4]),
     PolicyVariant(
       "pyramidkv", ["capacity": 12, "window": 3, "kernel": 1, "beta": 2, "gqa": "max"]),
+    PolicyVariant(
+      "pyramidkv", ["capacity": 16, "window": 4, "beta": 3, "rule": "kvpress"]),
     PolicyVariant("adakv", ["capacity": 16, "window": 4]),
+    PolicyVariant("adakv", ["capacity": 16, "window": 4, "normalise": true]),
     PolicyVariant("adakv", ["capacity": 12, "window": 3, "kernel": 3, "floor": 0]),
     PolicyVariant("adakv", ["capacity": 12, "window": 3, "rule": "globalThenFloor"]),
     PolicyVariant("chunkkv", ["capacity": 16, "window": 4, "size": 5]),
     PolicyVariant("chunkkv", ["capacity": 20, "window": 2, "size": 3, "kernel": 3]),
+    PolicyVariant("chunkkv", ["capacity": 16, "window": 4, "size": 5, "reuse": 2]),
     PolicyVariant("criticalkv", ["capacity": 16, "window": 4]),
     PolicyVariant(
       "criticalkv",

@@ -9,8 +9,16 @@ public struct Calibration {
   public enum Policy: String, CaseIterable, Sendable {
     /// How much attention changes what goes into each head and layer.
     case baklava
-    /// How far predictions move when one head alone streams.
+    /// Which heads must see everything, as ``HeadMeasure`` says.
     case duoattention
+  }
+
+  /// How it is measured which heads must see everything.
+  public enum HeadMeasure: String, CaseIterable, Sendable {
+    /// How far predictions move when one head alone streams: a pass over the text for every head.
+    case ablation
+    /// How far back a head's mean query attends to its mean key: one pass over the text.
+    case meanQuery = "mean-query"
   }
 
   /// What was measured, ready for a file.
@@ -27,6 +35,8 @@ public struct Calibration {
   public let policy: Policy
   /// The model to measure.
   public let model: LlamaModel
+  /// The measure of `duoattention`; `baklava` has one measure only.
+  public var headMeasure = HeadMeasure.ablation
   /// Tokens of the text that are read.
   public var tokens = Default.tokens
   /// The text's name in the recipe.
@@ -60,13 +70,17 @@ public struct Calibration {
     let text = try checked(text)
     switch policy {
     case .baklava: return try measureChange(text, progress)
+    case .duoattention where headMeasure == .meanQuery:
+      return try MeanVectorReach(model: model, text: text, textName: textName).run(progress)
     case .duoattention:
       return try HeadAblation(model: model, text: text, textName: textName).run(progress)
     }
   }
 
   /// Tokens of the shortest text that says something of the policy's heads.
-  private var shortest: Int { policy == .baklava ? 1 : HeadAblation.window + 1 }
+  private var shortest: Int {
+    policy == .duoattention && headMeasure == .ablation ? HeadAblation.window + 1 : 1
+  }
 
   private func checked(_ text: [Int]) throws(ModelError) -> [Int] {
     let most = min(Calibration.mostTokens, model.configuration.contextLength)

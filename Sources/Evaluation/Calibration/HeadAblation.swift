@@ -8,8 +8,6 @@ struct HeadAblation {
   private static let sinks = 4
   /// The latest tokens that the head keeps after each chunk.
   private static let recent = 64
-  /// Tokens of a chunk, after which the head forgets.
-  private static let chunk = 64
   /// The longest text that fits a streaming head, which forgets nothing of it.
   static let window = sinks + recent
 
@@ -38,7 +36,7 @@ struct HeadAblation {
       kind: "head-profile",
       recipe: "mean divergence of \(text.count) predictions of \(textName) from full attention "
         + "while one head alone keeps \(HeadAblation.sinks) first and \(HeadAblation.recent) "
-        + "latest tokens after chunks of \(HeadAblation.chunk); over the largest, \(largest) nats",
+        + "latest tokens after chunks of \(TextPass.chunk); over the largest, \(largest) nats",
       tensors: [
         Artifact.table: Tensor(
           shape: [shape.layers, shape.keyHeads],
@@ -51,23 +49,13 @@ struct HeadAblation {
     _ lane: LaneID?, run: Int, _ progress: (RunProgress) -> Void,
     _ show: (Int, Span<Float>) -> Void
   ) throws {
-    let store = try PagedKVStore(shape: model.shape, configuration: StoreConfiguration())
     let policy = OneLaneStreams(
       lane: lane, kept: Protection(sinks: HeadAblation.sinks, recent: HeadAblation.recent))
-    let session = model.makeSession(
-      store.makeSequence(try PolicyAssignment(policy, shape: model.shape)))
-    let label = lane.map { "layer \($0.layer), head \($0.head)" } ?? "full attention"
-    // The closure for each token is not called after this call, whatever its type says.
-    try withoutActuallyEscaping(show) { show in
-      for start in stride(from: 0, to: text.count, by: HeadAblation.chunk) {
-        progress(
-          RunProgress(
-            label: label, run: run, runs: model.shape.lanes + 1, tokens: start,
-            totalTokens: text.count))
-        let end = min(start + HeadAblation.chunk, text.count)
-        try session.prefill(Array(text[start..<end])) { show(start + $0, $1) }
-      }
-    }
+    let pass = TextPass(
+      model: model, text: text,
+      label: lane.map { "layer \($0.layer), head \($0.head)" } ?? "full attention", run: run,
+      runs: model.shape.lanes + 1)
+    _ = try pass.read(policy, progress, show)
   }
 }
 

@@ -6,6 +6,7 @@ import Reporting
 /// `kvpolicy calibrate`.
 struct CalibrateCommand: Command {
   private static let names = Calibration.Policy.allCases.map(\.rawValue)
+  private static let measures = Calibration.HeadMeasure.allCases.map(\.rawValue)
 
   static let syntax = Syntax(
     name: "calibrate", summary: "measure on a text what a policy needs to know of a model",
@@ -19,6 +20,9 @@ struct CalibrateCommand: Command {
       Option(
         "--tokens", "COUNT", "tokens of the text that are read",
         default: "\(Calibration.Default.tokens)"),
+      Option(
+        "--measure", measures.joined(separator: "|"), "what duoattention measures",
+        default: Calibration.HeadMeasure.ablation.rawValue),
       .threads,
     ],
     notes: """
@@ -26,7 +30,9 @@ struct CalibrateCommand: Command {
 
       baklava: how much attention changes what goes into each head and layer, in one pass over the
       text. duoattention: how far the model's predictions move when one head alone forgets all but
-      the first and the latest tokens, in a pass for every head; prulong reads this file too.
+      the first and the latest tokens, in a pass for every head; with '--measure mean-query', how
+      far back the mean query of the text attends to the mean key, in one pass. prulong reads this
+      file too.
 
       The file names the model, which it fits in any quantisation. A configuration names the file:
       {"policy": "baklava", "profile": "FILE"} or {"policy": "duoattention", "headTable": "FILE"}.
@@ -45,6 +51,10 @@ struct CalibrateCommand: Command {
       throw CommandError.usage(
         "'\(name)' cannot be calibrated\(suggestion(for: name, among: CalibrateCommand.names)); "
           + "there are \(CalibrateCommand.names.joined(separator: ", "))")
+    }
+    let heads = try arguments.choice("--measure", of: Calibration.HeadMeasure.self)
+    guard heads == nil || policy == .duoattention else {
+      throw CommandError.usage("--measure has no effect for \(name); leave it out")
     }
     let (text, path) = (try arguments.required("--text"), try arguments.required("--out"))
     guard path != "-" else { throw CommandError.usage("--out cannot be '-'; name a file") }
@@ -69,6 +79,7 @@ struct CalibrateCommand: Command {
     var calibration = Calibration(policy, model: LlamaModel(files, threads: threads))
     calibration.tokens = tokens
     calibration.textName = reading.name
+    calibration.headMeasure = heads ?? .ablation
     let result = try measure(calibration, reading.tokens)
     try out?.write(
       ArtifactFiles.bytes(

@@ -22,6 +22,8 @@ public struct Composition: Sendable {
   private let fixedBytes: Int
   /// Tokens read when the prompt, or its last chunk so far, ended; 0 before it.
   private var promptTokens = 0
+  /// The layer that chose last, where the unit has other layers forget the same rows.
+  private var leader: LeadingLayer?
 
   /// How much stays in a lane, in the mean of the lanes, protected rows included.
   public enum Extent: Hashable, Sendable {
@@ -73,10 +75,10 @@ public struct Composition: Sendable {
         "its score, \(type(of: score).name), looks at the prompt's queries, so that it cannot "
           + "choose while decoding; set \"when\" to \"afterPrompt\"")
     }
-    if refinement != nil && score.mayBeNegative {
+    if score.mayBeNegative, let part = refinement.map({ _ in "refine" }) ?? budget.multiplies {
       throw settings.impossible(
-        "its score, \(type(of: score).name), can be negative, so that multiplying it by a length "
-          + "would turn its order round; leave \"refine\" out, or take another score")
+        "its score, \(type(of: score).name), can be negative, so that multiplying it, as "
+          + "\"\(part)\" asks, would turn its order round; leave that out, or take another score")
     }
   }
 
@@ -129,9 +131,14 @@ public struct Composition: Sendable {
 
   mutating func step(_ layer: borrowing LayerView) { score.step(layer) }
 
-  func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
     let (capacity, chunk) = (capacity(in: cache), chunk(at: cache.moment))
     for layer in cache.layers {
+      if let leader, leader.leads(layer, in: cache, group: unit.layers) {
+        leader.forgetAgain(in: layer, of: cache, plan: &plan)
+        continue
+      }
+      leader = nil
       let heads = 0..<cache.shape.keyHeads
       // Where no lane reaches the capacity, nothing has to go, whatever the budget.
       if chunk == nil,
@@ -146,7 +153,9 @@ public struct Composition: Sendable {
         refinement?.refine(&candidates, lane, capacity: capacity)
         lanes.append(candidates)
       }
-      choose(request(lanes, capacity: capacity, chunk: chunk, cache.shape), plan: &plan)
+      let forgotten = choose(
+        request(lanes, capacity: capacity, chunk: chunk, cache.shape), plan: &plan)
+      leader = LeadingLayer(layer: layer, tokens: cache.length.tokens, forgotten: forgotten)
     }
   }
 
@@ -169,13 +178,17 @@ public struct Composition: Sendable {
   }
 
   /// Writes into the plan which rows of a layer's lanes to drop.
-  private func choose(_ request: BudgetRequest, plan: inout CachePlan) {
-    for (lane, share) in zip(request.lanes, budget.shares(request)) {
+  ///
+  /// - Returns: for each lane the positions of these rows, if other layers repeat the choice.
+  private func choose(_ request: BudgetRequest, plan: inout CachePlan) -> [Set<Int32>] {
+    zip(request.lanes, budget.shares(request)).map { lane, share in
       let count = max(share, lane.least)
-      guard count < lane.rows.count else { continue }
+      guard count < lane.rows.count else { return [] }
       var stays = lane.scores.map { $0 == .infinity }
       for index in unit.choose(count, of: lane) { stays[index] = true }
-      plan.drop(lane.rows.indices.lazy.filter { !stays[$0] }.map { lane.rows[$0] }, of: lane.lane)
+      let goes = lane.rows.indices.lazy.filter { !stays[$0] }
+      plan.drop(goes.map { lane.rows[$0] }, of: lane.lane)
+      return unit.layers > 1 ? Set(goes.map { lane.positions[$0] }) : []
     }
   }
 }

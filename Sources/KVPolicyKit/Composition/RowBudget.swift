@@ -1,8 +1,17 @@
 /// How many rows each lane of a layer keeps.
 public protocol RowBudget: PolicyPart {
+  /// The setting by which the budget multiplies scores, which must then not be negative; nil if it
+  /// does not multiply them. Default: nil.
+  var multiplies: String? { get }
+
   /// For each lane of the request, how many of its rows stay, the protected ones included. A lane
   /// keeps no more rows than it has, and never loses a protected one.
   func shares(_ request: borrowing BudgetRequest) -> [Int]
+}
+
+extension RowBudget {
+  /// Scores are not multiplied.
+  public var multiplies: String? { nil }
 }
 
 /// Every lane keeps the same number of rows.

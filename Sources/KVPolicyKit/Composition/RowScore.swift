@@ -63,7 +63,7 @@ extension RowScore {
   public var mayBeNegative: Bool { false }
   /// The capacity says all.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
-    guard rows >= 1 else { throw .impossible(policy: name, reason: "a budget must be at least 1") }
+    _ = try Amount.rows(rows).rows(atLeast: 1, for: name)
     return [:]
   }
   /// Looks only where rows are forgotten.

@@ -3,6 +3,10 @@ public protocol RowUnit: PolicyPart {
   /// Whether all lanes of a layer keep the same rows, chosen by the sums of their scores. Default:
   /// each lane chooses for itself.
   var isSharedByHeads: Bool { get }
+  /// How many neighbouring layers forget the same rows: those that the first of them chooses, by
+  /// its scores and its budget. Where a policy decides about some of these layers only, the first
+  /// of them leads. Default: 1, so that each layer chooses for itself.
+  var layers: Int { get }
 
   /// The rows that stay, as ascending indices into `lane.rows`. Protected rows stay even if they
   /// are not chosen.
@@ -16,6 +20,8 @@ public protocol RowUnit: PolicyPart {
 extension RowUnit {
   /// Each lane chooses for itself.
   public var isSharedByHeads: Bool { false }
+  /// Each layer chooses for itself.
+  public var layers: Int { 1 }
 }
 
 /// Rows stay or go one by one.

@@ -62,11 +62,11 @@ public struct Settings: Sendable {
     self.values = values
   }
 
-  /// An integer of at least `minimum`.
+  /// An integer of at least `minimum` and at most `largest`.
   public mutating func integer(
-    _ name: String, default standard: Int, atLeast minimum: Int, _ meaning: String
+    _ name: String, default standard: Int, atLeast minimum: Int, atMost largest: Int = 1 << 30,
+    _ meaning: String
   ) throws(PolicyError) -> Int {
-    let largest = 1 << 30
     let legal = "a whole number from \(minimum) to \(largest)"
     let value = try record(name, .integer(standard), legal, meaning)
     guard let whole = value.wholeNumber, whole >= minimum, whole <= largest else {
@@ -207,7 +207,12 @@ public struct Settings: Sendable {
   /// Throws if a value was given for a setting that the policy never asked for.
   public func refuseUnknown() throws(PolicyError) {
     let known = entries.map(\.name)
-    if let stranger = values.keys.sorted().first(where: { !known.contains(path + $0) }) {
+    let given = values.keys.sorted()
+    if let dotted = given.first(where: { $0.contains(".") && known.contains(path + $0) }) {
+      throw impossible(
+        "'\(path + dotted)' names a setting inside another; write the outer setting as an object")
+    }
+    if let stranger = given.first(where: { !known.contains(path + $0) }) {
       throw .unknownSetting(path + stranger, policy: policy, known: known)
     }
   }

@@ -185,6 +185,8 @@ extension KVSequence {
       return plan
     }
     try decide(owner: owner, layers: eachLayer[layer], moment: moment, signals: signals)
+    // The policy may have touched a column for the first time, which allocates its memory.
+    if plan.isEmpty { measure(layer: layer) }
     return plan
   }
 

@@ -68,10 +68,7 @@ public struct MorphKV: KVCachePolicy {
 
   /// The budget is the capacity; all other settings keep their defaults.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 2 else {
-      throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 2 or more")
-    }
+    let rows = try budget.rows(atLeast: 2, for: name)
     return ["capacity": .number(Double(rows))]
   }
 

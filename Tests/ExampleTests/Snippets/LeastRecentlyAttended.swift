@@ -20,10 +20,7 @@ struct LeastRecentlyAttended: KVCachePolicy {
   }
 
   static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    let rows = try budget.rows
-    guard rows >= 2 else {
-      throw .impossible(policy: name, reason: "a budget of \(rows) is too small; use 2 or more")
-    }
+    let rows = try budget.rows(atLeast: 2, for: name)
     return ["capacity": .number(Double(rows)), "window": .number(Double(min(16, rows)))]
   }
 
