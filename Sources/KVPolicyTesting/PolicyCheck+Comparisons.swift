@@ -8,7 +8,7 @@ extension PolicyReport {
     _ policy: any KVCachePolicy, _ trial: PolicyTrial, chunk: Int? = nil,
     renumbering: UInt64? = nil
   ) throws -> PlainEngine {
-    let engine = try trial.engine(policy)
+    let engine = try trial.engine(policy, reader)
     engine.renumbering = renumbering
     try engine.read(trial.prompt, chunk: chunk ?? trial.chunk)
     try engine.step(trial.steps)
@@ -62,7 +62,7 @@ extension PolicyReport {
 
   mutating func checkForks(_ make: Maker, _ trial: PolicyTrial) throws {
     let alone = try run(make(), trial)
-    let origin = try trial.engine(try make())
+    let origin = try trial.engine(try make(), reader)
     try origin.read(trial.prompt, chunk: trial.chunk)
     try origin.step(trial.steps / 2)
     let fork = origin.fork(reading: trial.source(1))

@@ -43,7 +43,8 @@ struct PoliciesCommand: Command {
     let lines = pages.map { ($0.type.name, $0.type.summary + $0.needs) }
     let parts = parts.map { setting, kinds in
       TerminalText.list(
-        [(setting, "a part of a composed policy")] + kinds.map { ($0.name, $0.summary) })
+        [(setting, setting == "read" ? "a part of any policy" : "a part of a composed policy")]
+          + kinds.map { ($0.name, $0.summary) })
         + "\n\n"
     }
     return TerminalText.list([("policy", "what it keeps")] + lines) + "\n\n" + parts.joined()
@@ -54,7 +55,7 @@ struct PoliciesCommand: Command {
   private var parts: [(setting: String, kinds: [any PolicyPart.Type])] {
     [
       ("score", registry.parts.scores.map { $0 }), ("budget", registry.parts.budgets.map { $0 }),
-      ("unit", registry.parts.units.map { $0 }),
+      ("unit", registry.parts.units.map { $0 }), ("read", registry.parts.readers.map { $0 }),
     ]
   }
 
@@ -75,7 +76,7 @@ struct PoliciesCommand: Command {
     return [
       "policies": .array(pages.map { $0.json }), "parts": .object(described),
       "artifacts": .array(kinds.sorted().map { .string($0) }),
-      "everyPolicy": PolicyPage.json(PromptReading.settings),
+      "everyPolicy": PolicyPage.json(registry.sharedSettings),
     ]
   }
 }
