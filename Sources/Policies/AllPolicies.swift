@@ -35,6 +35,7 @@ extension PolicyRegistry {
       WriteGatedKV.self,
       KVzap.self,
       Composed.self,
+      ReaderPolicy<Quest>.self,
     ], parts: .all)
 }
 
@@ -47,5 +48,6 @@ extension PartRegistry {
       ForesightScore.self, JudgeQ.self,
     ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
-    units: [Chunks.self])
+    units: [Chunks.self],
+    readers: [Quest.self])
 }
