@@ -36,6 +36,8 @@ extension PolicyRegistry {
       KVzap.self,
       Composed.self,
       ReaderPolicy<Quest>.self,
+      ReaderPolicy<RefreshKV>.self,
+      ReaderPolicy<ClusterKV>.self,
     ], parts: .all)
 }
 
@@ -49,5 +51,5 @@ extension PartRegistry {
     ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self],
-    readers: [Quest.self])
+    readers: [Quest.self, RefreshKV.self, ClusterKV.self])
 }
