@@ -14,7 +14,7 @@ extension PolicyReport {
     try engine.read(trial.prompt, chunk: trial.chunk)
     try engine.step(trial.steps)
     engine.sequence.onRead = nil
-    let mean = engine.sequence.statistics.meanReadRows
+    let mean = engine.sequence.statistics.meanReadRows ?? 0
     let counted = script.rows(engine) / Double(max(1, trial.steps * trial.shape.lanes))
     require(
       abs(mean - counted) < 1e-9, .readsWhatItSays,

@@ -39,7 +39,8 @@ public struct ClusterKV: RowReader {
       "clusters", default: 64, atLeast: 1, "clusters of a prompt's keys; fewer for fewer keys")
     iterations = try settings.integer(
       "iterations", default: 10, atLeast: 0, "how often the centroids are moved")
-    _ = try settings.choice("init", default: Start.evenlySpaced, "the keys that clusters begin with")
+    _ = try settings.choice(
+      "init", default: Start.evenlySpaced, "the keys that clusters begin with")
     budget = try settings.integer(
       "budget", default: 1024, atLeast: 1, "rows that a query reads, sinks included")
     sinks = try settings.integer(
@@ -57,6 +58,10 @@ public struct ClusterKV: RowReader {
     }
     gqa = try settings.choice(
       "gqa", default: .max, "which products choose: each query head's own, or those of a group")
+    guard iterations <= 1000 else {
+      throw settings.impossible(
+        "\(iterations) iterations would take too long; use at most 1000")
+    }
     guard budget > sinks else {
       throw settings.impossible(
         "a budget of \(budget) rows leaves none to choose beside \(sinks) sinks; raise it above \(sinks)"

@@ -28,9 +28,13 @@ struct KeyClusters {
       let first = cluster * count / clusters * width
       centroids += keys[first..<first + width]
     }
+    var before: [Int] = []
     for _ in 0..<iterations {
       assign(keys)
+      // Equal labels have equal means, so nothing would change any more.
+      if labels == before { return }
       average(keys)
+      before = labels
     }
     assign(keys)
   }

@@ -44,7 +44,8 @@ public struct Quest: RowReader {
       "denseLayers", default: 2, atLeast: 0, "first layers that read everything")
     newestPage = try settings.choice(
       "newestPage", default: .always, "whether the newest token's page is always read")
-    minPages = try settings.integer("minPages", default: 1, atLeast: 1, "least number of pages read")
+    minPages = try settings.integer(
+      "minPages", default: 1, atLeast: 1, "least number of pages read")
     gqa = try settings.choice(
       "gqa", default: .max, "which bounds choose: each query head's own, or those of a group")
   }

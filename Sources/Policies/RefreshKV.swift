@@ -54,7 +54,8 @@ public struct RefreshKV: RowReader {
     guard kernel % 2 == 1 else { throw settings.impossible("kernel (\(kernel)) must be odd") }
     guard window == 1 else {
       throw settings.impossible(
-        "a window of \(window) queries is not possible: a step that refreshes the set has one; use 1")
+        "a window of \(window) queries is not possible: a step that refreshes the set has one; use 1"
+      )
     }
   }
 

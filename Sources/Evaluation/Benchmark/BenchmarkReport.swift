@@ -106,6 +106,8 @@ public struct BenchmarkRow: Codable, Equatable, Sendable, Budgeted {
   public var peakResidentBytes: Int?
   /// The part of `residentBytes` that the policy causes: its columns and its own state.
   public var policyBytes: Int
+  /// What decode steps read of one sequence's cache; nil for prompts, and if steps read everything.
+  public var reads: ReadMeasurement?
 }
 
 extension BenchmarkRow {

@@ -11,8 +11,9 @@ extension ComparisonReport {
   public var wideTable: String { text(isWide: true) }
 
   private func text(isWide: Bool) -> String {
-    var table = TextTable(columns)
-    for policy in policies { table.add(policy.cells) }
+    let showsReads = policies.contains { $0.reads != nil }
+    var table = TextTable(columns + (showsReads ? TextTable.readColumns : []))
+    for policy in policies { table.add(policy.cells + (showsReads ? policy.reads.cells : [])) }
     let heading = """
       \(TerminalText.escaped(model)), \(TerminalText.escaped(text)) text: \(promptTokens) prompt tokens in chunks of \(chunk), \
       \(decodeTokens) forced tokens

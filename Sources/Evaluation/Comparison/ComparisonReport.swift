@@ -71,6 +71,8 @@ public struct PolicyMeasurement: Codable, Equatable, Sendable, Budgeted {
   public var residentBytes: Int
   /// The mean of these bytes after each decode step.
   public var meanResidentBytes: Int
+  /// What decode steps read of the cache; nil if they read everything.
+  public var reads: ReadMeasurement?
   /// The peak of these bytes at any time, prompt included.
   public var peakResidentBytes: Int
   /// The part of `residentBytes` that the policy causes.

@@ -86,7 +86,7 @@ struct PolicyRun {
       rowsPerLaneLeast: statistics.shortestLane, rowsPerLaneMost: statistics.longestLane,
       rowsPerLaneMean: Double(statistics.rowsLive) / Double(comparison.model.shape.lanes),
       residentBytes: statistics.residentBytes,
-      meanResidentBytes: statistics.meanResidentBytes,
+      meanResidentBytes: statistics.meanResidentBytes, reads: ReadMeasurement([statistics]),
       peakResidentBytes: statistics.peakResidentBytes,
       policyStateBytes: statistics.policyStateBytes, saving: 0, peakSaving: 0,
       footprint: statistics.footprint, peakFootprint: statistics.peakFootprint,

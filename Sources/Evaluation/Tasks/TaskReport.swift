@@ -64,6 +64,9 @@ public struct TaskMeasurement: Codable, Equatable, Sendable, Budgeted {
   public var residentBytes: Int
   /// The mean of these bytes after each written token, averaged over the documents.
   public var meanResidentBytes: Int
+  /// What decode steps read of the cache, on average over the documents; nil if they read
+  /// everything.
+  public var reads: ReadMeasurement?
   /// The peak of these bytes at any time of any document, prompt included.
   public var peakResidentBytes: Int
   /// The part of `residentBytes` that the policy causes.

@@ -135,6 +135,8 @@ private struct PolicyPage {
   private var declarations: JSONValue {
     let shape = CacheShape(layers: 1, keyHeads: 1, queryHeads: 3, headDimension: 64)
     let composition = (policy as? any ComposedPolicy)?.composition
+    let reader = (policy as? any ReadingPolicy)?.reader
+    let signals = policy.signals.union(reader?.signals ?? [])
     let parts = composition.map { parts -> JSONValue in
       [
         "score": .string(Swift.type(of: parts.score).name),
@@ -146,9 +148,12 @@ private struct PolicyPage {
     return [
       "parts": parts ?? .null,
       "signals": .array(
-        policy.signals.map { "\($0)".replacing("KVPolicyKit.Turned", with: "") }.sorted()
+        signals.map { "\($0)".replacing("KVPolicyKit.Turned", with: "") }.sorted()
           .map { .string($0) }),
-      "columnBytes": .integer(policy.columns(for: shape).reduce(0) { $0 + $1.rowBytes }),
+      "columnBytes": .integer(
+        policy.columns(for: shape).reduce(reader?.bytesPerRow(shape, .f16) ?? 0) {
+          $0 + $1.rowBytes
+        }),
       "stateBytes": .integer(policy.stateBytes), "phase": .string(policy.phase.rawValue),
       "scope": .string(policy.scope.rawValue),
     ]

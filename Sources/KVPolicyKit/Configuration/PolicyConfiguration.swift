@@ -140,7 +140,7 @@ public struct PolicyAssignment: Sendable {
   /// The policies; the first is the main one.
   public internal(set) var policies: [any KVCachePolicy]
   /// For each policy, what decode steps read of its layers; nil for everything.
-  var readers: [(any RowReader)?]
+  public internal(set) var readers: [(any RowReader)?]
   /// For each layer, the index of its policy.
   public let owner: [Int]
   /// For each policy, when it is asked, in chunks of the length that its reading says.

@@ -62,7 +62,7 @@ extension RowReader {
 
   /// Bytes that the reader adds to a row: those of its columns and, where every page is full, the
   /// row's part of the bounds, rounded up.
-  func bytesPerRow(_ shape: CacheShape, _ format: RowFormat) -> Int {
+  package func bytesPerRow(_ shape: CacheShape, _ format: RowFormat) -> Int {
     let page = digest.map { PageBounds.bytes(width: shape.headDimension, format) / $0.rows + 1 }
     return columns(for: shape).reduce(page ?? 0) { total, column in
       let (sum, overflows) = total.addingReportingOverflow(column.rowBytes)

@@ -215,6 +215,7 @@ extension KVSequence {
       switch moment {
       case .chunk(let tokens, _):
         ledger.bookChunk(tokens: tokens.count, past: rows - tokens.count)
+        promptRowSteps += Double(tokens.count) * Double(2 * rows - tokens.count + 1) / 2
       case .step:
         ledger.bookStep(rows: rows)
         bookRead(layer: layer, head: head)

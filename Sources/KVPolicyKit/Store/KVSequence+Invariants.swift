@@ -73,7 +73,9 @@ extension Lane {
         let products = bounds.products(query)
         for row in 0..<count {
           let key = sign * vector(row, value: false)[channel]
-          if key > products[pages[numbers[row]] ?? 0] { return "a key is outside its page's bounds" }
+          if key > products[pages[numbers[row]] ?? 0] {
+            return "a key is outside its page's bounds"
+          }
         }
       }
     }

@@ -57,6 +57,8 @@ public final class KVSequence {
   var readSets = ReadSets()
   /// The sums over decode steps and lanes of rows read, per query head of a group, and of bytes.
   var (readRowSteps, readByteSteps) = (0.0, 0.0)
+  /// The sum over the tokens of prompts and lanes of rows read.
+  var promptRowSteps = 0.0
   /// The error that ended a chunk or step in its middle.
   package internal(set) var failure: StoreError?
   /// Whether a chunk or step has begun and not ended.
@@ -120,6 +122,7 @@ public final class KVSequence {
     peakResidentBytes = other.peakResidentBytes
     residentByteSteps = other.residentByteSteps
     (readRowSteps, readByteSteps) = (other.readRowSteps, other.readByteSteps)
+    promptRowSteps = other.promptRowSteps
   }
 
   /// A copy that shares all pages until one of the two sequences writes. O(lanes + pages); copies
@@ -223,6 +226,7 @@ public final class KVSequence {
     let counts = lanes.map(\.count)
     let state = policyStateBytes
     let resident = lanes.reduce(0) { $0 + $1.bytes } + ownStateBytes
+    let showsReads = hasReaders && steps > 0
     return CacheStatistics(
       tokens: length.tokens, rowsLive: counts.reduce(0, +),
       rowsDropped: lanes.reduce(0) { $0 + $1.dropped }, longestLane: counts.max() ?? 0,
@@ -233,9 +237,12 @@ public final class KVSequence {
         ? Int((residentByteSteps / Double(steps)).rounded()) : resident,
       policyStateBytes: state, footprint: ledger.footprint,
       peakFootprint: ledger.peak,
-      meanReadRows: steps > 0 ? readRowSteps / Double(steps * shape.lanes) : 0,
-      meanReadBytes: steps > 0 ? Int((readByteSteps / Double(steps)).rounded()) : 0)
+      meanReadRows: showsReads ? readRowSteps / Double(steps * shape.lanes) : nil,
+      meanReadBytes: showsReads ? Int((readByteSteps / Double(steps)).rounded()) : nil)
   }
+
+  /// Rows that queries have read so far, summed over all lanes.
+  package var rowsRead: Double { promptRowSteps + readRowSteps }
 
   var ownStateBytes: Int {
     policies.readers.reduce(policies.policies.reduce(recentQueryBytes) { $0 + $1.stateBytes }) {
