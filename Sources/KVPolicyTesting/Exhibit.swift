@@ -3,7 +3,7 @@ import KVPolicyKit
 /// The text on which every policy's page shows what the policy keeps: a prompt of 48 tokens and 16
 /// decoded tokens, in two layers of two key heads.
 ///
-/// Some tokens are special, and the first line of ``picture(of:)`` marks them:
+/// Some tokens are special, and the first line of ``picture(of:reader:)`` marks them:
 ///
 /// | Mark | Tokens |
 /// | --- | --- |

@@ -24,8 +24,8 @@ public struct ClusterKV: RowReader {
   /// are always read.
   private let generated: (window: Int, clusters: Int)?
   private let gqa: ReadSharing
-  /// By lane, the centroids, one after the other.
-  private var centroids: [[Float]] = []
+  /// By layer and head, the centroids of a lane, one after the other.
+  private var centroids: [[[Float]]] = []
   /// Scores of a lane's clusters; kept for its memory.
   private var scores: [Float] = []
 
@@ -84,7 +84,7 @@ public struct ClusterKV: RowReader {
     [.ring("cluster", width: 1, of: .count)]
   }
   /// The centroids.
-  public var stateBytes: Int { centroids.reduce(0) { $0 + 4 * $1.count } }
+  public var stateBytes: Int { centroids.joined().reduce(0) { $0 + 4 * $1.count } }
 
   /// Clusters the prompt's keys behind the sinks when the prompt ends.
   public mutating func prefill(_ layer: borrowing LayerView) {
@@ -134,9 +134,8 @@ public struct ClusterKV: RowReader {
     }
     let width = keys.count / rows.count
     let made = KeyClusters(keys, width: width, clusters: clusters, iterations: iterations)
-    let index = self.index(of: lane.id)
-    let known = centroids[index].count / width
-    centroids[index] += made.centroids
+    let known = centroids[lane.id.layer][lane.id.head].count / width
+    centroids[lane.id.layer][lane.id.head] += made.centroids
     var labels = lane.mutableCounts(0)
     for (row, label) in zip(rows, made.labels) { labels[row] = UInt32(known + label + 1) }
   }
@@ -148,7 +147,7 @@ public struct ClusterKV: RowReader {
     for head in 0..<layer.shape.keyHeads {
       let lane = layer.lane(head)
       let members = ClusterMembers(
-        lane, clusters: centroids[index(of: lane.id)].count / layer.shape.headDimension)
+        lane, clusters: centroids[layer.layer][head].count / layer.shape.headDimension)
       let room = room(in: lane, clustered: members.count)
       let lists = score(lane)
       for list in 0..<lists {
@@ -171,7 +170,7 @@ public struct ClusterKV: RowReader {
   /// Fills `scores` with the products of a lane's queries with its centroids, and returns how many
   /// lists of them there are.
   private mutating func score(_ lane: borrowing LaneView) -> Int {
-    let centroids = centroids[index(of: lane.id)]
+    let centroids = centroids[lane.id.layer][lane.id.head]
     scores.removeAll(keepingCapacity: true)
     for head in 0..<lane.group {
       let query = lane.query(0, head: head, .atPosition)
@@ -182,54 +181,9 @@ public struct ClusterKV: RowReader {
     return gqa.reduce(&scores, group: lane.group)
   }
 
-  private func index(of lane: LaneID) -> Int {
-    lane.layer * (centroids.count / layerCount) + lane.head
-  }
-
-  private var layerCount = 1
-
   private mutating func makeRoom(_ shape: CacheShape) {
     guard centroids.isEmpty else { return }
-    layerCount = shape.layers
-    centroids = Array(repeating: [], count: shape.lanes)
-  }
-}
-
-/// The rows of one lane by cluster.
-private struct ClusterMembers {
-  /// How many clusters there are.
-  let clusters: Int
-  /// Rows in clusters.
-  let count: Int
-  /// All rows in ascending position, and the cluster of each; −1 for a row outside the clusters.
-  private let (ordered, labels): ([Int], [Int])
-  /// For each cluster the indices of its rows among `ordered`.
-  private let members: [[Int]]
-
-  init(_ lane: borrowing LaneView, clusters: Int) {
-    self.clusters = clusters
-    ordered = lane.rowsByPosition()
-    let counts = lane.counts(0)
-    // Rows of a prompt that did not come to its end are in no cluster yet.
-    labels = ordered.map { counts[$0] > UInt32(clusters) ? -1 : Int(counts[$0]) - 1 }
-    var members = [[Int]](repeating: [], count: clusters)
-    for (index, label) in labels.enumerated() where label >= 0 { members[label].append(index) }
-    self.members = members
-    count = members.reduce(0) { $0 + $1.count }
-  }
-
-  /// The rows outside the clusters and `room` rows of the clusters of the greatest scores, in
-  /// ascending position. Of equal scores the lower cluster comes first; the last cluster may lose
-  /// its latest rows.
-  func rows(best room: Int, by scores: [Float]) -> [Int] {
-    var isRead = labels.map { $0 < 0 }
-    var left = room
-    let worth = scores.map { $0.isNaN ? -.infinity : $0 }
-    for cluster in members.indices.sorted(by: { (worth[$0], $1) > (worth[$1], $0) }) {
-      guard left > 0 else { break }
-      for index in members[cluster].prefix(left) { isRead[index] = true }
-      left -= members[cluster].count
-    }
-    return ordered.indices.filter { isRead[$0] }.map { ordered[$0] }
+    centroids = Array(
+      repeating: Array(repeating: [], count: shape.keyHeads), count: shape.layers)
   }
 }

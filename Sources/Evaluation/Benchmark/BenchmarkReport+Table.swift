@@ -30,7 +30,7 @@ extension BenchmarkReport {
   }
 
   private func speeds(_ format: RowFormat, isWide: Bool) -> String {
-    let showsReads = rows.contains { $0.reads != nil }
+    let showsReads = rows.contains { $0.readRows != nil }
     var table = TextTable(speedColumns + (showsReads ? TextTable.readColumns : []))
     for row in rows {
       let cells = [
@@ -45,7 +45,7 @@ extension BenchmarkReport {
         Quantities.bytes(row.policyBytes), Quantities.fixed(row.rowsPerLane, 0),
         Quantities.bytes(row.residentBytes),
       ]
-      table.add(cells + (showsReads ? row.reads.cells : []))
+      table.add(cells + (showsReads ? TextTable.readCells(row.readRows, row.readBytes) : []))
     }
     // The extra time of q8_0 rows. The floor does not show it, because it counts bytes and not
     // conversions.

@@ -117,6 +117,6 @@ extension BenchmarkRow {
       meanResidentBytes: statistics.reduce(0) { $0 + $1.meanResidentBytes },
       peakResidentBytes: statistics.reduce(0) { $0 + $1.peakResidentBytes },
       policyBytes: statistics.reduce(0) { $0 + $1.policyStateBytes },
-      reads: ReadMeasurement(statistics))
+      readRows: statistics.meanReadRows, readBytes: statistics.meanReadBytes)
   }
 }

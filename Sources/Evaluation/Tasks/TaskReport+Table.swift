@@ -13,11 +13,11 @@ extension TaskReport {
 
   private func text(isWide: Bool) -> String {
     let columns = columns.filter { $0.kind != .again || isDialogue }
-    let showsReads = policies.contains { $0.reads != nil }
+    let showsReads = policies.contains { $0.readRows != nil }
     var table = TextTable(columns.map(\.column) + (showsReads ? TextTable.readColumns : []))
     for policy in policies {
       let cells = policy.cells(columns.compactMap(\.kind))
-      table.add(cells + (showsReads ? policy.reads.cells : []))
+      table.add(cells + (showsReads ? TextTable.readCells(policy.readRows, policy.readBytes) : []))
     }
     let heading = """
       \(TerminalText.escaped(model)): \(documents) \(isDialogue ? "dialogue" : "document")\(documents == 1 ? "" : "s") of \

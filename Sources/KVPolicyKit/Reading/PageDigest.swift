@@ -34,6 +34,7 @@ struct PageBounds {
   /// Pages with rows, in ascending order.
   private(set) var pages: [Page] = []
   // Of each page `width` smallest elements, then `width` greatest ones; one of the two is in use.
+  // Pages that were removed leave their room at the end for the next ones.
   private var floats: [Float] = []
   private var halves: [Float16] = []
 
@@ -60,14 +61,15 @@ struct PageBounds {
     let number = position / Int32(clamping: size)
     if pages.last?.number != number {
       pages.append(Page(number: number, rows: 0))
-      if isWide { open(&floats) } else { open(&halves) }
+      let page = pages.count - 1
+      if isWide { Self.open(&floats, page, width) } else { Self.open(&halves, page, width) }
     }
     pages[pages.count - 1].rows += 1
     let first = (pages.count - 1) * 2 * width
     if isWide {
-      unsafe widen(&floats, first, key)
+      unsafe Self.widen(&floats, first, width, key)
     } else {
-      unsafe widen(&halves, first, key)
+      unsafe Self.widen(&halves, first, width, key)
     }
   }
 
@@ -77,16 +79,16 @@ struct PageBounds {
     pages[page].rows -= 1
     guard pages[page].rows == 0 else { return }
     pages.remove(at: page)
-    let range = page * 2 * width..<(page + 1) * 2 * width
-    if isWide { floats.removeSubrange(range) } else { halves.removeSubrange(range) }
+    let end = pages.count
+    if isWide {
+      Self.close(&floats, page..<end, width)
+    } else {
+      Self.close(&halves, page..<end, width)
+    }
   }
 
-  /// Forgets all rows, keeping the memory.
-  mutating func removeAll() {
-    pages.removeAll(keepingCapacity: true)
-    floats.removeAll(keepingCapacity: true)
-    halves.removeAll(keepingCapacity: true)
-  }
+  /// Forgets all rows.
+  mutating func removeAll() { (pages, floats, halves) = ([], [], []) }
 
   /// The index of the page with this number, which has rows.
   func index(of number: Int32) -> Int {
@@ -98,14 +100,33 @@ struct PageBounds {
     return low
   }
 
-  private func open<Number: BoundNumber>(_ numbers: inout [Number]) {
-    numbers.append(contentsOf: repeatElement(.infinity, count: width))
-    numbers.append(contentsOf: repeatElement(-.infinity, count: width))
+  // Static, because a method would be given a copy of the bounds, beside which the numbers are not
+  // unique: each call would copy all of them.
+
+  /// Begins the bounds of a page after the others.
+  private static func open<Number: BoundNumber>(
+    _ numbers: inout [Number], _ page: Int, _ width: Int
+  ) {
+    let first = page * 2 * width
+    while numbers.count < first + 2 * width { numbers.append(0) }
+    for channel in first..<first + width {
+      (numbers[channel], numbers[width + channel]) = (.infinity, -.infinity)
+    }
+  }
+
+  /// Moves the bounds of later pages to where those of a page were that has been removed, which is
+  /// the first of these pages.
+  private static func close<Number: BoundNumber>(
+    _ numbers: inout [Number], _ pages: Range<Int>, _ width: Int
+  ) {
+    for index in pages.lowerBound * 2 * width..<pages.upperBound * 2 * width {
+      numbers[index] = numbers[index + 2 * width]
+    }
   }
 
   /// Widens the bounds that begin at `first`, so that they hold for a key.
-  @unsafe private func widen<Number: BoundNumber>(
-    _ numbers: inout [Number], _ first: Int, _ key: UnsafePointer<Float>
+  @unsafe private static func widen<Number: BoundNumber>(
+    _ numbers: inout [Number], _ first: Int, _ width: Int, _ key: UnsafePointer<Float>
   ) {
     for channel in 0..<width {
       let value = unsafe key[channel]
@@ -130,25 +151,13 @@ struct PageBounds {
   @unsafe func products(
     _ queries: UnsafePointer<Float>, count: Int, into bounds: UnsafeMutablePointer<Float>
   ) {
-    // A query's positive elements multiply greatest elements, its negative ones the smallest, so
-    // that no maximum has to be taken for a page.
-    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * count * width) { parts in
-      guard let parts = parts.baseAddress else { return }
-      for query in 0..<count {
-        for channel in 0..<width {
-          let value = unsafe queries[query * width + channel]
-          unsafe parts[2 * query * width + channel] = min(value, 0)
-          unsafe parts[(2 * query + 1) * width + channel] = max(value, 0)
-        }
+    if isWide {
+      unsafe floats.withUnsafeBufferPointer {
+        unsafe products($0.baseAddress, queries, count, bounds)
       }
-      if isWide {
-        unsafe floats.withUnsafeBufferPointer {
-          unsafe products($0.baseAddress, parts, count, bounds)
-        }
-      } else {
-        unsafe halves.withUnsafeBufferPointer {
-          unsafe products($0.baseAddress, parts, count, bounds)
-        }
+    } else {
+      unsafe halves.withUnsafeBufferPointer {
+        unsafe products($0.baseAddress, queries, count, bounds)
       }
     }
   }
@@ -167,7 +176,7 @@ struct PageBounds {
   }
 
   @unsafe private func products<Number: BoundNumber>(
-    _ base: UnsafePointer<Number>?, _ parts: UnsafePointer<Float>, _ count: Int,
+    _ base: UnsafePointer<Number>?, _ queries: UnsafePointer<Float>, _ count: Int,
     _ bounds: UnsafeMutablePointer<Float>
   ) {
     guard let base = unsafe base else { return }
@@ -175,13 +184,13 @@ struct PageBounds {
       let numbers = unsafe base + page * 2 * width
       var query = 0
       while query < count {
-        let part = unsafe parts + 2 * query * width
+        let first = unsafe queries + query * width
         let target = unsafe bounds + query * pages.count + page
         let stride = pages.count
         switch count - query {
-        case 1: unsafe products(numbers, part, queries: 1, target, stride)
-        case 2: unsafe products(numbers, part, queries: 2, target, stride)
-        default: unsafe products(numbers, part, queries: 3, target, stride)
+        case 1: unsafe products(numbers, first, queries: 1, target, stride)
+        case 2: unsafe products(numbers, first, queries: 2, target, stride)
+        default: unsafe products(numbers, first, queries: 3, target, stride)
         }
         query += 3
       }
@@ -192,42 +201,44 @@ struct PageBounds {
   /// `queries` is a literal at each use.
   @unsafe @inline(__always)
   private func products<Number: BoundNumber>(
-    _ numbers: UnsafePointer<Number>, _ parts: UnsafePointer<Float>, queries: Int,
+    _ numbers: UnsafePointer<Number>, _ query: UnsafePointer<Float>, queries: Int,
     _ bounds: UnsafeMutablePointer<Float>, _ stride: Int
   ) {
     var (s0, s1, s2) = (SIMD8<Float>.zero, SIMD8<Float>.zero, SIMD8<Float>.zero)
-    let (second, third) = unsafe (parts + 2 * width, parts + 4 * width)
     var channel = 0
     while channel &+ 8 <= width {
       let low = unsafe Number.eight(numbers + channel)
       let high = unsafe Number.eight(numbers + width + channel)
-      unsafe add(&s0, low, high, parts, channel)
-      if queries > 1 { unsafe add(&s1, low, high, second, channel) }
-      if queries > 2 { unsafe add(&s2, low, high, third, channel) }
+      unsafe add(&s0, low, high, query + channel)
+      if queries > 1 { unsafe add(&s1, low, high, query + width + channel) }
+      if queries > 2 { unsafe add(&s2, low, high, query + 2 * width + channel) }
       channel &+= 8
     }
-    for query in 0..<queries {
-      var sum = query == 0 ? s0.sum() : query == 1 ? s1.sum() : s2.sum()
-      let part = unsafe parts + 2 * query * width
+    for index in 0..<queries {
+      var sum = index == 0 ? s0.sum() : index == 1 ? s1.sum() : s2.sum()
       for channel in channel..<width {
         let (low, high) = unsafe (Float(numbers[channel]), Float(numbers[width + channel]))
-        sum += unsafe part[channel] * low + part[width + channel] * high
+        let value = unsafe query[index * width + channel]
+        sum += max(value, 0) * high + min(value, 0) * low
       }
       // An infinite key can make a sum that is no number: such a page is worth reading.
-      unsafe bounds[query * stride] = sum.isNaN ? .infinity : sum
+      unsafe bounds[index * stride] = sum.isNaN ? .infinity : sum
     }
   }
 
+  /// Positive elements of a query multiply greatest elements, negative ones smallest elements, so
+  /// that no maximum of products has to be taken.
   @unsafe @inline(__always)
   private func add(
     _ sum: inout SIMD8<Float>, _ low: SIMD8<Float>, _ high: SIMD8<Float>,
-    _ part: UnsafePointer<Float>, _ channel: Int
+    _ query: UnsafePointer<Float>
   ) {
-    let (negative, positive) = unsafe (
-      Float.eight(part + channel), Float.eight(part + width + channel)
-    )
-    sum += negative * low
+    let values = unsafe Float.eight(query)
+    var (positive, negative) = (values, values)
+    positive.replace(with: SIMD8.zero, where: values .< SIMD8.zero)
+    negative.replace(with: SIMD8.zero, where: values .>= SIMD8.zero)
     sum += positive * high
+    sum += negative * low
   }
 }
 
