@@ -12,7 +12,7 @@ struct AllocationTests {
     #"{"policy": "h2o", "heavy": 32, "recent": 32}"#,
     #"{"policy": "h2o", "heavy": 32, "recent": 32, "gqa": "max", "score": "average"}"#,
     #"{"policy": "tova", "capacity": 64}"#,
-    #"{"policy": "h2o", "heavy": 32, "recent": 32, "read": {"kind": "quest", "budget": 16}}"#,
+    #"{"policy": "tova", "capacity": 64, "read": {"kind": "quest", "pageSize": 1, "budget": 16}}"#,
     #"{"policy": "morphkv", "window": 8, "capacity": 64}"#,
     #"{"policy": "morphkv", "window": 8, "capacity": 64, "fusion": "sum", "voters": 50, "sinks": 4}"#,
   ]
