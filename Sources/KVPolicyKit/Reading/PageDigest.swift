@@ -233,10 +233,11 @@ struct PageBounds {
     _ sum: inout SIMD8<Float>, _ low: SIMD8<Float>, _ high: SIMD8<Float>,
     _ query: UnsafePointer<Float>
   ) {
-    let values = unsafe Float.eight(query)
-    var (positive, negative) = (values, values)
-    positive.replace(with: SIMD8.zero, where: values .< SIMD8.zero)
-    negative.replace(with: SIMD8.zero, where: values .>= SIMD8.zero)
+    // The shift gives −1 where the sign bit is set, else 0.
+    let bits = unsafe UnsafeRawPointer(query).loadUnaligned(as: SIMD8<Int32>.self)
+    let signs = bits &>> 31
+    let positive = unsafe unsafeBitCast(bits & ~signs, to: SIMD8<Float>.self)
+    let negative = unsafe unsafeBitCast(bits & signs, to: SIMD8<Float>.self)
     sum += positive * high
     sum += negative * low
   }
