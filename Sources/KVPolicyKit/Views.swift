@@ -16,11 +16,13 @@
   public let length: LogicalLength
   let lanes: [Lane]
   let signals: SignalBuffers
+  /// How many columns the lanes have before the viewer's own.
+  let firstColumn: Int
 
   @_lifetime(borrow signals)
   init(
     moment: Moment, layer: Int, shape: CacheShape, length: LogicalLength, lanes: [Lane],
-    signals: borrowing SignalBuffers
+    signals: borrowing SignalBuffers, firstColumn: Int = 0
   ) {
     self.moment = moment
     self.layer = layer
@@ -28,6 +30,7 @@
     self.length = length
     self.lanes = lanes
     self.signals = copy signals
+    self.firstColumn = firstColumn
   }
 
   /// The lane of one key head.
@@ -35,7 +38,8 @@
   public func lane(_ head: Int) -> LaneView {
     precondition(head >= 0 && head < shape.keyHeads, "no such key head")
     return LaneView(
-      lanes[layer * shape.keyHeads + head], group: shape.group, length: length, signals: signals)
+      lanes[layer * shape.keyHeads + head], group: shape.group, length: length, signals: signals,
+      firstColumn: firstColumn)
   }
 
   /// Lends the layer's lanes one after the other, in the order of their heads.
@@ -58,11 +62,13 @@
   public let length: LogicalLength
   let lanes: [Lane]
   let signals: SignalBuffers
+  /// Bytes that the layers' reader adds to a row.
+  private let readerBytes: Int
 
   @_lifetime(borrow signals)
   init(
     moment: Moment, layers: [Int], shape: CacheShape, length: LogicalLength, lanes: [Lane],
-    signals: borrowing SignalBuffers
+    signals: borrowing SignalBuffers, readerBytes: Int = 0
   ) {
     self.moment = moment
     self.layers = layers
@@ -70,6 +76,7 @@
     self.length = length
     self.lanes = lanes
     self.signals = copy signals
+    self.readerBytes = readerBytes
   }
 
   /// One lane. Under scope `layer` its signals are those of the layer's last hook. Under scope
@@ -87,7 +94,8 @@
   /// The price of rows in this cache.
   var cost: RowCost {
     let layout = lanes[0].layout
-    return RowCost(shape: shape, rowBytes: 2 * layout.rowBytes, pageRows: layout.pageRows)
+    return RowCost(
+      shape: shape, rowBytes: 2 * layout.rowBytes + readerBytes, pageRows: layout.pageRows)
   }
 
   /// Lends the lanes to decide about, one after the other, by layer and head.
@@ -124,13 +132,18 @@ public enum Moment: Hashable, Sendable {
   public let length: LogicalLength
   let lane: Lane
   let signals: SignalBuffers
+  private let firstColumn: Int
 
   @_lifetime(borrow signals)
-  init(_ lane: Lane, group: Int, length: LogicalLength, signals: borrowing SignalBuffers) {
+  init(
+    _ lane: Lane, group: Int, length: LogicalLength, signals: borrowing SignalBuffers,
+    firstColumn: Int = 0
+  ) {
     self.lane = lane
     self.group = group
     self.length = length
     self.signals = copy signals
+    self.firstColumn = firstColumn
   }
 
   /// The layer and key head of the lane.
@@ -200,7 +213,7 @@ public enum Moment: Hashable, Sendable {
   private func span<Number>(
     _ index: Int, _ entry: Int, _ element: Column.Element
   ) -> Span<Number> {
-    let storage = lane.columns[index]
+    let storage = lane.columns[firstColumn + index]
     let values = unsafe UnsafeBufferPointer<Number>(
       start: storage.entry(entry, element), count: lane.count)
     return unsafe _overrideLifetime(values.span, borrowing: self)
@@ -210,7 +223,7 @@ public enum Moment: Hashable, Sendable {
   private func mutableSpan<Number>(
     _ index: Int, _ entry: Int, _ element: Column.Element
   ) -> MutableSpan<Number> {
-    let storage = lane.ownColumn(index)
+    let storage = lane.ownColumn(firstColumn + index)
     let values = unsafe UnsafeMutableBufferPointer<Number>(
       start: storage.entry(entry, element), count: lane.count)
     let span = unsafe values.mutableSpan
@@ -327,6 +340,31 @@ public enum Moment: Hashable, Sendable {
   /// Under position rule `original` the number of tokens read, else one after the furthest place.
   public var nextPlace: Int {
     lane.rule == .original ? length.tokens : Int(lane.places.max() ?? -1) + 1
+  }
+
+  /// Pages of positions that have rows of the lane, if its reader declared a ``PageDigest``. They
+  /// ascend, so that the page of the newest row is the last.
+  public var pageCount: Int { lane.bounds?.pages.count ?? 0 }
+
+  /// For each query head of the group and each page, a number that no product of the new token's
+  /// query with a key of the page exceeds: the sum over the channels of the greater of the query's
+  /// products with the page's smallest and greatest element. Products are not scaled.
+  ///
+  /// - Parameter bounds: becomes `group × pageCount` numbers, by head.
+  /// - Complexity: O(group × pages × headDimension), eight channels at a time; allocates nothing
+  ///   if `bounds` has the room.
+  public func pageBounds(into bounds: inout [Float]) {
+    guard let base = unsafe signals.turnedQueries else { notGiven("queries") }
+    guard let pages = lane.bounds else { notGiven("digest") }
+    let width = lane.layout.headDimension
+    bounds.removeAll(keepingCapacity: true)
+    bounds.append(contentsOf: repeatElement(0, count: group * pageCount))
+    let queries = unsafe base + queryHead(0) * width
+    unsafe bounds.withUnsafeMutableBufferPointer { bounds in
+      guard let target = bounds.baseAddress else { return }
+      // There are `group` queries, and room for `group × pageCount` numbers.
+      unsafe pages.products(queries, count: group, into: target)
+    }
   }
 
   /// Per row, the sum of the chunk's probabilities for query head `head` of the group.

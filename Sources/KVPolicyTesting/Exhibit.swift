@@ -3,7 +3,7 @@ import KVPolicyKit
 /// The text on which every policy's page shows what the policy keeps: a prompt of 48 tokens and 16
 /// decoded tokens, in two layers of two key heads.
 ///
-/// Some tokens are special, and the first line of ``picture(of:)`` marks them:
+/// Some tokens are special, and the first line of ``picture(of:reader:)`` marks them:
 ///
 /// | Mark | Tokens |
 /// | --- | --- |
@@ -56,14 +56,45 @@ public enum Exhibit {
     return attention
   }()
 
-  /// What a policy keeps of the text: a line of marks, then a line for each lane.
+  /// What a policy keeps of the text: a line of marks, then a line for each lane. With a reader, `#`
+  /// is a row that the last step read, and `o` a row that the lane holds and the step did not read.
   ///
+  /// - Parameters:
+  ///   - policy: the policy.
+  ///   - reader: what steps read; nil for everything, or for the reader of a `ReadingPolicy`.
   /// - Throws: `PolicyError` or `StoreError` if the policy cannot run.
-  public static func picture(of policy: any KVCachePolicy) throws -> String {
-    let engine = try PlainEngine(attention, policy: policy)
+  public static func picture(
+    of policy: any KVCachePolicy, reader: (any RowReader)? = nil
+  ) throws -> String {
+    let engine = try PlainEngine(attention, policy: policy, reader: reader)
     try engine.read(prompt, chunk: prompt / 3)
-    try engine.step(steps)
-    let head = String(repeating: " ", count: "layer 0 head 0 ".count) + "|\(marks)|"
-    return head + "\n" + engine.sequence.picture(width: prompt + steps)
+    try engine.step(steps - 1)
+    var read: [Int: [[Int]]] = [:]
+    engine.sequence.onRead = { read[$0] = $1 }
+    try engine.step()
+    engine.sequence.onRead = nil
+    let head = String(repeating: " ", count: "layer 0 head 0 ".count) + "|\(marks)|\n"
+    guard engine.sequence.hasReaders else {
+      return head + engine.sequence.picture(width: prompt + steps)
+    }
+    return head
+      + engine.keptNow.enumerated().map { lane, kept in
+        line(lane, kept: kept, read: read[lane / attention.shape.keyHeads])
+      }.joined(separator: "\n")
+  }
+
+  /// The line of a lane of which a step reads a part.
+  private static func line(_ lane: Int, kept: [Int], read: [[Int]]?) -> String {
+    let (layer, head) = (lane / attention.shape.keyHeads, lane % attention.shape.keyHeads)
+    let own = read.map { lists in
+      let perLane = lists.count / attention.shape.keyHeads
+      return Set(lists[head * perLane..<(head + 1) * perLane].joined())
+    }
+    let (held, shown) = (Set(kept), own ?? Set(kept))
+    let row = (0..<prompt + steps).map { position in
+      shown.contains(position) ? "#" : held.contains(position) ? "o" : "."
+    }
+    return "layer \(layer) head \(head) |\(row.joined())| \(shown.count) of "
+      + "\(kept.count)/\(prompt + steps)"
   }
 }

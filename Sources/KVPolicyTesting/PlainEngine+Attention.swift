@@ -48,9 +48,11 @@ extension PlainEngine {
     let lanes = (0..<source.shape.keyHeads).map { readLane(layer: layer, head: $0) }
     let longest = lanes.map(\.count).max() ?? 0
     let queries = self.queries(layer: layer, position: position, lanes: lanes)
+    try chooseRows(layer: layer, moment: moment, queries)
     let logits = queries.enumerated().map { head, query in
-      self.logits(
+      let all = self.logits(
         of: query, layer: layer, head: head, position: position, lanes[head / source.shape.group])
+      return hideUnread(all, head: head)
     }
     var shown = ShownSignals(stride: longest)
     let signals = sequence.signals(ofLayer: layer, at: moment)
@@ -80,6 +82,28 @@ extension PlainEngine {
     apply(plan, layer: layer)
     sequence.book(layer: layer, moment: moment)
     return output
+  }
+
+  /// Asks the layer's reader what the step reads.
+  private func chooseRows(
+    layer: Int, moment: Moment, _ queries: [[Float]]
+  ) throws(StoreError) {
+    var shown = ShownSignals(stride: 0)
+    (shown.tokenCount, shown.queryHeads) = (1, source.shape.queryHeads)
+    shown.turnedQueries = queries.flatMap { $0 }
+    let result = shown.lend { signals -> Result<Void, StoreError> in
+      do throws(StoreError) {
+        return .success(try sequence.read(layer: layer, moment: moment, signals: signals))
+      } catch { return .failure(error) }
+    }
+    try result.get()
+  }
+
+  /// Sets the logits of rows that a query head does not read in this step to −∞.
+  private func hideUnread(_ logits: [Float], head: Int) -> [Float] {
+    guard let rows = sequence.readRows(list: head / sequence.listGroup) else { return logits }
+    let read = Set(rows)
+    return logits.enumerated().map { read.contains(Int32($0)) ? $1 : -.infinity }
   }
 
   private func mix(_ logits: [[Float]], _ lanes: [PlainLane]) -> [Float] {

@@ -47,14 +47,16 @@ public final class PlainEngine {
     recentQueries = Array(repeating: [], count: source.shape.layers)
   }
 
-  /// An engine with a new store and a new sequence, all layers under one policy.
+  /// An engine with a new store and a new sequence, all layers under one policy and, if one is
+  /// given, its reader.
   public convenience init(
-    _ source: SyntheticAttention, policy: any KVCachePolicy,
+    _ source: SyntheticAttention, policy: any KVCachePolicy, reader: (any RowReader)? = nil,
     store: StoreConfiguration = StoreConfiguration(format: .f32),
     reading: PromptReading = PromptReading()
   ) throws {
     let store = try PagedKVStore(shape: source.shape, configuration: store)
-    let policies = try PolicyAssignment(policy, shape: source.shape, reading: reading)
+    let policies = try PolicyAssignment(
+      policy, reader: reader, shape: source.shape, reading: reading)
     self.init(source, sequence: store.makeSequence(policies))
   }
 

@@ -30,6 +30,9 @@ public enum PolicyRule: String, CaseIterable, Hashable, Sendable {
   /// With a budget that is never reached, outputs are those of a full cache, bit for bit. A policy
   /// that takes no budget or needs an artifact is not held to it.
   case ampleBudget
+  /// A step's outputs are those of attention over the rows that the reader named, and statistics
+  /// count these rows. Held to it where a layer has a reader.
+  case readsWhatItSays
 }
 
 /// A rule that a policy broke, and how.
@@ -70,9 +73,12 @@ public struct PolicyTrial: Hashable, Sendable {
     .random(shape: shape, seed: seed &+ salt &* 1_000_003, rotaryBase: rotaryBase)
   }
 
-  func engine(_ policy: any KVCachePolicy) throws -> PlainEngine {
+  func engine(
+    _ policy: any KVCachePolicy, _ reader: (any RowReader)?
+  ) throws -> PlainEngine {
     try PlainEngine(
-      source(), policy: policy, store: StoreConfiguration(pageRows: pageRows, format: .f32))
+      source(), policy: policy, reader: reader,
+      store: StoreConfiguration(pageRows: pageRows, format: .f32))
   }
 }
 
@@ -89,33 +95,38 @@ public struct PolicyTrial: Hashable, Sendable {
 ///     number.
 ///   - trial: what the policy is tried on; choose prompt and steps so that the policy has something
 ///     to forget.
+///   - reader: what decode steps read of the rows that the policy keeps; nil for everything, or for
+///     the policy's own reader.
 ///   - make: makes the policy; called several times.
 /// - Returns: the broken rules; empty if the policy obeys all of them.
 public func checkPolicy(
-  rowLimit: Int? = nil, on trial: PolicyTrial = PolicyTrial(),
+  rowLimit: Int? = nil, on trial: PolicyTrial = PolicyTrial(), reader: (any RowReader)? = nil,
   _ make: () throws -> any KVCachePolicy
 ) -> [PolicyViolation] {
-  var report = PolicyReport()
+  var report = PolicyReport(reader: reader)
   report.attempt(.settings) { report in
     report.checkSettings(of: type(of: try make()))
   }
   report.attempt(.validPlans) { report in
-    report.checkRun(try trial.engine(try make()), trial, rowLimit: rowLimit)
+    report.checkRun(try trial.engine(try make(), reader), trial, rowLimit: rowLimit)
   }
   report.attempt(.validPlans) { report in
-    report.checkSecondPrompt(try trial.engine(try make()), trial, rowLimit: rowLimit)
+    report.checkSecondPrompt(try trial.engine(try make(), reader), trial, rowLimit: rowLimit)
   }
   report.attempt(.determinism) { try $0.checkDeterminism(make, trial) }
   report.attempt(.rowNumbers) { try $0.checkRowNumbers(make, trial) }
   report.attempt(.chunks) { try $0.checkChunks(make, trial) }
   report.attempt(.forks) { try $0.checkForks(make, trial) }
   report.attempt(.ampleBudget) { try $0.checkAmpleBudget(make, trial) }
+  report.attempt(.readsWhatItSays) { try $0.checkReads(make, trial) }
   return report.violations
 }
 
 /// Violations in the order they are found, at most one per rule: the first violation tells the
 /// most.
 struct PolicyReport {
+  /// What decode steps read; nil for everything, or for the policy's own reader.
+  var reader: (any RowReader)?
   private(set) var violations: [PolicyViolation] = []
 
   mutating func note(_ rule: PolicyRule, _ detail: @autoclosure () -> String) {

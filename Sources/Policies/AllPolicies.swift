@@ -35,6 +35,9 @@ extension PolicyRegistry {
       WriteGatedKV.self,
       KVzap.self,
       Composed.self,
+      ReaderPolicy<Quest>.self,
+      ReaderPolicy<RefreshKV>.self,
+      ReaderPolicy<ClusterKV>.self,
     ], parts: .all)
 }
 
@@ -47,5 +50,6 @@ extension PartRegistry {
       ForesightScore.self, JudgeQ.self,
     ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
-    units: [Chunks.self])
+    units: [Chunks.self],
+    readers: [Quest.self, RefreshKV.self, ClusterKV.self])
 }

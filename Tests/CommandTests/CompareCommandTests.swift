@@ -218,7 +218,7 @@ struct CompareCommandTests {
     #expect(policies.map(\.takesBudget) == [false, true, false, nil])
     #expect(policies.map(\.budget) == [nil, 16, nil, nil])
     let lines = try workshop.read("out.csv").split(separator: "\n")
-    #expect(lines[0].hasSuffix(",budget,takesBudget,budgetBytes,grows,meanResidentBytes"))
+    #expect(lines[0].hasSuffix(",grows,meanResidentBytes,readRows,readBytes"))
     #expect(
       zip(
         lines.dropFirst(), [",,false,,true,", ",16,true,,false,", ",,false,,true,", ",,,,false,"]

@@ -166,6 +166,6 @@ struct TaskReportTests {
     #expect(lines[1].hasPrefix("full,\"{\"\"policy\"\":\"\"full\"\"}\",,3,4,1,1,0,0,"))
     #expect(lines[2].hasPrefix("streamingllm,\"{\"\"policy\"\":\"\"full\"\"}\",256,3,4,1,1,0,0,"))
     #expect(
-      lines[2].hasSuffix(",250.5,289792,642856,0,0.556,6925,11919.0,4516.0,true,,false,286720"))
+      lines[2].hasSuffix(",250.5,289792,642856,0,0.556,6925,11919.0,4516.0,true,,false,286720,,"))
   }
 }

@@ -113,11 +113,11 @@ struct PolicyPageTests {
     "## Where it differs from the paper", "## Where it differs from the official code",
   ]
 
-  /// The type that a policy's page is named after: its own, or its score's.
+  /// The type that a policy's page is named after: its own, or that of its score or reader.
   private func symbol(_ name: String) throws -> String {
     let type = "\(try PolicyRegistry.all.type(named: name))"
-    let score = type.firstMatch(of: /ScoredPolicy<(\w+)>/)?.1
-    return score.map { String($0) } ?? type
+    let part = type.firstMatch(of: /(?:Scored|Reader)Policy<(\w+)>/)?.1
+    return part.map { String($0) } ?? type
   }
 
   /// The file of a policy's page.

@@ -138,8 +138,8 @@ private struct Noter: KVCachePolicy {
 
   private func assignment(_ chunks: [Int?], prompt: Cadence.Prompt) throws -> PolicyAssignment {
     try PolicyAssignment(
-      chunks.map { Noter(Cadence(prompt: prompt, every: 0, chunk: $0)) }, owner: [0, 1],
-      shape: .small, readings: [PromptReading(), PromptReading()])
+      chunks.map { Noter(Cadence(prompt: prompt, every: 0, chunk: $0)) }, readers: [nil, nil],
+      owner: [0, 1], shape: .small, readings: [PromptReading(), PromptReading()])
   }
 
   @Test("of two policies cuts to the shorter chunk, but both cannot evict after each of their own")

@@ -15,6 +15,11 @@ struct CompositionTests {
       configuration.main.policy, configuration.main.settings, shape: shape)
   }
 
+  private func reader(_ text: String) throws -> (any RowReader)? {
+    let configuration = try PolicyConfiguration(parsing: #"{"policy": "full", "read": \#(text)}"#)
+    return try configuration.makePolicies(.all, shape: PolicyTrial().shape).readers[0]
+  }
+
   /// Pairs of configurations that are one policy.
   static let pairs = [
     (
@@ -222,7 +227,12 @@ struct CompositionTests {
       {"policy": "composed", "score": \(score), "budget": \(budget), "unit": \(unit),
        "refine": \(refine), "protect": \(protect), "when": \(when), "positions": "\(positions)"}
       """
-    let violations = checkPolicy { try make(text) }
+    let read: String? = draw([
+      nil, #"{"kind": "quest", "budget": 6, "pageSize": 3, "denseLayers": 0}"#,
+      #"{"kind": "clusterkv", "clusters": 3, "budget": 6, "sinks": 1, "denseLayers": 1}"#,
+    ])
+    let reader = positions == "original" ? try read.flatMap { try self.reader($0) } : nil
+    let violations = checkPolicy(reader: reader) { try make(text) }
     #expect(violations.isEmpty, "\(text): \(violations.map(\.description).joined(separator: "\n"))")
   }
 

@@ -87,6 +87,11 @@ import Testing
         // A step may hold one extra row, SnapKV keeps all generated rows, and ChunkKV keeps whole
         // chunks of twenty.
         let slack = name == "chunkkv" ? 20 : 0
+        if let read = engine.sequence.statistics.meanReadRows {
+          // Quest reads whole pages of up to sixteen rows, of which the newest is not full yet.
+          #expect(read <= Double(rows + 1) && read > Double(rows - 32), "\(name), \(rows)")
+          continue
+        }
         #expect(
           (rows - slack...rows + slack + 1).contains(engine.keptNow[0].count), "\(name), \(rows)")
       }

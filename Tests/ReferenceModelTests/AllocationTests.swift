@@ -12,6 +12,7 @@ struct AllocationTests {
     #"{"policy": "h2o", "heavy": 32, "recent": 32}"#,
     #"{"policy": "h2o", "heavy": 32, "recent": 32, "gqa": "max", "score": "average"}"#,
     #"{"policy": "tova", "capacity": 64}"#,
+    #"{"policy": "tova", "capacity": 64, "read": {"kind": "quest", "pageSize": 1, "budget": 16}}"#,
     #"{"policy": "morphkv", "window": 8, "capacity": 64}"#,
     #"{"policy": "morphkv", "window": 8, "capacity": 64, "fusion": "sum", "voters": 50, "sinks": 4}"#,
   ]
@@ -49,7 +50,11 @@ struct AllocationTests {
 
   @Test(
     "a cache that grows asks for memory less than once a step, and ever less often",
-    arguments: [#"{"policy": "full"}"#, #"{"policy": "snapkv", "capacity": 64, "window": 8}"#],
+    arguments: [
+      #"{"policy": "full"}"#, #"{"policy": "snapkv", "capacity": 64, "window": 8}"#,
+      #"{"policy": "quest", "budget": 64, "denseLayers": 1}"#,
+      #"{"policy": "refreshkv", "partial": 64, "threshold": null}"#,
+    ],
     [1, 2])
   func growingCache(_ configuration: String, threads: Int) throws {
     let short = try Probe.allocations(configuration, steps: Self.steps, threads: threads)

@@ -27,6 +27,17 @@ private struct Member {
       prompt: 21),
     Member("tova", ["capacity": 12], prompt: 1, steps: 14),
     Member("random", ["capacity": 12], prompt: 33),
+    Member("quest", ["budget": 24, "pageSize": 8, "denseLayers": 1], prompt: 300, steps: 2),
+    Member(
+      "h2o",
+      [
+        "heavy": 20, "recent": 20,
+        "read": ["kind": "quest", "budget": 8, "pageSize": 4, "gqa": "perQueryHead"],
+      ], prompt: 50),
+    Member("refreshkv", ["partial": 12, "checkEvery": 3], prompt: 40),
+    Member(
+      "clusterkv", ["clusters": 5, "budget": 12, "sinks": 2, "denseLayers": 0], prompt: 40, steps: 1
+    ),
   ]
 }
 

@@ -22,17 +22,25 @@ struct EnginePromiseTests {
     for token in 40..<50 { try session.decode(token) }
     let (layers, steps, chunks) = (3, 10, 3)
     let made = try PolicyRegistry.all.make(policy.main.policy, policy.main.settings)
-    let declared = SignalSet(made.signals)
+    let reader = (made as? any ReadingPolicy)?.reader
+    let declared = SignalSet(made.signals.union(reader?.signals ?? []))
     var want = SignalCounts()
     want.probes = made.probe == nil ? 0 : layers
     want.promptColumnSums = declared.promptColumnSums ? layers * chunks : 0
     want.promptRows = declared.promptRows > 0 ? layers : 0
     want.queries = declared.rawQueries ? layers * chunks : 0
+    if declared.turnedQueries { want.queries = layers * (chunks + steps) }
     want.valueReach = declared.valueReach ? layers : 0
     // R-KV, the only shipped policy that asks for them, looks at none of these steps.
     want.recentRows = declared.recentRows > 0 ? layers : 0
     want.stepLogits = declared.stepLogits ? layers * steps : 0
     want.stepProbabilities = declared.stepProbabilities ? layers * steps : 0
+    if reader != nil {
+      // A reader is shown probabilities only where a layer is read whole.
+      want.reads = session.signalCounts.reads
+      #expect(want.reads > layers * steps / 2)
+      if declared.stepProbabilities { want.stepProbabilities -= want.reads }
+    }
     #expect(session.signalCounts == want)
   }
 

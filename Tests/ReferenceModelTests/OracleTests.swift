@@ -87,7 +87,7 @@ struct TraceNoteTests {
       guard case .string(let source)? = try one.contents()["source"] else { continue }
       #expect((one.origin == .reference) == source.contains("own float64 reference"), "\(one.name)")
     }
-    #expect(OracleCase.all.count == 181)
+    #expect(OracleCase.all.count == 205)
   }
 }
 
@@ -129,7 +129,10 @@ func replay(
       #expect(kept["chunk1"] == nil || kept["chunk\(chunk)"] != nil)
       #expect(kept["chunk\(chunk + 1)"] == nil)
     } else {
-      try session.decode(tokens[length + step - 1])
+      let read = try decode(tokens[length + step - 1], with: session)
+      if case .object(let sets)? = contents["read"] {
+        checkRead(read, sets["\(step)"], "step \(step)")
+      }
     }
     for token in 0..<session.logits.count {
       worst = max(worst, abs(session.logits[token] - want[step][token]))
@@ -138,6 +141,26 @@ func replay(
     if !hasTies { checkKept(session, kept["\(step)"], "step \(step)") }
   }
   if !hasTies { #expect(worst <= 1e-3) }
+}
+
+/// Decodes a token, and returns what each layer read; nil for a layer that read everything.
+private func decode(_ token: Int, with session: LlamaSession) throws -> [[[Int]]?] {
+  var read = [[[Int]]?](repeating: nil, count: session.model.shape.layers)
+  try withoutActuallyEscaping({ read[$0] = $1 }) { note in
+    session.sequence.onRead = note
+    defer { session.sequence.onRead = nil }
+    try session.decode(token)
+  }
+  return read
+}
+
+/// Compares what a step read with what a case lists by layer and head.
+private func checkRead(_ read: [[[Int]]?], _ layers: JSONValue?, _ moment: String) {
+  #expect(read.count == layers?.list.count, "\(moment)")
+  for (layer, heads) in (layers?.list ?? []).enumerated() {
+    let want = heads == .null ? nil : heads.list.map { $0.integers ?? [] }
+    #expect(read[layer] == want, "\(moment), layer \(layer)")
+  }
 }
 
 /// Compares what is kept with what a case lists by layer and head, if it lists the moment.

@@ -11,14 +11,22 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
   package let settings: [String: JSONValue]
   /// The most rows in a lane after a step; nil if the cache grows.
   package let rowLimit: Int?
+  /// What decode steps read; nil for everything, or for the policy's own reader.
+  private let read: JSONValue?
 
   /// The name and the settings.
-  package var description: String { "\(name) \(JSONValue.object(settings).text)" }
+  package var description: String {
+    "\(name) \(JSONValue.object(configuration.main.settings).text)"
+  }
   /// The name and the settings, as a configuration.
-  package var configuration: PolicyConfiguration { PolicyConfiguration(name, settings) }
+  package var configuration: PolicyConfiguration {
+    PolicyConfiguration(name, settings.merging(read.map { ["read": $0] } ?? [:]) { $1 })
+  }
 
-  private init(_ name: String, _ settings: [String: JSONValue] = [:], rows: Int? = nil) {
-    (self.name, self.settings, rowLimit) = (name, settings, rows)
+  private init(
+    _ name: String, _ settings: [String: JSONValue] = [:], rows: Int? = nil, read: JSONValue? = nil
+  ) {
+    (self.name, self.settings, self.read, rowLimit) = (name, settings, read, rows)
   }
 
   /// Makes the policy for a cache of this shape.
@@ -26,8 +34,19 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     try PolicyRegistry.tried(on: shape).make(name, settings, shape: shape)
   }
 
-  /// Every shipped policy, with every setting that changes what it keeps, and at its least sizes.
-  package static let all = [
+  /// Makes what decode steps read beside the policy; nil if they read everything, or what the policy
+  /// says.
+  package func reader(_ shape: CacheShape) throws(PolicyError) -> (any RowReader)? {
+    guard read != nil else { return nil }
+    return try configuration.makePolicies(.tried(on: shape), shape: shape).readers[0]
+  }
+
+  /// Every shipped policy, with every setting that changes what it keeps or reads, and at its least
+  /// sizes.
+  package static let all = pruners + readers
+
+  /// Policies that forget, and the full cache.
+  private static let pruners = [
     PolicyVariant("full"),
     PolicyVariant("streamingllm", ["sinks": 2, "recent": 10], rows: 12),
     PolicyVariant(
@@ -252,6 +271,53 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "composed",
       ["score": "keydiff", "budget": ["kind": "adaptive", "rows": 12], "protect": ["sinks": 2]]),
+  ]
+
+  /// Policies that read a part of what they keep.
+  private static let readers = [
+    PolicyVariant("quest", ["budget": 12, "pageSize": 4, "denseLayers": 0]),
+    PolicyVariant(
+      "quest",
+      [
+        "budget": 10, "pageSize": 3, "denseLayers": 0, "newestPage": "scored", "minPages": 3,
+        "gqa": "perQueryHead",
+      ]),
+    PolicyVariant("quest", ["budget": 1, "pageSize": 1, "denseLayers": 0, "gqa": "sum"]),
+    PolicyVariant("refreshkv", ["partial": 11, "checkEvery": 3, "threshold": 0.2]),
+    PolicyVariant("refreshkv", ["partial": 1, "threshold": .null, "kernel": 1]),
+    PolicyVariant(
+      "refreshkv",
+      ["partial": 8, "checkEvery": 2, "threshold": 0, "pool": "average", "gqa": "mean"]),
+    PolicyVariant(
+      "clusterkv", ["clusters": 5, "iterations": 4, "budget": 12, "sinks": 2, "denseLayers": 0]),
+    PolicyVariant(
+      "clusterkv",
+      [
+        "clusters": 6, "iterations": 0, "budget": 9, "sinks": 0, "denseLayers": 0,
+        "generated": ["window": 6, "clusters": 2], "gqa": "perQueryHead",
+      ]),
+    PolicyVariant(
+      "h2o", ["heavy": 12, "recent": 12], rows: 24,
+      read: ["kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0]),
+    PolicyVariant(
+      "morphkv", ["window": 4, "capacity": 16], rows: 17,
+      read: ["kind": "refreshkv", "partial": 6, "checkEvery": 2, "threshold": 0.5]),
+    PolicyVariant(
+      "snapkv", ["capacity": 20, "window": 4, "kernel": 3],
+      read: ["kind": "clusterkv", "clusters": 4, "budget": 9, "sinks": 1, "denseLayers": 0]),
+    PolicyVariant(
+      "composed",
+      ["score": "keydiff", "budget": ["rows": 20], "when": "everyStep", "protect": ["recent": 2]],
+      rows: 20,
+      read: [
+        "kind": "quest", "budget": 6, "pageSize": 2, "denseLayers": 0, "gqa": "perQueryHead",
+      ]),
+    PolicyVariant(
+      "kvzip", ["capacity": 19, "sinks": 0],
+      read: ["kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0]),
+    PolicyVariant(
+      "streamingllm", ["sinks": 2, "recent": 20, "positions": "original"], rows: 22,
+      read: ["kind": "clusterkv", "clusters": 3, "budget": 8, "sinks": 2, "denseLayers": 0]),
   ]
 }
 

@@ -92,6 +92,8 @@ extension BenchmarkRow {
       ("grows", { $0.grows.map { "\($0)" } ?? "" }),
       ("meanResidentBytes", { $0.meanResidentBytes.map { "\($0)" } ?? "" }),
       ("peakResidentBytes", { $0.peakResidentBytes.map { "\($0)" } ?? "" }),
+      ("readRows", { $0.readRows.map { "\($0)" } ?? "" }),
+      ("readBytes", { $0.readBytes.map { "\($0)" } ?? "" }),
     ]
   }
 }

@@ -30,9 +30,10 @@ extension BenchmarkReport {
   }
 
   private func speeds(_ format: RowFormat, isWide: Bool) -> String {
-    var table = TextTable(speedColumns)
+    let showsReads = rows.contains { $0.readRows != nil }
+    var table = TextTable(speedColumns + (showsReads ? TextTable.readColumns : []))
     for row in rows {
-      table.add([
+      let cells = [
         row.name, row.label, row.budgetCell(grows: row.grows == true),
         Quantities.speed(row.tokensPerSecond.median),
         Quantities.speed(row.tokensPerSecond.least) + "-"
@@ -43,7 +44,8 @@ extension BenchmarkReport {
         row.peakResidentBytes.map(Quantities.bytes) ?? "-", Quantities.bytes(row.bytes),
         Quantities.bytes(row.policyBytes), Quantities.fixed(row.rowsPerLane, 0),
         Quantities.bytes(row.residentBytes),
-      ])
+      ]
+      table.add(cells + (showsReads ? TextTable.readCells(row.readRows, row.readBytes) : []))
     }
     // The extra time of q8_0 rows. The floor does not show it, because it counts bytes and not
     // conversions.

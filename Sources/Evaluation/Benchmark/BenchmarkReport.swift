@@ -106,6 +106,12 @@ public struct BenchmarkRow: Codable, Equatable, Sendable, Budgeted {
   public var peakResidentBytes: Int?
   /// The part of `residentBytes` that the policy causes: its columns and its own state.
   public var policyBytes: Int
+  /// Rows per lane that a decode step read, on average; nil if steps read everything.
+  public var readRows: Double?
+  /// Bytes that the attention of a decode step read, on average: keys and values, as often as a
+  /// pass over the lane read them, and the page bounds by which rows were chosen. Nil if steps read
+  /// everything.
+  public var readBytes: Int?
 }
 
 extension BenchmarkRow {

@@ -116,6 +116,7 @@ extension BenchmarkRow {
       residentBytes: statistics.reduce(0) { $0 + $1.residentBytes },
       meanResidentBytes: statistics.reduce(0) { $0 + $1.meanResidentBytes },
       peakResidentBytes: statistics.reduce(0) { $0 + $1.peakResidentBytes },
-      policyBytes: statistics.reduce(0) { $0 + $1.policyStateBytes })
+      policyBytes: statistics.reduce(0) { $0 + $1.policyStateBytes },
+      readRows: statistics.meanReadRows, readBytes: statistics.meanReadBytes)
   }
 }

@@ -35,13 +35,5 @@ struct Samples {
 
 extension [LlamaSession] {
   fileprivate var policyTime: PolicyTime { reduce(PolicyTime()) { $0 + $1.policyTime } }
-  fileprivate var rowSteps: Double { reduce(0) { $0 + $1.sequence.rowSteps } }
-}
-
-extension KVSequence {
-  /// Rows that queries have read so far, summed over all lanes, as the KV footprint counts them.
-  fileprivate var rowSteps: Double {
-    let tokens = Double(length.tokens)
-    return statistics.footprint * Double(store.shape.lanes) * tokens * (tokens + 1) / 2
-  }
+  fileprivate var rowSteps: Double { reduce(0) { $0 + $1.sequence.rowsRead } }
 }

@@ -11,8 +11,12 @@ extension ComparisonReport {
   public var wideTable: String { text(isWide: true) }
 
   private func text(isWide: Bool) -> String {
-    var table = TextTable(columns)
-    for policy in policies { table.add(policy.cells) }
+    let showsReads = policies.contains { $0.readRows != nil }
+    var table = TextTable(columns + (showsReads ? TextTable.readColumns : []))
+    for policy in policies {
+      let read = TextTable.readCells(policy.readRows, policy.readBytes)
+      table.add(policy.cells + (showsReads ? read : []))
+    }
     let heading = """
       \(TerminalText.escaped(model)), \(TerminalText.escaped(text)) text: \(promptTokens) prompt tokens in chunks of \(chunk), \
       \(decodeTokens) forced tokens

@@ -71,6 +71,12 @@ public struct PolicyMeasurement: Codable, Equatable, Sendable, Budgeted {
   public var residentBytes: Int
   /// The mean of these bytes after each decode step.
   public var meanResidentBytes: Int
+  /// Rows per lane that a decode step read, on average; nil if steps read everything.
+  public var readRows: Double?
+  /// Bytes that the attention of a decode step read, on average: keys and values, as often as a
+  /// pass over the lane read them, and the page bounds by which rows were chosen. Nil if steps read
+  /// everything.
+  public var readBytes: Int?
   /// The peak of these bytes at any time, prompt included.
   public var peakResidentBytes: Int
   /// The part of `residentBytes` that the policy causes.

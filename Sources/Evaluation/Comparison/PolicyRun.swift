@@ -87,6 +87,7 @@ struct PolicyRun {
       rowsPerLaneMean: Double(statistics.rowsLive) / Double(comparison.model.shape.lanes),
       residentBytes: statistics.residentBytes,
       meanResidentBytes: statistics.meanResidentBytes,
+      readRows: statistics.meanReadRows, readBytes: statistics.meanReadBytes,
       peakResidentBytes: statistics.peakResidentBytes,
       policyStateBytes: statistics.policyStateBytes, saving: 0, peakSaving: 0,
       footprint: statistics.footprint, peakFootprint: statistics.peakFootprint,

@@ -44,6 +44,8 @@ extension TaskMeasurement {
       ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
       ("budgetBytes", { $0.budgetBytes.map { "\($0)" } ?? "" }), ("grows", { "\($0.grows)" }),
       ("meanResidentBytes", { "\($0.meanResidentBytes)" }),
+      ("readRows", { $0.readRows.map { "\($0)" } ?? "" }),
+      ("readBytes", { $0.readBytes.map { "\($0)" } ?? "" }),
     ]
   }
 }

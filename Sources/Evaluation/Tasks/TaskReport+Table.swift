@@ -13,8 +13,12 @@ extension TaskReport {
 
   private func text(isWide: Bool) -> String {
     let columns = columns.filter { $0.kind != .again || isDialogue }
-    var table = TextTable(columns.map(\.column))
-    for policy in policies { table.add(policy.cells(columns.compactMap(\.kind))) }
+    let showsReads = policies.contains { $0.readRows != nil }
+    var table = TextTable(columns.map(\.column) + (showsReads ? TextTable.readColumns : []))
+    for policy in policies {
+      let cells = policy.cells(columns.compactMap(\.kind))
+      table.add(cells + (showsReads ? TextTable.readCells(policy.readRows, policy.readBytes) : []))
+    }
     let heading = """
       \(TerminalText.escaped(model)): \(documents) \(isDialogue ? "dialogue" : "document")\(documents == 1 ? "" : "s") of \
       \(documentTokens) tokens, answers of up to \(responseTokens)\(seed == 0 ? "" : ", seed \(seed)")

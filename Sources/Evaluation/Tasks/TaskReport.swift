@@ -64,6 +64,12 @@ public struct TaskMeasurement: Codable, Equatable, Sendable, Budgeted {
   public var residentBytes: Int
   /// The mean of these bytes after each written token, averaged over the documents.
   public var meanResidentBytes: Int
+  /// Rows per lane that a decode step read, on average; nil if steps read everything.
+  public var readRows: Double?
+  /// Bytes that the attention of a decode step read, on average: keys and values, as often as a
+  /// pass over the lane read them, and the page bounds by which rows were chosen. Nil if steps read
+  /// everything.
+  public var readBytes: Int?
   /// The peak of these bytes at any time of any document, prompt included.
   public var peakResidentBytes: Int
   /// The part of `residentBytes` that the policy causes.

@@ -79,6 +79,7 @@ struct TaskRun {
         / Double(comparison.model.shape.lanes * count),
       residentBytes: statistics.reduce(0) { $0 + $1.residentBytes } / count,
       meanResidentBytes: statistics.reduce(0) { $0 + $1.meanResidentBytes } / count,
+      readRows: statistics.meanReadRows, readBytes: statistics.meanReadBytes,
       peakResidentBytes: statistics.reduce(0) { max($0, $1.peakResidentBytes) },
       policyStateBytes: statistics.reduce(0) { $0 + $1.policyStateBytes } / count,
       footprint: statistics.reduce(0) { $0 + $1.footprint } / Double(count),

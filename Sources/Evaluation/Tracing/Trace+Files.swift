@@ -13,14 +13,18 @@ extension Trace {
   /// ```
   ///
   /// `kept[s][layer][head]` are ascending original positions; `statistics` has the properties of
-  /// `CacheStatistics`. If a policy forgets after chunks of the prompt, the states after the chunks
+  /// `CacheStatistics`. If a layer has a reader, `read[s][layer]` are the positions that step s read
+  /// by key head or, where query heads read rows of their own, by query head; null for a layer that
+  /// read everything. If a policy forgets after chunks of the prompt, the states after the chunks
   /// come first, under `"chunk1"`, `"chunk2"`…
   public func json(configuration: PolicyConfiguration) -> String {
     let text = TraceText(configuration: configuration, promptLength: promptLength, steps: steps)
     let states =
       keptAfterChunks.enumerated().flatMap { text.state($1, chunk: $0 + 1) }
       + kept.enumerated().flatMap { text.state($1, step: $0, follows: !keptAfterChunks.isEmpty) }
-    return text.head + String(decoding: states, as: UTF8.self) + text.tail(statistics)
+    let reads = read.enumerated().flatMap { text.read($1, step: $0 + 1) }
+    return text.head + String(decoding: states, as: UTF8.self)
+      + String(decoding: text.middle(reads), as: UTF8.self) + text.tail(statistics)
   }
 
   /// The vocabulary logits as a safetensors file with one float32 tensor `logits`, `rows ×
@@ -71,13 +75,29 @@ package struct TraceText {
   /// Bytes, because these are most of a long trace, and texts of each number would take most of the
   /// time.
   private func state(_ layers: [[[Int]]], named name: String, isFirst: Bool) -> [UInt8] {
+    member(layers, named: name, isFirst: isFirst)
+  }
+
+  /// What every layer reads in a step; the steps follow one another from 1.
+  package func read(_ layers: [[[Int]]?], step: Int) -> [UInt8] {
+    member(layers, named: "\(step)", isFirst: step == 1)
+  }
+
+  private func member(_ layers: [[[Int]]?], named name: String, isFirst: Bool) -> [UInt8] {
     var bytes = Array("\(isFirst ? "" : ",\n")    \"\(name)\": ".utf8)
     TraceText.append(layers, to: &bytes) { lanes, bytes in
+      guard let lanes else { return bytes.append(contentsOf: "null".utf8) }
       TraceText.append(lanes, to: &bytes) { positions, bytes in
         TraceText.append(positions, to: &bytes) { TraceText.append(digits: $0, to: &$1) }
       }
     }
     return bytes
+  }
+
+  /// What comes between the last state and the end: the texts of all that was read; nothing if no
+  /// layer has a reader.
+  package func middle(_ reads: [UInt8]) -> [UInt8] {
+    reads.isEmpty ? [] : Array("\n  },\n  \"read\": {\n".utf8) + reads
   }
 
   private static func append<Value>(

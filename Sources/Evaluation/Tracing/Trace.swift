@@ -15,6 +15,10 @@ public struct Trace: Sendable {
   public let kept: [[[[Int]]]]
   /// The same after each chunk of the prompt, if a policy forgets after chunks; else empty.
   public let keptAfterChunks: [[[[Int]]]]
+  /// For each decode step, if a layer has a reader: the positions that the step read, by layer and
+  /// then by key head or, where query heads read rows of their own, by query head; nil for a layer
+  /// that read everything. Else empty.
+  public let read: [[[[Int]]?]]
   /// Vocabulary logits, `rows × vocabulary`, row-major; empty if they were not asked for. Row 0
   /// follows the prompt, row s follows token `promptLength + s − 1`.
   public let logits: [Float]
@@ -57,13 +61,13 @@ public struct Trace: Sendable {
 
   private init(_ run: TraceRun, vocabulary: Int, keepsLogits: Bool) throws {
     var (states, chunks): ([[[[Int]]]], [[[[Int]]]]) = ([], [])
-    var values: [Float] = []
+    var (reads, values): ([[[[Int]]?]], [Float]) = ([], [])
     statistics = try run.start(
-      chunk: { chunks.append($0) }, kept: { states.append($0) },
+      chunk: { chunks.append($0) }, kept: { states.append($0) }, read: { reads.append($0) },
       logits: keepsLogits
         ? { row in for token in 0..<row.count { values.append(row[token]) } } : nil)
     (promptLength, self.vocabulary, logits) = (run.promptLength, vocabulary, values)
-    (kept, keptAfterChunks) = (states, chunks)
+    (kept, keptAfterChunks, read) = (states, chunks, reads)
   }
 
   /// The number of decode steps.

@@ -83,22 +83,42 @@ public struct TraceRun {
   ///   - chunk: called as `kept` after each chunk of the prompt, if a policy forgets after chunks.
   ///   - kept: called after the prompt and after every step with the original positions that each
   ///     lane holds: `layers × keyHeads ×` rows, ascending.
+  ///   - read: called after `kept` of every step, if a layer has a reader, with the positions that
+  ///     the step read: for each layer, by key head or, where query heads read rows of their own, by
+  ///     query head; nil for a layer that read everything.
   ///   - logits: called before `kept` with `vocabulary` logits; nil if they are not wanted.
   /// - Returns: the cache's statistics at the end.
   /// - Throws: what `chunk`, `kept` and `logits` throw; `SessionError` if the cache outgrows its
   ///   limit.
   public func start(
     chunk: (([[[Int]]]) throws -> Void)? = nil, kept: ([[[Int]]]) throws -> Void,
+    read: (([[[Int]]?]) throws -> Void)? = nil,
     logits: ((Span<Float>) throws -> Void)?
   ) throws -> CacheStatistics {
     try readPrompt(chunk, logits)
     try kept(positions)
     for token in tokens[promptLength...] {
-      try session.decode(token)
+      let sets = try decode(token)
       try logits?(session.logits)
       try kept(positions)
+      if let sets { try read?(sets) }
     }
     return session.sequence.statistics
+  }
+
+  /// Decodes a token, and tells what each layer read; nil if no layer has a reader.
+  private func decode(_ token: Int) throws -> [[[Int]]?]? {
+    guard session.sequence.hasReaders else {
+      try session.decode(token)
+      return nil
+    }
+    var sets = [[[Int]]?](repeating: nil, count: session.model.shape.layers)
+    try withoutActuallyEscaping({ sets[$0] = $1 }) { note in
+      session.sequence.onRead = note
+      defer { session.sequence.onRead = nil }
+      try session.decode(token)
+    }
+    return sets
   }
 
   private func readPrompt(

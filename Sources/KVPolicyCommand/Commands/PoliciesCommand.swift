@@ -43,7 +43,8 @@ struct PoliciesCommand: Command {
     let lines = pages.map { ($0.type.name, $0.type.summary + $0.needs) }
     let parts = parts.map { setting, kinds in
       TerminalText.list(
-        [(setting, "a part of a composed policy")] + kinds.map { ($0.name, $0.summary) })
+        [(setting, setting == "read" ? "a part of any policy" : "a part of a composed policy")]
+          + kinds.map { ($0.name, $0.summary) })
         + "\n\n"
     }
     return TerminalText.list([("policy", "what it keeps")] + lines) + "\n\n" + parts.joined()
@@ -54,7 +55,7 @@ struct PoliciesCommand: Command {
   private var parts: [(setting: String, kinds: [any PolicyPart.Type])] {
     [
       ("score", registry.parts.scores.map { $0 }), ("budget", registry.parts.budgets.map { $0 }),
-      ("unit", registry.parts.units.map { $0 }),
+      ("unit", registry.parts.units.map { $0 }), ("read", registry.parts.readers.map { $0 }),
     ]
   }
 
@@ -75,7 +76,7 @@ struct PoliciesCommand: Command {
     return [
       "policies": .array(pages.map { $0.json }), "parts": .object(described),
       "artifacts": .array(kinds.sorted().map { .string($0) }),
-      "everyPolicy": PolicyPage.json(PromptReading.settings),
+      "everyPolicy": PolicyPage.json(registry.sharedSettings),
     ]
   }
 }
@@ -134,6 +135,8 @@ private struct PolicyPage {
   private var declarations: JSONValue {
     let shape = CacheShape(layers: 1, keyHeads: 1, queryHeads: 3, headDimension: 64)
     let composition = (policy as? any ComposedPolicy)?.composition
+    let reader = (policy as? any ReadingPolicy)?.reader
+    let signals = policy.signals.union(reader?.signals ?? [])
     let parts = composition.map { parts -> JSONValue in
       [
         "score": .string(Swift.type(of: parts.score).name),
@@ -145,9 +148,12 @@ private struct PolicyPage {
     return [
       "parts": parts ?? .null,
       "signals": .array(
-        policy.signals.map { "\($0)".replacing("KVPolicyKit.Turned", with: "") }.sorted()
+        signals.map { "\($0)".replacing("KVPolicyKit.Turned", with: "") }.sorted()
           .map { .string($0) }),
-      "columnBytes": .integer(policy.columns(for: shape).reduce(0) { $0 + $1.rowBytes }),
+      "columnBytes": .integer(
+        policy.columns(for: shape).reduce(reader?.bytesPerRow(shape, .f16) ?? 0) {
+          $0 + $1.rowBytes
+        }),
       "stateBytes": .integer(policy.stateBytes), "phase": .string(policy.phase.rawValue),
       "scope": .string(policy.scope.rawValue),
     ]

@@ -25,7 +25,8 @@ struct TraceCommand: Command {
       The prompt goes through the model in chunks, the tokens after it one by one. The JSON has, under
       "kept", for step 0 (after the prompt) and every later step the original positions that each lane
       holds, by layer and key head; and the same for "chunk1" and so on, if the policy forgets after
-      every chunk of the prompt. The tensor "logits" has a row for each step.
+      every chunk of the prompt. Under "read" it has the positions that every step read, if the policy
+      reads a part of what it holds: by layer and key head, or query head; null for all. The tensor "logits" has a row for each step.
 
       A case has "model", "tokens", "prompt_length" and "config". One that has only "model" and
       "tokens" reads them all at once without a policy, and records the logits of every token.
@@ -71,7 +72,8 @@ struct TraceCommand: Command {
     if json?.isStandardOutput != true { try terminal.show(summary(run, statistics, request)) }
   }
 
-  /// Runs, and writes each moment as it comes, so that memory does not grow with the files.
+  /// Runs, and writes what is kept at each moment as it comes, so that memory does not grow with the
+  /// file.
   private func record(
     _ run: TraceRun, _ configuration: PolicyConfiguration, json: OutputFile?, logits: OutputFile?,
     _ model: LlamaModel
@@ -84,6 +86,8 @@ struct TraceCommand: Command {
     let shape = [run.logitRows, model.configuration.vocabulary]
     try values?.write(SafetensorsFile.header(of: [("logits", shape)]))
     var (chunk, step) = (0, 0)
+    // What steps read comes after what all of them kept, so it waits in memory.
+    var reads: [UInt8] = []
     let statistics = try run.start(
       chunk: { lanes in
         chunk += 1
@@ -93,11 +97,15 @@ struct TraceCommand: Command {
         try states?.write(text.state(lanes, step: step, follows: chunk > 0))
         step += 1
       },
+      read: { layers in
+        if states != nil { reads += text.read(layers, step: step - 1) }
+      },
       logits: values.map { values in
         { row in
           try values.write(RowFormat.f32.bytes(of: (0..<row.count).map { row[$0] }))
         }
       })
+    try states?.write(text.middle(reads))
     try states?.write(text.tail(statistics))
     try values?.finish()
     try states?.finish()

@@ -1,4 +1,5 @@
-/// A piece of a composed policy that a configuration names: a score, a budget or a unit.
+/// A piece that a configuration names: a score, a budget or a unit of a composed policy, or the
+/// reader of any policy.
 ///
 /// In JSON a part is its name, `"keydiff"`, or an object of its name and its settings:
 /// `{"kind": "adaptive", "floor": 0.2}`.
@@ -22,16 +23,19 @@ public struct PartRegistry: Sendable {
   public private(set) var budgets: [any RowBudget.Type]
   /// The units, in the order of registration.
   public private(set) var units: [any RowUnit.Type]
+  /// The readers, in the order of registration.
+  public private(set) var readers: [any RowReader.Type]
 
   /// A registry of these parts and of the kit's own: the score `recency`, equal budgets and single
   /// rows.
   public init(
     scores: [any RowScore.Type] = [], budgets: [any RowBudget.Type] = [],
-    units: [any RowUnit.Type] = []
+    units: [any RowUnit.Type] = [], readers: [any RowReader.Type] = []
   ) {
     self.scores = [RecencyScore.self] + scores
     self.budgets = [EvenBudget.self] + budgets
     self.units = [SingleRows.self] + units
+    self.readers = readers
   }
 
   /// A copy that also knows `score`; an earlier score of this name is replaced.
@@ -55,6 +59,14 @@ public struct PartRegistry: Sendable {
     var copy = self
     copy.units.removeAll { $0.name == unit.name }
     copy.units.append(unit)
+    return copy
+  }
+
+  /// A copy that also knows `reader`; an earlier reader of this name is replaced.
+  public func adding(reader: any RowReader.Type) -> PartRegistry {
+    var copy = self
+    copy.readers.removeAll { $0.name == reader.name }
+    copy.readers.append(reader)
     return copy
   }
 }

@@ -100,7 +100,7 @@ public struct PolicyConfiguration: Hashable, Sendable {
   ) throws(PolicyError) -> PolicyAssignment {
     try PolicyAssignment.check(shape, for: main.policy)
     let first = try registry.make(main, shape: shape, model: model)
-    var (policies, readings) = ([first.policy], [first.reading])
+    var (policies, readers, readings) = ([first.policy], [first.reader], [first.reading])
     var owner = Array(repeating: 0, count: shape.layers)
     for (layers, choice) in overrides {
       guard layers.lowerBound >= 0, layers.upperBound < shape.layers else {
@@ -113,9 +113,11 @@ public struct PolicyConfiguration: Hashable, Sendable {
       for layer in layers { owner[layer] = policies.count }
       let other = try registry.make(choice, shape: shape, model: model)
       policies.append(other.policy)
+      readers.append(other.reader)
       readings.append(other.reading)
     }
-    let assignment = try PolicyAssignment(policies, owner: owner, shape: shape, readings: readings)
+    let assignment = try PolicyAssignment(
+      policies, readers: readers, owner: owner, shape: shape, readings: readings)
     if let store { try assignment.checkBudgets(in: store, shape: shape) }
     return assignment
   }
@@ -137,6 +139,8 @@ public struct PolicyConfiguration: Hashable, Sendable {
 public struct PolicyAssignment: Sendable {
   /// The policies; the first is the main one.
   public internal(set) var policies: [any KVCachePolicy]
+  /// For each policy, what decode steps read of its layers; nil for everything.
+  public internal(set) var readers: [(any RowReader)?]
   /// For each layer, the index of its policy.
   public let owner: [Int]
   /// For each policy, when it is asked, in chunks of the length that its reading says.
@@ -146,19 +150,28 @@ public struct PolicyAssignment: Sendable {
 
   /// One policy for every layer.
   ///
+  /// - Parameters:
+  ///   - policy: the policy.
+  ///   - reader: what decode steps read of the rows that the policy keeps; nil for everything, or
+  ///     for the reader of a ``ReadingPolicy``.
+  ///   - shape: the shape of the cache.
+  ///   - reading: how prompts are read.
   /// - Throws: `PolicyError.impossible` for declarations that no engine can carry out, and for a
   ///   shape that no cache can have.
   public init(
-    _ policy: any KVCachePolicy, shape: CacheShape, reading: PromptReading = PromptReading()
+    _ policy: any KVCachePolicy, reader: (any RowReader)? = nil, shape: CacheShape,
+    reading: PromptReading = PromptReading()
   ) throws(PolicyError) {
     try PolicyAssignment.check(shape, for: type(of: policy).name)
     try self.init(
-      [policy], owner: Array(repeating: 0, count: shape.layers), shape: shape, readings: [reading])
+      [policy], readers: [reader], owner: Array(repeating: 0, count: shape.layers), shape: shape,
+      readings: [reading])
   }
 
   /// - Throws: `PolicyError.impossible` for a combination that the engine cannot carry out.
   init(
-    _ policies: [any KVCachePolicy], owner: [Int], shape: CacheShape, readings: [PromptReading]
+    _ policies: [any KVCachePolicy], readers: [(any RowReader)?], owner: [Int], shape: CacheShape,
+    readings: [PromptReading]
   ) throws(PolicyError) {
     cadences = zip(policies, readings).map { policy, reading in
       var cadence = policy.cadence
@@ -183,6 +196,9 @@ public struct PolicyAssignment: Sendable {
             + "would change the weights they were chosen by")
       }
     }
+    self.readers = try zip(policies, readers).map { policy, reader throws(PolicyError) in
+      try PolicyAssignment.reader(of: policy, or: reader, shape)
+    }
     try PolicyAssignment.checkChunks(policies, cadences)
     try PolicyAssignment.checkProbes(policies)
     lastPromptToken = try PromptReading.lastToken(readings, of: type(of: policies[0]).name)
@@ -194,9 +210,13 @@ public struct PolicyAssignment: Sendable {
   func checkBudgets(
     in store: StoreConfiguration, shape: CacheShape
   ) throws(PolicyError) {
-    for case let policy as any ComposedPolicy in policies {
+    for (policy, reader) in zip(policies, readers) {
+      guard let policy = policy as? any ComposedPolicy else { continue }
       // A store that cannot hold such rows says so itself.
-      guard let cost = try? RowCost(shape: shape, store: store) else { return }
+      guard let row = try? RowCost(shape: shape, store: store) else { return }
+      let readerBytes = reader?.bytesPerRow(shape, store.format) ?? 0
+      let cost = RowCost(
+        shape: shape, rowBytes: row.rowBytes + readerBytes, pageRows: row.pageRows)
       try policy.composition.check(cost, of: type(of: policy).name)
     }
   }

@@ -36,6 +36,13 @@ public struct PolicyRegistry: Sendable {
     return copy
   }
 
+  /// A copy that also knows `reader`: as a reader for any policy, and as a policy of its own name.
+  public func adding<Reader: RowReader>(reader: Reader.Type) -> PolicyRegistry {
+    var copy = adding(ReaderPolicy<Reader>.self)
+    copy.parts = parts.adding(reader: reader)
+    return copy
+  }
+
   /// The policy type of this name.
   public func type(named name: String) throws(PolicyError) -> any KVCachePolicy.Type {
     guard let type = types[name] else { throw .unknownPolicy(name, known: names) }
@@ -44,7 +51,7 @@ public struct PolicyRegistry: Sendable {
 
   /// A policy of this name with these settings, for a cache shape and a model if they are known.
   ///
-  /// The settings that every policy has are not the policy's, and refused; see ``PromptReading``.
+  /// The settings that every policy has are not the policy's, and refused; see ``sharedSettings``.
   ///
   /// - Throws: `PolicyError`, among others for a policy that needs an artifact where no shape is
   ///   given: the artifact must fit it.
@@ -56,23 +63,26 @@ public struct PolicyRegistry: Sendable {
       values, shape: shape, model: model, parts: parts, artifacts: artifacts)
   }
 
-  /// The policy of a choice, and how its layers want prompts read.
+  /// The policy of a choice, what decode steps read of its layers, and how prompts are read.
   func make(
     _ choice: PolicyConfiguration.Choice, shape: CacheShape, model: ModelIdentity?
-  ) throws(PolicyError) -> (policy: any KVCachePolicy, reading: PromptReading) {
+  ) throws(PolicyError) -> (
+    policy: any KVCachePolicy, reader: (any RowReader)?, reading: PromptReading
+  ) {
     let type = try type(named: choice.policy)
     var settings = Settings(
       policy: choice.policy, values: choice.settings, shape: shape, model: model, parts: parts,
       artifacts: artifacts)
     let policy = try type.init(&settings)
+    let reader = type is any ReadingPolicy.Type ? nil : try settings.reader()
     let reading = try settings.promptReading()
     try settings.refuseUnknown()
-    return (policy, reading)
+    return (policy, reader, reading)
   }
 
   /// The policy's own settings: names, values in use, defaults, legal values, meanings.
   ///
-  /// The values may also hold the settings that every policy has, ``PromptReading/settings``.
+  /// The values may also hold the settings that every policy has, ``sharedSettings``.
   public func settings(
     of name: String, _ values: [String: JSONValue] = [:]
   ) throws(PolicyError) -> [Settings.Entry] {
@@ -87,9 +97,19 @@ public struct PolicyRegistry: Sendable {
     var settings = Settings(policy: name, values: values, parts: parts)
     let policy = try type.init(&settings)
     let own = settings.entries
+    if !(type is any ReadingPolicy.Type) { _ = try settings.reader() }
     _ = try settings.promptReading()
     try settings.refuseUnknown()
     return (policy, own)
+  }
+
+  /// The settings that every policy has beside its own: what decode steps read, and how prompts are
+  /// read. A policy that reads by itself has no setting `read`.
+  public var sharedSettings: [Settings.Entry] {
+    var settings = Settings(policy: "", values: [:], parts: parts)
+    // Nothing is given, so nothing can be refused.
+    _ = try? settings.reader()
+    return settings.entries + PromptReading.settings
   }
 
   /// The settings of a part: names, defaults, legal values, meanings.

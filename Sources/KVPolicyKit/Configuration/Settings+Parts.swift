@@ -49,6 +49,18 @@ extension Settings {
     return try nested(name, values, read)
   }
 
+  /// A word, the default, or an object with settings; nil for the word.
+  public mutating func group<Result>(
+    _ name: String, or word: String, _ meaning: String,
+    _ read: (inout Settings) throws(PolicyError) -> Result
+  ) throws(PolicyError) -> Result? {
+    let legal = "\"\(word)\", or an object with settings"
+    let value = try record(name, .string(word), legal, meaning)
+    if value == .string(word) { return nil }
+    guard case .object(let values) = value else { throw bad(name, value, legal) }
+    return try nested(name, values, read)
+  }
+
   /// When a policy forgets: a name, or an object with `prompt` and one of `every`, `everyTotal` and
   /// `afterPredicted`.
   public mutating func cadence(

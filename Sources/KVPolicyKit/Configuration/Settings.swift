@@ -131,12 +131,13 @@ public struct Settings: Sendable {
     return number
   }
 
-  /// A number in `range`, or nil for `null`, the default.
+  /// A number in `range`, or nil for `null`.
   public mutating func optionalNumber(
-    _ name: String, in range: ClosedRange<Double>, _ meaning: String
+    _ name: String, default standard: Double? = nil, in range: ClosedRange<Double>,
+    _ meaning: String
   ) throws(PolicyError) -> Double? {
     let legal = "a number from \(range.lowerBound) to \(range.upperBound), or null"
-    let value = try record(name, .null, legal, meaning)
+    let value = try record(name, standard.map { .number($0) } ?? .null, legal, meaning)
     guard value != .null else { return nil }
     guard let number = value.realNumber, range.contains(number) else {
       throw bad(name, value, legal)

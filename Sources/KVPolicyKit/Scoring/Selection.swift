@@ -19,6 +19,23 @@ public enum Selection {
     let least = RowKey.threshold(keeping: count, of: keys.count) { keys[$0] }
     return candidates.indices.filter { keys[$0] >= least }.map { candidates[$0] }.sorted()
   }
+
+  /// Appends the indices of the `count` largest of the scores in a range, ascending and counted from
+  /// the range's first. Of equal scores the lower index wins.
+  ///
+  /// - Precondition: the range is one of `scores`.
+  /// - Complexity: O(n); allocates nothing if `chosen` has the room.
+  public static func largest(
+    _ count: Int, of scores: [Float], in range: Range<Int>, into chosen: inout [Int]
+  ) {
+    guard count > 0 else { return }
+    guard count < range.count else { return chosen.append(contentsOf: 0..<range.count) }
+    func key(_ index: Int) -> UInt64 {
+      RowKey.of(scores[range.lowerBound + index].rank, Int32(clamping: index))
+    }
+    let least = RowKey.threshold(keeping: count, of: range.count, key)
+    for index in 0..<range.count where key(index) >= least { chosen.append(index) }
+  }
 }
 
 extension CachePlan {

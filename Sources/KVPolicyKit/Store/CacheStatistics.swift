@@ -26,4 +26,10 @@ public struct CacheStatistics: Hashable, Sendable, Codable {
   public var footprint: Double
   /// The most rows stored at once, divided by the rows that full attention ends with.
   public var peakFootprint: Double
+  /// The mean rows per lane that a decode step's attention read; nil without a reader, and before
+  /// the first step. Where a group's query heads read rows of their own, the mean over the heads.
+  public var meanReadRows: Double?
+  /// The mean bytes that a decode step's attention read: keys and values, as often as a pass over
+  /// the lane read them, and the page bounds that a reader chose by. Nil as `meanReadRows`.
+  public var meanReadBytes: Int?
 }

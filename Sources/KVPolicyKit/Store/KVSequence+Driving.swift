@@ -82,7 +82,7 @@ extension KVSequence {
   }
 
   /// Runs a part of a chunk or step; remembers an error, which makes the sequence unusable.
-  private func keepingFailure<Result>(
+  func keepingFailure<Result>(
     _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     do {
@@ -159,16 +159,29 @@ extension KVSequence {
     unsafe lane(layer, head).positions.withUnsafeBufferPointer { unsafe body($0) }
   }
 
-  /// Shows a layer to its policy: `prefill` for a chunk, `step` for a decode step. Rows of a probe
-  /// count as read.
+  /// Shows a layer to its policy and then to its reader: `prefill` for a chunk, `step` for a decode
+  /// step. Rows of a probe count as read.
   package func observe(layer: Int, moment: Moment, signals: SignalBuffers) {
-    guard looks(policies.owner[layer], at: moment) else { return }
+    let owner = policies.owner[layer]
+    let looks = looks(owner, at: moment)
+    guard looks || policies.readers[owner] != nil else { return }
     let after = LogicalLength(length.tokens + moment.tokens + signals.probeRowCount)
-    let view = LayerView(
-      moment: moment, layer: layer, shape: shape, length: after, lanes: lanes, signals: signals)
-    switch moment {
-    case .chunk: policies.policies[policies.owner[layer]].prefill(view)
-    case .step: policies.policies[policies.owner[layer]].step(view)
+    if looks {
+      let view = LayerView(
+        moment: moment, layer: layer, shape: shape, length: after, lanes: lanes, signals: signals)
+      switch moment {
+      case .chunk: policies.policies[owner].prefill(view)
+      case .step: policies.policies[owner].step(view)
+      }
+    }
+    if policies.readers[owner] != nil {
+      let view = LayerView(
+        moment: moment, layer: layer, shape: shape, length: after, lanes: lanes, signals: signals,
+        firstColumn: declared[owner].ownColumns)
+      switch moment {
+      case .chunk: policies.readers[owner]?.prefill(view)
+      case .step: policies.readers[owner]?.step(view)
+      }
     }
     // The first access to a column allocates its memory.
     measure(layer: layer)
@@ -204,9 +217,24 @@ extension KVSequence {
       switch moment {
       case .chunk(let tokens, _):
         ledger.bookChunk(tokens: tokens.count, past: rows - tokens.count)
-      case .step: ledger.bookStep(rows: rows)
+        promptRowSteps += Double(tokens.count) * Double(2 * rows - tokens.count + 1) / 2
+      case .step:
+        ledger.bookStep(rows: rows)
+        bookRead(layer: layer, head: head)
       }
     }
+  }
+
+  /// Books what attention read of a lane in a step: rows, per query head; and the bytes of keys and
+  /// values, once for each list, and of the bounds that a reader chose by.
+  private func bookRead(layer: Int, head: Int) {
+    let lane = lane(layer, head)
+    let lists = readsPart ? readSets.lists.count / shape.keyHeads : 1
+    var rows = 0
+    for list in head * lists..<(head + 1) * lists { rows += readCount(layer: layer, list: list) }
+    readRowSteps += Double(rows) / Double(lists)
+    let bounds = readsPart ? lane.bounds?.bytes ?? 0 : 0
+    readByteSteps += Double(rows * 2 * lane.layout.rowBytes + bounds)
   }
 
   /// Ends a chunk or step: asks the policies of scope `sequence`, and advances the length.
@@ -247,7 +275,8 @@ extension KVSequence {
   ) throws(StoreError) {
     let after = LogicalLength(length.tokens + moment.tokens + signals.probeRowCount)
     let view = CacheView(
-      moment: moment, layers: layers, shape: shape, length: after, lanes: lanes, signals: signals)
+      moment: moment, layers: layers, shape: shape, length: after, lanes: lanes, signals: signals,
+      readerBytes: declared[owner].readerBytes)
     policies.policies[owner].evict(view, plan: &plan)
     guard !plan.isEmpty else { return }
     try keepingFailure { () throws(StoreError) in

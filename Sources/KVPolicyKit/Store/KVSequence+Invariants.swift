@@ -49,7 +49,37 @@ extension Lane {
       if pool.referenceCount(page.id) < 1 { return "page \(page.id) is held and not referenced" }
     }
     if columns.contains(where: { $0.stride < count }) { return "a column is shorter than the lane" }
-    return checkPlaces()
+    return checkBounds() ?? checkPlaces()
+  }
+
+  /// Checks that every row is in a page of the bounds, and every key within the page's bounds: for
+  /// unit queries of either sign, the product with the bounds is at least the one with the key.
+  private func checkBounds() -> String? {
+    guard let bounds else { return nil }
+    let numbers = positions.map { $0 / Int32(bounds.size) }
+    let counts = Dictionary(numbers.map { ($0, Int32(1)) }, uniquingKeysWith: +)
+    if Dictionary(bounds.pages.map { ($0.number, $0.rows) }, uniquingKeysWith: +) != counts {
+      return "the bounds are those of other rows"
+    }
+    if zip(bounds.pages, bounds.pages.dropFirst()).contains(where: { $0.number >= $1.number }) {
+      return "pages of the bounds are out of order"
+    }
+    let pages = Dictionary(
+      uniqueKeysWithValues: bounds.pages.enumerated().map { ($1.number, $0) })
+    for channel in 0..<layout.headDimension {
+      for sign in [Float(-1), 1] {
+        var query = [Float](repeating: 0, count: layout.headDimension)
+        query[channel] = sign
+        let products = bounds.products(query)
+        for row in 0..<count {
+          let key = sign * vector(row, value: false)[channel]
+          if key > products[pages[numbers[row]] ?? 0] {
+            return "a key is outside its page's bounds"
+          }
+        }
+      }
+    }
+    return nil
   }
 
   private func checkPlaces() -> String? {

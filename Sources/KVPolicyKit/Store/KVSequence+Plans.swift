@@ -112,20 +112,28 @@ extension KVSequence {
     lastEdit[index] = planStamp
   }
 
-  private func check(_ rows: Span<Int32>, of lane: Lane) throws(StoreError) {
+  func check(_ rows: Span<Int32>, of lane: Lane) throws(StoreError) {
+    try check(rows, below: lane.count, "row", of: lane)
+  }
+
+  /// Checks that numbers are below `count` and none occurs twice. Exactly they then carry the stamp
+  /// `listStamp`.
+  func check(
+    _ numbers: Span<Int32>, below count: Int, _ noun: StaticString, of lane: Lane
+  ) throws(StoreError) {
     listStamp += 1
-    if lastMention.count < lane.count {
-      lastMention += repeatElement(0, count: lane.count - lastMention.count)
+    if lastMention.count < count {
+      lastMention += repeatElement(0, count: count - lastMention.count)
     }
-    for index in rows.indices {
-      let row = Int(rows[index])
-      guard row >= 0, row < lane.count else {
-        throw .badPlan(lane: lane.id, reason: "it names row \(row) of \(lane.count)")
+    for index in numbers.indices {
+      let number = Int(numbers[index])
+      guard number >= 0, number < count else {
+        throw .badPlan(lane: lane.id, reason: "it names \(noun) \(number) of \(count)")
       }
-      guard lastMention[row] != listStamp else {
-        throw .badPlan(lane: lane.id, reason: "it names row \(row) twice")
+      guard lastMention[number] != listStamp else {
+        throw .badPlan(lane: lane.id, reason: "it names \(noun) \(number) twice")
       }
-      lastMention[row] = listStamp
+      lastMention[number] = listStamp
     }
   }
 

@@ -49,6 +49,16 @@ public final class KVSequence {
   var listStamp = 0
   /// The plan being written, kept for its memory.
   var plan = CachePlan()
+  /// Whether some layer has a reader.
+  package let hasReaders: Bool
+  /// The reader's plan being written, kept for its memory.
+  var readPlan = ReadPlan()
+  /// What the layer at hand reads.
+  var readSets = ReadSets()
+  /// The sums over decode steps and lanes of rows read, per query head of a group, and of bytes.
+  var (readRowSteps, readByteSteps) = (0.0, 0.0)
+  /// The sum over the tokens of prompts and lanes of rows read.
+  var promptRowSteps = 0.0
   /// The error that ended a chunk or step in its middle.
   package internal(set) var failure: StoreError?
   /// Whether a chunk or step has begun and not ended.
@@ -57,6 +67,11 @@ public final class KVSequence {
   /// sequence. Calls that would change the sequence throw `StoreError.badRequest`, and a fork made
   /// here throws this error at its first chunk or step.
   public var onPlan: ((CachePlan, Moment) -> Void)?
+  /// Called for each layer with a reader in each decode step, before attention: with the layer and
+  /// the positions that each list of its reader reads, ascending. There is a list for each key
+  /// head, or for each query head if some query head reads rows of its own; nil if the layer reads
+  /// everything. The rules of `onPlan` hold.
+  public var onRead: ((_ layer: Int, _ positions: [[Int]]?) -> Void)?
 
   init(store: PagedKVStore, policies: PolicyAssignment) {
     self.store = store
@@ -68,13 +83,19 @@ public final class KVSequence {
     rowsAfterCut = mostRows
     lastEdit = Array(repeating: 0, count: shape.lanes * (2 + shape.group))
     eachLayer = (0..<shape.layers).map { [$0] }
-    declared = policies.policies.indices.map { PolicyDeclarations(policies, index: $0) }
+    hasReaders = policies.readers.contains { $0 != nil }
+    let format = store.configuration.format
+    declared = policies.policies.indices.map {
+      PolicyDeclarations(policies, index: $0, shape: store.shape, format: format)
+    }
     lanes = (0..<store.shape.lanes).map { index in
       let layer = index / store.shape.keyHeads
-      let policy = policies.policies[policies.owner[layer]]
+      let (policy, reader) = policies.policies(ofLayer: layer)
       return Lane(
         LaneID(layer: layer, head: index % store.shape.keyHeads), pool: store.pool,
-        layout: store.layout, rule: policy.positions, columns: policy.columns(for: store.shape))
+        layout: store.layout, rule: policy.positions,
+        columns: policy.columns(for: store.shape) + (reader?.columns(for: store.shape) ?? []),
+        digest: reader?.digest)
     }
   }
 
@@ -86,6 +107,7 @@ public final class KVSequence {
     policies = other.policies
     declared = other.declared
     eachLayer = other.eachLayer
+    hasReaders = other.hasReaders
     length = other.length
     predicted = other.predicted
     steps = other.steps
@@ -99,6 +121,8 @@ public final class KVSequence {
     residentLaneBytes = other.residentLaneBytes
     peakResidentBytes = other.peakResidentBytes
     residentByteSteps = other.residentByteSteps
+    (readRowSteps, readByteSteps) = (other.readRowSteps, other.readByteSteps)
+    promptRowSteps = other.promptRowSteps
   }
 
   /// A copy that shares all pages until one of the two sequences writes. O(lanes + pages); copies
@@ -129,15 +153,22 @@ public final class KVSequence {
   }
 
   /// The signals to compute for a layer at a moment: none in steps at which its policy does not
-  /// look.
+  /// look, but for its reader's; and none about all rows for a reader that reads a part of them.
   package func signals(ofLayer layer: Int, at moment: Moment) -> SignalSet {
-    var shown = declarations(ofLayer: layer).signals
+    let declared = declarations(ofLayer: layer)
+    var shown = declared.signals
     switch moment {
     case .chunk(_, let isLast):
-      if !isLast && declarations(ofLayer: layer).cadence.prompt != .everyChunk {
+      if !isLast && declared.cadence.prompt != .everyChunk {
         (shown.promptRows, shown.recentRows, shown.valueReach) = (0, 0, false)
       }
-    case .step: if !looks(policies.owner[layer], at: moment) { shown = SignalSet() }
+    case .step:
+      let looks = looks(policies.owner[layer], at: moment)
+      if !looks { shown = declared.readerSignals }
+      if readsPart {
+        shown.stepLogits = looks && declared.policySignals.stepLogits
+        shown.stepProbabilities = looks && declared.policySignals.stepProbabilities
+      }
     }
     return shown
   }
@@ -195,6 +226,7 @@ public final class KVSequence {
     let counts = lanes.map(\.count)
     let state = policyStateBytes
     let resident = lanes.reduce(0) { $0 + $1.bytes } + ownStateBytes
+    let showsReads = hasReaders && steps > 0
     return CacheStatistics(
       tokens: length.tokens, rowsLive: counts.reduce(0, +),
       rowsDropped: lanes.reduce(0) { $0 + $1.dropped }, longestLane: counts.max() ?? 0,
@@ -204,11 +236,18 @@ public final class KVSequence {
       meanResidentBytes: steps > 0
         ? Int((residentByteSteps / Double(steps)).rounded()) : resident,
       policyStateBytes: state, footprint: ledger.footprint,
-      peakFootprint: ledger.peak)
+      peakFootprint: ledger.peak,
+      meanReadRows: showsReads ? readRowSteps / Double(steps * shape.lanes) : nil,
+      meanReadBytes: showsReads ? Int((readByteSteps / Double(steps)).rounded()) : nil)
   }
 
+  /// Rows that queries have read so far, summed over all lanes.
+  package var rowsRead: Double { promptRowSteps + readRowSteps }
+
   var ownStateBytes: Int {
-    policies.policies.reduce(recentQueryBytes) { $0 + $1.stateBytes }
+    policies.readers.reduce(policies.policies.reduce(recentQueryBytes) { $0 + $1.stateBytes }) {
+      $0 + ($1?.stateBytes ?? 0)
+    }
   }
 
   /// Bytes of the queries that an engine keeps for the signal `recentRows`.
@@ -220,7 +259,7 @@ public final class KVSequence {
   }
 
   private var policyStateBytes: Int {
-    lanes.reduce(0) { $0 + $1.columnBytes } + ownStateBytes
+    lanes.reduce(0) { $0 + $1.policyBytes } + ownStateBytes
   }
 
   /// Updates the bytes of a layer's lanes, and the peaks.
@@ -254,8 +293,16 @@ package struct PolicyDeclarations {
   package let rule: PositionRule
   /// When in a step the policy evicts.
   package let phase: Phase
-  /// The signals that the policy wants.
+  /// The signals that the policy and its layers' reader want.
   package let signals: SignalSet
+  /// The signals that the policy wants.
+  let policySignals: SignalSet
+  /// The signals that the reader wants; none without a reader.
+  let readerSignals: SignalSet
+  /// Columns of the policy, which come before those of the reader.
+  let ownColumns: Int
+  /// Bytes that the reader adds to a row.
+  let readerBytes: Int
   /// Rows that are scored and never stored.
   let probe: Probe?
   let scope: Scope
@@ -263,12 +310,16 @@ package struct PolicyDeclarations {
   /// The layers that the policy decides about.
   let layers: [Int]
 
-  init(_ assignment: PolicyAssignment, index: Int) {
-    let policy = assignment.policies[index]
+  init(_ assignment: PolicyAssignment, index: Int, shape: CacheShape, format: RowFormat) {
+    let (policy, reader) = (assignment.policies[index], assignment.readers[index])
+    policySignals = SignalSet(policy.signals)
+    readerSignals = SignalSet(reader?.signals ?? [])
+    ownColumns = reader == nil ? 0 : policy.columns(for: shape).count
+    readerBytes = reader?.bytesPerRow(shape, format) ?? 0
     cadence = assignment.cadences[index]
     rule = policy.positions
     phase = policy.phase
-    signals = SignalSet(policy.signals)
+    signals = SignalSet(policy.signals.union(reader?.signals ?? []))
     probe = policy.probe
     scope = policy.scope
     protection = policy.protection

@@ -37,6 +37,21 @@ extension Lane {
         count - 1, address(slot: slot, value: false), address(slot: slot, value: true))
     }
     for index in columns.indices { ownColumn(index).reset(first..<count) }
+    if bounds != nil { addToBounds(first..<count) }
+  }
+
+  /// Adds the keys of some rows to the bounds. Their positions ascend, and lie in the bounds' last
+  /// page or after it.
+  func addToBounds(_ rows: some Sequence<Int>) {
+    let width = layout.headDimension
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { key in
+      guard let key = key.baseAddress else { return }
+      for row in rows {
+        unsafe layout.format.decode(
+          address(slot: Int(slots[row]), value: false), count: width, to: key)
+        unsafe bounds?.add(key, at: positions[row])
+      }
+    }
   }
 
   func isPrivate(_ page: PageReference) -> Bool {

@@ -3,6 +3,7 @@ extension Lane {
   func drop(row: Int) {
     let last = count - 1
     let slot = Int(slots[row])
+    bounds?.remove(positions[row])
     if isDense && pool.isPrivate(pages[row / layout.pageRows].id) {
       // Private and dense: the last row's key and value move into the freed slot.
       if row != last { unsafe copyRow(from: last, to: slot) }
@@ -60,6 +61,10 @@ extension Lane {
     if rule != .original { places = survivors.map { places[Int($0)] } }
     if rule == .compacted { compactPlaces() }
     compactIfWorthwhile()
+    if bounds != nil {
+      bounds?.removeAll()
+      addToBounds(rowsByPosition())
+    }
   }
 
   /// Clears a slot's bit in the live mask; a page without live rows goes back to the pool.

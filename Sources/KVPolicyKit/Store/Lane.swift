@@ -30,6 +30,8 @@
   var pagesHeld = 0
   @unsafe var addresses: [UnsafeMutableRawPointer?]
   var columns: [ColumnStorage]
+  /// Bounds of the keys by pages of positions; nil if no reader wants them.
+  var bounds: PageBounds?
   /// Whether a fork may still share the columns.
   private var sharesColumns = false
   var isDense = true
@@ -42,12 +44,18 @@
   /// Rows that were copied to other slots so far, for tests.
   var rowsCopied = 0
 
-  init(_ id: LaneID, pool: PagePool, layout: PageLayout, rule: PositionRule, columns: [Column]) {
+  init(
+    _ id: LaneID, pool: PagePool, layout: PageLayout, rule: PositionRule, columns: [Column],
+    digest: PageDigest? = nil
+  ) {
     self.id = id
     self.pool = pool
     self.layout = layout
     self.rule = rule
     self.columns = columns.map { ColumnStorage($0, stride: 0) }
+    bounds = digest.map {
+      PageBounds($0, width: layout.headDimension, format: layout.format)
+    }
     columnRowBytes = columns.reduce(0) { total, column in
       let (sum, overflows) = total.addingReportingOverflow(column.rowBytes)
       return overflows ? .max : sum
@@ -69,6 +77,7 @@
     pagesHeld = other.pagesHeld
     unsafe addresses = other.addresses
     columns = other.columns
+    bounds = other.bounds
     sharesColumns = true
     other.sharesColumns = true
     columnRowBytes = other.columnRowBytes
@@ -85,15 +94,17 @@
 
   var count: Int { positions.count }
   var columnBytes: Int { columns.reduce(0) { $0 + $1.bytes } }
+  /// Bytes of the columns and of the bounds of keys.
+  var policyBytes: Int { columnBytes + (bounds?.bytes ?? 0) }
   /// Bytes of one row in all columns; `Int.max` if the sum overflows.
   let columnRowBytes: Int
 
-  /// Bytes of pages, columns and bookkeeping.
+  /// Bytes of pages, columns, bounds and bookkeeping.
   var bytes: Int {
     // Each row has a position, a slot and, unless the rule is `original`, a place.
     let perRow = count * (rule == .original ? 2 : 3) * 4
     let perPage = pages.count * 24
-    return pagesHeld * layout.pageBytes + columnBytes + perRow + perPage
+    return pagesHeld * layout.pageBytes + policyBytes + perRow + perPage
   }
 
   /// The column, copied first if a fork shares it.

@@ -109,12 +109,12 @@ extension LlamaSession {
   @unsafe private func attendStep(
     layer: Int, _ rows: TokenRows, moment: Moment
   ) throws(StoreError) {
-    let (phase, shown) = (
-      declared[layer].phase, sequence.signals(ofLayer: layer, at: moment)
-    )
+    let phase = declared[layer].phase
     if phase == .beforeStep {
       apply(try decide(layer: layer, moment: moment, signals: SignalBuffers()), layer: layer)
     }
+    try unsafe chooseRows(layer: layer, rows, moment: moment)
+    let shown = sequence.signals(ofLayer: layer, at: moment)
     unsafe keepQueries(layer: layer, rows, inPrompt: false)
     let attention = unsafe StepAttention(self, layer: layer, rows, shown: shown, phase: phase)
     let signals = attention.signals
@@ -127,18 +127,18 @@ extension LlamaSession {
     switch phase {
     case .afterOutput:
       attention.run()
-      if shown.stepProbabilities { attention.normalise() }
+      attention.completeSignals()
       sequence.book(layer: layer, moment: moment)
       observe(layer: layer, moment: moment, signals: signals)
       apply(try decide(layer: layer, moment: moment, signals: signals), layer: layer)
     case .beforeStep:
       attention.computeLogits()
-      if shown.stepProbabilities { attention.normalise() }
+      attention.completeSignals()
       attention.mixValues(showing: moment)
       sequence.book(layer: layer, moment: moment)
     case .beforeOutput:
       attention.computeLogits()
-      if shown.stepProbabilities { attention.normalise() }
+      attention.completeSignals()
       observe(layer: layer, moment: moment, signals: signals)
       let plan = try decide(layer: layer, moment: moment, signals: signals)
       attention.hide(plan)
@@ -198,6 +198,20 @@ extension LlamaSession {
     sequence.observe(layer: layer, moment: moment, signals: signals)
     let seconds = watch.lap() / Double(threads)
     if moment.isChunk { policyTime.prefill += seconds } else { policyTime.step += seconds }
+  }
+
+  /// Asks the layer's reader, if there is one, which rows the step reads.
+  @unsafe private func chooseRows(
+    layer: Int, _ rows: TokenRows, moment: Moment
+  ) throws(StoreError) {
+    guard sequence.hasReaders else { return }
+    var signals = SignalBuffers()
+    (signals.queryHeads, signals.tokenCount) = (model.configuration.queryHeads, 1)
+    unsafe signals.turnedQueries = UnsafePointer(rows.queries)
+    var watch = Stopwatch()
+    defer { policyTime.step += watch.lap() }
+    try sequence.read(layer: layer, moment: moment, signals: signals)
+    signalCounts.reads += sequence.readsPart ? 1 : 0
   }
 
   private func decide(

@@ -246,6 +246,8 @@ public struct SignalCounts: Hashable, Sendable {
   public var valueReach = 0
   /// Column sums of a chunk.
   public var promptColumnSums = 0
+  /// Layers of decode steps that read the rows of a reader's lists.
+  public var reads = 0
   /// Probes taken through a layer.
   public var probes = 0
 }

@@ -213,6 +213,11 @@ extension LlamaSession {
     }
   }
 
+  /// The number of rows in the longest of the lists that a layer's step reads.
+  func longestList(_ layer: Int, of lists: Int) -> Int {
+    (0..<lists).reduce(0) { max($0, sequence.readCount(layer: layer, list: $1)) }
+  }
+
   /// A lane's part of the scratch buffer `packedLanes`, once `packLanes` has made room for it.
   @unsafe func packedLane(_ head: Int, stride: Int) -> PackedLane {
     let width = model.configuration.headDimension

@@ -15,6 +15,10 @@ import KVPolicyKit
 /// So a single parallel region is enough where no policy decides before the output, and the result
 /// does not depend on the number of threads.
 ///
+/// A layer's reader may have named rows beforehand. Everything above is then about *lists* of rows:
+/// the key head of a split is a list, one of each key head or one of each query head, and the lane's
+/// rows are those of the list, in its order.
+///
 /// In phase `beforeOutput` the policy decides in between: `computeLogits` comes first, the policy
 /// sees the logits, `hide` masks the rows that its plan drops or hides, and `mixValues` computes
 /// the output.
@@ -43,8 +47,11 @@ import KVPolicyKit
   /// `queryHeads × stride` floats: the probabilities, for a policy. The same memory as
   /// `attentionWeights` if these are not needed after the probabilities are computed.
   @unsafe private let probabilities: UnsafeMutablePointer<Float>
-  /// Query heads that share a lane, all query heads, and elements of a head.
+  /// Query heads that share a list of rows, all query heads, and elements of a head.
   private let (group, heads, width): (Int, Int, Int)
+  /// Signals by row of the lane, where logits and probabilities are by row of the list; nil where
+  /// every row is read.
+  private let spread: SpreadSignals?
   /// Blocks of 128 rows in a lane of `stride` rows; at least 1.
   private let runs: Int
   @unsafe private let mixed: UnsafeMutablePointer<Float>  // runs × queryHeads × width
@@ -64,10 +71,10 @@ import KVPolicyKit
     self.shown = shown
     keepsQuery = session.declared[layer].signals.recentRows > 0
     isPlaced = session.declared[layer].rule != .original
-    group = session.sequence.store.shape.group
+    group = session.sequence.listGroup
     heads = session.model.configuration.queryHeads
     width = session.model.configuration.headDimension
-    stride = ProductTile.wholeColumns(session.longestLane(layer))
+    stride = ProductTile.wholeColumns(session.longestList(layer, of: heads / group))
     runs = max(1, (stride + Self.runRows - 1) / Self.runRows)
 
     let scratch = unsafe rows.scratch
@@ -79,6 +86,9 @@ import KVPolicyKit
     // After the output the attention weights are not needed, so probabilities may overwrite them.
     let isApart = shown.stepProbabilities && phase != .afterOutput
     unsafe probabilities = isApart ? scratch.probabilities.room(floats) : attentionWeights
+    spread =
+      session.sequence.readsPart && (shown.stepLogits || shown.stepProbabilities)
+      ? SpreadSignals(scratch, heads: heads, stride: session.longestLane(layer)) : nil
     // There are at most as many key heads as query heads, so `runs × heads` flags are enough.
     let room = unsafe scratch.partial.room(runs * heads * (width + 3))
     unsafe mixed = room
@@ -92,22 +102,26 @@ import KVPolicyKit
   /// The signals to show the policy, once they are computed.
   var signals: SignalBuffers {
     var signals = SignalBuffers()
-    signals.stride = stride
-    if shown.stepLogits { unsafe signals.logits = UnsafePointer(logits) }
-    if shown.stepProbabilities { unsafe signals.probabilities = UnsafePointer(probabilities) }
+    signals.stride = spread?.stride ?? max(stride, session.longestLane(layer))
+    if shown.stepLogits {
+      unsafe signals.logits = UnsafePointer(spread?.logits ?? logits)
+    }
+    if shown.stepProbabilities {
+      unsafe signals.probabilities = UnsafePointer(spread?.probabilities ?? probabilities)
+    }
     unsafe signals.lend(rows, shown, session.model.configuration)
     if shown.valueReach {
       signals.valueReach = ValueReach(session, layer: layer, isShared: false)
     }
     if shown.recentRows > 0 {
       signals.promptRowCount = session.recentQueries[layer].count
-      signals.promptRows = StepRows(session, layer: layer, stride: stride)
+      signals.promptRows = StepRows(session, layer: layer, stride: signals.stride)
     }
     return signals
   }
 
   /// Number of splits in the layer.
-  private var splits: Int { runs * session.model.configuration.keyHeads }
+  private var splits: Int { runs * heads / group }
 
   private var scale: Float { 1 / Float(width).squareRoot() }
 
@@ -171,7 +185,7 @@ import KVPolicyKit
   private func computeLogits(_ split: Int, thread: Int) {
     let head = split / runs
     let first = head * group
-    unsafe session.sequence.withRows(layer: layer, head: head) { rows in
+    unsafe session.sequence.withReadRows(layer: layer, list: head) { rows in
       let range = unsafe range(split, of: rows.count)
       let queries = unsafe self.rows.queries + first * width
       let target = unsafe attentionWeights + first * stride
@@ -207,7 +221,7 @@ import KVPolicyKit
   /// Turns the logits of a split into attention weights relative to its greatest logit.
   private func weigh(_ split: Int) {
     let (head, run) = (split / runs, split % runs)
-    let range = range(split, of: session.sequence.rowCount(layer: layer, head: head))
+    let range = range(split, of: session.sequence.readCount(layer: layer, list: head))
     for queryHead in head * group..<(head + 1) * group {
       // The floats up to the next whole tile are overwritten. They belong to the same query head,
       // and no other split uses them.
@@ -223,7 +237,7 @@ import KVPolicyKit
   private func unweigh(_ split: Int) {
     guard unsafe unweighed[split] == 0, let logits = unsafe logits else { return }
     let head = split / runs
-    let range = range(split, of: session.sequence.rowCount(layer: layer, head: head))
+    let range = range(split, of: session.sequence.readCount(layer: layer, list: head))
     for queryHead in head * group..<(head + 1) * group {
       let start = queryHead * stride + range.lowerBound
       unsafe (attentionWeights + start).update(from: logits + start, count: range.count)
@@ -243,7 +257,7 @@ import KVPolicyKit
     if unsafe unweighed[split] != 0 { weigh(split) }
     let (head, run) = (split / runs, split % runs)
     let first = head * group
-    unsafe session.sequence.withRows(layer: layer, head: head) { rows in
+    unsafe session.sequence.withReadRows(layer: layer, list: head) { rows in
       unsafe Kernels.mixValues(
         weights: attentionWeights + first * stride, stride: stride, group: group, rows: rows,
         range: range(split, of: rows.count), into: mixed + (run * heads + first) * width)
@@ -266,13 +280,29 @@ import KVPolicyKit
     }
   }
 
+  /// Completes the signals for the policy.
+  func completeSignals() {
+    if shown.stepProbabilities { normalise() }
+    guard let spread else { return }
+    for head in 0..<heads {
+      let rows = session.sequence.readRows(list: head / group)
+      let count = session.sequence.readCount(layer: layer, list: head / group)
+      if shown.stepLogits, let logits = unsafe logits {
+        unsafe spread.spread(logits + head * stride, count, rows, filling: -.infinity, head, false)
+      }
+      if shown.stepProbabilities {
+        unsafe spread.spread(probabilities + head * stride, count, rows, filling: 0, head, true)
+      }
+    }
+  }
+
   /// Computes the probabilities of every query head from the attention weights of all splits. It
   /// runs on the calling thread: a parallel region would cost more than the work.
-  func normalise() {
+  private func normalise() {
     for head in 0..<heads {
       let top = greatestTop(head)
       let factor = normalisation(head, top: top)
-      let count = session.sequence.rowCount(layer: layer, head: head / group)
+      let count = session.sequence.readCount(layer: layer, list: head / group)
       for run in 0..<runs {
         let rows = range(run, of: count)
         let first = head * stride + rows.lowerBound
