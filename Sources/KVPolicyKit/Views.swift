@@ -363,7 +363,12 @@ public enum Moment: Hashable, Sendable {
     unsafe bounds.withUnsafeMutableBufferPointer { bounds in
       guard let target = bounds.baseAddress else { return }
       // There are `group` queries, and room for `group × pageCount` numbers.
-      unsafe pages.products(queries, count: group, into: target)
+      if let computed = unsafe signals.pageBounds {
+        unsafe target.update(
+          from: computed + queryHead(0) * signals.pageStride, count: group * pageCount)
+      } else {
+        unsafe pages.products(queries, count: group, pages: pages.pages.indices, into: target)
+      }
     }
   }
 
@@ -490,6 +495,11 @@ package protocol ValueReachSource: AnyObject {
   @unsafe package var rawQueries: UnsafePointer<Float>?
   /// The same queries after rotation.
   @unsafe package var turnedQueries: UnsafePointer<Float>?
+  /// Bounds of the pages, if they are computed: from `pageStride` times the number of a lane's first
+  /// query head on, `group × pageCount` of them.
+  @unsafe package var pageBounds: UnsafePointer<Float>?
+  /// See `pageBounds`.
+  package var pageStride = 0
   /// Hidden states after the layer's input norm: `tokenCount × inputWidth`.
   @unsafe package var layerInputs: UnsafePointer<Float>?
   /// Elements of a hidden state.
@@ -506,6 +516,7 @@ package protocol ValueReachSource: AnyObject {
     unsafe columnSums = nil
     unsafe rawQueries = nil
     unsafe turnedQueries = nil
+    unsafe pageBounds = nil
     unsafe layerInputs = nil
   }
 }

@@ -177,3 +177,19 @@ extension Lane {
     return low
   }
 }
+
+extension KVSequence {
+  /// Pages of a lane whose bounds are kept for a reader; 0 if it wants none.
+  package func boundedPages(layer: Int, head: Int) -> Int {
+    lane(layer, head).bounds?.pages.count ?? 0
+  }
+
+  /// Computes the bounds of some pages of a lane for `count` queries: see
+  /// ``LaneView/pageBounds(into:)``.
+  @unsafe package func computeBounds(
+    layer: Int, head: Int, pages: Range<Int>, queries: UnsafePointer<Float>, count: Int,
+    into bounds: UnsafeMutablePointer<Float>
+  ) {
+    unsafe lane(layer, head).bounds?.products(queries, count: count, pages: pages, into: bounds)
+  }
+}

@@ -142,22 +142,25 @@ struct PageBounds {
     }
   }
 
-  /// For each query and page, the greatest product that a key within the page's bounds can have
-  /// with the query: the sum of max(q · smallest, q · greatest) over the channels.
+  /// For each query and each page of a range, the greatest product that a key within the page's
+  /// bounds can have with the query: the sum of max(q · smallest, q · greatest) over the channels.
   ///
   /// - Parameters:
   ///   - queries: `count × width` floats.
-  ///   - bounds: receives `count × pages` numbers, query by query.
+  ///   - range: indices of pages.
+  ///   - bounds: has `count × pages` numbers, query by query, of which those of the range are
+  ///     written.
   @unsafe func products(
-    _ queries: UnsafePointer<Float>, count: Int, into bounds: UnsafeMutablePointer<Float>
+    _ queries: UnsafePointer<Float>, count: Int, pages range: Range<Int>,
+    into bounds: UnsafeMutablePointer<Float>
   ) {
     if isWide {
       unsafe floats.withUnsafeBufferPointer {
-        unsafe products($0.baseAddress, queries, count, bounds)
+        unsafe products($0.baseAddress, queries, count, range, bounds)
       }
     } else {
       unsafe halves.withUnsafeBufferPointer {
-        unsafe products($0.baseAddress, queries, count, bounds)
+        unsafe products($0.baseAddress, queries, count, range, bounds)
       }
     }
   }
@@ -169,7 +172,7 @@ struct PageBounds {
     unsafe query.withUnsafeBufferPointer { query in
       unsafe result.withUnsafeMutableBufferPointer { result in
         guard let query = query.baseAddress, let result = result.baseAddress else { return }
-        unsafe products(query, count: 1, into: result)
+        unsafe products(query, count: 1, pages: pages.indices, into: result)
       }
     }
     return result
@@ -177,11 +180,14 @@ struct PageBounds {
 
   @unsafe private func products<Number: BoundNumber>(
     _ base: UnsafePointer<Number>?, _ queries: UnsafePointer<Float>, _ count: Int,
-    _ bounds: UnsafeMutablePointer<Float>
+    _ range: Range<Int>, _ bounds: UnsafeMutablePointer<Float>
   ) {
     guard let base = unsafe base else { return }
-    for page in pages.indices {
+    for page in range {
       let numbers = unsafe base + page * 2 * width
+      // Prefetches the bounds of the page that comes eight pages later.
+      unsafe UnsafeRawPointer(numbers + 16 * width).ask(
+        bytes: 2 * width * MemoryLayout<Number>.stride)
       var query = 0
       while query < count {
         let first = unsafe queries + query * width

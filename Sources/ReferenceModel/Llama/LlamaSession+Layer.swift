@@ -210,6 +210,7 @@ extension LlamaSession {
     unsafe signals.turnedQueries = UnsafePointer(rows.queries)
     var watch = Stopwatch()
     defer { policyTime.step += watch.lap() }
+    unsafe PageBoundsJob(self, layer: layer, rows)?.run(into: &signals)
     try sequence.read(layer: layer, moment: moment, signals: signals)
     signalCounts.reads += sequence.readsPart ? 1 : 0
   }

@@ -20,6 +20,7 @@ final class Scratch {
   let attentionWeights = FloatBuffer()  // queryHeads × rows
   let probabilities = FloatBuffer()  // queryHeads × rows, where `attentionWeights` is still needed
   let spread = FloatBuffer()  // 2 × queryHeads × rows: see `SpreadSignals`
+  let pageBounds = FloatBuffer()  // queryHeads × pages of a reader's digest
   let partial = FloatBuffer()  // see `StepAttention`; or blocks × queryHeads × rows
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let rawQueries = FloatBuffer()  // tokens × queryHeads × headDimension, before rotation
