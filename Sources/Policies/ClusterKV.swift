@@ -74,7 +74,7 @@ public struct ClusterKV: RowReader {
     }
   }
 
-  /// At most a quarter of the rows are sinks, and all layers read so many rows.
+  /// At most a quarter of the rows are sinks, and all layers read the budget.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
     ["budget": .integer(rows), "sinks": .integer(min(16, rows / 4)), "denseLayers": 0]
   }
