@@ -6,10 +6,10 @@ extension Kernels {
   ///
   /// `x` holds `count × columns` floats; each matrix has `count × rows` products.
   ///
-  /// A panel of matrix rows at a time is read from memory once and multiplied with all inputs, up
-  /// to four at once, while it is in the cache. An input's products do not depend on the number of
-  /// other inputs. For quantised types they are summed in another order than the products of a
-  /// single input.
+  /// A panel of matrix rows at a time is read from memory once and multiplied with all inputs, some
+  /// at once (`InputTile`), while it is in the cache. An input's products do not depend on the
+  /// number of other inputs. For quantised types they are summed in another order than the products
+  /// of a single input.
   @unsafe package static func multiply(
     _ group: MatrixGroup, few x: UnsafePointer<Float>, count: Int, scratch: MatrixScratch,
     team: ThreadTeam
@@ -55,111 +55,127 @@ extension Kernels {
     }
   }
 
-  /// Multiplies the inputs in batches of up to four, of nearly equal size: the sums of four inputs
-  /// fit in the registers.
+  /// Multiplies the inputs in tiles: as many inputs at once as have their sums in registers, which
+  /// are eight with the 32 registers of AVX-512, else four. The weights are converted to floats
+  /// once for a tile.
   @inline(never)
   private func multiply<Format: PanelFormat>(_: Format.Type, _ run: Int) {
-    let panel = unsafe w.run(run)
-    let blocks = unsafe w.columns / 32
-    let groups = unsafe (inputs.count + 3) / 4
-    for group in 0..<groups {
-      let first = unsafe inputs.count &* group / groups
-      let count = unsafe inputs.count &* (group &+ 1) / groups &- first
-      let last = first &+ count &- 1
-      let x = unsafe (
-        inputs.panelInput(first, of: Format.type),
-        inputs.panelInput(min(first &+ 1, last), of: Format.type),
-        inputs.panelInput(min(first &+ 2, last), of: Format.type),
-        inputs.panelInput(last, of: Format.type)
-      )
-      var products = PanelProducts()
-      switch count {
-      case 1: unsafe products.add(Format.self, panel, blocks: blocks, x, One.self)
-      case 2: unsafe products.add(Format.self, panel, blocks: blocks, x, Two.self)
-      case 3: unsafe products.add(Format.self, panel, blocks: blocks, x, Three.self)
-      default: unsafe products.add(Format.self, panel, blocks: blocks, x, Four.self)
+    var first = 0
+    while unsafe first < inputs.count {
+      let rest = unsafe inputs.count &- first
+      if rest >= 8 && vectorWidth == 16 {
+        first &+= unsafe multiply(Format.self, run, first, Pair<Four, Four>.self)
+      } else if rest >= 4 {
+        first &+= unsafe multiply(Format.self, run, first, Four.self)
+      } else if rest == 3 {
+        first &+= unsafe multiply(Format.self, run, first, Pair<Two, SingleInput>.self)
+      } else if rest == 2 {
+        first &+= unsafe multiply(Format.self, run, first, Two.self)
+      } else {
+        first &+= unsafe multiply(Format.self, run, first, SingleInput.self)
       }
-      unsafe w.store(products.r0, run: run, to: y + first &* w.rows)
-      if count > 1 { unsafe w.store(products.r1, run: run, to: y + (first &+ 1) &* w.rows) }
-      if count > 2 { unsafe w.store(products.r2, run: run, to: y + (first &+ 2) &* w.rows) }
-      if count > 3 { unsafe w.store(products.r3, run: run, to: y + (first &+ 3) &* w.rows) }
     }
   }
-}
 
-/// A number of inputs, as a type: a kernel is compiled for each number, without a branch.
-private protocol InputCount { static var count: Int { get } }
-private enum One: InputCount { @inline(__always) static var count: Int { 1 } }
-private enum Two: InputCount { @inline(__always) static var count: Int { 2 } }
-private enum Three: InputCount { @inline(__always) static var count: Int { 3 } }
-private enum Four: InputCount { @inline(__always) static var count: Int { 4 } }
+  private typealias Two = Pair<SingleInput, SingleInput>
+  private typealias Four = Pair<Two, Two>
 
-/// `W·x` of a panel's rows with up to four inputs. The weights are converted to floats once
-/// for all inputs.
-private struct PanelProducts {
-  private(set) var r0 = (FloatVector.zero, FloatVector.zero)
-  private(set) var r1 = (FloatVector.zero, FloatVector.zero)
-  private(set) var r2 = (FloatVector.zero, FloatVector.zero)
-  private(set) var r3 = (FloatVector.zero, FloatVector.zero)
-
-  /// Adds all blocks of a panel as `PanelFormat` explains, with a single sum for `Σ q·x` of a
-  /// block. Call it once, on zeros.
-  @unsafe @inline(__always)
-  mutating func add<Format: PanelFormat, Inputs: InputCount>(
-    _: Format.Type, _ panel: UnsafeRawPointer, blocks: Int,
-    _ inputs: (PanelInput, PanelInput, PanelInput, PanelInput), _: Inputs.Type
-  ) {
-    let count = Inputs.count
-    let masks = NibbleMasks(zero: inputs.0.zero)
+  /// Multiplies a tile's inputs, from `first` on, with a panel; returns how many they are.
+  @inline(__always)
+  private func multiply<Format: PanelFormat, Tile: InputTile>(
+    _: Format.Type, _ run: Int, _ first: Int, _: Tile.Type
+  ) -> Int {
+    var tile = unsafe Tile(inputs, first, of: Format.type)
+    let masks = unsafe NibbleMasks(zero: inputs.panelInput(first, of: Format.type).zero)
     let hasOffset = Format.type.hasOffset
-    var p = unsafe panel
-    for block in 0..<blocks {
-      let (x0, x1) = unsafe (inputs.0.x + 32 &* block, inputs.1.x + 32 &* block)
-      let (x2, x3) = unsafe (inputs.2.x + 32 &* block, inputs.3.x + 32 &* block)
-      var (s0, s1) = (BlockSums(), BlockSums())
-      var (s2, s3) = (BlockSums(), BlockSums())
+    var p = unsafe w.run(run)
+    for block in unsafe 0..<w.columns / 32 {
       unsafe (p + Format.ahead).ask(bytes: Format.bytes)
       unsafe Format.forEachColumn(p + Format.headBytes, masks: masks) { place, _, a, b, _ in
-        unsafe s0.add(a, b, x0[place])
-        if count > 1 { unsafe s1.add(a, b, x1[place]) }
-        if count > 2 { unsafe s2.add(a, b, x2[place]) }
-        if count > 3 { unsafe s3.add(a, b, x3[place]) }
+        tile.add(a, b, at: 32 &* block &+ place)
       }
       let d = unsafe Format.scales(p)
-      let m = unsafe hasOffset ? Format.scales(p + 2 &* PanelShape.rows) : d
-      unsafe s0.add(Format.bias, d, hasOffset ? m : nil, inputs.0.sums[block], to: &r0)
-      if count > 1 {
-        unsafe s1.add(Format.bias, d, hasOffset ? m : nil, inputs.1.sums[block], to: &r1)
-      }
-      if count > 2 {
-        unsafe s2.add(Format.bias, d, hasOffset ? m : nil, inputs.2.sums[block], to: &r2)
-      }
-      if count > 3 {
-        unsafe s3.add(Format.bias, d, hasOffset ? m : nil, inputs.3.sums[block], to: &r3)
-      }
+      let m = unsafe hasOffset ? Format.scales(p + 2 &* PanelShape.rows) : nil
+      tile.end(block, bias: Format.bias, d, m)
       unsafe p += Format.bytes
     }
+    unsafe tile.store(w, run: run, to: y + first &* w.rows)
+    return Tile.count
   }
 }
 
-/// `Σ q·x` of one input over a block of a panel.
-private struct BlockSums {
-  private var low = FloatVector.zero
-  private var high = FloatVector.zero
+/// Some inputs and their products with a panel's rows. A tile of several inputs is a pair of tiles:
+/// the compiler then sees every sum as a variable, and keeps it in a register.
+private protocol InputTile {
+  /// Number of inputs.
+  static var count: Int { get }
+  /// Begins with products of 0 for the inputs from number `first` on.
+  init(_ inputs: VectorInputs, _ first: Int, of type: TensorType)
+  /// Adds a column's integers, for the panel's rows in two registers, times the inputs' elements.
+  mutating func add(_ a: FloatVector, _ b: FloatVector, at element: Int)
+  /// Adds a block's part of the products: `d·(Σ q·x + bias·Σ x) + m·Σ x`, as `PanelFormat` explains.
+  mutating func end(
+    _ block: Int, bias: Float, _ d: (FloatVector, FloatVector), _ m: (FloatVector, FloatVector)?)
+  /// Writes the products of each input to `y`, `w.rows` floats apart.
+  @unsafe func store(_ w: WeightRows, run: Int, to y: UnsafeMutablePointer<Float>)
+}
+
+private struct Pair<First: InputTile, Second: InputTile>: InputTile {
+  @inline(__always) static var count: Int { First.count &+ Second.count }
+  private var first: First
+  private var second: Second
 
   @inline(__always)
-  mutating func add(_ a: FloatVector, _ b: FloatVector, _ x: Float) {
-    let inputs = FloatVector(repeating: x)
-    (low, high) = (multiplyAdd(a, inputs, low), multiplyAdd(b, inputs, high))
+  init(_ inputs: VectorInputs, _ number: Int, of type: TensorType) {
+    first = First(inputs, number, of: type)
+    second = Second(inputs, number &+ First.count, of: type)
   }
 
-  /// Adds the block's part of the product: `d·(Σ q·x + bias·Σ x) + m·Σ x`.
   @inline(__always)
-  func add(
-    _ bias: Float, _ d: (FloatVector, FloatVector), _ m: (FloatVector, FloatVector)?, _ sum: Float,
-    to product: inout (FloatVector, FloatVector)
+  mutating func add(_ a: FloatVector, _ b: FloatVector, at element: Int) {
+    first.add(a, b, at: element)
+    second.add(a, b, at: element)
+  }
+
+  @inline(__always)
+  mutating func end(
+    _ block: Int, bias: Float, _ d: (FloatVector, FloatVector), _ m: (FloatVector, FloatVector)?
   ) {
-    var (low, high) = (low, high)
+    first.end(block, bias: bias, d, m)
+    second.end(block, bias: bias, d, m)
+  }
+
+  @unsafe @inline(__always)
+  func store(_ w: WeightRows, run: Int, to y: UnsafeMutablePointer<Float>) {
+    unsafe first.store(w, run: run, to: y)
+    unsafe second.store(w, run: run, to: y + First.count &* w.rows)
+  }
+}
+
+@safe private struct SingleInput: InputTile {
+  // Elements and blocks are those of the matrix, which the input has too.
+  @inline(__always) static var count: Int { 1 }
+  private let input: PanelInput
+  /// `Σ q·x` of the block.
+  private var (low, high) = (FloatVector.zero, FloatVector.zero)
+  private var product = (FloatVector.zero, FloatVector.zero)
+
+  @inline(__always)
+  init(_ inputs: VectorInputs, _ first: Int, of type: TensorType) {
+    input = inputs.panelInput(first, of: type)
+  }
+
+  @inline(__always)
+  mutating func add(_ a: FloatVector, _ b: FloatVector, at element: Int) {
+    let x = unsafe FloatVector(repeating: input.x[element])
+    (low, high) = (multiplyAdd(a, x, low), multiplyAdd(b, x, high))
+  }
+
+  @inline(__always)
+  mutating func end(
+    _ block: Int, bias: Float, _ d: (FloatVector, FloatVector), _ m: (FloatVector, FloatVector)?
+  ) {
+    let sum = unsafe input.sums[block]
     if bias != 0 {
       let all = FloatVector(repeating: sum * bias)
       (low, high) = (low + all, high + all)
@@ -169,5 +185,11 @@ private struct BlockSums {
       let all = FloatVector(repeating: sum)
       product = (multiplyAdd(m.0, all, product.0), multiplyAdd(m.1, all, product.1))
     }
+    (low, high) = (.zero, .zero)
+  }
+
+  @unsafe @inline(__always)
+  func store(_ w: WeightRows, run: Int, to y: UnsafeMutablePointer<Float>) {
+    unsafe w.store(product, run: run, to: y)
   }
 }
