@@ -215,7 +215,7 @@ public enum Moment: Hashable, Sendable {
   private func span<Number>(
     _ index: Int, _ entry: Int, _ element: Column.Element
   ) -> Span<Number> {
-    let storage = lane.columns[firstColumn + index]
+    let storage = lane.readableColumn(firstColumn + index)
     let values = unsafe UnsafeBufferPointer<Number>(
       start: storage.entry(entry, element), count: lane.count)
     return unsafe _overrideLifetime(values.span, borrowing: self)

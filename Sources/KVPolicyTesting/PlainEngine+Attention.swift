@@ -34,7 +34,7 @@ extension PlainEngine {
       shown.promptRows = promptRows(layer: layer, lanes: lanes, stride: longest)
     }
     let plan = try consult(layer: layer, moment: moment, shown)
-    apply(plan, layer: layer)
+    apply(plan, layer: layer, moment: moment)
     return outputs
   }
 
@@ -43,7 +43,8 @@ extension PlainEngine {
     let position = sequence.length.tokens
     let phase = wants[layer].phase
     if phase == .beforeStep {
-      apply(try decide(layer: layer, moment: moment, ShownSignals(stride: 0)), layer: layer)
+      let plan = try decide(layer: layer, moment: moment, ShownSignals(stride: 0))
+      apply(plan, layer: layer, moment: moment)
     }
     let lanes = (0..<source.shape.keyHeads).map { readLane(layer: layer, head: $0) }
     let longest = lanes.map(\.count).max() ?? 0
@@ -74,12 +75,13 @@ extension PlainEngine {
         observe(layer: layer, moment: moment, shown)
         return output
       }
-      apply(try consult(layer: layer, moment: moment, shown), layer: layer)
+      let plan = try consult(layer: layer, moment: moment, shown)
+      apply(plan, layer: layer, moment: moment)
       return output
     }
     let plan = try consult(layer: layer, moment: moment, shown)
     let output = mix(mask(logits, by: plan, lanes), lanes)
-    apply(plan, layer: layer)
+    apply(plan, layer: layer, moment: moment)
     sequence.book(layer: layer, moment: moment)
     return output
   }
@@ -214,8 +216,8 @@ extension PlainEngine {
     return try decide(layer: layer, moment: moment, shown)
   }
 
-  func apply(_ plan: CachePlan, layer: Int) {
-    sequence.apply(plan, layer: layer)
+  func apply(_ plan: CachePlan, layer: Int, moment: Moment) {
+    sequence.apply(plan, layer: layer, moment: moment)
     afterPlan?()
   }
 

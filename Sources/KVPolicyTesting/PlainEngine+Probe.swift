@@ -77,7 +77,8 @@ extension PlainEngine {
     if signals.promptRows > 0 {
       shown.promptRows = PlainPromptRows(rows, queries, group: group, stride: shown.stride)
     }
-    apply(try consult(layer: layer, moment: moment, shown), layer: layer)
+    let plan = try consult(layer: layer, moment: moment, shown)
+    apply(plan, layer: layer, moment: moment)
   }
 
   /// The logits of a row of the probe over a lane's rows, then over the probe's rows.

@@ -204,8 +204,9 @@ extension KVSequence {
   }
 
   /// Carries out a checked plan.
-  package func apply(_ plan: CachePlan, layer: Int) {
+  package func apply(_ plan: CachePlan, layer: Int, moment: Moment) {
     guard !plan.isEmpty else { return }
+    onPlan?(plan, moment)
     carryOut(plan)
     measure(layer: layer)
   }
@@ -244,6 +245,7 @@ extension KVSequence {
       guard !layers.isEmpty, isAsked(owner, layers, at: moment) else { continue }
       plan.removeAll()
       try decide(owner: owner, layers: layers, moment: moment, signals: SignalBuffers())
+      if !plan.isEmpty { onPlan?(plan, moment) }
       carryOut(plan)
       for layer in layers { measure(layer: layer) }
     }
@@ -284,7 +286,6 @@ extension KVSequence {
         plan, layers: layers, length: after, phase: declared[owner].phase,
         protection: declared[owner].protection)
     }
-    onPlan?(plan, moment)
   }
 }
 

@@ -118,6 +118,12 @@
     return columns[index]
   }
 
+  /// The column for reading. A fork that shares it may be reading at the same time, on another
+  /// thread, so that no memory is allocated in a shared one.
+  func readableColumn(_ index: Int) -> ColumnStorage {
+    columns[index].bytes == 0 ? ownColumn(index) : columns[index]
+  }
+
   /// Rows in ascending position.
   func rowsByPosition() -> [Int] {
     let rows = Array(0..<count)

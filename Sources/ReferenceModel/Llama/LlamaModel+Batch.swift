@@ -5,7 +5,8 @@ extension LlamaModel {
   /// Reads one token of each session and computes the logits of its next token.
   ///
   /// Every weight matrix is read and unpacked once for the whole batch. Attention and policies run
-  /// for each session separately.
+  /// for each session separately; if there are at least two sessions for each thread, policies of
+  /// different sessions run at the same time.
   ///
   /// Sessions may differ in everything but the model: in length, policies and stores. They may join
   /// and leave between calls. In a batch of two or more, a session's results depend neither on the
@@ -14,7 +15,7 @@ extension LlamaModel {
   /// order.
   ///
   /// The batch uses the first session's scratch memory, which grows to `sessions.count` times the
-  /// size for one token.
+  /// size for one token, and for attention each session's own.
   ///
   /// - Parameters:
   ///   - tokens: one token per session.

@@ -88,11 +88,7 @@ extension LlamaModel {
       session.prepareRotation(position..<position + 1)
     }
     unsafe forward(tokens, pass) { layer in
-      for (number, session) in sessions.enumerated() {
-        unsafe session.attend(
-          layer: layer, TokenRows(scratch, number..<number + 1, configuration),
-          moment: session.nextStep)
-      }
+      unsafe attend(layer: layer, sessions, scratch)
     }
     for session in sessions {
       session.finish(session.nextStep)
@@ -104,6 +100,37 @@ extension LlamaModel {
       session.notePrediction()
       session.sequence.end()
     }
+  }
+
+  /// Computes the attention output of a step for every session.
+  ///
+  /// Few sessions follow each other, and all threads work for each of them. Of many sessions every
+  /// thread takes whole ones, so that policies decide at the same time and no thread waits; only
+  /// what sessions share, the pages, is changed for one session after the other.
+  @unsafe private func attend(
+    layer: Int, _ sessions: some RandomAccessCollection<LlamaSession>, _ scratch: Scratch
+  ) {
+    guard team.threads > 1, sessions.count >= 2 * team.threads else {
+      for (number, session) in sessions.enumerated() {
+        let rows = unsafe TokenRows(scratch, number..<number + 1, of: session)
+        unsafe session.attend(layer: layer, rows, moment: session.nextStep)
+      }
+      return
+    }
+    let batch = (sessions: Array(sessions), layer: layer, scratch: scratch)
+    for (number, session) in sessions.enumerated() {
+      unsafe session.beginStep(layer: layer, TokenRows(scratch, number..<number + 1, of: session))
+    }
+    // No data race: each session is one item, and its policy sees and changes only its own rows,
+    // columns and memory.
+    team.share(sessions.count, grain: 1, with: batch) { batch, _, numbers in
+      for number in numbers {
+        let session = batch.sessions[number]
+        let rows = unsafe TokenRows(batch.scratch, number..<number + 1, of: session)
+        unsafe session.attendStep(layer: batch.layer, rows, alone: true)
+      }
+    }
+    for session in sessions { session.endStep(layer: layer) }
   }
 
   /// Final norm and head: the vocabulary logits of every session whose step was completed.

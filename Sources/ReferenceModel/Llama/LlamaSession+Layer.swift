@@ -9,24 +9,39 @@ extension LlamaSession {
   /// Prepares the rotation of tokens at these positions, for all layers.
   func prepareRotation(_ positions: Range<Int>) { rotary.prepare(positions) }
 
-  /// Computes the attention output of some tokens from their queries, keys and values.
+  /// Computes the attention output of some tokens from their queries, keys and values: all of the
+  /// session's part of a layer.
   ///
   /// An error here means that a policy's plan was bad or that the system has no memory left. The
   /// sequence keeps the error as its `failure` and takes no further part in the chunk or step.
   @unsafe func attend(layer: Int, _ rows: TokenRows, moment: Moment) {
-    guard sequence.failure == nil else { return }
+    if moment.isChunk {
+      keepingFailure { () throws(StoreError) in
+        try unsafe append(layer: layer, rows, moment: moment)
+        try unsafe attendChunk(layer: layer, rows, moment: moment)
+      }
+    } else {
+      unsafe beginStep(layer: layer, rows)
+      unsafe attendStep(layer: layer, rows, alone: false)
+      endStep(layer: layer)
+    }
+  }
+
+  /// Appends the rows of some tokens to the cache.
+  @unsafe private func append(layer: Int, _ rows: TokenRows, moment: Moment) throws(StoreError) {
     if sequence.signals(ofLayer: layer, at: moment).rawQueries { unsafe keepRawQueries(rows) }
     if declared[layer].rule == .original {
       unsafe rotate(rows, from: sequence.length.tokens, isShared: moment.isChunk)
     }
+    try unsafe sequence.append(
+      layer: layer, tokens: rows.count, keys: rows.keys, values: rows.values)
+  }
+
+  /// Does nothing if the sequence has failed.
+  private func keepingFailure(_ body: () throws(StoreError) -> Void) {
+    guard sequence.failure == nil else { return }
     do throws(StoreError) {
-      try unsafe sequence.append(
-        layer: layer, tokens: rows.count, keys: rows.keys, values: rows.values)
-      if moment.isChunk {
-        try unsafe attendChunk(layer: layer, rows, moment: moment)
-      } else {
-        try unsafe attendStep(layer: layer, rows, moment: moment)
-      }
+      try body()
     } catch {
       assert(sequence.failure == error, "the sequence keeps what ended it")
     }
@@ -70,7 +85,8 @@ extension LlamaSession {
     signalCounts.promptRows += shown.promptRows > 0 ? 1 : 0
     signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
     observe(layer: layer, moment: moment, signals: signals)
-    apply(try decide(layer: layer, moment: moment, signals: signals), layer: layer)
+    let plan = try decide(layer: layer, moment: moment, signals: signals)
+    apply(plan, layer: layer, moment: moment)
   }
 
   /// Computes the attention output of a probe, whose rows come after those of the cache, and shows
@@ -104,48 +120,63 @@ extension LlamaSession {
     }
   }
 
+  /// Begins a step in a layer: appends its row, forgets what a policy of phase `beforeStep` wants
+  /// to, and asks the reader which rows to read.
+  @unsafe func beginStep(layer: Int, _ rows: TokenRows) {
+    keepingFailure { () throws(StoreError) in
+      try unsafe append(layer: layer, rows, moment: nextStep)
+      if declared[layer].phase == .beforeStep {
+        let plan = try decide(layer: layer, moment: nextStep, signals: SignalBuffers())
+        apply(plan, layer: layer, moment: nextStep)
+      }
+      try unsafe chooseRows(layer: layer, rows, moment: nextStep)
+    }
+  }
+
   /// Computes the attention output of a step, and asks the policy at the point that its phase
-  /// names.
-  @unsafe private func attendStep(
-    layer: Int, _ rows: TokenRows, moment: Moment
-  ) throws(StoreError) {
-    let phase = declared[layer].phase
-    if phase == .beforeStep {
-      apply(try decide(layer: layer, moment: moment, signals: SignalBuffers()), layer: layer)
+  /// names. Changes nothing that sequences share, so that several sessions may do it at once.
+  ///
+  /// - Parameter alone: whether this thread does all of it, while other threads work for other
+  ///   sessions.
+  @unsafe func attendStep(layer: Int, _ rows: TokenRows, alone: Bool) {
+    keepingFailure { () throws(StoreError) in
+      let (moment, phase) = (nextStep, declared[layer].phase)
+      let shown = sequence.signals(ofLayer: layer, at: moment)
+      unsafe keepQueries(layer: layer, rows, inPrompt: false)
+      let attention = unsafe StepAttention(
+        self, layer: layer, rows, shown: shown, phase: phase, alone: alone)
+      let signals = attention.signals
+      signalCounts.add(step: shown)
+      let busy = alone ? model.team.threads : 1
+      switch phase {
+      case .afterOutput:
+        attention.run()
+        attention.completeSignals()
+        observe(layer: layer, moment: moment, signals: signals, beside: busy)
+        decided = try decide(layer: layer, moment: moment, signals: signals, beside: busy)
+      case .beforeStep:
+        attention.computeLogits()
+        attention.completeSignals()
+        attention.mixValues(showing: moment)
+      case .beforeOutput:
+        attention.computeLogits()
+        attention.completeSignals()
+        observe(layer: layer, moment: moment, signals: signals, beside: busy)
+        decided = try decide(layer: layer, moment: moment, signals: signals, beside: busy)
+        attention.hide(decided)
+        attention.mixValues()
+      }
     }
-    try unsafe chooseRows(layer: layer, rows, moment: moment)
-    let shown = sequence.signals(ofLayer: layer, at: moment)
-    unsafe keepQueries(layer: layer, rows, inPrompt: false)
-    let attention = unsafe StepAttention(self, layer: layer, rows, shown: shown, phase: phase)
-    let signals = attention.signals
-    signalCounts.queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
-    signalCounts.layerInput += shown.layerInput ? 1 : 0
-    signalCounts.valueReach += shown.valueReach ? 1 : 0
-    signalCounts.stepLogits += shown.stepLogits ? 1 : 0
-    signalCounts.stepProbabilities += shown.stepProbabilities ? 1 : 0
-    signalCounts.recentRows += shown.recentRows > 0 ? 1 : 0
-    switch phase {
-    case .afterOutput:
-      attention.run()
-      attention.completeSignals()
-      sequence.book(layer: layer, moment: moment)
-      observe(layer: layer, moment: moment, signals: signals)
-      apply(try decide(layer: layer, moment: moment, signals: signals), layer: layer)
-    case .beforeStep:
-      attention.computeLogits()
-      attention.completeSignals()
-      attention.mixValues(showing: moment)
-      sequence.book(layer: layer, moment: moment)
-    case .beforeOutput:
-      attention.computeLogits()
-      attention.completeSignals()
-      observe(layer: layer, moment: moment, signals: signals)
-      let plan = try decide(layer: layer, moment: moment, signals: signals)
-      attention.hide(plan)
-      attention.mixValues()
-      apply(plan, layer: layer)
-      sequence.book(layer: layer, moment: moment)
-    }
+  }
+
+  /// Ends a step in a layer: carries out what the policy decided, and books what attention read.
+  func endStep(layer: Int) {
+    guard sequence.failure == nil else { return }
+    let isHidden = declared[layer].phase == .beforeOutput
+    if !isHidden { sequence.book(layer: layer, moment: nextStep) }
+    apply(decided, layer: layer, moment: nextStep)
+    decided = CachePlan()
+    if isHidden { sequence.book(layer: layer, moment: nextStep) }
   }
 
   /// Copies the queries of some tokens for a policy that wants them un-rotated.
@@ -216,16 +247,16 @@ extension LlamaSession {
   }
 
   private func decide(
-    layer: Int, moment: Moment, signals: SignalBuffers
+    layer: Int, moment: Moment, signals: SignalBuffers, beside threads: Int = 1
   ) throws(StoreError) -> CachePlan {
     var watch = Stopwatch()
-    defer { policyTime.evict += watch.lap() }
+    defer { policyTime.evict += watch.lap() / Double(threads) }
     return try sequence.decide(layer: layer, moment: moment, signals: signals)
   }
 
-  private func apply(_ plan: CachePlan, layer: Int) {
+  private func apply(_ plan: CachePlan, layer: Int, moment: Moment) {
     var watch = Stopwatch()
-    sequence.apply(plan, layer: layer)
+    sequence.apply(plan, layer: layer, moment: moment)
     policyTime.apply += watch.lap()
   }
 }

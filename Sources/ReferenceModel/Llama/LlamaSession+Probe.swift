@@ -56,7 +56,7 @@ extension LlamaSession {
     prepareRotation(first..<first + count)
     unsafe forward(ForwardPass(model, scratch, count: count, kind: .chunk)) { layer in
       unsafe attendProbe(
-        layer: layer, TokenRows(scratch, 0..<count, model.configuration), from: first,
+        layer: layer, TokenRows(scratch, 0..<count, of: self), from: first,
         repeating: repeated, moment: moment)
     }
   }

@@ -14,6 +14,8 @@ public final class LlamaSession {
   /// How often each signal was computed so far. For tests, and for reports of a policy's cost.
   public internal(set) var signalCounts = SignalCounts()
 
+  /// What the policy decided in the layer of a step at hand, until the step's end in the layer.
+  var decided = CachePlan()
   /// Measures what attention changes in prompts; nil if nothing is measured.
   var meter: AttentionMeter?
 
@@ -174,7 +176,7 @@ public final class LlamaSession {
     }
     unsafe model.forward(tokens, pass, measure: measure) { layer in
       unsafe attend(
-        layer: layer, TokenRows(scratch, 0..<tokens.count, model.configuration), moment: moment)
+        layer: layer, TokenRows(scratch, 0..<tokens.count, of: self), moment: moment)
     }
     if let probe = sequence.probe(afterLast: isLast) {
       read(probe, after: chunk, of: prompt, moment: moment)
@@ -250,4 +252,14 @@ public struct SignalCounts: Hashable, Sendable {
   public var reads = 0
   /// Probes taken through a layer.
   public var probes = 0
+
+  /// Counts the signals of a step.
+  mutating func add(step shown: SignalSet) {
+    queries += shown.rawQueries || shown.turnedQueries ? 1 : 0
+    layerInput += shown.layerInput ? 1 : 0
+    valueReach += shown.valueReach ? 1 : 0
+    stepLogits += shown.stepLogits ? 1 : 0
+    stepProbabilities += shown.stepProbabilities ? 1 : 0
+    recentRows += shown.recentRows > 0 ? 1 : 0
+  }
 }

@@ -2,8 +2,8 @@
 ///
 /// Shapes are in floats. Buffers with `rows` in their shape grow with the cache.
 ///
-/// A batch uses the first session's buffers, one token per session. Its attention buffers hold one
-/// sequence at a time.
+/// A batch uses the first session's buffers for its tokens, one per session, and each session's own
+/// buffers for the session's attention.
 final class Scratch {
   let stream: FloatBuffer  // tokens × hidden
   let normed: FloatBuffer  // tokens × hidden
@@ -67,8 +67,7 @@ final class Scratch {
 /// The inputs and outputs of attention for some tokens: a chunk of a prompt, or one session's token
 /// of a batch.
 @unsafe struct TokenRows {
-  /// The scratch memory that holds the tokens. Its attention buffers serve one session after
-  /// another.
+  /// The session's scratch memory, whose attention buffers the tokens use.
   let scratch: Scratch
   /// Number of tokens.
   let count: Int
@@ -78,11 +77,13 @@ final class Scratch {
   let values: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
   let mixed: UnsafeMutablePointer<Float>  // count × queryHeads × headDimension
 
-  /// Selects some of the tokens that the scratch memory has room for.
-  init(_ scratch: Scratch, _ tokens: Range<Int>, _ configuration: LlamaConfiguration) {
+  /// Selects a session's tokens among those that `scratch` has room for: the session's own scratch
+  /// memory, or in a batch that of the first session.
+  init(_ scratch: Scratch, _ tokens: Range<Int>, of session: LlamaSession) {
+    let configuration = session.model.configuration
     let queryWidth = configuration.queryHeads * configuration.headDimension
     let keyWidth = configuration.keyHeads * configuration.headDimension
-    unsafe self.scratch = scratch
+    unsafe self.scratch = session.scratch
     unsafe count = tokens.count
     unsafe inputs = scratch.normed.base + tokens.lowerBound * configuration.hidden
     unsafe queries = scratch.queries.base + tokens.lowerBound * queryWidth

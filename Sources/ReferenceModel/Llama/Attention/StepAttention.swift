@@ -34,6 +34,8 @@ import KVPolicyKit
   private let layer: Int
   @unsafe private let rows: TokenRows
   private let shown: SignalSet
+  /// Whether one thread does all the work, because other threads work for other sessions.
+  private let alone: Bool
   /// Whether the layer keeps the step's query, and therefore its sum of exponentials.
   private let keepsQuery: Bool
   private let isPlaced: Bool
@@ -63,12 +65,14 @@ import KVPolicyKit
   /// Makes room for the attention of a step's token in one layer. Where keys are stored un-rotated,
   /// it also rotates the token's queries at their places.
   init(
-    _ session: LlamaSession, layer: Int, _ rows: TokenRows, shown: SignalSet, phase: Phase
+    _ session: LlamaSession, layer: Int, _ rows: TokenRows, shown: SignalSet, phase: Phase,
+    alone: Bool
   ) {
     self.session = session
     self.layer = layer
     unsafe self.rows = unsafe rows
     self.shown = shown
+    self.alone = alone
     keepsQuery = session.declared[layer].signals.recentRows > 0
     isPlaced = session.declared[layer].rule != .original
     group = session.sequence.listGroup
@@ -127,10 +131,23 @@ import KVPolicyKit
 
   // MARK: Work of the whole team
 
+  /// Divides items among the threads. One thread that works alone is number 0: scratch memory is
+  /// its session's own.
+  private func share<Input>(
+    _ count: Int, with input: Input,
+    _ body: @escaping (_ input: borrowing Input, _ thread: Int, _ items: Range<Int>) -> Void
+  ) {
+    if alone {
+      body(input, 0, 0..<count)
+    } else {
+      session.model.team.share(count, grain: 1, with: input, body)
+    }
+  }
+
   /// Computes the attention output of every query head in one parallel region, where no policy
   /// decides before the output.
   func run() {
-    session.model.team.share(splits, grain: 1, with: self) { step, thread, splits in
+    share(splits, with: self) { step, thread, splits in
       for split in splits {
         step.computeLogits(split, thread: thread)
         step.mixValues(split)
@@ -142,7 +159,7 @@ import KVPolicyKit
 
   /// Computes only the logits, and the attention weights if the policy is shown probabilities.
   func computeLogits() {
-    session.model.team.share(splits, grain: 1, with: self) { step, thread, splits in
+    share(splits, with: self) { step, thread, splits in
       for split in splits {
         step.computeLogits(split, thread: thread)
         if step.shown.stepProbabilities || step.keepsQuery { step.weigh(split) }
@@ -153,7 +170,7 @@ import KVPolicyKit
 
   /// Computes the attention output from the logits.
   func mixValues() {
-    session.model.team.share(splits, grain: 1, with: self) { step, _, splits in
+    share(splits, with: self) { step, _, splits in
       for split in splits { step.mixValues(split) }
     }
     join()
@@ -164,7 +181,7 @@ import KVPolicyKit
     let input = (step: self, moment: moment)
     // No data race: the hook reads signals and changes only columns and the policy's memory, while
     // the other items read rows and change attention weights.
-    session.model.team.share(1 + splits, grain: 1, with: input) { input, _, items in
+    share(1 + splits, with: input) { input, _, items in
       let step = input.step
       for item in items {
         if item == 0 {
