@@ -19,7 +19,8 @@ extension PlainEngine {
         let probabilities = Plain.softmax(logits)
         columnSums.add(probabilities, to: head)
         sums.append(Plain.logSum(logits))
-        output += Plain.mix(lane.values, probabilities)
+        let rows = Plain.mix(lane.values, probabilities)
+        output += recall(query, layer: layer, head: head, beside: rows, of: logits)
       }
       outputs.append(output)
       remember(RecentQuery(position: position, logSums: sums), layer: layer, inPrompt: true)
@@ -68,7 +69,7 @@ extension PlainEngine {
       shown.probabilities = SignalRows(logits.map(Plain.softmax), stride: longest).values
     }
     if phase != .beforeOutput {
-      let output = mix(logits, lanes)
+      let output = mix(logits, lanes, queries, layer: layer)
       sequence.book(layer: layer, moment: moment)
       guard phase == .afterOutput else {
         observe(layer: layer, moment: moment, shown)
@@ -78,7 +79,7 @@ extension PlainEngine {
       return output
     }
     let plan = try consult(layer: layer, moment: moment, shown)
-    let output = mix(mask(logits, by: plan, lanes), lanes)
+    let output = mix(mask(logits, by: plan, lanes), lanes, queries, layer: layer)
     apply(plan, layer: layer)
     sequence.book(layer: layer, moment: moment)
     return output
@@ -106,9 +107,12 @@ extension PlainEngine {
     return logits.enumerated().map { read.contains(Int32($0)) ? $1 : -.infinity }
   }
 
-  private func mix(_ logits: [[Float]], _ lanes: [PlainLane]) -> [Float] {
+  private func mix(
+    _ logits: [[Float]], _ lanes: [PlainLane], _ queries: [[Float]], layer: Int
+  ) -> [Float] {
     logits.enumerated().flatMap { head, row in
-      Plain.mix(lanes[head / source.shape.group].values, Plain.softmax(row))
+      let rows = Plain.mix(lanes[head / source.shape.group].values, Plain.softmax(row))
+      return recall(queries[head], layer: layer, head: head, beside: rows, of: row)
     }
   }
 

@@ -141,6 +141,8 @@ public struct PolicyAssignment: Sendable {
   public internal(set) var policies: [any KVCachePolicy]
   /// For each policy, what decode steps read of its layers; nil for everything.
   public internal(set) var readers: [(any RowReader)?]
+  /// For each policy, its memory of what it forgets; nil for none.
+  var residuals: [(any ResidualMemory)?]
   /// For each layer, the index of its policy.
   public let owner: [Int]
   /// For each policy, when it is asked, in chunks of the length that its reading says.
@@ -198,6 +200,9 @@ public struct PolicyAssignment: Sendable {
     }
     self.readers = try zip(policies, readers).map { policy, reader throws(PolicyError) in
       try PolicyAssignment.reader(of: policy, or: reader, shape)
+    }
+    residuals = try policies.map { policy throws(PolicyError) in
+      try PolicyAssignment.residual(of: policy)
     }
     try PolicyAssignment.checkChunks(policies, cadences)
     try PolicyAssignment.checkProbes(policies)

@@ -22,6 +22,7 @@ final class Scratch {
   let spread = FloatBuffer()  // 2 × queryHeads × rows: see `SpreadSignals`
   let pageBounds = FloatBuffer()  // queryHeads × pages of a reader's digest
   let partial = FloatBuffer()  // see `StepAttention`; or blocks × queryHeads × rows
+  let residual = FloatBuffer()  // see `ResidualParts`
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let rawQueries = FloatBuffer()  // tokens × queryHeads × headDimension, before rotation
   let columnSums = FloatBuffer()  // queryHeads × rows

@@ -264,12 +264,16 @@ import KVPolicyKit
     }
   }
 
-  /// Combines the splits of every query head, in order, into its attention output.
+  /// Combines the splits of every query head, in order, into its attention output; last comes what
+  /// the policy remembers of rows that it forgot.
   private func join() {
+    let residual = unsafe ResidualParts(
+      session, layer: layer, rows.queries, tokens: 1, rows.scratch)
     for head in 0..<heads {
       let target = unsafe rows.mixed + head * width
-      let top = greatestTop(head)
-      let factor = normalisation(head, top: top)
+      let part = residual?.part(head) ?? ResidualPart()
+      let top = part.total > 0 ? max(greatestTop(head), part.top) : greatestTop(head)
+      let factor = normalisation(head, top: top, beside: part)
       unsafe target.update(repeating: 0, count: width)
       for run in 0..<runs {
         let index = run * heads + head
@@ -277,6 +281,10 @@ import KVPolicyKit
           mixed + index * width, times: Kernels.rescaling(from: tops[index], to: top) * factor,
           to: target, count: width)
       }
+      guard part.total > 0, let residual else { continue }
+      unsafe Kernels.add(
+        residual.mixed + head * width, times: Kernels.rescaling(from: part.top, to: top) * factor,
+        to: target, count: width)
     }
   }
 
@@ -331,13 +339,16 @@ import KVPolicyKit
   }
 
   /// The factor that turns attention weights relative to `top` into probabilities; 0 when every
-  /// logit was −∞.
-  private func normalisation(_ head: Int, top: Float) -> Float {
+  /// logit was −∞. A part beside the rows takes its share.
+  private func normalisation(
+    _ head: Int, top: Float, beside part: ResidualPart = ResidualPart()
+  ) -> Float {
     var total: Float = 0
     for run in 0..<runs {
       let index = run * heads + head
       total += unsafe Kernels.rescaling(from: tops[index], to: top) * totals[index]
     }
+    if part.total > 0 { total += Kernels.rescaling(from: part.top, to: top) * part.total }
     return total == 0 ? 0 : 1 / total
   }
 
