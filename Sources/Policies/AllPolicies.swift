@@ -34,6 +34,7 @@ extension PolicyRegistry {
       ForesightKV.self,
       WriteGatedKV.self,
       KVzap.self,
+      LESS.self,
       Composed.self,
       ReaderPolicy<Quest>.self,
       ReaderPolicy<RefreshKV>.self,

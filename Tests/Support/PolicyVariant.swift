@@ -267,6 +267,28 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "kvzap",
       ["predictor": "predictor.linear", "threshold": 0, "window": 9, "decoding": false]),
+    PolicyVariant(
+      "less",
+      ["heavy": 8, "recent": 6, "kernels": "residual", "kernelDim": 2, "kernelHidden": 3],
+      rows: 14),
+    PolicyVariant(
+      "less",
+      [
+        "base": "streamingllm", "sinks": 2, "recent": 10, "floor": 0, "kernels": "residual",
+        "kernelDim": 2, "kernelHidden": 3,
+      ], rows: 12),
+    PolicyVariant(
+      "less",
+      [
+        "base": "adakv", "capacity": 16, "window": 4, "floor": 0.1, "when": "everyChunk",
+        "kernels": "residual", "kernelDim": 2, "kernelHidden": 3,
+      ]),
+    PolicyVariant(
+      "less",
+      [
+        "base": "wgkv", "gates": "gate", "window": 6, "threshold": 0.8, "prefillTile": 5,
+        "kernels": "residual", "kernelDim": 2, "kernelHidden": 3,
+      ]),
     PolicyVariant("composed", ["budget": ["rows": 12], "when": "everyStep"], rows: 12),
     PolicyVariant(
       "composed",
@@ -299,6 +321,10 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "h2o", ["heavy": 12, "recent": 12], rows: 24,
       read: ["kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0]),
+    PolicyVariant(
+      "less",
+      ["heavy": 12, "recent": 12, "kernels": "residual", "kernelDim": 2, "kernelHidden": 3],
+      rows: 24, read: ["kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0]),
     PolicyVariant(
       "morphkv", ["window": 4, "capacity": 16], rows: 17,
       read: ["kind": "refreshkv", "partial": 6, "checkEvery": 2, "threshold": 0.5]),
