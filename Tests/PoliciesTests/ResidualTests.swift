@@ -108,7 +108,7 @@ struct ResidualTests {
 
   static let refused: [([String: JSONValue], String)] = [
     (["base": "quest"], "quest forgets nothing; give it as \"read\" to a policy that does"),
-    (["base": "less"], "unknown policy"), (["base": "h20"], "unknown policy"),
+    (["base": "less"], "there is no policy 'less'"), (["base": "h20"], "did you mean"),
     (["base": 7], "'base' cannot be 7"),
     (["positions": "compacted"], "which needs original positions"),
     (
