@@ -39,6 +39,7 @@ extension PolicyRegistry {
       ReaderPolicy<Quest>.self,
       ReaderPolicy<RefreshKV>.self,
       ReaderPolicy<ClusterKV>.self,
+      RetroAttention.self,
     ], parts: .all)
 }
 

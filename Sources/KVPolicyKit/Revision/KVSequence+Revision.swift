@@ -26,12 +26,55 @@ extension KVSequence {
     measure(layer: layer)
   }
 
-  /// The positions that a list of the step at hand names, in the order of the list; nil if it is all
-  /// rows of its lane.
-  package func readPositions(layer: Int, list: Int) -> [Int32]? {
-    guard let rows = readRows(list: list) else { return nil }
-    let lane = lane(layer, list * shape.keyHeads / readSets.lists.count)
-    return rows.map { lane.positions[Int($0)] }
+  /// Of the rows that the step at hand names for a query head, appends the slots of those that are not
+  /// later than a position and that `read` does not name, and names them in `read`.
+  ///
+  /// - Parameter read: bit p is set if position p was read; grows as needed.
+  package func appendUnread(
+    layer: Int, queryHead: Int, through position: Int, read: inout [UInt64],
+    into slots: inout [Int32]
+  ) {
+    let lane = lane(layer, queryHead / shape.group)
+    while read.count <= position / 64 { read.append(0) }
+    func note(_ row: Int) {
+      let own = Int(lane.positions[row])
+      let (word, bit) = (own / 64, UInt64(1) << UInt64(own % 64))
+      guard own <= position, read[word] & bit == 0 else { return }
+      read[word] |= bit
+      slots.append(lane.slots[row])
+    }
+    if let rows = readRows(list: queryHead / listGroup) {
+      for row in rows { note(Int(row)) }
+    } else {
+      for row in 0..<lane.count { note(row) }
+    }
+  }
+
+  /// Lends the rows in some slots of a lane to an attention kernel, in the order of the slots.
+  @unsafe package func withRows<Result>(
+    layer: Int, head: Int, slots: UnsafePointer<Int32>, count: Int, _ body: (LaneRows) -> Result
+  ) -> Result {
+    unsafe lane(layer, head).withRows { all in
+      unsafe body(
+        LaneRows(
+          count: count, slots: slots, pages: all.pages, pageRows: all.pageRows,
+          headDimension: all.headDimension, format: all.format, rowBytes: all.rowBytes,
+          isDense: false))
+    }
+  }
+
+  /// Books the rows that past tokens read in a layer, summed over their query heads. Their bytes
+  /// count; the rows that a step reads are those of its own token.
+  package func bookRevision(rows: Int) {
+    readByteSteps += Double(rows) * Double(2 * store.layout.rowBytes) / Double(shape.group)
+  }
+
+  /// Bytes of what an engine keeps of past tokens: for every layer and query head a query, an output
+  /// and a sum of exponentials, and a bit for each position.
+  var revisionBytes: Int {
+    guard let revision else { return 0 }
+    let heads = shape.layers * shape.queryHeads
+    return revision.window * heads * ((2 * shape.headDimension + 1) * 4 + length.tokens / 64 * 8 + 8)
   }
 
   /// The pages that writing over past tokens may copy in a step.

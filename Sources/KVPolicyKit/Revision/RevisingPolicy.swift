@@ -58,6 +58,9 @@ extension PolicyAssignment {
           "it corrects tokens in every layer, and other policies have some of them; give it all "
             + "layers, or a window of 1")
       }
+      if policy.phase != .afterOutput {
+        throw impossible("it corrects outputs, which only phase .afterOutput leaves whole")
+      }
       if policy.cadence != .never && revision.window > 1 {
         throw impossible("it forgets rows, which it may have to write over; declare cadence .never")
       }

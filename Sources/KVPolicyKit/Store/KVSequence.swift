@@ -250,7 +250,9 @@ public final class KVSequence {
   package var rowsRead: Double { promptRowSteps + readRowSteps }
 
   var ownStateBytes: Int {
-    let own = policies.policies.reduce(recentQueryBytes) { $0 + $1.stateBytes }
+    let own = policies.policies.reduce(recentQueryBytes + revisionBytes) {
+      $0 + $1.stateBytes
+    }
     let readers = policies.readers.reduce(own) { $0 + ($1?.stateBytes ?? 0) }
     return policies.residuals.reduce(readers) { $0 + ($1?.stateBytes ?? 0) }
   }

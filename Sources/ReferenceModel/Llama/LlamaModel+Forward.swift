@@ -81,28 +81,60 @@ extension LlamaModel {
     _ tokens: some Collection<Int>, of sessions: some RandomAccessCollection<LlamaSession>,
     _ scratch: Scratch
   ) {
-    let pass = unsafe ForwardPass(self, scratch, count: sessions.count, kind: .step)
+    let count = sessions.reduce(0) { $0 + $1.stepTokens }
+    let pass = unsafe ForwardPass(self, scratch, count: count, kind: .step)
     for session in sessions {
       session.sequence.begin()
-      let position = session.sequence.length.tokens
-      session.prepareRotation(position..<position + 1)
+      let end = session.sequence.length.tokens + 1
+      session.prepareRotation(end - session.stepTokens..<end)
     }
-    unsafe forward(tokens, pass) { layer in
-      for (number, session) in sessions.enumerated() {
-        unsafe session.attend(
-          layer: layer, TokenRows(scratch, number..<number + 1, configuration),
-          moment: session.nextStep)
+    func attend(layer: Int) {
+      var first = 0
+      for session in sessions {
+        let rows = unsafe TokenRows(scratch, first..<first + session.stepTokens, configuration)
+        first += session.stepTokens
+        unsafe session.attend(layer: layer, rows, moment: session.nextStep)
       }
     }
-    for session in sessions {
+    if count == sessions.count {
+      unsafe forward(tokens, pass, attend: attend)
+    } else {
+      unsafe forward(withPast(tokens, of: sessions), pass, attend: attend)
+      unsafe moveStreamsToFront(of: sessions, scratch)
+    }
+    for (session, token) in zip(sessions, tokens) {
       session.finish(session.nextStep)
+      session.revised?.advance(token)
       // Until the logits are computed, the whole batch needs the scratch memory of one session.
       session.sequence.begin()
     }
-    unsafe computeVocabularyLogits(of: sessions, pass)
+    unsafe computeVocabularyLogits(
+      of: sessions, ForwardPass(self, scratch, count: sessions.count, kind: .step))
     for session in sessions {
       session.notePrediction()
       session.sequence.end()
+    }
+  }
+
+  /// The tokens of a step, each after the past tokens that its session corrects.
+  private func withPast(
+    _ tokens: some Collection<Int>, of sessions: some RandomAccessCollection<LlamaSession>
+  ) -> [Int] {
+    zip(sessions, tokens).flatMap { ($0.revised?.tokens ?? []) + [$1] }
+  }
+
+  /// Moves the residual streams of the sessions' new tokens before those of past tokens, of which
+  /// nobody wants logits.
+  @unsafe private func moveStreamsToFront(
+    of sessions: some RandomAccessCollection<LlamaSession>, _ scratch: Scratch
+  ) {
+    let hidden = configuration.hidden
+    var end = 0
+    for (number, session) in sessions.enumerated() {
+      end += session.stepTokens
+      guard end - 1 > number else { continue }
+      unsafe (scratch.stream.base + number * hidden).update(
+        from: scratch.stream.base + (end - 1) * hidden, count: hidden)
     }
   }
 

@@ -15,6 +15,15 @@ extension LlamaSession {
   /// sequence keeps the error as its `failure` and takes no further part in the chunk or step.
   @unsafe func attend(layer: Int, _ rows: TokenRows, moment: Moment) {
     guard sequence.failure == nil else { return }
+    if let revised, !moment.isChunk {
+      unsafe attendRevising(layer: layer, rows, revised, moment: moment)
+    } else {
+      unsafe attendOnce(layer: layer, rows, moment: moment)
+    }
+  }
+
+  /// The same for tokens that were not read before.
+  @unsafe func attendOnce(layer: Int, _ rows: TokenRows, moment: Moment) {
     if sequence.signals(ofLayer: layer, at: moment).rawQueries { unsafe keepRawQueries(rows) }
     if declared[layer].rule == .original {
       unsafe rotate(rows, from: sequence.length.tokens, isShared: moment.isChunk)
@@ -127,6 +136,9 @@ extension LlamaSession {
     switch phase {
     case .afterOutput:
       attention.run()
+      if let revised {
+        unsafe attention.writeLogSums(to: revised.state(revised.count, layer: layer).logSums.base)
+      }
       attention.completeSignals()
       sequence.book(layer: layer, moment: moment)
       observe(layer: layer, moment: moment, signals: signals)
@@ -166,7 +178,7 @@ extension LlamaSession {
 
   /// Rotates the queries and keys of some tokens at consecutive positions; for a chunk, on several
   /// threads.
-  @unsafe private func rotate(_ rows: TokenRows, from first: Int, isShared: Bool) {
+  @unsafe func rotate(_ rows: TokenRows, from first: Int, isShared: Bool) {
     guard isShared else { return unsafe rotate(rows, 0..<rows.count, from: first) }
     unsafe model.team.share(rows.count, grain: 16) { _, tokens in
       unsafe rotate(rows, tokens, from: first)

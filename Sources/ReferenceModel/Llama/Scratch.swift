@@ -79,6 +79,20 @@ final class Scratch {
   let values: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
   let mixed: UnsafeMutablePointer<Float>  // count × queryHeads × headDimension
 
+  init(
+    scratch: Scratch, count: Int, inputs: UnsafeMutablePointer<Float>,
+    queries: UnsafeMutablePointer<Float>, keys: UnsafeMutablePointer<Float>,
+    values: UnsafeMutablePointer<Float>, mixed: UnsafeMutablePointer<Float>
+  ) {
+    unsafe self.scratch = scratch
+    unsafe self.count = count
+    unsafe self.inputs = inputs
+    unsafe self.queries = queries
+    unsafe self.keys = keys
+    unsafe self.values = values
+    unsafe self.mixed = mixed
+  }
+
   /// Selects some of the tokens that the scratch memory has room for.
   init(_ scratch: Scratch, _ tokens: Range<Int>, _ configuration: LlamaConfiguration) {
     let queryWidth = configuration.queryHeads * configuration.headDimension

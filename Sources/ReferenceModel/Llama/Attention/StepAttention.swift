@@ -327,7 +327,12 @@ import KVPolicyKit
   private func noteLogSums() {
     guard keepsQuery else { return }
     let recent = session.recentQueries[layer]
-    let sums = unsafe recent.logSums + (recent.count - 1) * heads
+    unsafe writeLogSums(to: recent.logSums + (recent.count - 1) * heads)
+  }
+
+  /// Writes the logarithm of the sum of exponentials of every query head, once all splits have been
+  /// weighed.
+  func writeLogSums(to sums: UnsafeMutablePointer<Float>) {
     for head in 0..<heads {
       let top = greatestTop(head)
       unsafe sums[head] = top - log(normalisation(head, top: top))
