@@ -50,6 +50,7 @@ extension PlainEngine {
     let longest = lanes.map(\.count).max() ?? 0
     let queries = self.queries(layer: layer, position: position, lanes: lanes)
     try chooseRows(layer: layer, moment: moment, queries)
+    revise(layer: layer, position: position, queries, lanes)
     let logits = queries.enumerated().map { head, query in
       let all = self.logits(
         of: query, layer: layer, head: head, position: position, lanes[head / source.shape.group])
@@ -150,7 +151,7 @@ extension PlainEngine {
     }
   }
 
-  private func logits(
+  func logits(
     of query: [Float], layer: Int, head: Int, position: Int, _ lane: PlainLane
   ) -> [Float] {
     lane.positions.indices.map { row in

@@ -318,6 +318,11 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
         "clusters": 6, "iterations": 0, "budget": 9, "sinks": 0, "denseLayers": 0,
         "generated": ["window": 6, "clusters": 2], "gqa": "perQueryHead",
       ]),
+    PolicyVariant("retroattention", ["page": 4, "pages": 3, "window": 3]),
+    PolicyVariant(
+      "retroattention", ["page": 3, "pages": 2, "window": 4, "pastQuery": "cached"]),
+    PolicyVariant("retroattention", ["page": 4, "pages": 3, "window": 2, "fullLayers": 0]),
+    PolicyVariant("retroattention", ["page": 1, "pages": 9, "window": 1]),
     PolicyVariant(
       "h2o", ["heavy": 12, "recent": 12], rows: 24,
       read: ["kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0]),
