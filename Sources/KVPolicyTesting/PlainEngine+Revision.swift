@@ -24,8 +24,8 @@ struct PastToken {
   var layers: [Layer]
 
   /// The position in the text whose vectors the token has in a layer: its own, or, if the token has
-  /// read more in lower layers since its own step, another that no text reaches. So a token's keys and
-  /// values change exactly when a model's would.
+  /// read more in lower layers since its own step, another that no text reaches. So a token's keys
+  /// and values change exactly when a model's would.
   func content(layer: Int) -> Int {
     position + layers[..<layer].reduce(0) { $0 + $1.late } << 32
   }
@@ -57,8 +57,8 @@ extension PlainEngine {
     }
   }
 
-  /// Lets past tokens read the rows of a step that they have not read, and notes what the step's own
-  /// token at `position` reads.
+  /// Lets past tokens read the rows of a step that they have not read, and notes what the step's
+  /// own token at `position` reads.
   func revise(layer: Int, position: Int, _ queries: [[Float]], _ lanes: [PlainLane]) {
     guard let revision = sequence.revision else { return }
     let shape = source.shape

@@ -2,8 +2,8 @@ import KVPolicyKit
 
 /// Any policy that forgets, and beside it a small trained memory of what was forgotten.
 ///
-/// Dong et al., "Get More with LESS: Synthesizing Recurrence with KV Cache Compression for Efficient
-/// LLM Inference", ICML 2024; recurrent inference of hdong920/LESS.
+/// Dong et al., "Get More with LESS: Synthesizing Recurrence with KV Cache Compression for
+/// Efficient LLM Inference", ICML 2024; recurrent inference of hdong920/LESS.
 public struct LESS: ResidualPolicy {
   /// The name in configurations.
   public static let name = "less"

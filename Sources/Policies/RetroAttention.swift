@@ -26,7 +26,7 @@ public struct RetroAttention: RevisingPolicy {
       "pages", default: 64, atLeast: 1, atMost: 1 << 20,
       "pages that a query reads, the newest included")
     let window = try settings.integer(
-      "window", default: 2, atLeast: 1, atMost: 1024,
+      "window", default: 2, atLeast: 1, atMost: Revision.longestWindow,
       "tokens computed in a step: the new one, and past ones to correct")
     let pastQuery = try settings.choice(
       "pastQuery", default: Revision.PastQuery.recomputed,

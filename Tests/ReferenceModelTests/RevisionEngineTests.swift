@@ -109,6 +109,28 @@ struct RevisionEngineTests {
     }
   }
 
+  @Test("reads the pages that our reference reads", arguments: OracleCase.named("retroattention-"))
+  func pages(_ one: OracleCase) throws {
+    let contents = try one.contents()
+    guard case .object(let pages)? = contents["pages"] else {
+      Issue.record("the case lists no pages")
+      return
+    }
+    let configuration = try one.configuration(contents)
+    let page = try #require(configuration.main.settings["page"]?.wholeNumber)
+    let session = try makeSession(OracleModels.load(contents), configuration)
+    let tokens = try #require(contents["tokens"]?.integers)
+    let length = try #require(contents["prompt_length"]?.wholeNumber)
+    try session.prefill(Array(tokens[..<length]))
+    for step in 1...(tokens.count - length) {
+      let read = try decode(tokens[length + step - 1], with: session)
+      for (layer, lists) in (pages["\(step)"]?.list ?? []).enumerated() {
+        let ours = read[layer]?.map { Array(Set($0.map { $0 / page })).sorted() }
+        #expect(ours == lists.list.map { $0.integers ?? [] }, "step \(step), layer \(layer)")
+      }
+    }
+  }
+
   @Test(
     "holds the outputs, keys and values that our reference holds",
     arguments: OracleCase.named("retroattention-"))

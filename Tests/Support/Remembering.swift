@@ -1,8 +1,8 @@
 package import KVPolicyKit
 internal import Foundation
 
-/// Any policy, beside which a memory keeps every row that the policy forgets. Attention is then that
-/// of the full cache.
+/// Any policy, beside which a memory keeps every row that the policy forgets. Attention is then
+/// that of the full cache.
 package struct Remembering: ResidualPolicy {
   package static let name = "remembering"
   package static let summary = "another policy, and everything it forgets"

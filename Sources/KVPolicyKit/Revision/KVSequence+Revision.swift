@@ -26,8 +26,8 @@ extension KVSequence {
     measure(layer: layer)
   }
 
-  /// Of the rows that the step at hand names for a query head, appends the slots of those that are not
-  /// later than a position and that `read` does not name, and names them in `read`.
+  /// Of the rows that the step at hand names for a query head, appends the slots of those that are
+  /// not later than a position and that `read` does not name, and names them in `read`.
   ///
   /// - Parameter read: bit p is set if position p was read; grows as needed.
   package func appendUnread(
@@ -69,12 +69,13 @@ extension KVSequence {
     readByteSteps += Double(rows) * Double(2 * store.layout.rowBytes) / Double(shape.group)
   }
 
-  /// Bytes of what an engine keeps of past tokens: for every layer and query head a query, an output
-  /// and a sum of exponentials, and a bit for each position.
+  /// Bytes of what an engine keeps of past tokens: for every layer and query head a query, an
+  /// output and a sum of exponentials, and a bit for each position.
   var revisionBytes: Int {
     guard let revision else { return 0 }
     let heads = shape.layers * shape.queryHeads
-    return revision.window * heads * ((2 * shape.headDimension + 1) * 4 + length.tokens / 64 * 8 + 8)
+    let floats = 2 * shape.headDimension + 1
+    return revision.window * heads * (4 * floats + 8 * (length.tokens / 64 + 1))
   }
 
   /// The pages that writing over past tokens may copy in a step.

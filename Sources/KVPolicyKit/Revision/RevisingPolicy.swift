@@ -14,7 +14,11 @@ public struct Revision: Hashable, Sendable {
   /// Which query reads.
   public let pastQuery: PastQuery
 
-  /// A revision of the last `window` tokens. ``PolicyAssignment`` refuses fewer than one.
+  /// The most tokens of a window.
+  public static let longestWindow = 1024
+
+  /// A revision of the last `window` tokens. ``PolicyAssignment`` refuses fewer than one, and more
+  /// than ``longestWindow``.
   public init(window: Int, pastQuery: PastQuery = .recomputed) {
     (self.window, self.pastQuery) = (window, pastQuery)
   }
@@ -24,11 +28,11 @@ public struct Revision: Hashable, Sendable {
 /// what later tokens read.
 ///
 /// In every step the last tokens pass through all layers again. In each layer, keys and values of
-/// the past tokens are computed from their corrected hidden states and written over the stored ones;
-/// then the reader names rows for the new token alone; and each past token also reads those of the
-/// rows that are not later than itself and that it has not read before. Their part joins what the
-/// token has read so far, whose queries and keys stay as they were. Tokens of prompts, which read
-/// everything, are not revised.
+/// the past tokens are computed from their corrected hidden states and written over the stored
+/// ones; then the reader names rows for the new token alone; and each past token also reads those
+/// of the rows that are not later than itself and that it has not read before. Their part joins
+/// what the token has read so far, whose queries and keys stay as they were. Tokens of prompts,
+/// which read everything, are not revised.
 ///
 /// The policy decides about all layers, forgets nothing and needs full-precision rows.
 public protocol RevisingPolicy: ReadingPolicy {
@@ -50,8 +54,9 @@ extension PolicyAssignment {
       func impossible(_ reason: String) -> PolicyError {
         .impossible(policy: type(of: policy).name, reason: reason)
       }
-      guard revision.window > 0 else {
-        throw impossible("it revises the last \(revision.window) tokens; use 1 or more")
+      guard (1...Revision.longestWindow).contains(revision.window) else {
+        throw impossible(
+          "it computes \(revision.window) tokens in a step; use 1 to \(Revision.longestWindow)")
       }
       guard revision.window == 1 || owner.allSatisfy({ $0 == index }) else {
         throw impossible(

@@ -18,8 +18,8 @@ extension Lane {
     return pages.count
   }
 
-  /// Writes over a row's key and value, in a page that no fork shares, and computes the bounds of its
-  /// page of positions anew. Position, place and columns stay.
+  /// Writes over a row's key and value, in a page that no fork shares, and computes the bounds of
+  /// its page of positions anew. Position, place and columns stay.
   ///
   /// - Throws: `StoreError.poolFull` if a shared page cannot be copied.
   func overwrite(

@@ -45,9 +45,9 @@ import KVPolicyKit
   }
 
   private func run() {
-    let floats = session.sequence.residualScratch(layer: layer)
     session.model.team.share(count, grain: 1, with: self) { parts, thread, items in
-      let room = unsafe parts.scratch.blocks[thread].room(floats)
+      let room = unsafe parts.scratch.blocks[thread].room(
+        parts.session.sequence.residualScratch(layer: parts.layer))
       for item in items { unsafe parts.recall(item, room) }
     }
   }

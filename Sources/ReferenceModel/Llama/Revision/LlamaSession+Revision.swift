@@ -5,8 +5,8 @@ extension LlamaSession {
   /// How many tokens pass through the layers in the next step.
   var stepTokens: Int { 1 + (revised?.count ?? 0) }
 
-  /// Computes the attention outputs of a step's token and of the past tokens before it, whose keys and
-  /// values are written over the stored ones first.
+  /// Computes the attention outputs of a step's token and of the past tokens before it, whose keys
+  /// and values are written over the stored ones first.
   @unsafe func attendRevising(
     layer: Int, _ rows: TokenRows, _ revised: RevisedTokens, moment: Moment
   ) {
@@ -29,7 +29,8 @@ extension LlamaSession {
     unsafe note(new, layer: layer, in: revised)
   }
 
-  /// Notes what the new token has read in a layer. `StepAttention` has noted its sums of exponentials.
+  /// Notes what the new token has read in a layer. `StepAttention` has noted its sums of
+  /// exponentials.
   @unsafe private func note(_ new: TokenRows, layer: Int, in revised: RevisedTokens) {
     let (heads, width) = (model.configuration.queryHeads, model.configuration.headDimension)
     let state = revised.state(revised.count, layer: layer)

@@ -1,8 +1,8 @@
 import Foundation
 import KVPolicyKit
 
-/// Attention of past tokens, in a step that corrects them, over the rows that the new token reads and
-/// they have not read before.
+/// Attention of past tokens, in a step that corrects them, over the rows that the new token reads
+/// and they have not read before.
 ///
 /// What a token reads joins what it has read so far:
 ///
@@ -12,8 +12,8 @@ import KVPolicyKit
 ///          mixedₙ
 /// ```
 @safe struct RevisedAttention {
-  // Why no access is out of bounds: items are below the number of past tokens times query heads, for
-  // which `rows`, `ranges` and the states have room, and ranges are those of `slots`.
+  // Why no access is out of bounds: items are below the number of past tokens times query heads,
+  // for which `rows`, `ranges` and the states have room, and ranges are those of `slots`.
 
   private let session: LlamaSession
   private let layer: Int

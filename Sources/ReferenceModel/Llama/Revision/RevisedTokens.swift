@@ -1,7 +1,7 @@
 import KVPolicyKit
 
-/// The tokens that a session decoded last, which its next steps correct: what they have read in every
-/// layer.
+/// The tokens that a session decoded last, which its next steps correct: what they have read in
+/// every layer.
 @safe final class RevisedTokens {
   /// What one token has read in one layer.
   @safe final class State {
@@ -39,8 +39,8 @@ import KVPolicyKit
   var slots: [Int32] = []
   /// By past token and query head: where its rows are among `slots`.
   var ranges: [Range<Int>] = []
-  /// By token, oldest first, and layer. The state after those of the past tokens is that of the token
-  /// being read.
+  /// By token, oldest first, and layer. The state after those of the past tokens is that of the
+  /// token being read.
   private var states: [[State]]
   private let (heads, width): (Int, Int)
 
