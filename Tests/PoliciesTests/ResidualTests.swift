@@ -34,7 +34,7 @@ struct ResidualTests {
     let remembering = try run(Remembering(policy))
     let full = try run(PolicyRegistry.all.make("full"))
     for (ours, theirs) in zip(remembering.outputs, full.outputs) {
-      for (one, other) in zip(ours, theirs) { #expect(abs(one - other) < 1e-5) }
+      for (one, other) in zip(ours, theirs) { #expect(abs(one - other) < 1e-4) }
     }
     let plain = try run(policy)
     #expect(plain.kept == remembering.kept && plain.plans == remembering.plans)
@@ -112,7 +112,7 @@ struct ResidualTests {
     (["base": 7], "'base' cannot be 7"),
     (["positions": "compacted"], "which needs original positions"),
     (
-      ["base": "morphkv", "votes": "exact"],
+      ["base": "morphkv", "votes": "exact", "attendMask": "perQueryHead"],
       "it decides between a step's logits and its output"
     ),
     (["kernelDim": 3], "this model needs"), (["floor": -1], "'floor' cannot be -1"),
