@@ -62,16 +62,16 @@ package struct KernelMemory: ResidualMemory {
 
   /// Adds a row's features, and its value times these, to the sums.
   package mutating func fold(key: Span<Float>, value: Span<Float>, of lane: LaneID) {
-    let kernels = layers[lane.layer]
-    let (index, features, hidden) = (index(of: lane), features, hidden)
-    isUsed[index] = true
-    var work = self.work.mutableSpan
-    kernels.readKey(key, head: lane.head, order, into: &work)
-    var sums = self.sums.mutableSpan
+    let first = index(of: lane) * features
+    isUsed[index(of: lane)] = true
+    let (kernels, order) = (layers[lane.layer], order)
+    var room = work.mutableSpan
+    kernels.readKey(key, head: lane.head, order, into: &room)
+    for feature in 0..<features { masses[first + feature] += work[hidden + feature] }
     for feature in 0..<features {
       let weight = work[hidden + feature]
-      masses[index * features + feature] += weight
-      sums.add(value, times: weight, from: (index * features + feature) * value.count)
+      var sum = sums.mutableSpan
+      sum.add(value, times: weight, from: (first + feature) * value.count)
     }
   }
 
