@@ -57,7 +57,7 @@ public struct Quest: RowReader {
     (newestPage, gqa) = (.always, .sum)
   }
 
-  /// Pages of 16 positions, or of the whole budget if it is less; all layers read so many rows.
+  /// Pages of 16 positions, or of the whole budget if it is less; all layers read the budget.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
     ["budget": .integer(rows), "pageSize": .integer(min(16, rows)), "denseLayers": 0]
   }

@@ -142,18 +142,20 @@
     return (0..<layout.headDimension).map { unsafe layout.format.element($0, of: base) }
   }
 
-  /// Copies the keys or values of consecutive rows as floats.
-  func copyVectors(_ rows: Range<Int>, value: Bool, into floats: inout MutableSpan<Float>) {
-    let width = layout.headDimension
-    precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "no such rows in the lane")
-    precondition(floats.count >= rows.count * width, "no room for so many rows")
-    unsafe floats.withUnsafeMutableBufferPointer { floats in
-      guard let target = floats.baseAddress else { return }
+  /// The keys or values of some rows as floats, row after row.
+  func vectors(of rows: some Collection<Int>, isValue: Bool) -> [Float] {
+    let (width, format) = (layout.headDimension, layout.format)
+    let total = rows.count * width
+    return unsafe [Float](unsafeUninitializedCapacity: total) { floats, filled in
+      guard var target = floats.baseAddress else { return }
+      // The buffer has room for `width` floats of each row.
       for row in rows {
-        unsafe layout.format.decode(
-          address(slot: Int(slots[row]), value: value), count: width,
-          to: target + (row - rows.lowerBound) * width)
+        precondition(row >= 0 && row < count, "no such row in the lane")
+        unsafe format.decode(
+          address(slot: Int(slots[row]), value: isValue), count: width, to: target)
+        unsafe target += width
       }
+      filled = total
     }
   }
 
