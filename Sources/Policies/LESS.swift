@@ -25,11 +25,16 @@ public struct LESS: ResidualPolicy {
       throw settings.impossible(
         "\(type(of: base).name) forgets nothing; give it as \"read\" to a policy that does")
     }
-    // A policy that forgets with a setting of this name keeps it.
+    // The policy that forgets keeps its own settings of these names.
+    let taken = settings.entries.map(\.name)
     var floor = 1e-6
-    if !settings.entries.contains(where: { $0.name == "floor" }) {
+    if !taken.contains("floor") {
       floor = try settings.number(
         "floor", default: floor, in: 0...1, "the least that the memory's weights can be")
+    }
+    if !taken.contains("gqa") {
+      let _: GroupReduction = try settings.choice(
+        "gqa", default: .mean, "changes nothing: this policy has no scores of query heads")
     }
     let features = try settings.integer(
       "kernelDim", default: 8, atLeast: 1, "features of a key, and of a query")

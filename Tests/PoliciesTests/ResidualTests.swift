@@ -44,7 +44,7 @@ struct ResidualTests {
 
   private func less(_ settings: [String: JSONValue]) throws -> any KVCachePolicy {
     let networks: [String: JSONValue] = [
-      "kernels": "residual", "kernelDim": 2, "kernelHidden": 3,
+      "kernels": "residual", "kernelHidden": 16,
     ]
     return try PolicyRegistry.tried(on: Self.shape)
       .make("less", settings.merging(networks) { $1 }, shape: Self.shape)
@@ -76,8 +76,7 @@ struct ResidualTests {
     registry.artifacts = NoFeatures(shape: Self.shape)
     let base: [String: JSONValue] = ["heavy": 5, "recent": 4]
     let settings: [String: JSONValue] = [
-      "heavy": 5, "recent": 4, "floor": 0, "kernels": "residual", "kernelDim": 2,
-      "kernelHidden": 3,
+      "heavy": 5, "recent": 4, "floor": 0, "kernels": "residual", "kernelHidden": 16,
     ]
     let engine = try run(registry.make("less", settings, shape: Self.shape))
     let plain = try run(PolicyRegistry.all.make("h2o", base))
@@ -122,7 +121,7 @@ struct ResidualTests {
   @Test("is refused where it cannot work, with the reason", arguments: refused)
   func refusals(_ settings: [String: JSONValue], _ reason: String) throws {
     let networks: [String: JSONValue] = [
-      "kernels": "residual", "kernelDim": 2, "kernelHidden": 3,
+      "kernels": "residual", "kernelHidden": 16,
     ]
     let configuration = PolicyConfiguration("less", networks.merging(settings) { $1 })
     let error = #expect(throws: PolicyError.self) {

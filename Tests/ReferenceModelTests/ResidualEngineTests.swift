@@ -66,7 +66,7 @@ struct ResidualEngineTests {
 
   private func less(_ model: LlamaModel) throws -> any KVCachePolicy {
     let settings: [String: JSONValue] = [
-      "heavy": 8, "recent": 6, "kernels": "residual", "kernelDim": 2, "kernelHidden": 3,
+      "heavy": 8, "recent": 6, "kernels": "residual", "kernelHidden": 16,
     ]
     return try PolicyRegistry.tried(on: model.shape).make("less", settings, shape: model.shape)
   }

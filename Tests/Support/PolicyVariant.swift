@@ -269,25 +269,25 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
       ["predictor": "predictor.linear", "threshold": 0, "window": 9, "decoding": false]),
     PolicyVariant(
       "less",
-      ["heavy": 8, "recent": 6, "kernels": "residual", "kernelDim": 2, "kernelHidden": 3],
+      ["heavy": 8, "recent": 6, "kernels": "residual", "kernelHidden": 16],
       rows: 14),
     PolicyVariant(
       "less",
       [
         "base": "streamingllm", "sinks": 2, "recent": 10, "floor": 0, "kernels": "residual",
-        "kernelDim": 2, "kernelHidden": 3,
+        "kernelHidden": 16,
       ], rows: 12),
     PolicyVariant(
       "less",
       [
         "base": "adakv", "capacity": 16, "window": 4, "floor": 0.1, "when": "everyChunk",
-        "kernels": "residual", "kernelDim": 2, "kernelHidden": 3,
+        "kernels": "residual", "kernelHidden": 16,
       ]),
     PolicyVariant(
       "less",
       [
         "base": "wgkv", "gates": "gate", "window": 6, "threshold": 0.8, "prefillTile": 5,
-        "kernels": "residual", "kernelDim": 2, "kernelHidden": 3,
+        "kernels": "residual", "kernelHidden": 16,
       ]),
     PolicyVariant("composed", ["budget": ["rows": 12], "when": "everyStep"], rows: 12),
     PolicyVariant(
@@ -328,7 +328,7 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
       read: ["kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0]),
     PolicyVariant(
       "less",
-      ["heavy": 12, "recent": 12, "kernels": "residual", "kernelDim": 2, "kernelHidden": 3],
+      ["heavy": 12, "recent": 12, "kernels": "residual", "kernelHidden": 16],
       rows: 24, read: ["kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0]),
     PolicyVariant(
       "morphkv", ["window": 4, "capacity": 16], rows: 17,

@@ -54,19 +54,19 @@ package struct RandomArtifacts: ArtifactSource {
     return tensors
   }
 
-  /// The tensors of a memory with two features and three hidden units.
+  /// The tensors of a memory with 8 features and 16 hidden units.
   private var residual: [String: [Int]] {
     let (heads, width) = (shape.keyHeads, shape.headDimension)
     var tensors: [String: [Int]] = [:]
     for layer in 0..<shape.layers {
       let name = "model.layers.\(layer).self_attn."
-      tensors[name + "kernel_q_mat1"] = [shape.queryHeads, width, 3]
-      tensors[name + "kernel_q_mat2"] = [shape.queryHeads, 3, 2]
-      tensors[name + "kernel_k_mat1"] = [heads, width, 3]
-      tensors[name + "kernel_k_mat2"] = [heads, 3, 2]
-      tensors[name + "interaction_k"] = [heads, 2, 2]
-      tensors[name + "scalingD"] = [1, heads, 1, 2]
-      tensors[name + "scalingD2"] = [1, heads, 1, 2]
+      tensors[name + "kernel_q_mat1"] = [shape.queryHeads, width, 16]
+      tensors[name + "kernel_q_mat2"] = [shape.queryHeads, 16, 8]
+      tensors[name + "kernel_k_mat1"] = [heads, width, 16]
+      tensors[name + "kernel_k_mat2"] = [heads, 16, 8]
+      tensors[name + "interaction_k"] = [heads, 8, 8]
+      tensors[name + "scalingD"] = [1, heads, 1, 8]
+      tensors[name + "scalingD2"] = [1, heads, 1, 8]
     }
     return tensors
   }
