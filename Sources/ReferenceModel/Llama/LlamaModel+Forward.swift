@@ -99,7 +99,7 @@ extension LlamaModel {
     if count == sessions.count {
       unsafe forward(tokens, pass, attend: attend)
     } else {
-      unsafe forward(withPast(tokens, of: sessions), pass, attend: attend)
+      unsafe forward(withPast(tokens, of: sessions, scratch), pass, attend: attend)
       unsafe moveStreamsToFront(of: sessions, scratch)
     }
     for (session, token) in zip(sessions, tokens) {
@@ -118,9 +118,15 @@ extension LlamaModel {
 
   /// The tokens of a step, each after the past tokens that its session corrects.
   private func withPast(
-    _ tokens: some Collection<Int>, of sessions: some RandomAccessCollection<LlamaSession>
+    _ tokens: some Collection<Int>, of sessions: some RandomAccessCollection<LlamaSession>,
+    _ scratch: Scratch
   ) -> [Int] {
-    zip(sessions, tokens).flatMap { ($0.revised?.tokens ?? []) + [$1] }
+    scratch.stepTokens.removeAll(keepingCapacity: true)
+    for (session, token) in zip(sessions, tokens) {
+      if let past = session.revised?.tokens { scratch.stepTokens += past }
+      scratch.stepTokens.append(token)
+    }
+    return scratch.stepTokens
   }
 
   /// Moves the residual streams of the sessions' new tokens before those of past tokens, of which

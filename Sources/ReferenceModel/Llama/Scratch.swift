@@ -23,6 +23,7 @@ final class Scratch {
   let pageBounds = FloatBuffer()  // queryHeads × pages of a reader's digest
   let partial = FloatBuffer()  // see `StepAttention`; or blocks × queryHeads × rows
   let residual = FloatBuffer()  // see `ResidualParts`
+  var stepTokens: [Int] = []  // of a step that corrects past tokens
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let rawQueries = FloatBuffer()  // tokens × queryHeads × headDimension, before rotation
   let columnSums = FloatBuffer()  // queryHeads × rows
