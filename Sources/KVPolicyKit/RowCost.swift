@@ -141,7 +141,7 @@ private struct BudgetSearch {
     guard let policy = try? made(rows) else { return nil }
     return cost.bytes(
       rows: rows, columns: policy.columns(for: cost.shape),
-      state: cost.state(policy.stateBytes, signals: policy.signals))
+      state: cost.state(policy.allStateBytes, signals: policy.signals))
   }
 
   private func made(_ rows: Int) throws(PolicyError) -> any KVCachePolicy {

@@ -19,7 +19,8 @@ extension PlainEngine {
         let probabilities = Plain.softmax(logits)
         columnSums.add(probabilities, to: head)
         sums.append(Plain.logSum(logits))
-        output += Plain.mix(lane.values, probabilities)
+        let rows = Plain.mix(lane.values, probabilities)
+        output += recall(query, layer: layer, head: head, beside: rows, of: logits)
       }
       outputs.append(output)
       remember(RecentQuery(position: position, logSums: sums), layer: layer, inPrompt: true)
@@ -50,6 +51,7 @@ extension PlainEngine {
     let longest = lanes.map(\.count).max() ?? 0
     let queries = self.queries(layer: layer, position: position, lanes: lanes)
     try chooseRows(layer: layer, moment: moment, queries)
+    revise(layer: layer, position: position, queries, lanes)
     let logits = queries.enumerated().map { head, query in
       let all = self.logits(
         of: query, layer: layer, head: head, position: position, lanes[head / source.shape.group])
@@ -69,7 +71,7 @@ extension PlainEngine {
       shown.probabilities = SignalRows(logits.map(Plain.softmax), stride: longest).values
     }
     if phase != .beforeOutput {
-      let output = mix(logits, lanes)
+      let output = mix(logits, lanes, queries, layer: layer)
       sequence.book(layer: layer, moment: moment)
       guard phase == .afterOutput else {
         observe(layer: layer, moment: moment, shown)
@@ -80,7 +82,7 @@ extension PlainEngine {
       return output
     }
     let plan = try consult(layer: layer, moment: moment, shown)
-    let output = mix(mask(logits, by: plan, lanes), lanes)
+    let output = mix(mask(logits, by: plan, lanes), lanes, queries, layer: layer)
     apply(plan, layer: layer, moment: moment)
     sequence.book(layer: layer, moment: moment)
     return output
@@ -108,9 +110,12 @@ extension PlainEngine {
     return logits.enumerated().map { read.contains(Int32($0)) ? $1 : -.infinity }
   }
 
-  private func mix(_ logits: [[Float]], _ lanes: [PlainLane]) -> [Float] {
+  private func mix(
+    _ logits: [[Float]], _ lanes: [PlainLane], _ queries: [[Float]], layer: Int
+  ) -> [Float] {
     logits.enumerated().flatMap { head, row in
-      Plain.mix(lanes[head / source.shape.group].values, Plain.softmax(row))
+      let rows = Plain.mix(lanes[head / source.shape.group].values, Plain.softmax(row))
+      return recall(queries[head], layer: layer, head: head, beside: rows, of: row)
     }
   }
 
@@ -148,7 +153,7 @@ extension PlainEngine {
     }
   }
 
-  private func logits(
+  func logits(
     of query: [Float], layer: Int, head: Int, position: Int, _ lane: PlainLane
   ) -> [Float] {
     lane.positions.indices.map { row in

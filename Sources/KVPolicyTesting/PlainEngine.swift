@@ -33,6 +33,9 @@ public final class PlainEngine {
   /// Per layer: the last queries that policies ask for, oldest first.
   var recentQueries: [[RecentQuery]]
 
+  /// The tokens decoded last, oldest first, which steps correct.
+  var past: [PastToken] = []
+
   /// An engine for a sequence that has read nothing yet, or that only such engines have driven.
   ///
   /// - Precondition: the source has the shape of the sequence's store. A mismatch is a mistake in
@@ -71,6 +74,7 @@ public final class PlainEngine {
           + "at most \(Int32.max), in chunks of 1 or more")
     }
     let chunk = min(chunk, sequence.longestChunk ?? .max)
+    past = []
     let isLastDecoded = sequence.decodesLastPromptToken
     var left = count - (isLastDecoded ? 1 : 0)
     prompt = sequence.length.tokens..<sequence.length.tokens + left
@@ -100,6 +104,7 @@ public final class PlainEngine {
   public func fork(reading other: SyntheticAttention? = nil) -> PlainEngine {
     let copy = PlainEngine(other ?? source, sequence: sequence.fork())
     copy.recentQueries = recentQueries
+    copy.past = past
     copy.outputs = outputs
     copy.kept = kept
     copy.plans = plans
@@ -119,6 +124,7 @@ public final class PlainEngine {
     sequence.begin()
     var output = Array(repeating: [Float](), count: moment.tokens)
     for layer in 0..<source.shape.layers {
+      try overwritePast(layer: layer)
       try append(layer: layer, tokens: moment.tokens)
       let parts =
         switch moment {
@@ -134,6 +140,7 @@ public final class PlainEngine {
       try show(probe, after: tokens, moment: moment)
     }
     try sequence.finish(moment: moment)
+    forgetPast()
     if remembers {
       outputs += output
       kept.append(keptNow)

@@ -20,8 +20,14 @@ extension PolicyReport {
       abs(mean - counted) < 1e-9, .readsWhatItSays,
       "statistics count \(mean) rows a step, and \(counted) were named")
 
-    let base = own == nil ? try make() : KeepEverything(positions: .original)
-    let again = try trial.engine(base, ScriptedReader(script: script, digest: reader.digest))
+    let scripted = ScriptedReader(script: script, digest: reader.digest)
+    let again: PlainEngine
+    if let revision = (policy as? any RevisingPolicy)?.revision {
+      again = try trial.engine(ScriptedRevision(scripted, revision), nil)
+    } else {
+      let base = own == nil ? try make() : KeepEverything(positions: .original)
+      again = try trial.engine(base, scripted)
+    }
     try again.read(trial.prompt, chunk: trial.chunk)
     try again.step(trial.steps)
     require(
@@ -102,4 +108,28 @@ private struct ScriptedReader: RowReader {
       plan.read(rows: rows, of: lane.id, head: perLane > 1 ? index % perLane : nil)
     }
   }
+}
+
+/// Reads the rows of a script, and corrects past tokens by them.
+private struct ScriptedRevision: RevisingPolicy {
+  static let name = "scripted"
+  static let summary = "reads what another policy read, and corrects past tokens"
+  static let source = "nothing to publish"
+
+  let reader: any RowReader
+  let revision: Revision
+
+  init(_ reader: any RowReader, _ revision: Revision) {
+    (self.reader, self.revision) = (reader, revision)
+  }
+
+  init(_ settings: inout Settings) throws(PolicyError) {
+    throw settings.impossible("it has no settings")
+  }
+
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
+
+  var cadence: Cadence { .never }
+
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
 }

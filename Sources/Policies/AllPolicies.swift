@@ -34,10 +34,12 @@ extension PolicyRegistry {
       ForesightKV.self,
       WriteGatedKV.self,
       KVzap.self,
+      LESS.self,
       Composed.self,
       ReaderPolicy<Quest>.self,
       ReaderPolicy<RefreshKV>.self,
       ReaderPolicy<ClusterKV>.self,
+      RetroAttention.self,
     ], parts: .all)
 }
 

@@ -50,6 +50,13 @@ public struct Quest: RowReader {
       "gqa", default: .max, "which bounds choose: each query head's own, or those of a group")
   }
 
+  /// Reads `pages` pages of `page` positions, the newest always, chosen by the sum of a group's
+  /// bounds, in all layers but the first `dense`.
+  init(pages: Int, of page: Int, denseLayers dense: Int) {
+    (pageSize, budget, denseLayers, minPages) = (page, page * pages, dense, 1)
+    (newestPage, gqa) = (.always, .sum)
+  }
+
   /// Pages of 16 positions, or of the whole budget if it is less; all layers read the budget.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
     ["budget": .integer(rows), "pageSize": .integer(min(16, rows)), "denseLayers": 0]

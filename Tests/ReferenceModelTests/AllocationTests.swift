@@ -54,6 +54,7 @@ struct AllocationTests {
       #"{"policy": "full"}"#, #"{"policy": "snapkv", "capacity": 64, "window": 8}"#,
       #"{"policy": "quest", "budget": 64, "denseLayers": 1}"#,
       #"{"policy": "refreshkv", "partial": 64, "threshold": null}"#,
+      #"{"policy": "retroattention", "page": 16, "pages": 4, "window": 3}"#,
     ],
     [1, 2])
   func growingCache(_ configuration: String, threads: Int) throws {

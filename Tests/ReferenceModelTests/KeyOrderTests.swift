@@ -57,16 +57,23 @@ import Testing
     return file
   }()
 
-  /// The positions that a policy keeps of a text.
-  private static func kept(
+  private static let text = (0..<60).map { $0 * $0 % 7 + $0 % 2 }
+
+  private static func session(
     _ model: LlamaModel, _ name: String, _ settings: [String: JSONValue]
-  ) throws -> [[Int]] {
+  ) throws -> LlamaSession {
     let store = try PagedKVStore(
       shape: model.shape, configuration: StoreConfiguration(format: .f32))
     let policies = try PolicyConfiguration(name, settings)
       .makePolicies(.tried(on: model.shape), shape: model.shape)
-    let session = model.makeSession(store.makeSequence(policies))
-    let text = (0..<60).map { $0 * $0 % 7 + $0 % 2 }
+    return model.makeSession(store.makeSequence(policies))
+  }
+
+  /// The positions that a policy keeps of a text.
+  private static func kept(
+    _ model: LlamaModel, _ name: String, _ settings: [String: JSONValue]
+  ) throws -> [[Int]] {
+    let session = try session(model, name, settings)
     try session.prefill(Array(text.prefix(40)))
     var moments = [session.sequence.keptPositions(layer: 0, head: 0)]
     for token in text.dropFirst(40) {
@@ -95,5 +102,31 @@ import Testing
     let kept = try Self.kept(one, name, settings)
     #expect(try Self.kept(other, name, settings) == kept)
     #expect(kept.contains { $0.count < 40 && $0.count > 4 })
+  }
+  /// The logits after a text under a policy.
+  private static func logits(
+    _ model: LlamaModel, _ name: String, _ settings: [String: JSONValue]
+  ) throws -> [Float] {
+    let session = try session(model, name, settings)
+    try session.prefill(Array(text.prefix(40)))
+    for token in text.dropFirst(40) { try session.decode(token) }
+    let logits = session.logits
+    return logits.indices.map { logits[$0] }
+  }
+
+  @Test("does not matter to what is remembered of keys")
+  func remembered() throws {
+    let (one, other) = (
+      LlamaModel(try openTiny(Self.folder)), LlamaModel(try openTiny(Self.file))
+    )
+    let base: [String: JSONValue] = ["heavy": 4, "recent": 4]
+    let networks: [String: JSONValue] = ["kernels": "residual", "kernelHidden": 16]
+    let settings = base.merging(networks) { $1 }
+    let logits = try Self.logits(one, "less", settings)
+    func distance(_ others: [Float]) -> Float {
+      zip(logits, others).reduce(0) { max($0, abs($1.0 - $1.1)) }
+    }
+    #expect(try distance(Self.logits(other, "less", settings)) < 1e-3)
+    #expect(try distance(Self.logits(one, "h2o", base)) > 1e-2)
   }
 }

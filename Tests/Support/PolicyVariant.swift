@@ -267,6 +267,28 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "kvzap",
       ["predictor": "predictor.linear", "threshold": 0, "window": 9, "decoding": false]),
+    PolicyVariant(
+      "less",
+      ["heavy": 8, "recent": 6, "kernels": "residual", "kernelHidden": 16],
+      rows: 14),
+    PolicyVariant(
+      "less",
+      [
+        "base": "streamingllm", "sinks": 2, "recent": 10, "floor": 0, "kernels": "residual",
+        "kernelHidden": 16,
+      ], rows: 12),
+    PolicyVariant(
+      "less",
+      [
+        "base": "adakv", "capacity": 16, "window": 4, "floor": 0.1, "when": "everyChunk",
+        "kernels": "residual", "kernelHidden": 16,
+      ]),
+    PolicyVariant(
+      "less",
+      [
+        "base": "wgkv", "gates": "gate", "window": 6, "threshold": 0.8, "prefillTile": 5,
+        "kernels": "residual", "kernelHidden": 16,
+      ]),
     PolicyVariant("composed", ["budget": ["rows": 12], "when": "everyStep"], rows: 12),
     PolicyVariant(
       "composed",
@@ -296,9 +318,18 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
         "clusters": 6, "iterations": 0, "budget": 9, "sinks": 0, "denseLayers": 0,
         "generated": ["window": 6, "clusters": 2], "gqa": "perQueryHead",
       ]),
+    PolicyVariant("retroattention", ["page": 4, "pages": 3, "window": 3]),
+    PolicyVariant(
+      "retroattention", ["page": 3, "pages": 2, "window": 4, "pastQuery": "cached"]),
+    PolicyVariant("retroattention", ["page": 4, "pages": 3, "window": 2, "fullLayers": 0]),
+    PolicyVariant("retroattention", ["page": 1, "pages": 9, "window": 1]),
     PolicyVariant(
       "h2o", ["heavy": 12, "recent": 12], rows: 24,
       read: ["kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0]),
+    PolicyVariant(
+      "less",
+      ["heavy": 12, "recent": 12, "kernels": "residual", "kernelHidden": 16],
+      rows: 24, read: ["kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0]),
     PolicyVariant(
       "morphkv", ["window": 4, "capacity": 16], rows: 17,
       read: ["kind": "refreshkv", "partial": 6, "checkEvery": 2, "threshold": 0.5]),

@@ -54,6 +54,23 @@ package struct RandomArtifacts: ArtifactSource {
     return tensors
   }
 
+  /// The tensors of a memory with 8 features and 16 hidden units.
+  private var residual: [String: [Int]] {
+    let (heads, width) = (shape.keyHeads, shape.headDimension)
+    var tensors: [String: [Int]] = [:]
+    for layer in 0..<shape.layers {
+      let name = "model.layers.\(layer).self_attn."
+      tensors[name + "kernel_q_mat1"] = [shape.queryHeads, width, 16]
+      tensors[name + "kernel_q_mat2"] = [shape.queryHeads, 16, 8]
+      tensors[name + "kernel_k_mat1"] = [heads, width, 16]
+      tensors[name + "kernel_k_mat2"] = [heads, 16, 8]
+      tensors[name + "interaction_k"] = [heads, 8, 8]
+      tensors[name + "scalingD"] = [1, heads, 1, 8]
+      tensors[name + "scalingD2"] = [1, heads, 1, 8]
+    }
+    return tensors
+  }
+
   package func artifact(at path: String) throws(ArtifactError) -> Artifact {
     let kind = String(path.prefix { $0 != "." })
     let lanes = [shape.layers, shape.keyHeads]
@@ -63,6 +80,7 @@ package struct RandomArtifacts: ArtifactSource {
       "probe": ["soft_tokens": [3, shape.queryHeads * shape.headDimension]],
       "lane-measures": ["heads": lanes, "layers": [shape.layers]],
       "scorer": scorer, "gate": gates,
+      "residual": residual,
       "predictor": predictor(isLinear: path.hasSuffix(".linear")),
     ]
     guard let named = shapes[kind] else { throw ArtifactError("there is no artifact \(path)") }

@@ -26,6 +26,10 @@ public struct PartRegistry: Sendable {
   /// The readers, in the order of registration.
   public private(set) var readers: [any RowReader.Type]
 
+  /// The policies that another policy can wrap, in the order of registration. The registry of
+  /// policies says which.
+  var policies: [any KVCachePolicy.Type] = []
+
   /// A registry of these parts and of the kit's own: the score `recency`, equal budgets and single
   /// rows.
   public init(

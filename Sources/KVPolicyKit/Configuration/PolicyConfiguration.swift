@@ -141,6 +141,10 @@ public struct PolicyAssignment: Sendable {
   public internal(set) var policies: [any KVCachePolicy]
   /// For each policy, what decode steps read of its layers; nil for everything.
   public internal(set) var readers: [(any RowReader)?]
+  /// For each policy, its memory of what it forgets; nil for none.
+  var residuals: [(any ResidualMemory)?]
+  /// How past tokens are corrected; nil if they are not.
+  let revision: Revision?
   /// For each layer, the index of its policy.
   public let owner: [Int]
   /// For each policy, when it is asked, in chunks of the length that its reading says.
@@ -199,6 +203,10 @@ public struct PolicyAssignment: Sendable {
     self.readers = try zip(policies, readers).map { policy, reader throws(PolicyError) in
       try PolicyAssignment.reader(of: policy, or: reader, shape)
     }
+    residuals = try policies.map { policy throws(PolicyError) in
+      try PolicyAssignment.residual(of: policy)
+    }
+    revision = try PolicyAssignment.revision(of: policies, owner: owner)
     try PolicyAssignment.checkChunks(policies, cadences)
     try PolicyAssignment.checkProbes(policies)
     lastPromptToken = try PromptReading.lastToken(readings, of: type(of: policies[0]).name)

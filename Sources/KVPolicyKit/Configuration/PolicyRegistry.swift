@@ -11,6 +11,13 @@ public struct PolicyRegistry: Sendable {
   /// made.
   public var artifacts: (any ArtifactSource)?
 
+  /// The parts, and the policies that a policy can wrap.
+  private var allParts: PartRegistry {
+    var all = parts
+    all.policies = names.compactMap { types[$0] }
+    return all
+  }
+
   /// A registry of these policies and parts.
   public init(_ policies: [any KVCachePolicy.Type] = [], parts: PartRegistry = PartRegistry()) {
     self.parts = parts
@@ -60,7 +67,7 @@ public struct PolicyRegistry: Sendable {
     model: ModelIdentity? = nil
   ) throws(PolicyError) -> any KVCachePolicy {
     try type(named: name).init(
-      values, shape: shape, model: model, parts: parts, artifacts: artifacts)
+      values, shape: shape, model: model, parts: allParts, artifacts: artifacts)
   }
 
   /// The policy of a choice, what decode steps read of its layers, and how prompts are read.
@@ -71,7 +78,7 @@ public struct PolicyRegistry: Sendable {
   ) {
     let type = try type(named: choice.policy)
     var settings = Settings(
-      policy: choice.policy, values: choice.settings, shape: shape, model: model, parts: parts,
+      policy: choice.policy, values: choice.settings, shape: shape, model: model, parts: allParts,
       artifacts: artifacts)
     let policy = try type.init(&settings)
     let reader = type is any ReadingPolicy.Type ? nil : try settings.reader()
@@ -94,7 +101,7 @@ public struct PolicyRegistry: Sendable {
     _ name: String, _ values: [String: JSONValue] = [:]
   ) throws(PolicyError) -> (policy: any KVCachePolicy, settings: [Settings.Entry]) {
     let type = try type(named: name)
-    var settings = Settings(policy: name, values: values, parts: parts)
+    var settings = Settings(policy: name, values: values, parts: allParts)
     let policy = try type.init(&settings)
     let own = settings.entries
     if !(type is any ReadingPolicy.Type) { _ = try settings.reader() }

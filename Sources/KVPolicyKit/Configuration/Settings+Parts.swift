@@ -39,6 +39,31 @@ extension Settings {
     return try nested(name, values) { settings throws(PolicyError) in try make(index, &settings) }
   }
 
+  /// Another policy, whose settings stand beside those of the policy that wraps it.
+  ///
+  /// - Parameters:
+  ///   - name: the setting's key; its value is the other policy's name.
+  ///   - standard: the policy in use if the setting is not given.
+  ///   - defaults: defaults that take the place of those of the other policy.
+  ///   - meaning: what the other policy does, in words.
+  /// - Throws: `PolicyError.unknownPolicy` for a name that is not registered, and for the name of
+  ///   the policy that wraps.
+  public mutating func base(
+    _ name: String, default standard: any KVCachePolicy.Type,
+    assuming defaults: [String: JSONValue] = [:], _ meaning: String
+  ) throws(PolicyError) -> any KVCachePolicy {
+    let known = parts.policies.filter { $0.name != policy }
+    let legal = "the name of another policy"
+    let value = try record(name, .string(standard.name), legal, meaning)
+    guard case .string(let text) = value else { throw bad(name, value, legal) }
+    let named = known.first { $0.name == text } ?? (text == standard.name ? standard : nil)
+    guard let named else { throw .unknownPolicy(text, known: known.map { $0.name }) }
+    let outer = standards
+    standards.merge(defaults) { $1 }
+    defer { standards = outer }
+    return try named.init(&self)
+  }
+
   /// An object with settings, all of which have defaults.
   public mutating func group<Result>(
     _ name: String, _ meaning: String, _ read: (inout Settings) throws(PolicyError) -> Result

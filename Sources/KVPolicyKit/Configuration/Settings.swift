@@ -33,6 +33,8 @@ public struct Settings: Sendable {
   /// What the names of nested settings begin with in messages: `budget.`.
   let path: String
   private let values: [String: JSONValue]
+  /// Defaults that a policy that wraps another one puts in the place of the other's.
+  var standards: [String: JSONValue] = [:]
   /// The settings read so far, in order.
   public private(set) var entries: [Entry] = []
 
@@ -239,6 +241,7 @@ public struct Settings: Sendable {
       throw impossible(
         "a setting cannot be called '\(name)': configurations use that name themselves")
     }
+    let standard = standards[path + name] ?? standard
     let value = values[name] ?? standard
     entries.append(
       Entry(

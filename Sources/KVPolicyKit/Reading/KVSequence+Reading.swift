@@ -166,7 +166,7 @@ extension KVSequence {
 
 extension Lane {
   /// The first row of an ordered lane whose position is not below another.
-  fileprivate func row(atOrAfter position: Int) -> Int {
+  func row(atOrAfter position: Int) -> Int {
     // Where nothing was forgotten, a row's number is its position.
     if position < count, positions[position] == position { return position }
     var (low, high) = (0, count)

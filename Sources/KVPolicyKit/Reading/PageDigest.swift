@@ -73,6 +73,20 @@ struct PageBounds {
     }
   }
 
+  /// Empties the bounds of a page, whose keys are then all added again.
+  mutating func clear(_ page: Int) {
+    if isWide { Self.open(&floats, page, width) } else { Self.open(&halves, page, width) }
+  }
+
+  /// Widens the bounds of a page, so that they hold for a key.
+  @unsafe mutating func widen(_ page: Int, by key: UnsafePointer<Float>) {
+    if isWide {
+      unsafe Self.widen(&floats, page * 2 * width, width, key)
+    } else {
+      unsafe Self.widen(&halves, page * 2 * width, width, key)
+    }
+  }
+
   /// Forgets the row at a position.
   mutating func remove(_ position: Int32) {
     let page = index(of: position / Int32(clamping: size))

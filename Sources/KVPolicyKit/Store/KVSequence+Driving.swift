@@ -27,7 +27,7 @@ extension KVSequence {
           + "more, and \(Int32.max) in all")
     }
     let limit = store.configuration.limitBytes
-    let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) }
+    let needed = lanes.reduce(pagesToOverwrite) { $0 + $1.pagesNeeded(for: tokens) }
     guard taken + needed <= store.pool.freePages else {
       throw .poolFull(
         neededPages: needed, freePages: max(0, store.pool.freePages - taken), limitBytes: limit)

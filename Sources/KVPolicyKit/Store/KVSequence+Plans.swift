@@ -145,6 +145,7 @@ extension KVSequence {
       lane(id.layer, id.head).places = places.indices.map { places[$0] }
     }
     for edit in plan.edits {
+      fold(edit, of: plan)
       let lane = lane(edit.lane.layer, edit.lane.head)
       switch edit {
       case .drop(_, let list):

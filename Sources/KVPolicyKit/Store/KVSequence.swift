@@ -21,7 +21,10 @@ public final class KVSequence {
   /// How positions turn the keys of all lanes; nil if nothing turns them. An engine says it once.
   package var rotation: Rotation? {
     get { lanes.first?.rotation }
-    set { for lane in lanes { lane.rotation = newValue } }
+    set {
+      for lane in lanes { lane.rotation = newValue }
+      for owner in policies.residuals.indices { policies.residuals[owner]?.prepare(newValue) }
+    }
   }
   /// Elements of what a layer's projections read; nil if no engine said it.
   package var inputWidth: Int?
@@ -49,6 +52,8 @@ public final class KVSequence {
   var listStamp = 0
   /// The plan being written, kept for its memory.
   var plan = CachePlan()
+  /// The rows that an edit hands to a policy's memory, kept for the array's memory.
+  var foldedRows: [Int] = []
   /// Whether some layer has a reader.
   package let hasReaders: Bool
   /// The reader's plan being written, kept for its memory.
@@ -245,9 +250,11 @@ public final class KVSequence {
   package var rowsRead: Double { promptRowSteps + readRowSteps }
 
   var ownStateBytes: Int {
-    policies.readers.reduce(policies.policies.reduce(recentQueryBytes) { $0 + $1.stateBytes }) {
-      $0 + ($1?.stateBytes ?? 0)
+    let own = policies.policies.reduce(recentQueryBytes + revisionBytes) {
+      $0 + $1.stateBytes
     }
+    let readers = policies.readers.reduce(own) { $0 + ($1?.stateBytes ?? 0) }
+    return policies.residuals.reduce(readers) { $0 + ($1?.stateBytes ?? 0) }
   }
 
   /// Bytes of the queries that an engine keeps for the signal `recentRows`.

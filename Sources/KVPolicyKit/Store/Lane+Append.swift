@@ -98,7 +98,7 @@ extension Lane {
   }
 
   /// Copies a shared page before it is written.
-  private func ownPage(_ index: Int) throws(StoreError) {
+  func ownPage(_ index: Int) throws(StoreError) {
     let copy = try pool.allocate()
     let source = unsafe pool.address(pages[index].id)
     unsafe pool.address(copy).copyMemory(from: source, byteCount: layout.pageBytes)

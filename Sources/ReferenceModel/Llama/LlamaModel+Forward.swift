@@ -81,21 +81,27 @@ extension LlamaModel {
     _ tokens: some Collection<Int>, of sessions: some RandomAccessCollection<LlamaSession>,
     _ scratch: Scratch
   ) {
-    let pass = unsafe ForwardPass(self, scratch, count: sessions.count, kind: .step)
+    var count = 0
     for session in sessions {
+      session.stepRows = count..<count + 1 + (session.revised?.count ?? 0)
+      count = session.stepRows.upperBound
       session.sequence.begin()
-      let position = session.sequence.length.tokens
-      session.prepareRotation(position..<position + 1)
+      let end = session.sequence.length.tokens + 1
+      session.prepareRotation(end - session.stepRows.count..<end)
     }
-    unsafe forward(tokens, pass) { layer in
+    let pass = unsafe ForwardPass(self, scratch, count: count, kind: .step)
+    unsafe forward(withPast(tokens, of: sessions, scratch), pass) { layer in
       unsafe attend(layer: layer, sessions, scratch)
     }
-    for session in sessions {
+    unsafe moveStreamsToFront(of: sessions, scratch)
+    for (session, token) in zip(sessions, tokens) {
       session.finish(session.nextStep)
+      session.revised?.advance(token)
       // Until the logits are computed, the whole batch needs the scratch memory of one session.
       session.sequence.begin()
     }
-    unsafe computeVocabularyLogits(of: sessions, pass)
+    unsafe computeVocabularyLogits(
+      of: sessions, ForwardPass(self, scratch, count: sessions.count, kind: .step))
     for session in sessions {
       session.notePrediction()
       session.sequence.end()
@@ -111,26 +117,53 @@ extension LlamaModel {
     layer: Int, _ sessions: some RandomAccessCollection<LlamaSession>, _ scratch: Scratch
   ) {
     guard team.threads > 1, sessions.count >= 2 * team.threads else {
-      for (number, session) in sessions.enumerated() {
-        let rows = unsafe TokenRows(scratch, number..<number + 1, of: session)
+      for session in sessions {
+        let rows = unsafe TokenRows(scratch, session.stepRows, of: session)
         unsafe session.attend(layer: layer, rows, moment: session.nextStep)
       }
       return
     }
     let batch = (sessions: Array(sessions), layer: layer, scratch: scratch)
-    for (number, session) in sessions.enumerated() {
-      unsafe session.beginStep(layer: layer, TokenRows(scratch, number..<number + 1, of: session))
+    for session in sessions {
+      unsafe session.beginStep(
+        layer: layer, TokenRows(scratch, session.stepRows, of: session))
     }
     // No data race: each session is one item, and its policy sees and changes only its own rows,
     // columns and memory.
     team.share(sessions.count, grain: 1, with: batch) { batch, _, numbers in
-      for number in numbers {
-        let session = batch.sessions[number]
-        let rows = unsafe TokenRows(batch.scratch, number..<number + 1, of: session)
+      for session in batch.sessions[numbers] {
+        let rows = unsafe TokenRows(batch.scratch, session.stepRows, of: session)
         unsafe session.attendStep(layer: batch.layer, rows, alone: true)
       }
     }
     for session in sessions { session.endStep(layer: layer) }
+  }
+
+  /// The tokens of a step, each after the past tokens that its session corrects.
+  private func withPast(
+    _ tokens: some Collection<Int>, of sessions: some RandomAccessCollection<LlamaSession>,
+    _ scratch: Scratch
+  ) -> [Int] {
+    scratch.stepTokens.removeAll(keepingCapacity: true)
+    for (session, token) in zip(sessions, tokens) {
+      if let past = session.revised?.tokens { scratch.stepTokens += past }
+      scratch.stepTokens.append(token)
+    }
+    return scratch.stepTokens
+  }
+
+  /// Moves the residual streams of the sessions' new tokens before those of past tokens, of which
+  /// nobody wants logits.
+  @unsafe private func moveStreamsToFront(
+    of sessions: some RandomAccessCollection<LlamaSession>, _ scratch: Scratch
+  ) {
+    let hidden = configuration.hidden
+    for (number, session) in sessions.enumerated() {
+      let row = session.stepRows.upperBound - 1
+      guard row > number else { continue }
+      unsafe (scratch.stream.base + number * hidden).update(
+        from: scratch.stream.base + row * hidden, count: hidden)
+    }
   }
 
   /// Final norm and head: the vocabulary logits of every session whose step was completed.

@@ -120,16 +120,21 @@ extension LlamaSession {
     }
   }
 
-  /// Begins a step in a layer: appends its row, forgets what a policy of phase `beforeStep` wants
-  /// to, and asks the reader which rows to read.
+  /// Begins a step in a layer: writes over the rows of past tokens that are corrected, appends the
+  /// new token's row, forgets what a policy of phase `beforeStep` wants to, and asks the reader
+  /// which rows to read.
+  ///
+  /// - Parameter rows: the past tokens that the step corrects, and the new one.
   @unsafe func beginStep(layer: Int, _ rows: TokenRows) {
     keepingFailure { () throws(StoreError) in
-      try unsafe append(layer: layer, rows, moment: nextStep)
+      try unsafe overwritePast(layer: layer, rows)
+      let new = unsafe rows.last
+      try unsafe append(layer: layer, new, moment: nextStep)
       if declared[layer].phase == .beforeStep {
         let plan = try decide(layer: layer, moment: nextStep, signals: SignalBuffers())
         apply(plan, layer: layer, moment: nextStep)
       }
-      try unsafe chooseRows(layer: layer, rows, moment: nextStep)
+      try unsafe chooseRows(layer: layer, new, moment: nextStep)
     }
   }
 
@@ -142,15 +147,17 @@ extension LlamaSession {
     keepingFailure { () throws(StoreError) in
       let (moment, phase) = (nextStep, declared[layer].phase)
       let shown = sequence.signals(ofLayer: layer, at: moment)
-      unsafe keepQueries(layer: layer, rows, inPrompt: false)
+      let new = unsafe rows.last
+      unsafe keepQueries(layer: layer, new, inPrompt: false)
       let attention = unsafe StepAttention(
-        self, layer: layer, rows, shown: shown, phase: phase, alone: alone)
+        self, layer: layer, new, shown: shown, phase: phase, alone: alone)
       let signals = attention.signals
       signalCounts.add(step: shown)
       let busy = alone ? model.team.threads : 1
       switch phase {
       case .afterOutput:
         attention.run()
+        if let revised { unsafe revise(revised, rows, layer: layer, attention, alone: alone) }
         attention.completeSignals()
         observe(layer: layer, moment: moment, signals: signals, beside: busy)
         decided = try decide(layer: layer, moment: moment, signals: signals, beside: busy)
@@ -179,6 +186,19 @@ extension LlamaSession {
     if isHidden { sequence.book(layer: layer, moment: nextStep) }
   }
 
+  /// Divides items of a step among the threads, or gives them all to this one, whose number is then
+  /// 0: scratch memory is the session's own.
+  func share<Input>(
+    _ count: Int, alone: Bool, with input: Input,
+    _ body: @escaping (_ input: borrowing Input, _ thread: Int, _ items: Range<Int>) -> Void
+  ) {
+    if alone {
+      body(input, 0, 0..<count)
+    } else {
+      model.team.share(count, grain: 1, with: input, body)
+    }
+  }
+
   /// Copies the queries of some tokens for a policy that wants them un-rotated.
   @unsafe private func keepRawQueries(_ rows: TokenRows) {
     let configuration = model.configuration
@@ -197,7 +217,7 @@ extension LlamaSession {
 
   /// Rotates the queries and keys of some tokens at consecutive positions; for a chunk, on several
   /// threads.
-  @unsafe private func rotate(_ rows: TokenRows, from first: Int, isShared: Bool) {
+  @unsafe func rotate(_ rows: TokenRows, from first: Int, isShared: Bool) {
     guard isShared else { return unsafe rotate(rows, 0..<rows.count, from: first) }
     unsafe model.team.share(rows.count, grain: 16) { _, tokens in
       unsafe rotate(rows, tokens, from: first)

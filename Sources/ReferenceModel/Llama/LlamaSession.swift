@@ -14,6 +14,8 @@ public final class LlamaSession {
   /// How often each signal was computed so far. For tests, and for reports of a policy's cost.
   public internal(set) var signalCounts = SignalCounts()
 
+  /// The session's tokens among those of the step at hand: past tokens to correct, and the new one.
+  var stepRows = 0..<1
   /// What the policy decided in the layer of a step at hand, until the step's end in the layer.
   var decided = CachePlan()
   /// Measures what attention changes in prompts; nil if nothing is measured.
@@ -28,10 +30,12 @@ public final class LlamaSession {
   let declared: [PolicyDeclarations]
   /// Per layer: the queries of the last tokens, for the signals `promptRows` and `recentRows`.
   var recentQueries: [RecentQueries]
+  /// The tokens decoded last, which steps correct; nil if they do not.
+  let revised: RevisedTokens?
   /// The queries of a probe in the layer at hand.
   let probeQueries: RecentQueries
 
-  init(model: LlamaModel, sequence: KVSequence) {
+  init(model: LlamaModel, sequence: KVSequence, revised: RevisedTokens? = nil) {
     precondition(
       sequence.store.shape == model.shape, "a session needs a cache of the model's own shape")
     self.model = model
@@ -42,6 +46,7 @@ public final class LlamaSession {
     placeRotary = rotary
     sequence.rotation = configuration.rotation
     sequence.inputWidth = configuration.hidden
+    self.revised = revised ?? sequence.revision.map { RevisedTokens($0, configuration) }
     declared = (0..<configuration.layers).map { sequence.declarations(ofLayer: $0) }
     let width = configuration.queryHeads * configuration.headDimension
     recentQueries = declared.map { _ in
@@ -53,7 +58,7 @@ public final class LlamaSession {
   /// Makes an independent session that continues from here: it copies the logits and shares the
   /// cache's pages.
   public func fork() -> LlamaSession {
-    let copy = LlamaSession(model: model, sequence: sequence.fork())
+    let copy = LlamaSession(model: model, sequence: sequence.fork(), revised: revised?.copy())
     unsafe copy.scratch.logits.base.update(
       from: scratch.logits.base, count: model.configuration.vocabulary)
     copy.recentQueries = recentQueries.map { $0.copy() }
@@ -116,6 +121,7 @@ public final class LlamaSession {
     }
     try check(tokens)
     try checkProbe()
+    revised?.removeAll()
     // However the prompt ends, no more of its queries are needed than steps ask for.
     defer {
       for (layer, queries) in recentQueries.enumerated() {

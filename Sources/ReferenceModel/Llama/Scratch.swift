@@ -22,6 +22,8 @@ final class Scratch {
   let spread = FloatBuffer()  // 2 × queryHeads × rows: see `SpreadSignals`
   let pageBounds = FloatBuffer()  // queryHeads × pages of a reader's digest
   let partial = FloatBuffer()  // see `StepAttention`; or blocks × queryHeads × rows
+  let residual = FloatBuffer()  // see `ResidualParts`
+  var stepTokens: [Int] = []  // the tokens of a step, past tokens that it corrects included
   let packedLanes = FloatBuffer()  // keyHeads lanes of a chunk: see `PackedLane`
   let rawQueries = FloatBuffer()  // tokens × queryHeads × headDimension, before rotation
   let columnSums = FloatBuffer()  // queryHeads × rows
@@ -64,31 +66,40 @@ final class Scratch {
   }
 }
 
-/// The inputs and outputs of attention for some tokens: a chunk of a prompt, or one session's token
-/// of a batch.
+/// The inputs and outputs of attention for some tokens: a chunk of a prompt, or one session's tokens
+/// of a step.
 @unsafe struct TokenRows {
-  /// The session's scratch memory, whose attention buffers the tokens use.
-  let scratch: Scratch
-  /// Number of tokens.
-  let count: Int
+  /// The session, whose scratch memory has the attention buffers.
+  private let session: LlamaSession
+  /// The scratch memory that holds the tokens: the session's own, or that of a batch's first
+  /// session.
+  private let source: Scratch
+  private let tokens: Range<Int>
   let inputs: UnsafeMutablePointer<Float>  // count × hidden: what the projections read
   let queries: UnsafeMutablePointer<Float>  // count × queryHeads × headDimension
   let keys: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
   let values: UnsafeMutablePointer<Float>  // count × keyHeads × headDimension
   let mixed: UnsafeMutablePointer<Float>  // count × queryHeads × headDimension
 
-  /// Selects a session's tokens among those that `scratch` has room for: the session's own scratch
-  /// memory, or in a batch that of the first session.
-  init(_ scratch: Scratch, _ tokens: Range<Int>, of session: LlamaSession) {
+  /// Selects a session's tokens among those that `source` has room for.
+  init(_ source: Scratch, _ tokens: Range<Int>, of session: LlamaSession) {
     let configuration = session.model.configuration
     let queryWidth = configuration.queryHeads * configuration.headDimension
     let keyWidth = configuration.keyHeads * configuration.headDimension
-    unsafe self.scratch = session.scratch
-    unsafe count = tokens.count
-    unsafe inputs = scratch.normed.base + tokens.lowerBound * configuration.hidden
-    unsafe queries = scratch.queries.base + tokens.lowerBound * queryWidth
-    unsafe keys = scratch.keys.base + tokens.lowerBound * keyWidth
-    unsafe values = scratch.values.base + tokens.lowerBound * keyWidth
-    unsafe mixed = scratch.mixed.base + tokens.lowerBound * queryWidth
+    unsafe (self.session, self.source, self.tokens) = (session, source, tokens)
+    unsafe inputs = source.normed.base + tokens.lowerBound * configuration.hidden
+    unsafe queries = source.queries.base + tokens.lowerBound * queryWidth
+    unsafe keys = source.keys.base + tokens.lowerBound * keyWidth
+    unsafe values = source.values.base + tokens.lowerBound * keyWidth
+    unsafe mixed = source.mixed.base + tokens.lowerBound * queryWidth
   }
+
+  /// Number of tokens.
+  var count: Int { unsafe tokens.count }
+  /// The session's scratch memory.
+  var scratch: Scratch { unsafe session.scratch }
+  /// The last token.
+  var last: TokenRows { unsafe TokenRows(source, tokens.suffix(1), of: session) }
+  /// All tokens but the last.
+  var dropLast: TokenRows { unsafe TokenRows(source, tokens.dropLast(), of: session) }
 }

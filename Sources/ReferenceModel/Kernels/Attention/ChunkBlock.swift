@@ -180,6 +180,36 @@ import Foundation
     }
   }
 
+  /// Adds one more part to the attention of each query and head, after `attend`, and writes its
+  /// output anew. A query that reads nothing of the part keeps its output.
+  ///
+  /// - Parameters:
+  ///   - part: the part's sums of weights times values, laid out as `out`.
+  ///   - tops: the logarithm of the factor that the part's weights lack, from the first query's
+  ///     first head on; `heads` numbers from query to query.
+  ///   - totals: the sums of the part's weights, laid out as `tops`; 0 where nothing is read.
+  ///   - heads: query heads of the layer.
+  package func join(
+    _ part: UnsafePointer<Float>, tops partTops: UnsafePointer<Float>,
+    totals partTotals: UnsafePointer<Float>, heads: Int, into out: UnsafeMutablePointer<Float>,
+    stride: Int
+  ) {
+    let (group, depth) = (shape.group, shape.depth)
+    for row in 0..<shape.height {
+      let (query, head) = (row / group, row % group)
+      let index = query * heads + head
+      guard unsafe partTotals[index] > 0 else { continue }
+      let top = unsafe max(tops[row], partTops[index])
+      let own = unsafe Kernels.rescaling(from: tops[row], to: top)
+      let other = unsafe Kernels.rescaling(from: partTops[index], to: top)
+      let factor = unsafe 1 / (own * totals[row] + other * partTotals[index])
+      let start = query * stride + head * depth
+      unsafe Kernels.scale(
+        mixed + row * shape.mixedStride, by: own * factor, into: out + start, count: depth)
+      unsafe Kernels.add(part + start, times: other * factor, to: out + start, count: depth)
+    }
+  }
+
   /// The factor that turns a row's attention weights into probabilities; 0 when every logit was −∞.
   private func normalisation(_ row: Int) -> Float {
     unsafe totals[row] == 0 ? 0 : 1 / totals[row]

@@ -83,6 +83,8 @@ import KVPolicyKit
   /// policy wants them, the column sums of the probabilities into `scratch.columnSums`.
   func run() {
     packLanes()
+    let residual = unsafe ResidualParts(
+      session, layer: layer, scratch.queries.base, tokens: count, scratch)
     let heads = configuration.queryHeads
     let sums = unsafe scratch.columnSums.room(wantsSums ? heads * stride : 0)
     if wantsSums { unsafe sums.update(repeating: 0, count: heads * stride) }
@@ -100,7 +102,7 @@ import KVPolicyKit
           let first = queries.lowerBound + block * size
           unsafe attendBlock(
             head: lane, queries: first..<min(first + size, queries.upperBound), thread: thread,
-            sums: wantsSums ? partial + block * heads * stride : nil)
+            residual, sums: wantsSums ? partial + block * heads * stride : nil)
         }
       }
       if wantsSums { unsafe addSums(partial, blocks: blocks, to: sums) }
@@ -112,7 +114,8 @@ import KVPolicyKit
   /// `sums`, if given, receives the column sums. It holds `queryHeads × stride` floats, of which
   /// only those of the lane's query heads are written.
   @unsafe private func attendBlock(
-    head: Int, queries: Range<Int>, thread: Int, sums: UnsafeMutablePointer<Float>?
+    head: Int, queries: Range<Int>, thread: Int, _ residual: ResidualParts?,
+    sums: UnsafeMutablePointer<Float>?
   ) {
     let width = configuration.headDimension
     let shape = ChunkShape(
@@ -127,6 +130,12 @@ import KVPolicyKit
     unsafe block.attend(
       scratch.queries.base + start, stride: tokenWidth, scale: 1 / Float(width).squareRoot(),
       into: scratch.mixed.base + start)
+    if let residual {
+      let first = queries.lowerBound * configuration.queryHeads + head * group
+      unsafe block.join(
+        residual.mixed + start, tops: residual.tops + first, totals: residual.totals + first,
+        heads: configuration.queryHeads, into: scratch.mixed.base + start, stride: tokenWidth)
+    }
     // The remembered queries end with the chunk's queries.
     let offset = recent.count - count
     if queries.upperBound + offset > 0 {

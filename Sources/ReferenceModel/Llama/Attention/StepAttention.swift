@@ -131,23 +131,10 @@ import KVPolicyKit
 
   // MARK: Work of the whole team
 
-  /// Divides items among the threads. One thread that works alone is number 0: scratch memory is
-  /// its session's own.
-  private func share<Input>(
-    _ count: Int, with input: Input,
-    _ body: @escaping (_ input: borrowing Input, _ thread: Int, _ items: Range<Int>) -> Void
-  ) {
-    if alone {
-      body(input, 0, 0..<count)
-    } else {
-      session.model.team.share(count, grain: 1, with: input, body)
-    }
-  }
-
   /// Computes the attention output of every query head in one parallel region, where no policy
   /// decides before the output.
   func run() {
-    share(splits, with: self) { step, thread, splits in
+    session.share(splits, alone: alone, with: self) { step, thread, splits in
       for split in splits {
         step.computeLogits(split, thread: thread)
         step.mixValues(split)
@@ -159,7 +146,7 @@ import KVPolicyKit
 
   /// Computes only the logits, and the attention weights if the policy is shown probabilities.
   func computeLogits() {
-    share(splits, with: self) { step, thread, splits in
+    session.share(splits, alone: alone, with: self) { step, thread, splits in
       for split in splits {
         step.computeLogits(split, thread: thread)
         if step.shown.stepProbabilities || step.keepsQuery { step.weigh(split) }
@@ -170,7 +157,7 @@ import KVPolicyKit
 
   /// Computes the attention output from the logits.
   func mixValues() {
-    share(splits, with: self) { step, _, splits in
+    session.share(splits, alone: alone, with: self) { step, _, splits in
       for split in splits { step.mixValues(split) }
     }
     join()
@@ -181,7 +168,7 @@ import KVPolicyKit
     let input = (step: self, moment: moment)
     // No data race: the hook reads signals and changes only columns and the policy's memory, while
     // the other items read rows and change attention weights.
-    share(1 + splits, with: input) { input, _, items in
+    session.share(1 + splits, alone: alone, with: input) { input, _, items in
       let step = input.step
       for item in items {
         if item == 0 {
@@ -281,12 +268,16 @@ import KVPolicyKit
     }
   }
 
-  /// Combines the splits of every query head, in order, into its attention output.
+  /// Combines the splits of every query head, in order, into its attention output; last comes what
+  /// the policy remembers of rows that it forgot.
   private func join() {
+    let residual = unsafe ResidualParts(
+      session, layer: layer, rows.queries, tokens: 1, rows.scratch, alone: alone)
     for head in 0..<heads {
       let target = unsafe rows.mixed + head * width
-      let top = greatestTop(head)
-      let factor = normalisation(head, top: top)
+      let part = residual?.part(head) ?? ResidualPart()
+      let top = part.total > 0 ? max(greatestTop(head), part.top) : greatestTop(head)
+      let factor = normalisation(head, top: top, beside: part)
       unsafe target.update(repeating: 0, count: width)
       for run in 0..<runs {
         let index = run * heads + head
@@ -294,6 +285,10 @@ import KVPolicyKit
           mixed + index * width, times: Kernels.rescaling(from: tops[index], to: top) * factor,
           to: target, count: width)
       }
+      guard part.total > 0, let residual else { continue }
+      unsafe Kernels.add(
+        residual.mixed + head * width, times: Kernels.rescaling(from: part.top, to: top) * factor,
+        to: target, count: width)
     }
   }
 
@@ -336,7 +331,12 @@ import KVPolicyKit
   private func noteLogSums() {
     guard keepsQuery else { return }
     let recent = session.recentQueries[layer]
-    let sums = unsafe recent.logSums + (recent.count - 1) * heads
+    unsafe writeLogSums(to: recent.logSums + (recent.count - 1) * heads)
+  }
+
+  /// Writes the logarithm of the sum of exponentials of every query head, once all splits have been
+  /// weighed.
+  func writeLogSums(to sums: UnsafeMutablePointer<Float>) {
     for head in 0..<heads {
       let top = greatestTop(head)
       unsafe sums[head] = top - log(normalisation(head, top: top))
@@ -348,13 +348,16 @@ import KVPolicyKit
   }
 
   /// The factor that turns attention weights relative to `top` into probabilities; 0 when every
-  /// logit was −∞.
-  private func normalisation(_ head: Int, top: Float) -> Float {
+  /// logit was −∞. A part beside the rows takes its share.
+  private func normalisation(
+    _ head: Int, top: Float, beside part: ResidualPart = ResidualPart()
+  ) -> Float {
     var total: Float = 0
     for run in 0..<runs {
       let index = run * heads + head
       total += unsafe Kernels.rescaling(from: tops[index], to: top) * totals[index]
     }
+    if part.total > 0 { total += Kernels.rescaling(from: part.top, to: top) * part.total }
     return total == 0 ? 0 : 1 / total
   }
 
