@@ -1,0 +1,73 @@
+/// Which rows of a cache are stored as codes, and when they become codes.
+///
+/// New rows are stored in the store's own format. After the prompt, and after each decode step's
+/// output and evictions, a codec names rows that are stored as codes from then on. A configuration
+/// gives any policy a codec, `{"policy": "snapkv", "codec": {"kind": "kivi", "keyBits": 4}}`. As a
+/// ``CodecPolicy`` a codec is a policy of its own name, which forgets nothing.
+///
+/// Codecs need position rule `original`: a key is coded as it is rotated when it is read.
+public protocol RowCodec: PolicyPart {
+  /// Where the method was published.
+  static var source: String { get }
+
+  /// How rows may be stored, by index in plans. At least one tier.
+  var tiers: [Tier] { get }
+  /// Bytes of state outside the cache. Default: 0.
+  var stateBytes: Int { get }
+
+  /// Says which keys and values of a layer become codes now. If the plan stays empty, none does.
+  ///
+  /// The view lends no signals. Its lanes hold the rows that the policy left.
+  mutating func code(_ layer: borrowing LayerView, plan: inout CodePlan)
+}
+
+extension RowCodec {
+  /// No state outside the cache.
+  public var stateBytes: Int { 0 }
+}
+
+/// A policy that stores rows as codes.
+public protocol CodingPolicy: KVCachePolicy {
+  /// What says which rows.
+  var codec: any RowCodec { get }
+}
+
+/// The policy of a codec under the codec's own name: it forgets nothing.
+public struct CodecPolicy<Codec: RowCodec>: CodingPolicy {
+  /// The codec's name.
+  public static var name: String { Codec.name }
+  /// What the codec stores.
+  public static var summary: String { Codec.summary }
+  /// Where the codec was published.
+  public static var source: String { Codec.source }
+
+  /// The codec.
+  public let codec: any RowCodec
+
+  /// Reads the codec's settings.
+  public init(_ settings: inout Settings) throws(PolicyError) {
+    codec = try Codec(&settings)
+  }
+
+  /// Takes no budget, because it keeps everything.
+  public static func settings(budget: Amount) -> [String: JSONValue]? { nil }
+
+  /// Never asked.
+  public var cadence: Cadence { .never }
+
+  /// Never called.
+  public mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {}
+}
+
+extension Settings {
+  /// The codec that a configuration gives its policy; nil if all rows stay in the store's format.
+  mutating func codec() throws(PolicyError) -> (any RowCodec)? {
+    let codecs = parts.codecs
+    return try part(
+      "codec", default: "none", ["none"] + codecs.map { $0.name },
+      "which rows are stored as small integers"
+    ) { index, settings throws(PolicyError) -> (any RowCodec)? in
+      index == 0 ? nil : try codecs[index - 1].init(&settings)
+    }
+  }
+}
