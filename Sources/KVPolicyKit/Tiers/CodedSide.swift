@@ -4,7 +4,7 @@
 /// first block with such a place is block 0; a block without live rows goes back to its pool, and
 /// its number is used again. A block whose rows share scales is written once, whole. A block whose
 /// rows have scales of their own is filled row by row, and holes are not filled again.
-@safe struct CodedSide {
+@safe package final class CodedSide {
   // Every place lies in a block that is held, at an index below the block's rows;
   // `checkInvariants` proves it.
 
@@ -42,11 +42,26 @@
     open = layouts.map { _ in -1 }
   }
 
+  /// A fork: shares every block.
+  init(forking other: CodedSide) {
+    (layouts, pools) = (other.layouts, other.pools)
+    (places, count, blocks, open) = (other.places, other.count, other.blocks, other.open)
+    unsafe addresses = other.addresses
+    for block in blocks where block.page >= 0 { pools[Int(block.tier)].retain(block.page) }
+  }
+
+  deinit {
+    for block in blocks where block.page >= 0 { pools[Int(block.tier)].release(block.page) }
+  }
+
   /// Bytes of the blocks, and of the bookkeeping: 24 for a block and 4 for a row.
   var bytes: Int {
     let held = blocks.reduce(0) { $1.page < 0 ? $0 : $0 + layouts[Int($1.tier)].bytes }
     return held + blocks.count * 24 + places.count * 4
   }
+
+  /// Blocks not given back.
+  var blocksHeld: Int { blocks.count { $0.page >= 0 } }
 
   /// The place of a row's codes; nil if the row is in the store's format.
   func place(of row: Int) -> Int? {
@@ -55,7 +70,7 @@
   }
 
   /// Reads a coded row back.
-  @unsafe func decode(place: Int, to target: UnsafeMutablePointer<Float>) {
+  @unsafe package func decode(place: Int, to target: UnsafeMutablePointer<Float>) {
     let (block, index) = (place / Self.placesPerBlock, place % Self.placesPerBlock)
     // A bug in the store if the block was given back: places are those of live rows only.
     guard let base = unsafe addresses[block] else { preconditionFailure("no such block") }
@@ -69,20 +84,20 @@
 
   // MARK: Rows
 
-  /// Makes room for the places of `rows` rows, once some row is coded.
-  mutating func extend(to rows: Int) {
-    guard count > 0, rows > places.count else { return }
+  /// Makes room for the places of `rows` rows.
+  func extend(to rows: Int) {
+    guard rows > places.count else { return }
     places += repeatElement(-1, count: rows - places.count)
   }
 
   /// Keeps the places of some rows, in this order. Rows that are not kept were freed.
-  mutating func reorder(_ rows: [Int32]) {
+  func reorder(_ rows: [Int32]) {
     guard !places.isEmpty else { return }
     places = rows.map { Int($0) < places.count ? places[Int($0)] : -1 }
   }
 
   /// Gives up the codes of a row.
-  mutating func free(_ row: Int) {
+  func free(_ row: Int) {
     guard let place = place(of: row) else { return }
     let block = place / Self.placesPerBlock
     places[row] = -1
@@ -92,7 +107,7 @@
     giveBack(block)
   }
 
-  private mutating func giveBack(_ block: Int) {
+  private func giveBack(_ block: Int) {
     let tier = Int(blocks[block].tier)
     pools[tier].release(blocks[block].page)
     blocks[block].page = -1
@@ -104,10 +119,10 @@
   /// those of a lane of `total` rows.
   ///
   /// - Throws: `StoreError.poolFull`; rows before the failing block are coded.
-  @unsafe mutating func code(
+  @unsafe func code(
     _ rows: [Int32], of total: Int, tier: Int, from source: UnsafePointer<Float>
   ) throws(StoreError) {
-    if places.isEmpty { places = Array(repeating: -1, count: total) }
+    extend(to: total)
     let layout = layouts[tier]
     if layout.format.grouping == .ofChannel {
       for first in stride(from: 0, to: rows.count, by: layout.rows) {
@@ -127,16 +142,18 @@
     }
   }
 
-  private mutating func note(_ row: Int32, _ block: Int, _ index: Int) {
-    free(Int(row))
-    places[Int(row)] = Int32(block * Self.placesPerBlock + index)
+  private func note(_ row: Int32, _ block: Int, _ index: Int) {
     blocks[block].filled += 1
     blocks[block].live += 1
+    // After the new codes are counted, so that the block of the old ones, which may be the same, is
+    // not given back.
+    free(Int(row))
+    places[Int(row)] = Int32(block * Self.placesPerBlock + index)
     count += 1
   }
 
   /// The block of a tier that has room for a row, not shared with a fork.
-  private mutating func openBlock(_ tier: Int) throws(StoreError) -> Int {
+  private func openBlock(_ tier: Int) throws(StoreError) -> Int {
     let block = open[tier]
     guard block >= 0, blocks[block].filled < Int32(layouts[tier].rows) else {
       open[tier] = try addBlock(tier)
@@ -154,7 +171,7 @@
     return block
   }
 
-  private mutating func addBlock(_ tier: Int) throws(StoreError) -> Int {
+  private func addBlock(_ tier: Int) throws(StoreError) -> Int {
     let page = try pools[tier].allocate()
     let fresh = Block(page: page, tier: Int32(tier), filled: 0, live: 0)
     guard let gap = blocks.firstIndex(where: { $0.page < 0 }) else {
@@ -165,18 +182,6 @@
     blocks[gap] = fresh
     unsafe addresses[gap] = unsafe pools[tier].address(page)
     return gap
-  }
-
-  // MARK: Forks
-
-  /// Counts a fork's references.
-  func retain() {
-    for block in blocks where block.page >= 0 { pools[Int(block.tier)].retain(block.page) }
-  }
-
-  /// Gives every block back, when the lane ends.
-  func release() {
-    for block in blocks where block.page >= 0 { pools[Int(block.tier)].release(block.page) }
   }
 
   /// The first broken invariant, or nil.

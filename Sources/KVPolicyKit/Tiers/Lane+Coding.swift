@@ -5,12 +5,24 @@
 extension Lane {
   /// The keys and the values that are codes.
   struct Coded {
-    var keys: CodedSide
-    var values: CodedSide
+    let keys: CodedSide
+    let values: CodedSide
+
+    /// Codes of these tiers, in a store's pools.
+    init(_ tiers: [Tier], in store: PagedKVStore) throws(StoreError) {
+      keys = try store.codes(tiers.map(\.keys))
+      values = try store.codes(tiers.map(\.values))
+    }
+
+    init(forking other: Coded) {
+      keys = CodedSide(forking: other.keys)
+      values = CodedSide(forking: other.values)
+    }
 
     /// Whether no row is coded.
     var isEmpty: Bool { keys.count == 0 && values.count == 0 }
     var bytes: Int { keys.bytes + values.bytes }
+    var blocksHeld: Int { keys.blocksHeld + values.blocksHeld }
   }
 
   /// Whether some row is coded.
@@ -39,16 +51,19 @@ extension Lane {
         unsafe decode(Int(row), value: value, to: base + index * width)
       }
     }
-    if value {
-      try unsafe coded?.values.code(rows, of: count, tier: tier, from: floats)
-    } else {
-      try unsafe coded?.keys.code(rows, of: count, tier: tier, from: floats)
-    }
-    coded?.keys.extend(to: count)
-    coded?.values.extend(to: count)
+    guard let coded else { return }
+    try unsafe (value ? coded.values : coded.keys).code(rows, of: count, tier: tier, from: floats)
+    extendPlaces()
     for row in rows { freeSlot(of: Int(row)) }
     compactIfWorthwhile()
     if !value { renewBounds() }
+  }
+
+  /// Makes room for the places of all rows, once some row is coded.
+  func extendPlaces() {
+    guard hasCodes, let coded else { return }
+    coded.keys.extend(to: count)
+    coded.values.extend(to: count)
   }
 
   /// Frees the slot of a row whose key and value are both codes.
@@ -59,6 +74,12 @@ extension Lane {
     unmark(slot: Int(slots[row]))
     slots[row] = -1
     isDense = false
+  }
+
+  /// Keeps the places of some rows, in this order; other rows were freed.
+  func reorderPlaces(_ rows: [Int32]) {
+    coded?.keys.reorder(rows)
+    coded?.values.reorder(rows)
   }
 
   /// Gives up all that a row holds: its codes and its slot.
