@@ -38,6 +38,7 @@ extension PolicyRegistry {
       ReaderPolicy<Quest>.self,
       ReaderPolicy<RefreshKV>.self,
       ReaderPolicy<ClusterKV>.self,
+      CodecPolicy<KIVI>.self,
     ], parts: .all)
 }
 
@@ -51,5 +52,6 @@ extension PartRegistry {
     ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self],
-    readers: [Quest.self, RefreshKV.self, ClusterKV.self])
+    readers: [Quest.self, RefreshKV.self, ClusterKV.self],
+    codecs: [KIVI.self])
 }

@@ -27,7 +27,7 @@ extension KVSequence {
           + "more, and \(Int32.max) in all")
     }
     let limit = store.configuration.limitBytes
-    let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) }
+    let needed = lanes.reduce(0) { $0 + $1.pagesNeeded(for: tokens) } + codePages(for: tokens)
     guard taken + needed <= store.pool.freePages else {
       throw .poolFull(
         neededPages: needed, freePages: max(0, store.pool.freePages - taken), limitBytes: limit)
@@ -247,6 +247,7 @@ extension KVSequence {
       carryOut(plan)
       for layer in layers { measure(layer: layer) }
     }
+    try code(moment: moment)
     ledger.advance(tokens: moment.tokens, stored: mostRows.reduce(0, +))
     for index in mostRows.indices { mostRows[index] = lanes[index].count }
     length.tokens += moment.tokens

@@ -51,6 +51,10 @@ public final class KVSequence {
   var plan = CachePlan()
   /// Whether some layer has a reader.
   package let hasReaders: Bool
+  /// Whether some layer has a codec.
+  let hasCodecs: Bool
+  /// The codec's plan being written, kept for its memory.
+  var codePlan = CodePlan()
   /// The reader's plan being written, kept for its memory.
   var readPlan = ReadPlan()
   /// What the layer at hand reads.
@@ -84,6 +88,7 @@ public final class KVSequence {
     lastEdit = Array(repeating: 0, count: shape.lanes * (2 + shape.group))
     eachLayer = (0..<shape.layers).map { [$0] }
     hasReaders = policies.readers.contains { $0 != nil }
+    hasCodecs = policies.codecs.contains { $0 != nil }
     let format = store.configuration.format
     declared = policies.policies.indices.map {
       PolicyDeclarations(policies, index: $0, shape: store.shape, format: format)
@@ -95,7 +100,7 @@ public final class KVSequence {
         LaneID(layer: layer, head: index % store.shape.keyHeads), pool: store.pool,
         layout: store.layout, rule: policy.positions,
         columns: policy.columns(for: store.shape) + (reader?.columns(for: store.shape) ?? []),
-        digest: reader?.digest)
+        digest: reader?.digest, coded: policies.codes(ofLayer: layer, in: store))
     }
   }
 
@@ -108,6 +113,7 @@ public final class KVSequence {
     declared = other.declared
     eachLayer = other.eachLayer
     hasReaders = other.hasReaders
+    hasCodecs = other.hasCodecs
     length = other.length
     predicted = other.predicted
     steps = other.steps
@@ -245,9 +251,9 @@ public final class KVSequence {
   package var rowsRead: Double { promptRowSteps + readRowSteps }
 
   var ownStateBytes: Int {
-    policies.readers.reduce(policies.policies.reduce(recentQueryBytes) { $0 + $1.stateBytes }) {
-      $0 + ($1?.stateBytes ?? 0)
-    }
+    let readers = policies.readers.reduce(recentQueryBytes) { $0 + ($1?.stateBytes ?? 0) }
+    let codecs = policies.codecs.reduce(readers) { $0 + ($1?.stateBytes ?? 0) }
+    return policies.policies.reduce(codecs) { $0 + $1.stateBytes }
   }
 
   /// Bytes of the queries that an engine keeps for the signal `recentRows`.

@@ -1,14 +1,26 @@
 /// Asking the codec of a layer.
 extension KVSequence {
-  /// Asks the codec of a layer, if there is one, which rows become codes, and carries it out: after
-  /// a prompt's last chunk, and after each decode step. The layer's policy was asked before.
+  /// Asks the codecs which rows become codes, and carries it out: after a prompt's last chunk, and
+  /// after each decode step. All policies were asked before.
   ///
-  /// - Throws: `StoreError.badPlan` for a plan that the lanes contradict and `StoreError.poolFull`;
-  ///   both end the sequence.
-  package func code(layer: Int, moment: Moment) throws(StoreError) {
+  /// - Throws: `StoreError.badPlan` for a plan that the lanes contradict, which ends the sequence.
+  func code(moment: Moment) throws(StoreError) {
+    guard hasCodecs else { return }
+    if case .chunk(_, isLast: false) = moment { return }
+    for layer in 0..<shape.layers { try code(layer: layer, moment: moment) }
+  }
+
+  /// Pages of the store's format that take as much memory as the codes which the next moment may
+  /// need: those of all rows that are no codes yet.
+  func codePages(for tokens: Int) -> Int {
+    guard hasCodecs else { return 0 }
+    let bytes = lanes.reduce(0) { $0 + $1.codeBytesNeeded(for: tokens) }
+    return (bytes + store.pageBytes - 1) / store.pageBytes
+  }
+
+  private func code(layer: Int, moment: Moment) throws(StoreError) {
     let owner = policies.owner[layer]
     guard policies.codecs[owner] != nil else { return }
-    if case .chunk(_, isLast: false) = moment { return }
     codePlan.removeAll()
     let after = LogicalLength(length.tokens + moment.tokens)
     let view = LayerView(
@@ -66,5 +78,35 @@ extension LaneView {
   /// lane is not in order.
   public func plainValues() -> [Int] {
     lane.rowsByPosition().filter { lane.coded?.values.place(of: $0) == nil }
+  }
+}
+
+extension ReadSets {
+  /// Appends the places of the rows from index `first` on, which are rows of a lane.
+  mutating func appendPlaces(of lane: Lane, from first: Int) {
+    for row in rows[first...] {
+      keyPlaces.append(Int32(lane.coded?.keys.place(of: Int(row)) ?? -1))
+      valuePlaces.append(Int32(lane.coded?.values.place(of: Int(row)) ?? -1))
+    }
+  }
+}
+
+extension KVSequence {
+  /// Lends a list's rows of a lane with the places of their codes, if the lane has any.
+  @unsafe func withCodes<Result>(
+    of lane: Lane, _ list: Range<Int>, _ rows: LaneRows, _ body: (LaneRows) -> Result
+  ) -> Result {
+    guard lane.hasCodes, let coded = lane.coded else { return unsafe body(rows) }
+    return unsafe readSets.keyPlaces.withUnsafeBufferPointer { keys in
+      unsafe readSets.valuePlaces.withUnsafeBufferPointer { values in
+        unsafe coded.withCodes(
+          UnsafeBufferPointer(rebasing: keys[list]), UnsafeBufferPointer(rebasing: values[list])
+        ) { codes in
+          var coded = unsafe rows
+          unsafe coded.codes = codes
+          return unsafe body(coded)
+        }
+      }
+    }
   }
 }

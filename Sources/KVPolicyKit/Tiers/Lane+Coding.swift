@@ -66,6 +66,14 @@ extension Lane {
     coded.values.extend(to: count)
   }
 
+  /// The most bytes that coding all rows that are no codes, and `rows` more, may take.
+  func codeBytesNeeded(for rows: Int) -> Int {
+    guard let coded else { return 0 }
+    let total = count + rows
+    return coded.keys.bytesNeeded(for: total - coded.keys.count)
+      + coded.values.bytesNeeded(for: total - coded.values.count)
+  }
+
   /// Frees the slot of a row whose key and value are both codes.
   private func freeSlot(of row: Int) {
     guard let coded, slots[row] >= 0, coded.keys.place(of: row) != nil,

@@ -10,6 +10,13 @@ extension Kernels {
     into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have logits")
+    guard unsafe rows.codes == nil else {
+      return unsafe withFloats(of: rows, range, value: false) { floats, part in
+        unsafe Kernels.logits(
+          queries: queries, group: group, rows: floats, range: 0..<part.count, scale: scale,
+          into: logits + part.lowerBound, stride: stride)
+      }
+    }
     switch unsafe rows.format {
     case .f32:
       unsafe laneLogits(F32Format.self, queries, group, rows, range, scale, logits, stride)

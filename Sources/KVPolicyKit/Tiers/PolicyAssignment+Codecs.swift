@@ -1,0 +1,39 @@
+extension PolicyAssignment {
+  /// A lane's room for codes, if its layer has a codec.
+  func codes(ofLayer layer: Int, in store: PagedKVStore) -> Lane.Coded? {
+    guard let codec = codecs[owner[layer]] else { return nil }
+    guard let coded = try? Lane.Coded(codec.tiers, in: store) else {
+      // `codec(of:or:_:)` has checked the tiers for the shape that the policies were assigned for.
+      preconditionFailure("policies were assigned for another head dimension")
+    }
+    return coded
+  }
+
+  /// How a policy's layers store rows as codes: what its own codec says, or else `given`.
+  ///
+  /// - Throws: `PolicyError.impossible` if there are two codecs, or for a codec that cannot store
+  ///   rows of this shape beside the policy.
+  static func codec(
+    of policy: any KVCachePolicy, or given: (any RowCodec)?, _ shape: CacheShape
+  ) throws(PolicyError) -> (any RowCodec)? {
+    let own = (policy as? any CodingPolicy)?.codec
+    guard let codec = own ?? given else { return nil }
+    let (name, codecName) = (type(of: policy).name, type(of: codec).name)
+    func impossible(_ reason: String) -> PolicyError { .impossible(policy: name, reason: reason) }
+    if own != nil && given != nil {
+      throw impossible("it codes rows by itself; leave \"codec\" out")
+    }
+    if policy.positions != .original {
+      throw impossible(
+        "\(codecName) codes keys as they are rotated when they are read, which needs original "
+          + "positions; set \"positions\" to \"original\", or leave \"codec\" out")
+    }
+    if codec.tiers.isEmpty { throw impossible("\(codecName) declares no tier; declare one") }
+    for tier in codec.tiers {
+      for format in [tier.keys, tier.values] {
+        if let problem = format.problem(width: shape.headDimension) { throw impossible(problem) }
+      }
+    }
+    return codec
+  }
+}
