@@ -43,7 +43,7 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
 
   /// Every shipped policy, with every setting that changes what it keeps or reads, and at its least
   /// sizes.
-  package static let all = pruners + readers
+  package static let all = pruners + readers + coders
 
   /// Policies that forget, and the full cache.
   private static let pruners = [
@@ -271,6 +271,14 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "composed",
       ["score": "keydiff", "budget": ["kind": "adaptive", "rows": 12], "protect": ["sinks": 2]]),
+  ]
+
+  /// Policies that store rows as codes.
+  private static let coders = [
+    PolicyVariant("kivi", ["groupSize": 8, "residual": 8]),
+    PolicyVariant(
+      "kivi", ["keyBits": 4, "valueBits": 8, "groupSize": 2, "residual": 6]),
+    PolicyVariant("kivi", ["keyBits": 3, "valueBits": 3, "groupSize": 1, "residual": 1]),
   ]
 
   /// Policies that read a part of what they keep.

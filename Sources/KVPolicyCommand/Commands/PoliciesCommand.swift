@@ -43,7 +43,7 @@ struct PoliciesCommand: Command {
     let lines = pages.map { ($0.type.name, $0.type.summary + $0.needs) }
     let parts = parts.map { setting, kinds in
       TerminalText.list(
-        [(setting, setting == "read" ? "a part of any policy" : "a part of a composed policy")]
+        [(setting, ["read", "codec"].contains(setting) ? "a part of any policy" : "a part of a composed policy")]
           + kinds.map { ($0.name, $0.summary) })
         + "\n\n"
     }
@@ -56,6 +56,7 @@ struct PoliciesCommand: Command {
     [
       ("score", registry.parts.scores.map { $0 }), ("budget", registry.parts.budgets.map { $0 }),
       ("unit", registry.parts.units.map { $0 }), ("read", registry.parts.readers.map { $0 }),
+      ("codec", registry.parts.codecs.map { $0 }),
     ]
   }
 

@@ -61,6 +61,14 @@ extension KVSequence {
   }
 }
 
+extension KVSequence {
+  /// How many keys and values of a lane are codes.
+  package func codedRows(layer: Int, head: Int) -> (keys: Int, values: Int) {
+    let coded = namedLane(layer, head).coded
+    return (coded?.keys.count ?? 0, coded?.values.count ?? 0)
+  }
+}
+
 /// What codecs see of a lane's codes.
 extension LaneView {
   /// Rows whose keys are in the store's format.
