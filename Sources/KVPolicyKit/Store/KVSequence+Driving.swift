@@ -164,7 +164,8 @@ extension KVSequence {
   package func observe(layer: Int, moment: Moment, signals: SignalBuffers) {
     let owner = policies.owner[layer]
     let looks = looks(owner, at: moment)
-    guard looks || policies.readers[owner] != nil else { return }
+    let hasOthers = policies.readers[owner] != nil || policies.codecs[owner] != nil
+    guard looks || hasOthers else { return }
     let after = LogicalLength(length.tokens + moment.tokens + signals.probeRowCount)
     if looks {
       let view = LayerView(
@@ -182,6 +183,9 @@ extension KVSequence {
       case .chunk: policies.readers[owner]?.prefill(view)
       case .step: policies.readers[owner]?.step(view)
       }
+    }
+    if policies.codecs[owner] != nil {
+      observeByCodec(owner, layer: layer, moment: moment, after: after, signals: signals)
     }
     // The first access to a column allocates its memory.
     measure(layer: layer)

@@ -99,7 +99,8 @@ public final class KVSequence {
       return Lane(
         LaneID(layer: layer, head: index % store.shape.keyHeads), pool: store.pool,
         layout: store.layout, rule: policy.positions,
-        columns: policy.columns(for: store.shape) + (reader?.columns(for: store.shape) ?? []),
+        columns: policy.columns(for: store.shape) + (reader?.columns(for: store.shape) ?? [])
+          + (policies.codec(ofLayer: layer)?.columns(for: store.shape) ?? []),
         digest: reader?.digest, coded: policies.codes(ofLayer: layer, in: store))
     }
   }
@@ -172,8 +173,10 @@ public final class KVSequence {
       let looks = looks(policies.owner[layer], at: moment)
       if !looks { shown = declared.readerSignals }
       if readsPart {
-        shown.stepLogits = looks && declared.policySignals.stepLogits
-        shown.stepProbabilities = looks && declared.policySignals.stepProbabilities
+        let codec = declared.codecSignals
+        shown.stepLogits = looks && declared.policySignals.stepLogits || codec.stepLogits
+        shown.stepProbabilities =
+          looks && declared.policySignals.stepProbabilities || codec.stepProbabilities
       }
     }
     return shown
@@ -299,12 +302,17 @@ package struct PolicyDeclarations {
   package let rule: PositionRule
   /// When in a step the policy evicts.
   package let phase: Phase
-  /// The signals that the policy and its layers' reader want.
+  /// The signals that the policy and its layers' reader and codec want.
   package let signals: SignalSet
   /// The signals that the policy wants.
   let policySignals: SignalSet
-  /// The signals that the reader wants; none without a reader.
+  /// The signals that the reader and the codec want, also in steps at which the policy does not
+  /// look.
   let readerSignals: SignalSet
+  /// The signals that the codec wants.
+  let codecSignals: SignalSet
+  /// The first column of the codec, which comes after those of policy and reader.
+  let codecColumn: Int
   /// Columns of the policy, which come before those of the reader.
   let ownColumns: Int
   /// Bytes that the reader adds to a row.
@@ -319,13 +327,19 @@ package struct PolicyDeclarations {
   init(_ assignment: PolicyAssignment, index: Int, shape: CacheShape, format: RowFormat) {
     let (policy, reader) = (assignment.policies[index], assignment.readers[index])
     policySignals = SignalSet(policy.signals)
-    readerSignals = SignalSet(reader?.signals ?? [])
+    let codec = assignment.codecs[index]
+    let beside = (reader?.signals ?? []).union(codec?.signals ?? [])
+    readerSignals = SignalSet(beside)
+    codecSignals = SignalSet(codec?.signals ?? [])
+    codecColumn =
+      codec == nil
+      ? 0 : policy.columns(for: shape).count + (reader?.columns(for: shape).count ?? 0)
     ownColumns = reader == nil ? 0 : policy.columns(for: shape).count
     readerBytes = reader?.bytesPerRow(shape, format) ?? 0
     cadence = assignment.cadences[index]
     rule = policy.positions
     phase = policy.phase
-    signals = SignalSet(policy.signals.union(reader?.signals ?? []))
+    signals = SignalSet(policy.signals.union(beside))
     probe = policy.probe
     scope = policy.scope
     protection = policy.protection

@@ -82,13 +82,20 @@ public final class PagedKVStore {
   ///
   /// - Throws: `StoreError.badSetting` for a format that the store's rows cannot have.
   func codes(_ formats: [CodeFormat]) throws(StoreError) -> CodedSide {
+    let (layouts, pools) = try blocks(formats, width: shape.headDimension)
+    return CodedSide(width: shape.headDimension, layouts: layouts, pools: pools)
+  }
+
+  /// The blocks of these formats for rows of which `width` numbers are stored, and their pools.
+  func blocks(
+    _ formats: [CodeFormat], width: Int
+  ) throws(StoreError) -> ([CodeBlock], [PagePool]) {
     var layouts: [CodeBlock] = []
     for format in formats {
       layouts.append(
-        try CodeBlock(
-          format, width: shape.headDimension, isWide: configuration.format == .f32))
+        try CodeBlock(format, width: width, isWide: configuration.format == .f32))
     }
-    return CodedSide(layouts: layouts, pools: layouts.map { pool(ofBytes: $0.bytes) })
+    return (layouts, layouts.map { pool(ofBytes: $0.bytes) })
   }
 
   private func pool(ofBytes bytes: Int) -> PagePool {

@@ -31,6 +31,11 @@ package struct CodeBlock: Hashable, Sendable {
     self.format = format
     self.width = width
     self.isWide = isWide
+    if format == .floats {
+      (rows, scales, firstCode) = (CodeBlock.rowsOfOwnScales, 0, 0)
+      rowBytes = width * (isWide ? 4 : 2)
+      return
+    }
     let ofRow = format.grouping == .ofRow
     rows = ofRow ? CodeBlock.rowsOfOwnScales : format.group
     scales = ofRow ? width / format.group : width
@@ -79,6 +84,9 @@ extension CodeBlock {
     _ source: UnsafePointer<Float>, row: Int, into block: UnsafeMutableRawPointer
   ) {
     precondition(format.grouping == .ofRow, "rows that share scales are stored together")
+    if format == .floats {
+      return unsafe floats.encode(source, count: width, to: block + row * rowBytes)
+    }
     let line = unsafe block + scaleOffset(row: row)
     let codes = unsafe block + codeOffset(row: row)
     for group in 0..<scales {
@@ -96,6 +104,9 @@ extension CodeBlock {
   @unsafe package func decodeRow(
     _ row: Int, of block: UnsafeRawPointer, to target: UnsafeMutablePointer<Float>
   ) {
+    if format == .floats {
+      return unsafe floats.decode(block + row * rowBytes, count: width, to: target)
+    }
     let line = unsafe block + scaleOffset(row: row)
     for channel in 0..<width {
       let group = format.grouping == .ofRow ? channel / format.group : channel
@@ -103,6 +114,9 @@ extension CodeBlock {
       unsafe target[channel] = Float(code) * float(group, line) + float(scales + group, line)
     }
   }
+
+  /// How floats are stored.
+  private var floats: RowFormat { isWide ? .f32 : .f16 }
 
   /// The code of one element.
   @unsafe package func code(_ row: Int, _ channel: Int, of block: UnsafeRawPointer) -> UInt8 {

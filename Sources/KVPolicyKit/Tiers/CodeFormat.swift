@@ -12,7 +12,8 @@ public struct CodeFormat: Hashable, Sendable {
     case ofChannel
   }
 
-  /// Bits that a code counts with: 2, 3, 4 or 8. Codes of 3 bits take the memory of 4.
+  /// Bits that a code counts with: 2, 3, 4 or 8. Codes of 3 bits take the memory of 4. 0: elements
+  /// are floats, see ``floats``.
   public let bits: Int
   /// Elements that share a scale and a zero.
   public let group: Int
@@ -31,8 +32,13 @@ public struct CodeFormat: Hashable, Sendable {
     self.grouping = grouping
   }
 
+  /// Floats of 16 bits, or of 32 bits in a store of such rows: for keys that lose channels, and for
+  /// values that are stored beside such keys.
+  public static let floats = CodeFormat(bits: 0, group: 1, .ofRow)
+
   /// Why keys of `width` channels cannot be stored so, and what is legal; nil if they can.
   public func problem(width: Int) -> String? {
+    if self == .floats { return nil }
     guard CodeFormat.legalBits.contains(bits) else {
       return "codes of \(bits) bits are not possible; use 2, 3, 4 or 8"
     }

@@ -2,7 +2,7 @@
 ///
 /// A plan accepts any number; the sequence refuses a plan that names a row the lane does not have,
 /// a row twice, or keys that do not fill the groups of their tier.
-public struct CodePlan: Hashable, Sendable {
+public struct CodePlan: Sendable {
   /// One edit: some keys, or some values, of a lane.
   struct Edit: Hashable, Sendable {
     let lane: LaneID
@@ -13,6 +13,8 @@ public struct CodePlan: Hashable, Sendable {
   }
 
   private(set) var edits: [Edit] = []
+  /// The maps of lanes' keys.
+  private(set) var maps: [(lane: LaneID, map: KeyMap)] = []
   /// The row numbers of all edits, one edit after the other.
   @usableFromInline var numbers: [Int32] = []
 
@@ -20,7 +22,11 @@ public struct CodePlan: Hashable, Sendable {
   public init() {}
 
   /// Whether the plan has no edits.
-  public var isEmpty: Bool { edits.isEmpty }
+  public var isEmpty: Bool { edits.isEmpty && maps.isEmpty }
+
+  /// Store only what `map` says of a lane's keys that become codes, in this plan and from now on. A
+  /// lane's map is frozen, and comes before the lane's first coded keys.
+  public mutating func map(keys map: KeyMap, of lane: LaneID) { maps.append((lane, map)) }
 
   /// Store the keys of these rows as codes of a tier. Groups of a channel are formed in the order
   /// of `rows`. Keys that are codes already are decoded and coded anew.
@@ -49,6 +55,7 @@ public struct CodePlan: Hashable, Sendable {
   /// Empties the plan, keeping its memory.
   mutating func removeAll() {
     edits.removeAll(keepingCapacity: true)
+    maps.removeAll(keepingCapacity: true)
     numbers.removeAll(keepingCapacity: true)
   }
 }

@@ -23,8 +23,12 @@
   static let placesPerBlock = 256
 
   /// How the blocks of each tier are laid out, and where they come from.
-  let layouts: [CodeBlock]
-  let pools: [PagePool]
+  private(set) var layouts: [CodeBlock]
+  private(set) var pools: [PagePool]
+  /// Elements of a row.
+  let width: Int
+  /// What is stored of a row; nil for all of it.
+  private(set) var map: KeyMap?
   /// Per row of the lane: where its codes are, or -1 if it is in the store's format. Empty while
   /// no row is coded.
   private(set) var places: [Int32] = []
@@ -35,7 +39,8 @@
   /// Per tier: the block that is being filled row by row, or -1.
   private var open: [Int]
 
-  init(layouts: [CodeBlock], pools: [PagePool]) {
+  init(width: Int, layouts: [CodeBlock], pools: [PagePool]) {
+    self.width = width
     self.layouts = layouts
     self.pools = pools
     unsafe addresses = []
@@ -44,7 +49,7 @@
 
   /// A fork: shares every block.
   init(forking other: CodedSide) {
-    (layouts, pools) = (other.layouts, other.pools)
+    (width, layouts, pools, map) = (other.width, other.layouts, other.pools, other.map)
     (places, count, blocks, open) = (other.places, other.count, other.blocks, other.open)
     unsafe addresses = other.addresses
     for block in blocks where block.page >= 0 { pools[Int(block.tier)].retain(block.page) }
@@ -74,7 +79,20 @@
     let (block, index) = (place / Self.placesPerBlock, place % Self.placesPerBlock)
     // A bug in the store if the block was given back: places are those of live rows only.
     guard let base = unsafe addresses[block] else { preconditionFailure("no such block") }
-    unsafe layouts[Int(blocks[block].tier)].decodeRow(index, of: base, to: target)
+    let layout = layouts[Int(blocks[block].tier)]
+    guard let map else { return unsafe layout.decodeRow(index, of: base, to: target) }
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: layout.width) { room in
+      // A map has at least one channel, so there is a base address.
+      guard let stored = room.baseAddress else { return }
+      unsafe layout.decodeRow(index, of: base, to: stored)
+      unsafe map.restore(stored, width: width, to: target)
+    }
+  }
+
+  /// Stores only what a map says of rows that become codes from now on. No row is coded yet.
+  func apply(_ map: KeyMap, layouts: [CodeBlock], pools: [PagePool]) {
+    precondition(count == 0 && self.map == nil, "a map is frozen, and comes before the first codes")
+    (self.map, self.layouts, self.pools) = (map, layouts, pools)
   }
 
   /// Bytes that coding may take: `rows` more rows in every tier.
@@ -115,20 +133,25 @@
     if open[tier] == block { open[tier] = -1 }
   }
 
-  /// Stores rows as codes of a tier: `rows.count × width` floats at `source`. The rows' places are
-  /// those of a lane of `total` rows.
+  /// Stores rows as codes of a tier: `rows.count × width` floats at `source`, of which `map` is
+  /// stored. The rows' places are those of a lane of `total` rows.
   ///
   /// - Throws: `StoreError.poolFull`; rows before the failing block are coded.
-  @unsafe func code(
-    _ rows: [Int32], of total: Int, tier: Int, from source: UnsafePointer<Float>
+  func code(
+    _ rows: [Int32], of total: Int, tier: Int, from floats: [Float]
   ) throws(StoreError) {
+    let source = mapped(floats, rows: rows.count)
     extend(to: total)
     let layout = layouts[tier]
     if layout.format.grouping == .ofChannel {
       for first in stride(from: 0, to: rows.count, by: layout.rows) {
         let block = try addBlock(tier)
         guard let base = unsafe addresses[block] else { continue }
-        unsafe layout.encodeBlock(source + first * layout.width, into: base)
+        unsafe source.withUnsafeBufferPointer { source in
+          // The source has `width` floats of each row, and the block's rows are among them.
+          guard let start = source.baseAddress else { return }
+          unsafe layout.encodeBlock(start + first * layout.width, into: base)
+        }
         for index in 0..<layout.rows { note(rows[first + index], block, index) }
       }
     } else {
@@ -136,10 +159,29 @@
         let block = try openBlock(tier)
         let index = Int(blocks[block].filled)
         guard let base = unsafe addresses[block] else { continue }
-        unsafe layout.encodeRow(source + number * layout.width, row: index, into: base)
+        unsafe source.withUnsafeBufferPointer { source in
+          guard let start = source.baseAddress else { return }
+          unsafe layout.encodeRow(start + number * layout.width, row: index, into: base)
+        }
         note(row, block, index)
       }
     }
+  }
+
+  /// What is stored of some rows.
+  private func mapped(_ floats: [Float], rows: Int) -> [Float] {
+    guard let map else { return floats }
+    let stored = map.channels.count
+    var result = [Float](repeating: 0, count: rows * stored)
+    unsafe floats.withUnsafeBufferPointer { source in
+      unsafe result.withUnsafeMutableBufferPointer { target in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        for row in 0..<rows {
+          unsafe map.store(source + row * width, to: target + row * stored)
+        }
+      }
+    }
+    return result
   }
 
   private func note(_ row: Int32, _ block: Int, _ index: Int) {

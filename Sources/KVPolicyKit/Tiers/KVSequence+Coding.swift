@@ -10,6 +10,19 @@ extension KVSequence {
     for layer in 0..<shape.layers { try code(layer: layer, moment: moment) }
   }
 
+  /// Shows a layer to its codec.
+  func observeByCodec(
+    _ owner: Int, layer: Int, moment: Moment, after: LogicalLength, signals: SignalBuffers
+  ) {
+    let view = LayerView(
+      moment: moment, layer: layer, shape: shape, length: after, lanes: lanes, signals: signals,
+      firstColumn: declared[owner].codecColumn)
+    switch moment {
+    case .chunk: policies.codecs[owner]?.prefill(view)
+    case .step: policies.codecs[owner]?.step(view)
+    }
+  }
+
   /// Pages of the store's format that take as much memory as the codes which the next moment may
   /// need: those of all rows that are no codes yet.
   func codePages(for tokens: Int) -> Int {
@@ -25,11 +38,12 @@ extension KVSequence {
     let after = LogicalLength(length.tokens + moment.tokens)
     let view = LayerView(
       moment: moment, layer: layer, shape: shape, length: after, lanes: lanes,
-      signals: SignalBuffers())
+      signals: SignalBuffers(), firstColumn: declared[owner].codecColumn)
     policies.codecs[owner]?.code(view, plan: &codePlan)
     guard !codePlan.isEmpty else { return }
     let tiers = policies.codecs[owner]?.tiers ?? []
     try keepingFailure { () throws(StoreError) in
+      for (lane, map) in codePlan.maps { try apply(map, of: lane, layer: layer, tiers: tiers) }
       for edit in codePlan.edits {
         try check(edit, layer: layer, tiers: tiers)
         let lane = lane(layer, edit.lane.head)
@@ -38,6 +52,31 @@ extension KVSequence {
       }
     }
     measure(layer: layer)
+  }
+
+  private func apply(
+    _ map: KeyMap, of id: LaneID, layer: Int, tiers: [Tier]
+  ) throws(StoreError) {
+    guard id.layer == layer, (0..<shape.keyHeads).contains(id.head),
+      let keys = lane(layer, id.head).coded?.keys
+    else {
+      throw .badPlan(lane: id, reason: "the codec was not asked about this lane")
+    }
+    guard keys.map == nil, keys.count == 0 else {
+      throw .badPlan(
+        lane: id, reason: "its keys are codes or have a map already, and a map is frozen")
+    }
+    if let problem = map.problem(width: shape.headDimension) {
+      throw .badPlan(lane: id, reason: problem)
+    }
+    let formats = tiers.map(\.keys)
+    for format in formats {
+      if let problem = format.problem(width: map.channels.count) {
+        throw .badPlan(lane: id, reason: problem)
+      }
+    }
+    let (layouts, pools) = try store.blocks(formats, width: map.channels.count)
+    keys.apply(map, layouts: layouts, pools: pools)
   }
 
   private func check(

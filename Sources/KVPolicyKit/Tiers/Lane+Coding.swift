@@ -52,7 +52,7 @@ extension Lane {
       }
     }
     guard let coded else { return }
-    try unsafe (value ? coded.values : coded.keys).code(rows, of: count, tier: tier, from: floats)
+    try (value ? coded.values : coded.keys).code(rows, of: count, tier: tier, from: floats)
     extendPlaces()
     for row in rows { freeSlot(of: Int(row)) }
     compactIfWorthwhile()

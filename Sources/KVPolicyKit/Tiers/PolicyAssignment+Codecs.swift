@@ -1,4 +1,7 @@
 extension PolicyAssignment {
+  /// The codec of a layer.
+  func codec(ofLayer layer: Int) -> (any RowCodec)? { codecs[owner[layer]] }
+
   /// A lane's room for codes, if its layer has a codec.
   func codes(ofLayer layer: Int, in store: PagedKVStore) -> Lane.Coded? {
     guard let codec = codecs[owner[layer]] else { return nil }
@@ -27,6 +30,17 @@ extension PolicyAssignment {
       throw impossible(
         "\(codecName) codes keys as they are rotated when they are read, which needs original "
           + "positions; set \"positions\" to \"original\", or leave \"codec\" out")
+    }
+    let signals = SignalSet(codec.signals)
+    if max(signals.promptRows, signals.recentRows) > 0 {
+      throw impossible(
+        "\(codecName) asks for the last queries' rows, which the policy would be shown too; a codec "
+          + "may ask for queries and for sums of columns")
+    }
+    for column in codec.columns(for: shape) where column.width < 1 {
+      throw impossible(
+        "\(codecName) declares \(column.width) for the width of column '\(column.name)'; declare 1 or more"
+      )
     }
     if codec.tiers.isEmpty { throw impossible("\(codecName) declares no tier; declare one") }
     for tier in codec.tiers {

@@ -12,8 +12,21 @@ public protocol RowCodec: PolicyPart {
 
   /// How rows may be stored, by index in plans. At least one tier.
   var tiers: [Tier] { get }
+  /// The signals that ``prefill(_:)`` and ``step(_:)`` need; none about several of the last queries.
+  /// Default: none.
+  var signals: Set<Signal> { get }
+  /// Numbers attached to every row. The views that a codec is lent count its columns from 0.
+  /// Default: none.
+  func columns(for shape: CacheShape) -> [Column]
   /// Bytes of state outside the cache. Default: 0.
   var stateBytes: Int { get }
+
+  /// Looks at a layer after a chunk of the prompt, as ``KVCachePolicy/prefill(_:)`` and after it.
+  /// Default: nothing.
+  mutating func prefill(_ layer: borrowing LayerView)
+  /// Looks at a layer during a decode step, as ``KVCachePolicy/step(_:)`` and after it, but at
+  /// every step. Default: nothing.
+  mutating func step(_ layer: borrowing LayerView)
 
   /// Says which keys and values of a layer become codes now. If the plan stays empty, none does.
   ///
@@ -22,6 +35,14 @@ public protocol RowCodec: PolicyPart {
 }
 
 extension RowCodec {
+  /// No signal is needed.
+  public var signals: Set<Signal> { [] }
+  /// No numbers are attached to rows.
+  public func columns(for shape: CacheShape) -> [Column] { [] }
+  /// Does nothing.
+  public mutating func prefill(_ layer: borrowing LayerView) {}
+  /// Does nothing.
+  public mutating func step(_ layer: borrowing LayerView) {}
   /// No state outside the cache.
   public var stateBytes: Int { 0 }
 }
