@@ -39,6 +39,8 @@ extension PolicyRegistry {
       ReaderPolicy<RefreshKV>.self,
       ReaderPolicy<ClusterKV>.self,
       CodecPolicy<KIVI>.self,
+      CodecPolicy<ThinK>.self,
+      CodecPolicy<MiKV>.self,
     ], parts: .all)
 }
 
@@ -53,5 +55,5 @@ extension PartRegistry {
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self],
     readers: [Quest.self, RefreshKV.self, ClusterKV.self],
-    codecs: [KIVI.self])
+    codecs: [KIVI.self, ThinK.self, MiKV.self])
 }

@@ -16,6 +16,8 @@ public struct KIVI: RowCodec {
   /// Codes of keys by channel and of values by row.
   public let tiers: [Tier]
   private let residual: Int
+  /// Which channels of keys are stored; nil for all.
+  private var choice: ChannelChoice?
 
   /// Reads the codec's settings.
   public init(_ settings: inout Settings) throws(PolicyError) {
@@ -33,6 +35,11 @@ public struct KIVI: RowCodec {
         "keys are coded \(residual) at a time, which groups of \(group) do not divide; make "
           + "'residual' a multiple of 'groupSize'")
     }
+    choice = try settings.part(
+      "keys", default: "whole", ["whole", ThinK.name], "which channels of keys are stored"
+    ) { index, settings throws(PolicyError) -> ChannelChoice? in
+      index == 0 ? nil : try ChannelChoice(&settings)
+    }
     tiers = [
       Tier(
         keys: CodeFormat(bits: keyBits, group: group, .ofChannel),
@@ -40,13 +47,27 @@ public struct KIVI: RowCodec {
     ]
   }
 
+  /// The queries of the prompt, if they choose channels.
+  public var signals: Set<Signal> { choice == nil ? [] : ChannelChoice.signals }
+  /// Bytes of the queries noted.
+  public var stateBytes: Int { choice?.stateBytes ?? 0 }
+
+  /// Notes the queries of a chunk.
+  public mutating func prefill(_ layer: borrowing LayerView) { choice?.note(layer) }
+
   /// Codes keys in blocks of `residual` rows as soon as they are full, and all values but the
   /// newest.
   public mutating func code(_ layer: borrowing LayerView, plan: inout CodePlan) {
     for head in 0..<layer.shape.keyHeads {
       let lane = layer.lane(head)
       let keys = lane.plainKeyCount / residual * residual
-      if keys > 0 { plan.code(keys: lane.plainKeys().prefix(keys), of: lane.id) }
+      if keys > 0 {
+        let rows = Array(lane.plainKeys().prefix(keys))
+        if !lane.hasKeyMap, let map = choice?.choose(lane, rows: rows) {
+          plan.map(keys: map, of: lane.id)
+        }
+        plan.code(keys: rows, of: lane.id)
+      }
       let values = lane.plainValueCount - residual
       if values > 0 { plan.code(values: lane.plainValues().prefix(values), of: lane.id) }
     }

@@ -40,7 +40,8 @@ package struct CodeBlock: Hashable, Sendable {
     rows = ofRow ? CodeBlock.rowsOfOwnScales : format.group
     scales = ofRow ? width / format.group : width
     firstCode = 2 * scales * (isWide ? 4 : 2)
-    rowBytes = width * format.storedBits / 8 + (ofRow ? firstCode : 0)
+    // A row's codes end with a whole byte.
+    rowBytes = (width * format.storedBits + 7) / 8 + (ofRow ? firstCode : 0)
   }
 
   /// Bytes of a block, rounded up to 64, so that every block starts on a cache line.

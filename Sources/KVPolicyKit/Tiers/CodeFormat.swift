@@ -45,10 +45,6 @@ public struct CodeFormat: Hashable, Sendable {
     guard CodeFormat.legalGroups.contains(group) else {
       return "groups of \(group) elements are not possible; use 1 to 256"
     }
-    guard width > 0, (width * storedBits).isMultiple(of: 8) else {
-      return "codes of \(bits) bits need keys whose channels fill whole bytes: a multiple of "
-        + "\(8 / storedBits), and these have \(width)"
-    }
     guard grouping == .ofChannel || width.isMultiple(of: group) else {
       return "groups of \(group) channels do not divide the \(width) channels of a row; use a "
         + "divisor of \(width)"

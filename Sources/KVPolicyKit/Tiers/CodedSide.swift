@@ -74,6 +74,11 @@
     return Int(places[row])
   }
 
+  /// The tier of a row's codes; nil if the row is in the store's format.
+  func tier(of row: Int) -> Int? {
+    place(of: row).map { Int(blocks[$0 / Self.placesPerBlock].tier) }
+  }
+
   /// Reads a coded row back.
   @unsafe package func decode(place: Int, to target: UnsafeMutablePointer<Float>) {
     let (block, index) = (place / Self.placesPerBlock, place % Self.placesPerBlock)

@@ -115,6 +115,18 @@ extension LaneView {
   /// Rows whose values are in the store's format.
   public var plainValueCount: Int { lane.count - (lane.coded?.values.count ?? 0) }
 
+  /// Elements of a key.
+  public var headDimension: Int { lane.layout.headDimension }
+  /// Whether a map says what is stored of the lane's keys that are codes.
+  public var hasKeyMap: Bool { lane.coded?.keys.map != nil }
+  /// The tier of a row's key; nil if the key is in the store's format.
+  ///
+  /// - Precondition: the lane has the row, as for an index of an array.
+  public func keyTier(_ row: Int) -> Int? {
+    precondition(row >= 0 && row < lane.count, "no such row in the lane")
+    return lane.coded?.keys.tier(of: row)
+  }
+
   /// Rows whose keys are in the store's format, in ascending position. O(rows), and a sort if the
   /// lane is not in order.
   public func plainKeys() -> [Int] {

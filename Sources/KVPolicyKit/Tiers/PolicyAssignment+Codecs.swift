@@ -31,6 +31,11 @@ extension PolicyAssignment {
         "\(codecName) codes keys as they are rotated when they are read, which needs original "
           + "positions; set \"positions\" to \"original\", or leave \"codec\" out")
     }
+    if policy.probe != nil && !codec.signals.isEmpty {
+      throw impossible(
+        "its probe's queries would take the place of the prompt's, which \(codecName) looks at; "
+          + "choose a codec that looks at none")
+    }
     let signals = SignalSet(codec.signals)
     if max(signals.promptRows, signals.recentRows) > 0 {
       throw impossible(

@@ -83,12 +83,24 @@ public struct CodecPolicy<Codec: RowCodec>: CodingPolicy {
 extension Settings {
   /// The codec that a configuration gives its policy; nil if all rows stay in the store's format.
   mutating func codec() throws(PolicyError) -> (any RowCodec)? {
-    let codecs = parts.codecs
-    return try part(
-      "codec", default: "none", ["none"] + codecs.map { $0.name },
-      "which rows are stored as small integers"
+    let codec = try codec(
+      "codec", standard: "none", parts.codecs, "which rows are stored as small integers")
+    let keys = try self.codec(
+      "keys", standard: "whole", parts.codecs.filter { $0.name == "think" },
+      "which channels of keys are stored")
+    if codec != nil && keys != nil {
+      throw impossible("'keys' beside a codec is a setting of the codec; write it inside 'codec'")
+    }
+    return codec ?? keys
+  }
+
+  private mutating func codec(
+    _ name: String, standard: String, _ kinds: [any RowCodec.Type], _ meaning: String
+  ) throws(PolicyError) -> (any RowCodec)? {
+    try part(
+      name, default: standard, [standard] + kinds.map { $0.name }, meaning
     ) { index, settings throws(PolicyError) -> (any RowCodec)? in
-      index == 0 ? nil : try codecs[index - 1].init(&settings)
+      index == 0 ? nil : try kinds[index - 1].init(&settings)
     }
   }
 }
