@@ -4,7 +4,7 @@ import KVPolicyKit
 ///
 /// Xu et al., "ThinK: Thinner Key Cache by Query-Driven Pruning", ICLR 2025;
 /// SalesforceAIResearch/ThinK.
-public struct ThinK: RowCodec {
+public struct ThinK: NarrowingCodec {
   /// The name in configurations.
   public static let name = "think"
   /// What is stored.

@@ -1,8 +1,8 @@
 import KVPolicyKit
-import Policies
 import Testing
 
 @testable import KVPolicyTesting
+@testable import Policies
 
 /// Codes of published programs, by our store's codec and by the testing kit's formula.
 @Suite("Vectors of codes")
@@ -83,6 +83,28 @@ struct CodeVectorTests {
           group: try #require(item.fields["group"]?.wholeNumber), .ofRow),
         codes: try item.tensor("codes").values,
         decoded: want.enumerated().map { $1 * balancer[$0 % width] }, item.name)
+    }
+  }
+
+  @Test("ThinK keeps the channels that its code keeps")
+  func think() throws {
+    for item in try UnitVectors(file: "think-unit-channels").items() {
+      let (keys, queries) = (try item.tensor("keys"), try item.tensor("queries"))
+      let (rows, width) = (keys.shape[1], keys.shape[2])
+      let want = item.fields["surviving_channels"]?.list ?? []
+      #expect(want.count == keys.shape[0])
+      for (head, channels) in want.enumerated() {
+        func squares(_ tensor: [Float], last count: Int) -> [[Float]] {
+          (rows - count..<rows).map { row in
+            let first = (head * rows + row) * width
+            return tensor[first..<first + width].map { $0 * $0 }
+          }
+        }
+        let ours = ChannelChoice.channels(
+          squares(queries.values, last: min(32, rows)), squares(keys.values, last: rows),
+          ratio: try #require(item.fields["ratio"]?.realNumber))
+        #expect(ours == channels.integers, "\(item.name), head \(head)")
+      }
     }
   }
 

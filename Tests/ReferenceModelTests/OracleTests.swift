@@ -87,7 +87,7 @@ struct TraceNoteTests {
       guard case .string(let source)? = try one.contents()["source"] else { continue }
       #expect((one.origin == .reference) == source.contains("own float64 reference"), "\(one.name)")
     }
-    #expect(OracleCase.all.count == 213)
+    #expect(OracleCase.all.count == 226)
   }
 }
 
@@ -174,7 +174,10 @@ private func checkCodes(
       for kind in ["dequant", "effective"] {
         let want = try one.tensor("\(part)_\(kind).l\(ids[0]).h\(ids[1])", contents)
         for (row, numbers) in zip(rows, want) {
-          let ours = isValue ? row.value : row.key
+          let stored = isValue ? row.value : row.key
+          // Channels that are not stored read as 0, and are not listed.
+          let ours = stored.count == numbers.count ? stored : stored.filter { $0 != 0 }
+          #expect(ours.count == numbers.count)
           let worst = zip(ours, numbers).map { abs($0 - $1) }.max() ?? 0
           #expect(worst < 1e-4, "\(part) at \(row.position), lane \(ids)")
         }

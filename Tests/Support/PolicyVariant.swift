@@ -279,6 +279,14 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "kivi", ["keyBits": 4, "valueBits": 8, "groupSize": 2, "residual": 6]),
     PolicyVariant("kivi", ["keyBits": 3, "valueBits": 3, "groupSize": 1, "residual": 1]),
+    PolicyVariant(
+      "kivi",
+      ["groupSize": 4, "residual": 8, "keys": ["kind": "think", "keyChannelRatio": 0.4]]),
+    PolicyVariant("think", ["keyChannelRatio": 0.5, "recent": 3, "window": 7]),
+    PolicyVariant("think", ["keyChannelRatio": 0.9]),
+    PolicyVariant("mikv", ["groupSize": 4]),
+    PolicyVariant("mikv", ["groupSize": 2, "highBits": 8, "lowBits": 3, "balancer": false]),
+    PolicyVariant("mikv", ["groupSize": 8, "highRatio": 0.5, "highBits": 4, "recentShare": 0]),
   ]
 
   /// Policies that read a part of what they keep.

@@ -89,8 +89,8 @@ extension KVSequence {
       throw .badPlan(
         lane: edit.lane, reason: "it names tier \(edit.tier) of \(tiers.count)")
     }
-    try check(
-      codePlan.numbers.span.extracting(edit.numbers), of: lane(layer, edit.lane.head))
+    let numbers = codePlan.numbers
+    try check(numbers.span.extracting(edit.numbers), of: lane(layer, edit.lane.head))
     let format = edit.isValues ? tiers[edit.tier].values : tiers[edit.tier].keys
     guard format.grouping == .ofRow || edit.numbers.count.isMultiple(of: format.group) else {
       throw .badPlan(

@@ -47,6 +47,10 @@ extension RowCodec {
   public var stateBytes: Int { 0 }
 }
 
+/// A codec that stores fewer channels of keys, and is named by the setting `keys` too:
+/// `{"policy": "snapkv", "keys": {"kind": "think", "keyChannelRatio": 0.5}}`.
+public protocol NarrowingCodec: RowCodec {}
+
 /// A policy that stores rows as codes.
 public protocol CodingPolicy: KVCachePolicy {
   /// What says which rows.
@@ -86,7 +90,7 @@ extension Settings {
     let codec = try codec(
       "codec", standard: "none", parts.codecs, "which rows are stored as small integers")
     let keys = try self.codec(
-      "keys", standard: "whole", parts.codecs.filter { $0.name == "think" },
+      "keys", standard: "whole", parts.codecs.filter { $0 is any NarrowingCodec.Type },
       "which channels of keys are stored")
     if codec != nil && keys != nil {
       throw impossible("'keys' beside a codec is a setting of the codec; write it inside 'codec'")
