@@ -31,7 +31,7 @@ struct ChannelChoice: Sendable {
     }
   }
 
-  /// The step's queries are not needed, those of chunks are.
+  /// The queries as they are read. Of steps they are not needed.
   static let signals: Set<Signal> = [.queries(.atPosition)]
 
   /// Bytes of the squares.
@@ -54,7 +54,7 @@ struct ChannelChoice: Sendable {
         }
         kept.append(mean)
       }
-      squares[lane.id] = kept.suffix(window)
+      squares[lane.id] = Array(kept.suffix(window))
     }
   }
 

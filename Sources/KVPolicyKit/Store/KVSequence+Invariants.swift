@@ -7,7 +7,8 @@ extension KVSequence {
         return "layer \(lane.id.layer), head \(lane.id.head): \(broken)"
       }
     }
-    return store.pools.allSatisfy { $0.audit().isSound } ? nil : "free and used pages do not add up to the mapped ones"
+    return store.pools.allSatisfy { $0.audit().isSound }
+      ? nil : "free and used pages do not add up to the mapped ones"
   }
 }
 

@@ -123,11 +123,11 @@ extension Lane {
   /// Codes are never moved: their rows need no slot.
   func compactIfWorthwhile() {
     guard !isDense else { return }
-    let rows = hasCodes ? (0..<count).filter { slots[$0] >= 0 } : Array(0..<count)
-    guard !rows.isEmpty else { return }
-    let holes = pagesHeld * layout.pageRows - rows.count
-    let needed = (rows.count + layout.pageRows - 1) / layout.pageRows
-    guard holes >= max(2 * layout.pageRows, rows.count / 4), pool.freePages >= needed,
+    let stored = hasCodes ? slots.count { $0 >= 0 } : count
+    guard stored > 0 else { return }
+    let holes = pagesHeld * layout.pageRows - stored
+    let needed = (stored + layout.pageRows - 1) / layout.pageRows
+    guard holes >= max(2 * layout.pageRows, stored / 4), pool.freePages >= needed,
       pages.count(where: isPrivate) >= needed
     else { return }
     var fresh: [PageReference] = []
@@ -140,6 +140,7 @@ extension Lane {
       fresh.append(PageReference(id: page, live: 0))
       unsafe freshAddresses.append(pool.address(page))
     }
+    let rows = (0..<count).filter { slots[$0] >= 0 }
     for (place, row) in rows.enumerated() {
       let (page, index) = (place / layout.pageRows, place % layout.pageRows)
       fresh[page].live |= 1 << UInt64(index)
@@ -156,10 +157,10 @@ extension Lane {
     }
     pagesReturned -= needed
     pages = fresh
-    rowsCopied += rows.count
+    rowsCopied += stored
     pagesHeld = needed
     unsafe addresses = freshAddresses
     for (place, row) in rows.enumerated() { slots[row] = Int32(place) }
-    isDense = rows.count == count
+    isDense = stored == count
   }
 }

@@ -138,8 +138,8 @@
     if open[tier] == block { open[tier] = -1 }
   }
 
-  /// Stores rows as codes of a tier: `rows.count × width` floats at `source`, of which `map` is
-  /// stored. The rows' places are those of a lane of `total` rows.
+  /// Stores rows as codes of a tier: `rows.count × width` floats, of which `map` is stored. The
+  /// rows' places are those of a lane of `total` rows.
   ///
   /// - Throws: `StoreError.poolFull`; rows before the failing block are coded.
   func code(
