@@ -20,15 +20,15 @@
   }
 
   /// Places in a block: `CodeFormat.legalGroups` allows no more.
-  static let placesPerBlock = 256
+  package static let placesPerBlock = 256
 
   /// How the blocks of each tier are laid out, and where they come from.
   private(set) var layouts: [CodeBlock]
   private(set) var pools: [PagePool]
   /// Elements of a row.
-  let width: Int
+  package let width: Int
   /// What is stored of a row; nil for all of it.
-  private(set) var map: KeyMap?
+  package private(set) var map: KeyMap?
   /// Per row of the lane: where its codes are, or -1 if it is in the store's format. Empty while
   /// no row is coded.
   private(set) var places: [Int32] = []
@@ -92,6 +92,14 @@
       unsafe layout.decodeRow(index, of: base, to: stored)
       unsafe map.restore(stored, width: width, to: target)
     }
+  }
+
+  /// The block of a row's codes.
+  @unsafe package func block(ofPlace place: Int) -> (UnsafeRawPointer, CodeBlock) {
+    let block = place / Self.placesPerBlock
+    // A bug in the store if the block was given back: places are those of live rows only.
+    guard let base = unsafe addresses[block] else { preconditionFailure("no such block") }
+    return unsafe (UnsafeRawPointer(base), layouts[Int(blocks[block].tier)])
   }
 
   /// Stores only what a map says of rows that become codes from now on. No row is coded yet.

@@ -28,7 +28,7 @@ extension Kernels {
   }
 
   @unsafe @inline(never)
-  private static func laneLogits<Format: LaneFormat>(
+  static func laneLogits<Format: LaneFormat>(
     _: Format.Type, _ queries: UnsafePointer<Float>, _ group: Int, _ rows: LaneRows,
     _ range: Range<Int>, _ scale: Float, _ logits: UnsafeMutablePointer<Float>, _ stride: Int
   ) {

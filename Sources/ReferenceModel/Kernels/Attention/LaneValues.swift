@@ -32,7 +32,7 @@ extension Kernels {
   /// A fourth register of elements would need all sixteen registers of AVX2. The compiler would then keep a sum in
   /// memory, and every row would wait for the sum to come back.
   @unsafe @inline(never)
-  private static func mixLane<Format: LaneFormat>(
+  static func mixLane<Format: LaneFormat>(
     _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int,
     _ rows: LaneRows, _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
   ) {
