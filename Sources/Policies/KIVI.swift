@@ -49,6 +49,8 @@ public struct KIVI: RowCodec {
 
   /// The queries of the prompt, if they choose channels.
   public var signals: Set<Signal> { choice == nil ? [] : ChannelChoice.signals }
+  /// The newest rows.
+  public var wholeRows: Int { residual }
   /// Bytes of the queries noted.
   public var stateBytes: Int { choice?.stateBytes ?? 0 }
 

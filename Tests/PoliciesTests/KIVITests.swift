@@ -107,6 +107,21 @@ struct KIVITests {
     }
   }
 
+  @Test("lets bytes pay for more rows")
+  func budget() throws {
+    let settings: [String: JSONValue] = [
+      "score": "keydiff", "budget": ["kind": "even", "bytes": 20_000], "when": "afterPrompt",
+    ]
+    let whole = try engine(PolicyConfiguration("composed", settings))
+    let coded = try engine(
+      PolicyConfiguration("composed", settings.merging(["codec": small]) { $1 }))
+    for engine in [whole, coded] { try engine.read(200) }
+    // A row takes 128 bytes in each of 4 lanes; its codes take 24 + 20, and 16 rows stay whole.
+    #expect(whole.keptNow.allSatisfy { $0.count == 20_000 / (4 * 128) })
+    #expect(
+      coded.keptNow.allSatisfy { $0.count == (20_000 - 16 * 4 * (128 - 44)) / (4 * 44) })
+  }
+
   @Test("follows forgetting and forking")
   func forgetting() throws {
     let configuration = PolicyConfiguration(

@@ -219,13 +219,11 @@ public struct PolicyAssignment: Sendable {
   func checkBudgets(
     in store: StoreConfiguration, shape: CacheShape
   ) throws(PolicyError) {
-    for (policy, reader) in zip(policies, readers) {
-      guard let policy = policy as? any ComposedPolicy else { continue }
+    for index in policies.indices {
+      guard let policy = policies[index] as? any ComposedPolicy else { continue }
       // A store that cannot hold such rows says so itself.
       guard let row = try? RowCost(shape: shape, store: store) else { return }
-      let readerBytes = reader?.bytesPerRow(shape, store.format) ?? 0
-      let cost = RowCost(
-        shape: shape, rowBytes: row.rowBytes + readerBytes, pageRows: row.pageRows)
+      let cost = row.with(readers[index], codecs[index], store.format)
       try policy.composition.check(cost, of: type(of: policy).name)
     }
   }

@@ -281,7 +281,7 @@ extension KVSequence {
     let after = LogicalLength(length.tokens + moment.tokens + signals.probeRowCount)
     let view = CacheView(
       moment: moment, layers: layers, shape: shape, length: after, lanes: lanes, signals: signals,
-      readerBytes: declared[owner].readerBytes)
+      cost: declared[owner].cost)
     policies.policies[owner].evict(view, plan: &plan)
     guard !plan.isEmpty else { return }
     try keepingFailure { () throws(StoreError) in

@@ -89,9 +89,8 @@ public final class KVSequence {
     eachLayer = (0..<shape.layers).map { [$0] }
     hasReaders = policies.readers.contains { $0 != nil }
     hasCodecs = policies.codecs.contains { $0 != nil }
-    let format = store.configuration.format
     declared = policies.policies.indices.map {
-      PolicyDeclarations(policies, index: $0, shape: store.shape, format: format)
+      PolicyDeclarations(policies, index: $0, shape: store.shape, store: store.configuration)
     }
     lanes = (0..<store.shape.lanes).map { index in
       let layer = index / store.shape.keyHeads
@@ -315,8 +314,8 @@ package struct PolicyDeclarations {
   let codecColumn: Int
   /// Columns of the policy, which come before those of the reader.
   let ownColumns: Int
-  /// Bytes that the reader adds to a row.
-  let readerBytes: Int
+  /// The price of rows; nil for a store that cannot hold them.
+  let cost: RowCost?
   /// Rows that are scored and never stored.
   let probe: Probe?
   let scope: Scope
@@ -324,7 +323,7 @@ package struct PolicyDeclarations {
   /// The layers that the policy decides about.
   let layers: [Int]
 
-  init(_ assignment: PolicyAssignment, index: Int, shape: CacheShape, format: RowFormat) {
+  init(_ assignment: PolicyAssignment, index: Int, shape: CacheShape, store: StoreConfiguration) {
     let (policy, reader) = (assignment.policies[index], assignment.readers[index])
     policySignals = SignalSet(policy.signals)
     let codec = assignment.codecs[index]
@@ -335,7 +334,7 @@ package struct PolicyDeclarations {
       codec == nil
       ? 0 : policy.columns(for: shape).count + (reader?.columns(for: shape).count ?? 0)
     ownColumns = reader == nil ? 0 : policy.columns(for: shape).count
-    readerBytes = reader?.bytesPerRow(shape, format) ?? 0
+    cost = (try? RowCost(shape: shape, store: store))?.with(reader, codec, store.format)
     cadence = assignment.cadences[index]
     rule = policy.positions
     phase = policy.phase

@@ -20,6 +20,9 @@ public protocol RowCodec: PolicyPart {
   func columns(for shape: CacheShape) -> [Column]
   /// Bytes of state outside the cache. Default: 0.
   var stateBytes: Int { get }
+  /// Rows of a lane that stay in the store's format however long a text is; all others end in the
+  /// first tier. Budgets in bytes count so. Default: 0.
+  var wholeRows: Int { get }
 
   /// Looks at a layer after a chunk of the prompt, as ``KVCachePolicy/prefill(_:)`` and after it.
   /// Default: nothing.
@@ -45,6 +48,25 @@ extension RowCodec {
   public mutating func step(_ layer: borrowing LayerView) {}
   /// No state outside the cache.
   public var stateBytes: Int { 0 }
+  /// Every row is coded in the end.
+  public var wholeRows: Int { 0 }
+
+  /// Bytes of a row in the first tier and of its columns, in full blocks, rounded up; nil for tiers
+  /// that rows of the shape cannot have.
+  func bytesPerRow(_ shape: CacheShape, _ format: RowFormat) -> Int? {
+    guard let tier = tiers.first else { return nil }
+    var bytes = 0
+    for codes in [tier.keys, tier.values] {
+      guard
+        let block = try? CodeBlock(codes, width: shape.headDimension, isWide: format == .f32)
+      else { return nil }
+      bytes += (block.bytes + block.rows - 1) / block.rows
+    }
+    return columns(for: shape).reduce(bytes) { total, column in
+      let (sum, overflows) = total.addingReportingOverflow(column.rowBytes)
+      return overflows ? .max : sum
+    }
+  }
 }
 
 /// A codec that stores fewer channels of keys, and is named by the setting `keys` too:
