@@ -12,8 +12,8 @@ struct ChannelChoice: Sendable {
 
   private let ratio: Double
   private let window: Int
-  /// By layer and key head: of each of the last queries, the squares of the elements, in the mean of
-  /// the group. Oldest first.
+  /// By lane: of each of the last queries, the squares of the elements, in the mean of the group.
+  /// Oldest first.
   private var squares: [LaneID: [[Float]]] = [:]
 
   /// Reads the settings.
@@ -26,8 +26,8 @@ struct ChannelChoice: Sendable {
       "gqa", default: Sharing.mean, "how the queries of a group choose")
     if sharing == .perQueryHead, let shape = settings.shape, shape.group > 1 {
       throw settings.impossible(
-        "a group of \(shape.group) query heads shares its keys, and so their channels; set 'gqa' to "
-          + "\"mean\"")
+        "a group of \(shape.group) query heads shares its keys, and so their channels; set 'gqa' "
+          + "to \"mean\"")
     }
   }
 

@@ -72,7 +72,9 @@ public struct MiKV: RowCodec {
       for token in 0..<lane.queryCount {
         for query in 0..<lane.group {
           let elements = lane.query(token, head: query, .atPosition)
-          for channel in sizes.indices { sizes[channel] = max(sizes[channel], abs(elements[channel])) }
+          for channel in sizes.indices {
+            sizes[channel] = max(sizes[channel], abs(elements[channel]))
+          }
         }
       }
       largest[lane.id] = sizes
@@ -91,8 +93,7 @@ public struct MiKV: RowCodec {
     for row in 0..<total.count { total[row] += attention[row] }
   }
 
-  /// Demotes the rows that received least attention, as far as more rows are stored well than should
-  /// be.
+  /// Demotes the rows that received least attention, as long as too many rows are stored well.
   public mutating func code(_ layer: borrowing LayerView, plan: inout CodePlan) {
     for head in 0..<layer.shape.keyHeads {
       let lane = layer.lane(head)

@@ -93,8 +93,8 @@ struct KIVITests {
       let engine = try engine(PolicyConfiguration("full", ["codec": small]), format: format)
       try engine.read(1_040)
       let float = format == .f32 ? 4 : 2
-      // 1,040 keys, 130 groups of 8: two floats a channel, and half a byte an element. 1,024 values:
-      // two floats for each group of 8 channels, and a quarter of a byte an element.
+      // 1,040 keys, 130 groups of 8: two floats a channel, and half a byte an element. Then 1,024
+      // values: two floats for each group of 8 channels, and a quarter of a byte an element.
       let keys = 130 * 16 * 2 * float + 1_040 * 8
       let values = 1_024 * (2 * 2 * float + 4)
       let full = 16 * 2 * 16 * float

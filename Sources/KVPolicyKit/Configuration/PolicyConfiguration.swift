@@ -170,7 +170,8 @@ public struct PolicyAssignment: Sendable {
   ) throws(PolicyError) {
     try PolicyAssignment.check(shape, for: type(of: policy).name)
     try self.init(
-      [policy], readers: [reader], codecs: [codec], owner: Array(repeating: 0, count: shape.layers), shape: shape,
+      [policy], readers: [reader], codecs: [codec],
+      owner: Array(repeating: 0, count: shape.layers), shape: shape,
       readings: [reading])
   }
 

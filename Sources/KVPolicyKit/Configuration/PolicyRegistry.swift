@@ -115,8 +115,8 @@ public struct PolicyRegistry: Sendable {
   }
 
   /// The settings that every policy has beside its own: what decode steps read, which rows are
-  /// stored as codes, and how prompts are read. A policy that reads by itself has no setting `read`,
-  /// and a policy that codes by itself no setting `codec`.
+  /// stored as codes, and how prompts are read. A policy that reads by itself has no setting
+  /// `read`, and a policy that codes by itself neither `codec` nor `keys`.
   public var sharedSettings: [Settings.Entry] {
     var settings = Settings(policy: "", values: [:], parts: parts)
     // Nothing is given, so nothing can be refused.

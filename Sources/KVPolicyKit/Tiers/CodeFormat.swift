@@ -1,8 +1,8 @@
 /// How keys or values are stored as small integers, the codes: `element ≈ code × scale + zero`.
 ///
 /// A group of elements shares a scale and a zero, which are floats. Of a group, the zero is the
-/// least element, and the scale the range divided by the greatest code. So codes are asymmetric, and
-/// a group of equal elements is stored exactly.
+/// least element, and the scale the range divided by the greatest code. So codes are asymmetric,
+/// and a group of equal elements is as exact as its zero.
 public struct CodeFormat: Hashable, Sendable {
   /// What the elements of a group have in common.
   public enum Grouping: Hashable, Sendable {

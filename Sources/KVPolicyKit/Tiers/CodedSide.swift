@@ -254,7 +254,9 @@
     if Set(places.filter { $0 >= 0 }).count != count { return "two rows share codes" }
     for (block, rows) in zip(blocks, live) where block.page >= 0 {
       if block.live != rows { return "a block counts \(block.live) rows and has \(rows)" }
-      if pools[Int(block.tier)].referenceCount(block.page) < 1 { return "a block is not referenced" }
+      if pools[Int(block.tier)].referenceCount(block.page) < 1 {
+        return "a block is held and not referenced"
+      }
     }
     return nil
   }

@@ -39,13 +39,13 @@ extension PolicyAssignment {
     let signals = SignalSet(codec.signals)
     if max(signals.promptRows, signals.recentRows) > 0 {
       throw impossible(
-        "\(codecName) asks for the last queries' rows, which the policy would be shown too; a codec "
-          + "may ask for queries and for sums of columns")
+        "\(codecName) asks for the last queries' rows, which the policy would be shown too; a "
+          + "codec may ask for queries and for sums of columns")
     }
     for column in codec.columns(for: shape) where column.width < 1 {
       throw impossible(
-        "\(codecName) declares \(column.width) for the width of column '\(column.name)'; declare 1 or more"
-      )
+        "\(codecName) declares \(column.width) for the width of column '\(column.name)'; declare "
+          + "1 or more")
     }
     if codec.tiers.isEmpty { throw impossible("\(codecName) declares no tier; declare one") }
     for tier in codec.tiers {

@@ -12,7 +12,7 @@ public protocol RowCodec: PolicyPart {
 
   /// How rows may be stored, by index in plans. At least one tier.
   var tiers: [Tier] { get }
-  /// The signals that ``prefill(_:)`` and ``step(_:)`` need; none about several of the last queries.
+  /// The signals that ``prefill(_:)`` and ``step(_:)`` need; none about the last queries' rows.
   /// Default: none.
   var signals: Set<Signal> { get }
   /// Numbers attached to every row. The views that a codec is lent count its columns from 0.

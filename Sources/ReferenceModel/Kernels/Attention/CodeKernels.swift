@@ -6,8 +6,8 @@ import KVPolicyKit
 /// Products with codes, without making floats of whole keys and values.
 ///
 /// A key's product with a query q is Σ q·(code·s + z). Where scales belong to channels they are
-/// folded into the query once for a block: Σ (q·s)·code + Σ q·z. Where they belong to groups of a row
-/// it is s · Σ q·code + z · Σ q for each group. A row's weight w becomes w·s, and Σ w·z is added.
+/// folded into the query once for a block: Σ (q·s)·code + Σ q·z. Where they belong to groups of a
+/// row it is s · Σ q·code + z · Σ q for each group. A row's weight w becomes w·s, and Σ w·z is added.
 extension Kernels {
   /// The logits of a lane with codes, as `logits(queries:group:rows:range:scale:into:stride:)`.
   @unsafe static func logitsOfCodes(
@@ -76,7 +76,6 @@ extension Kernels {
     _ range: Range<Int>, _ scale: Float, _ logits: UnsafeMutablePointer<Float>, _ stride: Int
   ) {
     let depth = unsafe block.layout.width
-    // A group of query heads is small; their sums stand behind the queries of a temporary.
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: group) { sums in
       for head in 0..<group {
         var sum: Float = 0
