@@ -12,7 +12,7 @@ public struct ThinK: NarrowingCodec {
   /// Where the method was published.
   public static let source = "Xu et al., ICLR 2025; SalesforceAIResearch/ThinK"
 
-  private enum Moment: String, CaseIterable {
+  private enum When: String, CaseIterable {
     /// When the first prompt ends.
     case afterPrompt
   }
@@ -27,7 +27,7 @@ public struct ThinK: NarrowingCodec {
     choice = try ChannelChoice(&settings)
     recent = try settings.integer(
       "recent", default: 0, atLeast: 0, "last rows of the prompt whose keys keep all channels")
-    _ = try settings.choice("when", default: Moment.afterPrompt, "when channels are dropped")
+    _ = try settings.choice("when", default: When.afterPrompt, "when channels are dropped")
   }
 
   /// The queries of the prompt.
