@@ -99,7 +99,7 @@
     let block = place / Self.placesPerBlock
     // A bug in the store if the block was given back: places are those of live rows only.
     guard let base = unsafe addresses[block] else { preconditionFailure("no such block") }
-    return unsafe (UnsafeRawPointer(base), layouts[Int(blocks[block].tier)])
+    return (UnsafeRawPointer(base), layouts[Int(blocks[block].tier)])
   }
 
   /// Stores only what a map says of rows that become codes from now on. No row is coded yet.
