@@ -40,7 +40,7 @@ enum Plain {
   @unsafe static func vectors(_ rows: LaneRows, value: Bool) -> [[Float]] {
     // Every slot holds a live row, so the page was not given back and its address is not null.
     return unsafe (0..<rows.count).map { row in
-      var floats = [Float](repeating: 0, count: rows.headDimension)
+      var floats = unsafe [Float](repeating: 0, count: rows.headDimension)
       if let codes = unsafe rows.codes, unsafe codes.decode(row, value: value, to: &floats) {
         return floats
       }
