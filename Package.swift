@@ -62,7 +62,8 @@ var command = strict
   command += vectors.defines.map { .define($0) }
 #endif
 
-/// The floor of a benchmark is the processor's, whatever the build: this one loop always has AVX-512.
+/// The floor of a benchmark is the processor's, whatever the build: this one loop always has
+/// AVX-512.
 var wide = optimised
 #if arch(x86_64)
   wide.append(.unsafeFlags(["-Xcc", "-march=x86-64-v4"]))

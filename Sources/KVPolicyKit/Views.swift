@@ -150,6 +150,8 @@ public enum Moment: Hashable, Sendable {
   public var id: LaneID { lane.id }
   /// Rows that the lane holds.
   public var count: Int { lane.count }
+  /// Elements of a key, and of a value.
+  public var headDimension: Int { lane.layout.headDimension }
 
   /// Each row's position in the text. `count` values.
   public var positions: Span<Int32> {
@@ -293,7 +295,7 @@ public enum Moment: Hashable, Sendable {
     let all = unsafe turned == .raw ? signals.rawQueries : signals.turnedQueries
     guard let base = unsafe all else { notGiven("queries") }
     precondition(token >= 0 && token < queryCount, "no such token among those just read")
-    let width = lane.layout.headDimension
+    let width = headDimension
     let first = (token * signals.queryHeads + queryHead(head)) * width
     let values = unsafe UnsafeBufferPointer(start: base + first, count: width)
     return unsafe _overrideLifetime(values.span, borrowing: self)
@@ -326,11 +328,7 @@ public enum Moment: Hashable, Sendable {
   ///   numbers again: call it once.
   public func valueReach(of rows: [Int], by norm: ReachNorm = .sum) -> [[Float]] {
     guard let source = signals.valueReach else { notGiven("valueReach") }
-    var values: [Float] = []
-    forEachValue(of: rows) { _, value in
-      for element in value.indices { values.append(value[element]) }
-    }
-    return source.reach(of: values, in: lane.id, by: norm)
+    return source.reach(of: values(of: rows), in: lane.id, by: norm)
   }
 
   /// How positions turn the lane's keys; nil if nothing turns them.
@@ -356,7 +354,7 @@ public enum Moment: Hashable, Sendable {
   public func pageBounds(into bounds: inout [Float]) {
     guard let base = unsafe signals.turnedQueries else { notGiven("queries") }
     guard let pages = lane.bounds else { notGiven("digest") }
-    let width = lane.layout.headDimension
+    let width = headDimension
     bounds.removeAll(keepingCapacity: true)
     bounds.append(contentsOf: repeatElement(0, count: group * pageCount))
     let queries = unsafe base + queryHead(0) * width
@@ -378,23 +376,23 @@ public enum Moment: Hashable, Sendable {
     unsafe span(signals.columnSums, row: queryHead(head), "promptColumnSums")
   }
 
-  /// Copies the keys of consecutive rows as floats, row after row, as they are stored: rotated
-  /// under position rule `original`, else un-rotated.
+  /// The keys of some rows as floats, row after row, as they are stored: rotated under position
+  /// rule `original`, else un-rotated.
   ///
-  /// - Parameters:
-  ///   - rows: row numbers of the lane.
-  ///   - floats: room for `rows.count × headDimension` floats.
+  /// - Parameter rows: row numbers of the lane.
+  /// - Returns: `rows.count × headDimension` numbers.
   /// - Complexity: O(rows × headDimension), eight elements at a time.
-  public func keys(_ rows: Range<Int>, into floats: inout MutableSpan<Float>) {
-    lane.copyVectors(rows, value: false, into: &floats)
-  }
+  public func keys(of rows: [Int]) -> [Float] { lane.vectors(of: rows, isValue: false) }
 
-  /// Lends the keys of some rows, one after the other, as ``keys(_:into:)`` copies them.
+  /// The values of some rows in the same way as ``keys(of:)``.
+  public func values(of rows: [Int]) -> [Float] { lane.vectors(of: rows, isValue: true) }
+
+  /// Lends the keys of some rows, one after the other, as ``keys(of:)`` returns them.
   ///
   /// - Parameters:
   ///   - rows: row numbers of the lane, in the order in which the keys are lent.
   ///   - body: receives the index in `rows` and the key.
-  /// - Complexity: O(rows × headDimension); memory for one key.
+  /// - Complexity: O(rows × headDimension); memory for 16 keys.
   public func forEachKey(of rows: [Int], _ body: (Int, Span<Float>) -> Void) {
     forEachVector(of: rows, isValue: false, body)
   }
@@ -407,7 +405,7 @@ public enum Moment: Hashable, Sendable {
   public func forEachKey(of rows: [Int], _ turned: Turned, _ body: (Int, Span<Float>) -> Void) {
     let (isStored, rotation) = (turned == (lane.rule == .original ? .atPosition : .raw), rotation)
     guard !isStored, let rotation else { return forEachKey(of: rows, body) }
-    var turnedKey = [Float](repeating: 0, count: lane.layout.headDimension)
+    var turnedKey = [Float](repeating: 0, count: headDimension)
     forEachKey(of: rows) { index, key in
       for element in key.indices { turnedKey[element] = key[element] }
       var span = turnedKey.mutableSpan
@@ -426,17 +424,16 @@ public enum Moment: Hashable, Sendable {
   }
 
   private func forEachVector(of rows: [Int], isValue: Bool, _ body: (Int, Span<Float>) -> Void) {
-    var floats = [Float](repeating: 0, count: lane.layout.headDimension)
-    for (index, row) in rows.enumerated() {
-      var room = floats.mutableSpan
-      lane.copyVectors(row..<row + 1, value: isValue, into: &room)
-      body(index, floats.span)
+    let width = headDimension
+    for first in stride(from: 0, to: rows.count, by: 16) {
+      let some = rows[first..<min(first + 16, rows.count)]
+      let floats = lane.vectors(of: some, isValue: isValue)
+      let vectors = floats.span
+      for index in some.indices {
+        let start = (index - first) * width
+        body(index, vectors.extracting(start..<start + width))
+      }
     }
-  }
-
-  /// Copies the values of consecutive rows as floats, in the same way as ``keys(_:into:)``.
-  public func values(_ rows: Range<Int>, into floats: inout MutableSpan<Float>) {
-    lane.copyVectors(rows, value: true, into: &floats)
   }
 
   private func queryHead(_ head: Int) -> Int {

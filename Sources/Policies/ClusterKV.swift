@@ -74,7 +74,7 @@ public struct ClusterKV: RowReader {
     }
   }
 
-  /// At most a quarter of the rows are sinks, and all layers read so many rows.
+  /// At most a quarter of the rows are sinks, and all layers read the budget.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
     ["budget": .integer(rows), "sinks": .integer(min(16, rows / 4)), "denseLayers": 0]
   }
@@ -128,10 +128,7 @@ public struct ClusterKV: RowReader {
   /// Makes new clusters of some rows of a lane.
   private mutating func cluster(_ rows: [Int], of lane: borrowing LaneView, into clusters: Int) {
     guard !rows.isEmpty else { return }
-    var keys: [Float] = []
-    lane.forEachKey(of: rows) { _, key in
-      for element in key.indices { keys.append(key[element]) }
-    }
+    let keys = lane.keys(of: rows)
     let width = keys.count / rows.count
     let made = KeyClusters(keys, width: width, clusters: clusters, iterations: iterations)
     let known = centroids[lane.id.layer][lane.id.head].count / width

@@ -20,17 +20,21 @@ public struct KeyDiff: RowScore {
 
   /// Minus the cosine between each key and the mean of all keys of length 1.
   public func scores(_ lane: borrowing LaneView, of rows: [Int]) -> [Float] {
-    var anchor: [Float] = []
-    lane.forEachKey(of: lane.rowsByPosition()) { _, key in
-      let scale = 1 / max(key.dot(key).squareRoot(), .leastNormalMagnitude)
-      if anchor.isEmpty { anchor = [Float](repeating: 0, count: key.count) }
-      for index in 0..<key.count { anchor[index] += key[index] * scale }
+    let (all, width) = (lane.rowsByPosition(), lane.headDimension)
+    let keys = lane.keys(of: all)
+    var lengths: [Float] = []
+    var anchor = [Float](repeating: 0, count: width)
+    var sum = anchor.mutableSpan
+    for first in stride(from: 0, to: keys.count, by: width) {
+      let key = keys.span.extracting(first..<first + width)
+      lengths.append(max(key.dot(key).squareRoot(), .leastNormalMagnitude))
+      sum.add(key, times: 1 / lengths[lengths.count - 1])
     }
-    var scores = [Float](repeating: 0, count: rows.count)
-    lane.forEachKey(of: rows) { index, key in
-      let norm = max(key.dot(key).squareRoot(), .leastNormalMagnitude)
-      scores[index] = -key.dot(anchor.span) / norm
+    var scores = [Float](repeating: 0, count: lane.count)
+    for (index, row) in all.enumerated() {
+      let key = keys.span.extracting(index * width..<(index + 1) * width)
+      scores[row] = -key.dot(anchor.span) / lengths[index]
     }
-    return scores
+    return rows.map { scores[$0] }
   }
 }

@@ -34,12 +34,14 @@ public struct LagKV: RowScore {
     let partitions = (rows.count - sinks) / lag
     // Backwards, because a partition is scaled by the range of the rows that follow it.
     let reversed = Array(rows[sinks..<sinks + partitions * lag].reversed())
-    var (keys, values) = (Deviations(lag: lag), Deviations(lag: lag))
-    lane.forEachKey(of: reversed) { index, key in keys.read(key, at: index) }
-    lane.forEachValue(of: reversed) { index, value in values.read(value, at: index) }
+    let width = lane.headDimension
+    var keys = Deviations(lane.keys(of: reversed), width: width)
+    var values = Deviations(lane.values(of: reversed), width: width)
     for start in stride(from: lag, to: reversed.count, by: lag) {
       let own = start..<start + lag
-      let spread = zip(keys.shares(own), values.shares(own)).map(+)
+      keys.scale(by: start - lag..<start)
+      values.scale(by: start - lag..<start)
+      let spread = zip(keys.shares(own), values.shares(own)).map { $0 + $1 }
       let order = own.sorted { (spread[$0 - start], $1) < (spread[$1 - start], $0) }
       for (rank, index) in order.enumerated() {
         scores[sinks + reversed.count - 1 - index] = Float(rank) / Float(lag)
@@ -50,48 +52,57 @@ public struct LagKV: RowScore {
 }
 
 /// How much the elements of each vector differ, once each element is scaled by its range in the
-/// partition that was read before.
+/// partition before.
 private struct Deviations {
-  let lag: Int
-  /// The range of the partition that is being read: the least and the most of each element.
-  private var range: [(least: SIMD8<Float>, most: SIMD8<Float>)] = []
-  /// What brings each element into the range of the partition before.
-  private var scaling: [(offset: SIMD8<Float>, factor: SIMD8<Float>)] = []
-  private var deviations: [Float] = []
+  private let numbers: [Float]
+  private let width: Int
+  /// The scaling that brings each element into the range of the partition before, eight at a time.
+  private var scaling: [(offset: SIMD8<Float>, factor: SIMD8<Float>)]
 
-  init(lag: Int) { self.lag = lag }
+  init(_ numbers: [Float], width: Int) {
+    self.numbers = numbers
+    self.width = width
+    scaling = Array(repeating: (.zero, .zero), count: (width + 7) / 8)
+  }
 
-  mutating func read(_ vector: Span<Float>, at index: Int) {
-    if index % lag == 0 { beginPartition(width: vector.count) }
+  /// The softmax of the deviations of a partition's vectors.
+  func shares(_ partition: Range<Int>) -> [Float] {
+    let deviations = partition.map(deviation)
+    return Softmax.over(deviations.span)
+  }
+
+  /// Scales what follows by the range of a partition.
+  mutating func scale(by partition: Range<Int>) {
+    for part in scaling.indices { scaling[part] = range(of: partition, at: 8 * part) }
+  }
+
+  private func vector(_ index: Int) -> Range<Int> { index * width..<(index + 1) * width }
+
+  private func deviation(_ index: Int) -> Float {
+    let vector = numbers.span.extracting(vector(index))
     var (sum, squares) = (SIMD8<Float>.zero, SIMD8<Float>.zero)
-    for part in range.indices {
-      let elements = vector.eight(from: 8 * part)
-      range[part] = (
-        pointwiseMin(range[part].least, elements), pointwiseMax(range[part].most, elements)
-      )
-      let scaled = (elements - scaling[part].offset) * scaling[part].factor
+    for part in scaling.indices {
+      let scaled = (vector.eight(from: 8 * part) - scaling[part].offset) * scaling[part].factor
       sum += scaled
       squares += scaled * scaled
     }
-    let (count, total) = (Float(vector.count), sum.sum())
+    let (count, total) = (Float(width), sum.sum())
     let variance = (squares.sum() - total * total / count) / (count - 1)
-    deviations.append(max(variance, 0).squareRoot())
+    return max(variance, 0).squareRoot()
   }
 
-  private mutating func beginPartition(width: Int) {
-    scaling = range.map { least, most in
-      let width = most - least
-      return (least, (1 / width).replacing(with: 0, where: width .== 0))
+  private func range(
+    of partition: Range<Int>, at element: Int
+  ) -> (offset: SIMD8<Float>, factor: SIMD8<Float>) {
+    var least = SIMD8<Float>(repeating: .infinity)
+    var most = SIMD8<Float>(repeating: -.infinity)
+    for index in partition {
+      let elements = numbers.span.extracting(vector(index)).eight(from: element)
+      // `pointwiseMin` would compare one element at a time.
+      least.replace(with: elements, where: elements .< least)
+      most.replace(with: elements, where: elements .> most)
     }
-    let parts = (width + 7) / 8
-    if scaling.isEmpty { scaling = Array(repeating: (.zero, .zero), count: parts) }
-    range = Array(
-      repeating: (SIMD8(repeating: .infinity), SIMD8(repeating: -.infinity)), count: parts)
-  }
-
-  /// The softmax of the deviations of some vectors.
-  func shares(_ vectors: Range<Int>) -> [Float] {
-    let part = Array(deviations[vectors])
-    return Softmax.over(part.span)
+    let width = most - least
+    return (least, (1 / width).replacing(with: 0, where: width .== 0))
   }
 }

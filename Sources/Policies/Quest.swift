@@ -50,7 +50,7 @@ public struct Quest: RowReader {
       "gqa", default: .max, "which bounds choose: each query head's own, or those of a group")
   }
 
-  /// Pages of 16 positions, or of the whole budget if it is less; all layers read so many rows.
+  /// Pages of 16 positions, or of the whole budget if it is less; all layers read the budget.
   public static func settings(rows: Int) throws(PolicyError) -> [String: JSONValue] {
     ["budget": .integer(rows), "pageSize": .integer(min(16, rows)), "denseLayers": 0]
   }

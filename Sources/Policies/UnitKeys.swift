@@ -8,13 +8,14 @@ struct UnitKeys {
 
   init(_ lane: borrowing LaneView, _ rows: [Int]) {
     count = rows.count
-    var all: [Float] = []
-    lane.forEachKey(of: rows) { _, key in
+    let stored = lane.keys(of: rows)
+    keys = stored
+    width = lane.headDimension
+    for first in stride(from: 0, to: stored.count, by: width) {
+      let key = stored.span.extracting(first..<first + width)
       let scale = 1 / max(key.dot(key).squareRoot(), .leastNormalMagnitude)
-      for element in key.indices { all.append(key[element] * scale) }
+      for element in first..<first + width { keys[element] = stored[element] * scale }
     }
-    keys = all
-    width = count > 0 ? all.count / count : 0
   }
 
   func cosine(_ one: Int, _ other: Int) -> Float {

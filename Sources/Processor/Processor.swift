@@ -65,12 +65,15 @@ package enum Processor {
   package static let isWide = canAsk && lacking(avx2 + avx512).isEmpty
 
   /// Why this build cannot run on this processor. Nil if it can, or if glibc cannot tell.
-  package static var refusal: String? { refusal(lacking: lacking(needed)) }
+  package static var refusal: String? {
+    refusal(lacking: lacking(needed), of: needed.map(\.name))
+  }
 
-  /// The message for a processor that lacks the instruction sets `names`; nil if `names` is empty.
-  package static func refusal(lacking names: [String]) -> String? {
+  /// The message for a processor that lacks the instruction sets `names` of those that are needed;
+  /// nil if `names` is empty.
+  package static func refusal(lacking names: [String], of needed: [String]) -> String? {
     guard !names.isEmpty else { return nil }
-    return "this build is for processors with \(list(needed.map(\.name))), and \(list(names)) "
+    return "this build is for processors with \(list(needed)), and \(list(names)) "
       + "cannot be used here; build one for this machine: "
       + "KVPOLICY_CPU=native swift build -c release"
   }

@@ -64,9 +64,7 @@ private struct Reader: KVCachePolicy {
     }
     let (tokens, width) = (layer.length.tokens, layer.shape.headDimension)
     layer.forEachLane { lane in
-      var floats = [Float](repeating: 0, count: lane.count * width)
-      var span = floats.mutableSpan
-      lane.keys(0..<lane.count, into: &span)
+      let floats = lane.keys(of: Array(0..<lane.count))
       let keys = (0..<lane.count).map { Array(floats[$0 * width..<($0 + 1) * width]) }
       let places = (0..<lane.count).map {
         Int(rule == .original ? lane.positions[$0] : lane.lane.places[$0])

@@ -2,8 +2,8 @@
 ///
 /// A policy forgets; a reader does not. Before the logits of a step are computed it names rows, and
 /// attention reads the keys and values of these rows only. A configuration gives any policy a
-/// reader, `{"policy": "snapkv", "read": {"kind": "quest", "budget": 512}}`. As a ``ReaderPolicy`` a
-/// reader is a policy of its own name, which forgets nothing.
+/// reader, `{"policy": "snapkv", "read": {"kind": "quest", "budget": 512}}`. As a ``ReaderPolicy``
+/// a reader is a policy of its own name, which forgets nothing.
 ///
 /// Prompts are always read whole. Readers need position rule `original`, and layers whose policy
 /// does not decide before the output.

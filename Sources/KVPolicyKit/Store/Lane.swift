@@ -150,16 +150,19 @@
     }
   }
 
-  /// Copies the keys or values of consecutive rows as floats.
-  func copyVectors(_ rows: Range<Int>, value: Bool, into floats: inout MutableSpan<Float>) {
+  /// The keys or values of some rows as floats, row after row.
+  func vectors(of rows: some Collection<Int>, isValue: Bool) -> [Float] {
     let width = layout.headDimension
-    precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "no such rows in the lane")
-    precondition(floats.count >= rows.count * width, "no room for so many rows")
-    unsafe floats.withUnsafeMutableBufferPointer { floats in
-      guard let target = floats.baseAddress else { return }
+    let total = rows.count * width
+    return unsafe [Float](unsafeUninitializedCapacity: total) { floats, filled in
+      guard var target = floats.baseAddress else { return }
+      // The buffer has room for `width` floats of each row.
       for row in rows {
-        unsafe decode(row, value: value, to: target + (row - rows.lowerBound) * width)
+        precondition(row >= 0 && row < count, "no such row in the lane")
+        unsafe decode(row, value: isValue, to: target)
+        unsafe target += width
       }
+      filled = total
     }
   }
 

@@ -3,14 +3,10 @@ extension Span where Element == Float {
   /// ended.
   ///
   /// - Precondition: `index` is an index of the vector, as for an element.
-  @inlinable
+  @inlinable @inline(__always)
   public func eight(from index: Int) -> SIMD8<Float> {
     precondition(index >= 0 && index < count, "no such element")
-    guard index + 8 <= count else {
-      var rest = SIMD8<Float>.zero
-      for element in index..<count { rest[element - index] = self[element] }
-      return rest
-    }
+    guard index + 8 <= count else { return rest(from: index) }
     return unsafe withUnsafeBufferPointer { vector in
       // Eight elements from `index` on are inside the vector.
       unsafe UnsafeRawBufferPointer(vector)
@@ -18,10 +14,19 @@ extension Span where Element == Float {
     }
   }
 
+  /// The last elements, fewer than eight, and zeros.
+  @usableFromInline @inline(never)
+  func rest(from index: Int) -> SIMD8<Float> {
+    var rest = SIMD8<Float>.zero
+    for element in index..<count { rest[element - index] = self[element] }
+    return rest
+  }
+
   /// The dot product of two vectors of the same length, eight elements at a time.
   ///
   /// - Precondition: both vectors have the same number of elements. A policy calls this for vectors
   ///   of one lane, so another number is a mistake in its code and traps.
+  @inlinable
   public func dot(_ other: Span<Float>) -> Float {
     precondition(count == other.count, "two vectors of one length")
     var (sums, index) = (SIMD8<Float>.zero, 0)

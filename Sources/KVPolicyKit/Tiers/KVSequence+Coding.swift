@@ -115,8 +115,6 @@ extension LaneView {
   /// Rows whose values are in the store's format.
   public var plainValueCount: Int { lane.count - (lane.coded?.values.count ?? 0) }
 
-  /// Elements of a key.
-  public var headDimension: Int { lane.layout.headDimension }
   /// Whether a map says what is stored of the lane's keys that are codes.
   public var hasKeyMap: Bool { lane.coded?.keys.map != nil }
   /// The tier of a row's key; nil if the key is in the store's format.

@@ -5,8 +5,8 @@
 public struct PolicyTime: Hashable, Sendable, Codable {
   /// In `KVCachePolicy.prefill`.
   public var prefill = 0.0
-  /// In `KVCachePolicy.step`, and in a reader's `read` and `step`. If the `step` hook ran on one of `n` threads while the others did other
-  /// work, 1/n of its time counts.
+  /// In `KVCachePolicy.step`, and in a reader's `read` and `step`. If the `step` hook ran on one of
+  /// `n` threads while the others did other work, 1/n of its time counts.
   public var step = 0.0
   /// In `KVCachePolicy.evict`, including the check of its plan. A plan about a whole sequence is
   /// also carried out within this time.

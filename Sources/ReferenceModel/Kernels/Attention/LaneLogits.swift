@@ -83,8 +83,8 @@ extension Kernels {
 ///
 /// Each product is summed in the elements of a vector over the depth, so both operands are read as
 /// they lie in memory. No product depends on the other eight. With a fourth `k` all sixteen
-/// registers of AVX2 would be taken. The compiler would then keep a sum in memory, and every step would
-/// wait for the sum to come back.
+/// registers of AVX2 would be taken. The compiler would then keep a sum in memory, and every step
+/// would wait for the sum to come back.
 struct DotTile {
   /// Vectors `q` in a full tile.
   static let height = 3

@@ -29,8 +29,8 @@ extension Kernels {
   /// Each tile stays in registers while all rows pass, and a row's elements are converted once for
   /// three heads.
   ///
-  /// A fourth register of elements would need all sixteen registers of AVX2. The compiler would then keep a sum in
-  /// memory, and every row would wait for the sum to come back.
+  /// A fourth register of elements would need all sixteen registers of AVX2. The compiler would
+  /// then keep a sum in memory, and every row would wait for the sum to come back.
   @unsafe @inline(never)
   static func mixLane<Format: LaneFormat>(
     _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int,

@@ -16,8 +16,8 @@ import KVPolicyKit
 /// does not depend on the number of threads.
 ///
 /// A layer's reader may have named rows beforehand. Everything above is then about *lists* of rows:
-/// the key head of a split is a list, one of each key head or one of each query head, and the lane's
-/// rows are those of the list, in its order.
+/// the key head of a split is a list, one of each key head or one of each query head, and the
+/// lane's rows are those of the list, in its order.
 ///
 /// In phase `beforeOutput` the policy decides in between: `computeLogits` comes first, the policy
 /// sees the logits, `hide` masks the rows that its plan drops or hides, and `mixValues` computes
