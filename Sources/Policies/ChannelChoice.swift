@@ -24,11 +24,7 @@ struct ChannelChoice: Sendable {
       "window", default: 32, atLeast: 1, "last queries of the prompt that choose the channels")
     let sharing = try settings.choice(
       "gqa", default: Sharing.mean, "how the queries of a group choose")
-    if sharing == .perQueryHead, let shape = settings.shape, shape.group > 1 {
-      throw settings.impossible(
-        "a group of \(shape.group) query heads shares its keys, and so their channels; set 'gqa' "
-          + "to \"mean\"")
-    }
+    if sharing == .perQueryHead { try settings.refuseGroups("their channels") }
   }
 
   /// The queries as they are read. Of steps they are not needed.
@@ -43,6 +39,7 @@ struct ChannelChoice: Sendable {
   mutating func note(_ layer: borrowing LayerView) {
     for head in 0..<layer.shape.keyHeads {
       let lane = layer.lane(head)
+      guard !lane.hasKeyMap else { continue }
       var kept = squares[lane.id] ?? []
       for token in max(0, lane.queryCount - window)..<lane.queryCount {
         var mean = [Float](repeating: 0, count: layer.shape.headDimension)
@@ -59,9 +56,11 @@ struct ChannelChoice: Sendable {
   }
 
   /// The channels of a lane that stay, and forgets the lane's queries. `rows` are the rows whose
-  /// keys count.
+  /// keys count. Without a prompt all channels stay.
   mutating func choose(_ lane: borrowing LaneView, rows: [Int]) -> KeyMap {
-    let queries = squares.removeValue(forKey: lane.id) ?? []
+    guard let queries = squares.removeValue(forKey: lane.id) else {
+      return KeyMap(channels: Array(0..<lane.headDimension))
+    }
     var keys: [[Float]] = []
     lane.forEachKey(of: rows) { _, key in
       keys.append(key.indices.map { key[$0] * key[$0] })

@@ -23,9 +23,7 @@ public struct KIVI: RowCodec {
   public init(_ settings: inout Settings) throws(PolicyError) {
     let keyBits = try settings.bits("keyBits", default: 2, "bits of a key's codes")
     let valueBits = try settings.bits("valueBits", default: 2, "bits of a value's codes")
-    let group = try settings.integer(
-      "groupSize", default: 32, atLeast: CodeFormat.legalGroups.lowerBound,
-      atMost: CodeFormat.legalGroups.upperBound,
+    let group = try settings.groupSize(
       "rows of a key's channel, and channels of a value, that share a scale")
     residual = try settings.integer(
       "residual", default: 128, atLeast: 1,
@@ -81,10 +79,30 @@ extension Settings {
   mutating func bits(
     _ name: String, default standard: Int, _ meaning: String
   ) throws(PolicyError) -> Int {
-    let bits = try integer(name, default: standard, atLeast: 2, atMost: 8, meaning)
+    try check(bits: integer(name, default: standard, atLeast: 2, atMost: 8, meaning), name)
+  }
+
+  /// A number of bits that codes can have, or nil for `null`, the default.
+  mutating func optionalBits(_ name: String, _ meaning: String) throws(PolicyError) -> Int? {
+    guard let bits = try optionalInteger(name, atLeast: 2, atMost: 8, meaning) else { return nil }
+    return try check(bits: bits, name)
+  }
+
+  private func check(bits: Int, _ name: String) throws(PolicyError) -> Int {
     guard CodeFormat.legalBits.contains(bits) else {
       throw impossible("'\(name)' is \(bits); use 2, 3, 4 or 8")
     }
     return bits
+  }
+
+  /// The number of elements that share a scale. Default: the greatest power of two up to 32 that
+  /// divides a row.
+  mutating func groupSize(_ meaning: String) throws(PolicyError) -> Int {
+    let legal = CodeFormat.legalGroups
+    let given = try optionalInteger(
+      "groupSize", atLeast: legal.lowerBound, atMost: legal.upperBound,
+      meaning + "; null: 32, or the greatest power of two below that divides a row")
+    let width = shape?.headDimension ?? 32
+    return given ?? min(32, 1 << width.trailingZeroBitCount)
   }
 }

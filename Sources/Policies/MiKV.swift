@@ -29,22 +29,17 @@ public struct MiKV: RowCodec {
       "highRatio", default: 0.2, in: 0...1, "share of the rows that are stored well")
     recentShare = try settings.number(
       "recentShare", default: 0.5, in: 0...1, "share of these that are the newest rows")
-    let highBits = try settings.optionalNumber(
-      "highBits", default: nil, in: 2...8, "bits of rows that are stored well; null: the store's")
+    let highBits = try settings.optionalBits(
+      "highBits", "bits of rows that are stored well; null: the store's")
     let lowBits = try settings.bits("lowBits", default: 2, "bits of all other rows")
-    let group = try settings.integer(
-      "groupSize", default: 32, atLeast: CodeFormat.legalGroups.lowerBound,
-      atMost: CodeFormat.legalGroups.upperBound, "channels that share a scale")
+    let group = try settings.groupSize("channels that share a scale")
     isBalanced = try settings.flag(
       "balancer", default: true, "whether large channels of keys are made smaller before coding")
     _ = try settings.choice("score", default: Sum.sum, "how attention is added up over queries")
     _ = try settings.choice("gqa", default: Sum.sum, "how attention is added up over a group")
     var formats = [CodeFormat(bits: lowBits, group: group, .ofRow)]
     if let highBits {
-      guard let bits = Int(exactly: highBits), CodeFormat.legalBits.contains(bits) else {
-        throw settings.impossible("'highBits' is \(highBits); use 2, 3, 4, 8 or null")
-      }
-      formats.append(CodeFormat(bits: bits, group: group, .ofRow))
+      formats.append(CodeFormat(bits: highBits, group: group, .ofRow))
     }
     tiers = formats.map { Tier(keys: $0, values: $0) }
   }

@@ -158,6 +158,73 @@ struct KIVITests {
     }
   }
 
+  @Test("is counted in the bytes that a step reads")
+  func readBytes() throws {
+    let read: JSONValue = ["kind": "quest", "budget": 512, "pageSize": 4, "denseLayers": 0]
+    let (whole, coded) = (
+      try engine(PolicyConfiguration("full", ["read": read])),
+      try engine(PolicyConfiguration("full", ["codec": small, "read": read]))
+    )
+    for engine in [whole, coded] {
+      try engine.read(40)
+      try engine.step()
+    }
+    // Of 41 rows 32 keys are codes, 24 bytes each with their part of the scales, and 24 values, 20
+    // bytes each; as floats they take 64 bytes.
+    let saved = shape.lanes * (32 * (64 - 24) + 24 * (64 - 20))
+    let bytes = try #require(whole.sequence.statistics.meanReadBytes)
+    #expect(coded.sequence.statistics.meanReadBytes == bytes - saved)
+  }
+
+  @Test(
+    "groups by default the greatest power of two of channels that divides a row",
+    arguments: [(16, 16), (96, 32), (80, 16), (6, 2)])
+  func defaultGroups(width: Int, group: Int) throws {
+    let shape = CacheShape(layers: 1, keyHeads: 1, queryHeads: 1, headDimension: width)
+    let policies = try PolicyConfiguration("kivi").makePolicies(.all, shape: shape)
+    #expect(policies.codecs[0]?.tiers[0].values.group == group)
+  }
+
+  @Test(
+    "and every codec goes with policies that leave keys where they are",
+    arguments: [
+      #"{"policy": "h2o", "heavy": 12, "recent": 4"#,
+      #"{"policy": "tova", "capacity": 17"#,
+      #"{"policy": "snapkv", "capacity": 18, "window": 5"#,
+      #"{"policy": "adakv", "capacity": 18, "window": 5"#,
+      #"{"policy": "morphkv", "capacity": 20, "window": 6"#,
+      #"{"policy": "random", "capacity": 15, "recent": 2"#,
+      #"{"policy": "composed", "score": "keydiff", "budget": {"kind": "even", "rows": 16}"#,
+    ],
+    [
+      #""codec": {"kind": "kivi", "groupSize": 4, "residual": 4}"#,
+      #""codec": {"kind": "kivi", "groupSize": 4, "residual": 8, "keys": "think"}"#,
+      #""keys": {"kind": "think", "keyChannelRatio": 0.5, "recent": 3}"#,
+      #""codec": {"kind": "mikv", "highBits": 8}"#,
+    ])
+  func everyCodec(policy: String, codec: String) throws {
+    let alone = try engine(PolicyConfiguration(parsing: policy + "}"))
+    let coded = try engine(PolicyConfiguration(parsing: policy + ", " + codec + "}"))
+    for engine in [alone, coded] {
+      try engine.read(40, chunk: 16)
+      try engine.step(12)
+    }
+    let fork = coded.fork()
+    for engine in [alone, coded, fork] {
+      try engine.step(9)
+      try engine.read(11, chunk: 4)
+      try engine.step(9)
+    }
+    #expect(coded.outputs == fork.outputs)
+    #expect(coded.outputs.allSatisfy { $0.allSatisfy(\.isFinite) })
+    // Codes change scores, so other rows may be kept, but as many in all.
+    #expect(
+      coded.keptNow.reduce(0) { $0 + $1.count } == alone.keptNow.reduce(0) { $0 + $1.count })
+    #expect(coded.sequence.store.checkInvariants([coded.sequence, fork.sequence]) == nil)
+    let rows = coded.sequence.codedRows(layer: 1, head: 1)
+    #expect(rows.keys + rows.values > 0)
+  }
+
   @Test(
     "refuses what no rows can have",
     arguments: [

@@ -275,7 +275,7 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
 
   /// Policies that store rows as codes.
   private static let coders = [
-    PolicyVariant("kivi", ["groupSize": 8, "residual": 8]),
+    PolicyVariant("kivi", ["groupSize": 4, "residual": 8]),
     PolicyVariant(
       "kivi", ["keyBits": 4, "valueBits": 8, "groupSize": 2, "residual": 6]),
     PolicyVariant("kivi", ["keyBits": 3, "valueBits": 3, "groupSize": 1, "residual": 1]),
@@ -286,7 +286,7 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant("think", ["keyChannelRatio": 0.9]),
     PolicyVariant("mikv", ["groupSize": 4]),
     PolicyVariant("mikv", ["groupSize": 2, "highBits": 8, "lowBits": 3, "balancer": false]),
-    PolicyVariant("mikv", ["groupSize": 8, "highRatio": 0.5, "highBits": 4, "recentShare": 0]),
+    PolicyVariant("mikv", ["groupSize": 4, "highRatio": 0.5, "highBits": 4, "recentShare": 0]),
   ]
 
   /// Policies that read a part of what they keep.

@@ -234,11 +234,16 @@ extension KVSequence {
   private func bookRead(layer: Int, head: Int) {
     let lane = lane(layer, head)
     let lists = readsPart ? readSets.lists.count / shape.keyHeads : 1
-    var rows = 0
-    for list in head * lists..<(head + 1) * lists { rows += readCount(layer: layer, list: list) }
+    var (rows, bytes) = (0, readsPart ? lane.bounds?.bytes ?? 0 : 0)
+    for list in head * lists..<(head + 1) * lists {
+      let count = readCount(layer: layer, list: list)
+      rows += count
+      bytes +=
+        lane.hasCodes
+        ? codedBytes(ofList: list, lane) : count * 2 * lane.layout.rowBytes
+    }
     readRowSteps += Double(rows) / Double(lists)
-    let bounds = readsPart ? lane.bounds?.bytes ?? 0 : 0
-    readByteSteps += Double(rows * 2 * lane.layout.rowBytes + bounds)
+    readByteSteps += Double(bytes)
   }
 
   /// Ends a chunk or step: asks the policies of scope `sequence`, and advances the length.

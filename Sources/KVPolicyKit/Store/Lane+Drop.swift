@@ -156,6 +156,7 @@ extension Lane {
       pagesReturned += 1
     }
     pagesReturned -= needed
+    pool.countMoved(pages: needed)
     pages = fresh
     rowsCopied += stored
     pagesHeld = needed

@@ -62,36 +62,6 @@
     unsafe side._withUnsafeGuaranteedRef { unsafe $0.decode(place: Int(place), to: target) }
     return true
   }
-
-  /// The longest run of rows from `range.lowerBound` on that lie one after the other in a block, or
-  /// are all in the store's format.
-  @unsafe package func run(of range: Range<Int>, value: Bool) -> CodeRun {
-    let places = unsafe value ? valuePlaces : keyPlaces
-    let first = unsafe Int(places[range.lowerBound])
-    var end = range.lowerBound + 1
-    if first < 0 {
-      while end < range.upperBound, unsafe places[end] < 0 { end += 1 }
-      return unsafe CodeRun(rows: range.lowerBound..<end, first: 0, side: nil)
-    }
-    let most = CodedSide.placesPerBlock - first % CodedSide.placesPerBlock
-    while end < range.upperBound, end - range.lowerBound < most,
-      unsafe Int(places[end]) == first + end - range.lowerBound
-    {
-      end += 1
-    }
-    return unsafe CodeRun(
-      rows: range.lowerBound..<end, first: first, side: value ? values : keys)
-  }
-}
-
-/// Rows that an attention kernel reads at once.
-@unsafe package struct CodeRun {
-  /// The rows of the lane.
-  package let rows: Range<Int>
-  /// The place of the first row's codes.
-  package let first: Int
-  /// Where the codes are; nil for rows in the store's format.
-  package let side: Unmanaged<CodedSide>?
 }
 
 extension Lane.Coded {

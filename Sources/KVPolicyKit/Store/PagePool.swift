@@ -119,6 +119,9 @@
     if idle > max(PagePool.slabPages, used / 16) { giveBackFreePages() }
   }
 
+  /// Counts some released pages as moved instead of given back: their rows are in new pages now.
+  func countMoved(pages: Int) { returned -= pages }
+
   /// Whether only one reference exists, so that the page may be written.
   func isPrivate(_ page: PageID) -> Bool { references[Int(page)] == 1 }
 

@@ -44,22 +44,22 @@ package struct CodeBlock: Hashable, Sendable {
     rowBytes = (width * format.storedBits + 7) / 8 + (ofRow ? firstCode : 0)
   }
 
-  /// Bits that a code takes in memory.
-  package var storedBits: Int { format.storedBits }
-
   /// Bytes of a block, rounded up to 64, so that every block starts on a cache line.
   package var bytes: Int {
     let header = format.grouping == .ofChannel ? firstCode : 0
     return (header + rows * rowBytes + 63) / 64 * 64
   }
 
+  /// A row's part of a full block, rounded up.
+  package var bytesPerRow: Int { (bytes + rows - 1) / rows }
+
   /// The scales that serve a row, as an offset into the block.
-  package func scaleOffset(row: Int) -> Int {
+  private func scaleOffset(row: Int) -> Int {
     format.grouping == .ofRow ? row * rowBytes : 0
   }
 
   /// The codes of a row, as an offset into the block.
-  package func codeOffset(row: Int) -> Int { firstCode + row * rowBytes }
+  private func codeOffset(row: Int) -> Int { firstCode + row * rowBytes }
 }
 
 /// Reading and writing: the definition, one element at a time.
@@ -131,7 +131,7 @@ extension CodeBlock {
   }
 
   /// Scale or zero `index` of a line.
-  @unsafe package func float(_ index: Int, _ line: UnsafeRawPointer) -> Float {
+  @unsafe private func float(_ index: Int, _ line: UnsafeRawPointer) -> Float {
     unsafe isWide
       ? line.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
       : Float(line.loadUnaligned(fromByteOffset: 2 * index, as: Float16.self))

@@ -65,6 +65,22 @@
     return held + blocks.count * 24 + places.count * 4
   }
 
+  /// Bytes of all codes. Scales that rows share count in equal parts.
+  var rowBytes: Int {
+    blocks.reduce(0) { total, block in
+      block.page < 0 ? total : total + Int(block.live) * layouts[Int(block.tier)].bytesPerRow
+    }
+  }
+
+  /// Bytes of the codes at some places, of which -1 has none. Scales that rows share count in equal
+  /// parts.
+  func rowBytes(at places: some Sequence<Int32>) -> Int {
+    places.reduce(0) { total, place in
+      guard place >= 0 else { return total }
+      return total + layouts[Int(blocks[Int(place) / Self.placesPerBlock].tier)].bytesPerRow
+    }
+  }
+
   /// Blocks not given back.
   var blocksHeld: Int { blocks.count { $0.page >= 0 } }
 
@@ -92,14 +108,6 @@
       unsafe layout.decodeRow(index, of: base, to: stored)
       unsafe map.restore(stored, width: width, to: target)
     }
-  }
-
-  /// The block of a row's codes.
-  @unsafe package func block(ofPlace place: Int) -> (UnsafeRawPointer, CodeBlock) {
-    let block = place / Self.placesPerBlock
-    // A bug in the store if the block was given back: places are those of live rows only.
-    guard let base = unsafe addresses[block] else { preconditionFailure("no such block") }
-    return (UnsafeRawPointer(base), layouts[Int(blocks[block].tier)])
   }
 
   /// Stores only what a map says of rows that become codes from now on. No row is coded yet.

@@ -101,6 +101,19 @@ extension KVSequence {
 }
 
 extension KVSequence {
+  /// The bytes of a list's rows as they are stored.
+  func codedBytes(ofList list: Int, _ lane: Lane) -> Int {
+    guard let coded = lane.coded else { return 0 }
+    let plain = lane.layout.rowBytes
+    guard readsPart, let range = readSets.lists[list] else {
+      let whole = 2 * lane.count - coded.keys.count - coded.values.count
+      return whole * plain + coded.keys.rowBytes + coded.values.rowBytes
+    }
+    let (keys, values) = (readSets.keyPlaces[range], readSets.valuePlaces[range])
+    let whole = keys.count { $0 < 0 } + values.count { $0 < 0 }
+    return whole * plain + coded.keys.rowBytes(at: keys) + coded.values.rowBytes(at: values)
+  }
+
   /// How many keys and values of a lane are codes.
   package func codedRows(layer: Int, head: Int) -> (keys: Int, values: Int) {
     let coded = namedLane(layer, head).coded

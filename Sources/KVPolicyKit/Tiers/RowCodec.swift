@@ -60,7 +60,7 @@ extension RowCodec {
       guard
         let block = try? CodeBlock(codes, width: shape.headDimension, isWide: format == .f32)
       else { return nil }
-      bytes += (block.bytes + block.rows - 1) / block.rows
+      bytes += block.bytesPerRow
     }
     return columns(for: shape).reduce(bytes) { total, column in
       let (sum, overflows) = total.addingReportingOverflow(column.rowBytes)
