@@ -205,10 +205,9 @@ struct KIVITests {
   func everyCodec(policy: String, codec: String) throws {
     let alone = try engine(PolicyConfiguration(parsing: policy + "}"))
     let coded = try engine(PolicyConfiguration(parsing: policy + ", " + codec + "}"))
-    for engine in [alone, coded] {
-      try engine.read(40, chunk: 16)
-      try engine.step(12)
-    }
+    for engine in [alone, coded] { try engine.read(40, chunk: 16) }
+    #expect(coded.sequence.codedRows(layer: 1, head: 1).keys > 0)
+    for engine in [alone, coded] { try engine.step(12) }
     let fork = coded.fork()
     for engine in [alone, coded, fork] {
       try engine.step(9)
@@ -221,8 +220,6 @@ struct KIVITests {
     #expect(
       coded.keptNow.reduce(0) { $0 + $1.count } == alone.keptNow.reduce(0) { $0 + $1.count })
     #expect(coded.sequence.store.checkInvariants([coded.sequence, fork.sequence]) == nil)
-    let keys = (0..<shape.lanes).map { coded.sequence.codedRows(layer: $0 / 2, head: $0 % 2).keys }
-    #expect(keys.contains { $0 > 0 })
   }
 
   @Test(
