@@ -102,7 +102,8 @@ extension Settings {
     let given = try optionalInteger(
       "groupSize", atLeast: legal.lowerBound, atMost: legal.upperBound,
       meaning + "; null: 32, or the greatest power of two below that divides a row")
-    let width = shape?.headDimension ?? 32
+    // Without a shape no group is refused for what it does not divide.
+    let width = shape?.headDimension ?? 1
     return given ?? min(32, 1 << width.trailingZeroBitCount)
   }
 }
