@@ -11,6 +11,8 @@ public struct RowCost: Hashable, Sendable {
   /// Rows of a page. A budget in bytes pays for at least a page in each lane, because a lane takes
   /// its first page whole.
   public let pageRows: Int
+  /// Bytes beside the rows: what rows that a codec has not coded yet take more than codes.
+  let bytesBeside: Int
 
   /// The price of rows in a store.
   ///
@@ -22,8 +24,25 @@ public struct RowCost: Hashable, Sendable {
     self.init(shape: shape, rowBytes: rowBytes, pageRows: store.pageRows)
   }
 
-  init(shape: CacheShape, rowBytes: Int, pageRows: Int) {
+  init(shape: CacheShape, rowBytes: Int, pageRows: Int, bytesBeside: Int = 0) {
     (self.shape, self.rowBytes, self.pageRows) = (shape, rowBytes, pageRows)
+    self.bytesBeside = bytesBeside
+  }
+
+  /// The price of the same rows with what a reader adds to each, and as a codec stores them in the
+  /// end.
+  func with(
+    _ reader: (any RowReader)?, _ codec: (any RowCodec)?, _ format: RowFormat
+  ) -> RowCost {
+    let read = reader?.bytesPerRow(shape, format) ?? 0
+    guard let codec, let coded = codec.bytesPerRow(shape, format) else {
+      return RowCost(shape: shape, rowBytes: rowBytes + read, pageRows: pageRows)
+    }
+    let beside = max(0, rowBytes - coded).multipliedReportingOverflow(by: shape.lanes)
+    let (all, overflows) = beside.partialValue.multipliedReportingOverflow(by: codec.wholeRows)
+    return RowCost(
+      shape: shape, rowBytes: coded + read, pageRows: pageRows,
+      bytesBeside: beside.overflow || overflows ? .max : all)
   }
 
   /// The most rows per lane that `bytes` pay for; 0 if they do not pay for the state.
@@ -57,11 +76,13 @@ public struct RowCost: Hashable, Sendable {
     return overflows ? nil : all
   }
 
-  /// Bytes beside the rows: a policy's own, and those of the recent queries that its signals need.
+  /// Bytes beside the rows: a policy's own, those of the recent queries that its signals need, and
+  /// what a codec leaves whole.
   func state(_ own: Int, signals: Set<Signal>) -> Int {
     let queries = shape.recentQueryBytes(SignalSet(signals).recentRows, layers: shape.layers)
     let (sum, overflows) = own.addingReportingOverflow(queries)
-    return overflows ? .max : sum
+    let (all, isTooMuch) = sum.addingReportingOverflow(bytesBeside)
+    return overflows || isTooMuch ? .max : all
   }
 
   /// Why `bytes` are too few, and the least that is enough.

@@ -62,13 +62,13 @@
   public let length: LogicalLength
   let lanes: [Lane]
   let signals: SignalBuffers
-  /// Bytes that the layers' reader adds to a row.
-  private let readerBytes: Int
+  /// The price of rows in this cache, if the view was made for a policy of it.
+  private let givenCost: RowCost?
 
   @_lifetime(borrow signals)
   init(
     moment: Moment, layers: [Int], shape: CacheShape, length: LogicalLength, lanes: [Lane],
-    signals: borrowing SignalBuffers, readerBytes: Int = 0
+    signals: borrowing SignalBuffers, cost: RowCost? = nil
   ) {
     self.moment = moment
     self.layers = layers
@@ -76,7 +76,7 @@
     self.length = length
     self.lanes = lanes
     self.signals = copy signals
-    self.readerBytes = readerBytes
+    givenCost = cost
   }
 
   /// One lane. Under scope `layer` its signals are those of the layer's last hook. Under scope
@@ -94,8 +94,8 @@
   /// The price of rows in this cache.
   var cost: RowCost {
     let layout = lanes[0].layout
-    return RowCost(
-      shape: shape, rowBytes: 2 * layout.rowBytes + readerBytes, pageRows: layout.pageRows)
+    return givenCost
+      ?? RowCost(shape: shape, rowBytes: 2 * layout.rowBytes, pageRows: layout.pageRows)
   }
 
   /// Lends the lanes to decide about, one after the other, by layer and head.

@@ -40,6 +40,10 @@ enum Plain {
   @unsafe static func vectors(_ rows: LaneRows, value: Bool) -> [[Float]] {
     // Every slot holds a live row, so the page was not given back and its address is not null.
     return unsafe (0..<rows.count).map { row in
+      var floats = unsafe [Float](repeating: 0, count: rows.headDimension)
+      if let codes = unsafe rows.codes, unsafe codes.decode(row, value: value, to: &floats) {
+        return floats
+      }
       let slot = unsafe Int(rows.slots[row])
       guard let page = unsafe rows.pages[slot / rows.pageRows] else { return [] }
       let index = unsafe slot % rows.pageRows + (value ? rows.pageRows : 0)

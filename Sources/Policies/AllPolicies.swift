@@ -40,6 +40,9 @@ extension PolicyRegistry {
       ReaderPolicy<RefreshKV>.self,
       ReaderPolicy<ClusterKV>.self,
       RetroAttention.self,
+      CodecPolicy<KIVI>.self,
+      CodecPolicy<ThinK>.self,
+      CodecPolicy<MiKV>.self,
     ], parts: .all)
 }
 
@@ -53,5 +56,6 @@ extension PartRegistry {
     ],
     budgets: [PyramidBudget.self, AdaptiveBudget.self, ProfileBudget.self],
     units: [Chunks.self],
-    readers: [Quest.self, RefreshKV.self, ClusterKV.self])
+    readers: [Quest.self, RefreshKV.self, ClusterKV.self],
+    codecs: [KIVI.self, ThinK.self, MiKV.self])
 }

@@ -88,8 +88,7 @@ public struct WindowScore: RowScore {
       "window", default: 32, atLeast: 1, "last prompt tokens: they vote, and always stay")
     kernel = try settings.kernel(default: standard)
     pool = try settings.choice("pool", default: smoothing, "how votes are smoothed over neighbours")
-    reduction = try settings.choice(
-      "gqa", default: .mean, "how the query heads of a group become one score")
+    reduction = try settings.headSharing()
     poolOrder = try settings.choice(
       "poolOrder", default: order, "whether pooling comes before that reduction")
     normaliser = try settings.choice(

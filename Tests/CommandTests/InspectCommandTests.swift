@@ -39,7 +39,7 @@ struct InspectCommandTests {
       Issue.record("the list has no policies and parts")
       return
     }
-    #expect(Set(parts.keys) == ["score", "budget", "unit", "read"])
+    #expect(Set(parts.keys) == ["score", "budget", "unit", "read", "codec"])
     #expect(pages.count >= 5)
     for case .object(let page) in pages {
       guard case .string(let name)? = page["name"], let configuration = page["configuration"] else {

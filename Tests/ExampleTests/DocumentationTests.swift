@@ -113,10 +113,10 @@ struct PolicyPageTests {
     "## Where it differs from the paper", "## Where it differs from the official code",
   ]
 
-  /// The type that a policy's page is named after: its own, or that of its score or reader.
+  /// The type that a policy's page is named after: its own, or that of its score, reader or codec.
   private func symbol(_ name: String) throws -> String {
     let type = "\(try PolicyRegistry.all.type(named: name))"
-    let part = type.firstMatch(of: /(?:Scored|Reader)Policy<(\w+)>/)?.1
+    let part = type.firstMatch(of: /(?:Scored|Reader|Codec)Policy<(\w+)>/)?.1
     return part.map { String($0) } ?? type
   }
 

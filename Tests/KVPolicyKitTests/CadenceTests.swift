@@ -139,6 +139,7 @@ private struct Noter: KVCachePolicy {
   private func assignment(_ chunks: [Int?], prompt: Cadence.Prompt) throws -> PolicyAssignment {
     try PolicyAssignment(
       chunks.map { Noter(Cadence(prompt: prompt, every: 0, chunk: $0)) }, readers: [nil, nil],
+      codecs: [nil, nil],
       owner: [0, 1], shape: .small, readings: [PromptReading(), PromptReading()])
   }
 

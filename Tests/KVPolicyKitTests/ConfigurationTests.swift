@@ -136,7 +136,7 @@ private struct Presumptuous: KVCachePolicy {
       (#"{"policy": "custom", "zzzzzzzzz": 9}"#, "no setting 'zzzzzzzzz'; it has"),
       (#"{"policy": "costum"}"#, "did you mean 'custom'?"),
       (#"{"policy": "nothing-like-it"}"#, "there are painter, contradictory, custom"),
-      (#"{"policy": "painter", "x": 1}"#, "it has read, chunk, lastPromptToken"),
+      (#"{"policy": "painter", "x": 1}"#, "it has read, codec, keys, chunk, lastPromptToken"),
       (#"{"policy": "custom", "capacity": "9"}"#, #"cannot be "9"; it must be a whole number"#),
       (#"{"policy": "custom", "capacity": true}"#, "cannot be true"),
       (#"{"policy": "custom", "capacity": 9.5}"#, "cannot be 9.5"),

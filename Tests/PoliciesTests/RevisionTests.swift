@@ -54,6 +54,8 @@ struct RevisionTests {
       #"{"policy": "h2o", "layers": {"0": {"policy": "retroattention"}}}"#,
       "it corrects tokens in every layer, and other policies have some of them"
     ),
+    (#"{"policy": "retroattention", "codec": "kivi"}"#, "kivi may have stored as codes"),
+    (#"{"policy": "retroattention", "keys": "think"}"#, "think may have stored as codes"),
   ]
 
   @Test("is refused where it cannot work, with the reason", arguments: refused)

@@ -15,6 +15,13 @@ import Testing
     ("snapkv", ["capacity": 32, "window": 32], "32 are protected; raise it above 32"),
     ("snapkv", ["kernel": 4], "kernel (4) must be odd"),
     ("snapkv", ["window": 0], "'window' cannot be 0"),
+    ("kivi", ["groupSize": 0], "'groupSize' cannot be 0"),
+    ("kivi", ["keyBits": 7], "'keyBits' is 7; use 2, 3, 4 or 8"),
+    ("mikv", ["highBits": 5], "'highBits' is 5; use 2, 3, 4 or 8"),
+    ("mikv", ["highBits": 4.5], "'highBits' cannot be 4.5"),
+    ("mikv", ["highRatio": 1.5], "'highRatio' cannot be 1.5"),
+    ("think", ["keyChannelRatio": 1], "'keyChannelRatio' cannot be 1"),
+    ("think", ["window": 0], "'window' cannot be 0"),
     ("kvzip", ["ratio": 1.5], "'ratio' cannot be 1.5"),
     ("kvzip", ["chunk": 0], "'chunk' cannot be 0"),
     ("kvzip", ["repeatTokens": "again"], "must be a list of tokens"),
@@ -70,7 +77,7 @@ import Testing
         #expect(
           [
             "full", "refreekv", "duoattention", "prulong", "baklava", "foresightkv", "judgeq",
-            "wgkv", "kvzap", "less",
+            "wgkv", "kvzap", "less", "kivi", "think", "mikv",
           ].contains(name))
         continue
       }
@@ -97,6 +104,18 @@ import Testing
       }
       #expect(!refused)
     }
+  }
+
+  @Test("by query head are refused where query heads share keys")
+  func ownHeads() throws {
+    let settings: [String: JSONValue] = ["gqa": "perQueryHead", "window": 4, "capacity": 12]
+    let single = CacheShape(layers: 1, keyHeads: 2, queryHeads: 2, headDimension: 4)
+    let shape = CacheShape(layers: 1, keyHeads: 2, queryHeads: 4, headDimension: 4)
+    _ = try PolicyConfiguration("snapkv", settings).makePolicies(.all, shape: single)
+    let error = #expect(throws: PolicyError.self) {
+      try PolicyConfiguration("snapkv", settings).makePolicies(.all, shape: shape)
+    }
+    #expect("\(error.map { "\($0)" } ?? "")".contains("a group of 2 query heads shares its keys"))
   }
 
   @Test("read from JSON give the same plans as settings written in Swift")

@@ -87,7 +87,7 @@ struct TraceNoteTests {
       guard case .string(let source)? = try one.contents()["source"] else { continue }
       #expect((one.origin == .reference) == source.contains("own float64 reference"), "\(one.name)")
     }
-    #expect(OracleCase.all.count == 215)
+    #expect(OracleCase.all.count == 238)
   }
 }
 
@@ -139,8 +139,51 @@ func replay(
     }
     #expect(session.sequence.checkInvariants() == nil)
     if !hasTies { checkKept(session, kept["\(step)"], "step \(step)") }
+    checkCodeCounts(session, contents, step)
   }
+  try checkCodes(session, one, contents)
   if !hasTies { #expect(worst <= 1e-3) }
+}
+
+/// Compares the numbers of coded keys and values with those of a case, which all lanes share.
+private func checkCodeCounts(
+  _ session: LlamaSession, _ contents: [String: JSONValue], _ step: Int
+) {
+  for (field, isValues) in [("keys_coded_rows", false), ("values_coded_rows", true)] {
+    guard case .object(let counts)? = contents[field] else { continue }
+    for layer in 0..<session.model.shape.layers {
+      for head in 0..<session.model.shape.keyHeads {
+        let counted = session.sequence.codedRows(layer: layer, head: head)
+        #expect(
+          (isValues ? counted.values : counted.keys) == counts["\(step)"]?.wholeNumber,
+          "\(field), step \(step), layer \(layer), head \(head)")
+      }
+    }
+  }
+}
+
+/// Compares keys and values, as they are read after the last step, with those of a case.
+private func checkCodes(
+  _ session: LlamaSession, _ one: OracleCase, _ contents: [String: JSONValue]
+) throws {
+  for lane in contents["lanes"]?.list ?? [] {
+    guard let ids = lane.integers, ids.count == 2 else { continue }
+    let rows = session.sequence.storedRows(layer: ids[0], head: ids[1])
+      .sorted { $0.position < $1.position }
+    for (part, isValue) in [("key", false), ("value", true)] {
+      for kind in ["dequant", "effective"] {
+        let want = try one.tensor("\(part)_\(kind).l\(ids[0]).h\(ids[1])", contents)
+        for (row, numbers) in zip(rows, want) {
+          let stored = isValue ? row.value : row.key
+          // Channels that are not stored read as 0, and are not listed.
+          let ours = stored.count == numbers.count ? stored : stored.filter { $0 != 0 }
+          #expect(ours.count == numbers.count)
+          let worst = zip(ours, numbers).map { abs($0 - $1) }.max() ?? 0
+          #expect(worst < 1e-4, "\(part) at \(row.position), lane \(ids)")
+        }
+      }
+    }
+  }
 }
 
 /// Decodes a token, and returns what each layer read; nil for a layer that read everything.

@@ -1,7 +1,5 @@
-import Foundation
 import KVPolicyKit
 import KVPolicyTesting
-import ReferenceModel
 import Synchronization
 import Testing
 
@@ -9,43 +7,6 @@ import Testing
 
 @Suite("Vectors of what is read")
 struct ReadVectorTests {
-  private func items(_ name: String) throws -> [[String: JSONValue]] {
-    let path = OracleCase.root + "/units/\(name).json"
-    let text = try String(contentsOfFile: path, encoding: .utf8)
-    guard case .object(let object) = try JSONValue.parse(text) else { return [] }
-    return (object["items"]?.list ?? []).compactMap { item in
-      if case .object(let members) = item { members } else { nil }
-    }
-  }
-
-  private func name(_ item: [String: JSONValue]) -> String {
-    if case .string(let name)? = item["name"] { name } else { "" }
-  }
-
-  /// Numbers of a tensor beside the vectors, whole ones as floats.
-  private func tensor(_ name: String, of file: String) throws -> (shape: [Int], values: [Float]) {
-    let data = try Data(contentsOf: URL(filePath: "\(OracleCase.root)/units/\(file).safetensors"))
-    let length = Int(
-      data.prefix(8).enumerated().reduce(UInt64(0)) { $0 | UInt64($1.1) << (8 * $1.0) })
-    guard
-      case .object(let header) = try JSONValue.parse(
-        String(decoding: data.dropFirst(8).prefix(length), as: UTF8.self)),
-      case .object(let tensor)? = header[name], let shape = tensor["shape"]?.integers,
-      let offsets = tensor["data_offsets"]?.integers
-    else { throw ModelError.request("no tensor \(name)") }
-    let bytes = Array(data.dropFirst(8 + length + offsets[0]).prefix(offsets[1] - offsets[0]))
-    let words = stride(from: 0, to: bytes.count, by: 4).map { index in
-      (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[index + $1]) << (8 * UInt32($1)) }
-    }
-    return (
-      shape,
-      words.map {
-        tensor["dtype"] == .string("I32")
-          ? Float(Int32(bitPattern: $0)) : Float(bitPattern: $0)
-      }
-    )
-  }
-
   /// Notes the bounds of every lane's pages.
   private struct BoundsNote: RowReader {
     static let name = "note"
@@ -73,13 +34,9 @@ struct ReadVectorTests {
 
   @Test("Quest's bounds are those of its code")
   func bounds() throws {
-    let file = "quest-unit-bounds"
-    for item in try items(file) {
-      let name = name(item)
-      let (keys, query) = (
-        try tensor("\(name).keys", of: file), try tensor("\(name).query", of: file)
-      )
-      let want = try tensor("\(name).bounds_all", of: file)
+    for item in try UnitVectors(file: "quest-unit-bounds").items() {
+      let (keys, query) = (try item.tensor("keys"), try item.tensor("query"))
+      let want = try item.tensor("bounds_all")
       let (heads, rows, width) = (keys.shape[0], keys.shape[1], keys.shape[2])
       let source = SyntheticAttention(
         shape: CacheShape(layers: 1, keyHeads: heads, queryHeads: heads, headDimension: width),
@@ -88,7 +45,7 @@ struct ReadVectorTests {
           let first = (head * rows + position) * width
           return Array(keys.values[first..<first + width])
         }, value: { _, _, _ in Array(repeating: 0, count: width) })
-      let note = BoundsNote(page: try #require(item["page"]?.wholeNumber))
+      let note = BoundsNote(page: try #require(item.fields["page"]?.wholeNumber))
       let engine = try PlainEngine(source, policy: FullCache([:]), reader: note)
       try engine.read(rows - 1)
       try engine.step()
@@ -100,33 +57,29 @@ struct ReadVectorTests {
 
   @Test("RefreshKV's sets, and the order in which rows leave them, are those of our reference")
   func sets() throws {
-    let file = "refreshkv-unit-select"
-    for item in try items(file) {
-      let rows = try tensor("\(name(item)).probabilities", of: file)
+    for item in try UnitVectors(file: "refreshkv-unit-select").items() {
+      let rows = try item.tensor("probabilities")
       let width = rows.shape[1]
       let heads = (0..<rows.shape[0]).map { Array(rows.values[$0 * width..<($0 + 1) * width]) }
       let ranking = RefreshKV.ranking(
-        GroupReduction.max(heads), partial: try #require(item["partial"]?.wholeNumber),
-        kernel: try #require(item["kernel"]?.wholeNumber), pool: .max)
-      #expect(ranking == item["eviction_order"]?.integers)
+        GroupReduction.max(heads), partial: try #require(item.fields["partial"]?.wholeNumber),
+        kernel: try #require(item.fields["kernel"]?.wholeNumber), pool: .max)
+      #expect(ranking == item.fields["eviction_order"]?.integers)
     }
   }
 
   @Test("ClusterKV's clusters are those of its code")
   func clusters() throws {
-    let file = "clusterkv-unit-kmeans"
-    for item in try items(file) {
-      let name = name(item)
+    for item in try UnitVectors(file: "clusterkv-unit-kmeans").items() {
       let (keys, centroids, labels) = (
-        try tensor("\(name).keys", of: file), try tensor("\(name).centroids", of: file),
-        try tensor("\(name).labels", of: file)
+        try item.tensor("keys"), try item.tensor("centroids"), try item.tensor("labels")
       )
       let (heads, rows, width) = (keys.shape[0], keys.shape[1], keys.shape[2])
-      let count = try #require(item["clusters"]?.wholeNumber)
+      let count = try #require(item.fields["clusters"]?.wholeNumber)
       for head in 0..<heads {
         let made = KeyClusters(
           Array(keys.values[head * rows * width..<(head + 1) * rows * width]), width: width,
-          clusters: count, iterations: try #require(item["iterations"]?.wholeNumber))
+          clusters: count, iterations: try #require(item.fields["iterations"]?.wholeNumber))
         #expect(
           made.labels.map { Float($0) } == Array(labels.values[head * rows..<(head + 1) * rows]))
         let want = centroids.values[head * count * width..<(head + 1) * count * width]

@@ -43,7 +43,7 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
 
   /// Every shipped policy, with every setting that changes what it keeps or reads, and at its least
   /// sizes.
-  package static let all = pruners + readers
+  package static let all = pruners + readers + coders
 
   /// Policies that forget, and the full cache.
   private static let pruners = [
@@ -293,6 +293,22 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant(
       "composed",
       ["score": "keydiff", "budget": ["kind": "adaptive", "rows": 12], "protect": ["sinks": 2]]),
+  ]
+
+  /// Policies that store rows as codes.
+  private static let coders = [
+    PolicyVariant("kivi", ["groupSize": 4, "residual": 8]),
+    PolicyVariant(
+      "kivi", ["keyBits": 4, "valueBits": 8, "groupSize": 2, "residual": 6]),
+    PolicyVariant("kivi", ["keyBits": 3, "valueBits": 3, "groupSize": 1, "residual": 1]),
+    PolicyVariant(
+      "kivi",
+      ["groupSize": 4, "residual": 8, "keys": ["kind": "think", "keyChannelRatio": 0.4]]),
+    PolicyVariant("think", ["keyChannelRatio": 0.5, "recent": 3, "window": 7]),
+    PolicyVariant("think", ["keyChannelRatio": 0.9]),
+    PolicyVariant("mikv", ["groupSize": 4]),
+    PolicyVariant("mikv", ["groupSize": 2, "highBits": 8, "lowBits": 3, "balancer": false]),
+    PolicyVariant("mikv", ["groupSize": 4, "highRatio": 0.5, "highBits": 4, "recentShare": 0]),
   ]
 
   /// Policies that read a part of what they keep.

@@ -42,8 +42,9 @@ struct PoliciesCommand: Command {
   private func list(_ pages: [PolicyPage]) -> String {
     let lines = pages.map { ($0.type.name, $0.type.summary + $0.needs) }
     let parts = parts.map { setting, kinds in
-      TerminalText.list(
-        [(setting, setting == "read" ? "a part of any policy" : "a part of a composed policy")]
+      let owner = ["read", "codec"].contains(setting) ? "any policy" : "a composed policy"
+      return TerminalText.list(
+        [(setting, "a part of \(owner)")]
           + kinds.map { ($0.name, $0.summary) })
         + "\n\n"
     }
@@ -56,6 +57,7 @@ struct PoliciesCommand: Command {
     [
       ("score", registry.parts.scores.map { $0 }), ("budget", registry.parts.budgets.map { $0 }),
       ("unit", registry.parts.units.map { $0 }), ("read", registry.parts.readers.map { $0 }),
+      ("codec", registry.parts.codecs.map { $0 }),
     ]
   }
 

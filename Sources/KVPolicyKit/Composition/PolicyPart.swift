@@ -1,5 +1,5 @@
 /// A piece that a configuration names: a score, a budget or a unit of a composed policy, or the
-/// reader of any policy.
+/// reader or the codec of any policy.
 ///
 /// In JSON a part is its name, `"keydiff"`, or an object of its name and its settings:
 /// `{"kind": "adaptive", "floor": 0.2}`.
@@ -25,6 +25,8 @@ public struct PartRegistry: Sendable {
   public private(set) var units: [any RowUnit.Type]
   /// The readers, in the order of registration.
   public private(set) var readers: [any RowReader.Type]
+  /// The codecs, in the order of registration.
+  public private(set) var codecs: [any RowCodec.Type]
 
   /// The policies that another policy can wrap, in the order of registration. The registry of
   /// policies says which.
@@ -34,12 +36,14 @@ public struct PartRegistry: Sendable {
   /// rows.
   public init(
     scores: [any RowScore.Type] = [], budgets: [any RowBudget.Type] = [],
-    units: [any RowUnit.Type] = [], readers: [any RowReader.Type] = []
+    units: [any RowUnit.Type] = [], readers: [any RowReader.Type] = [],
+    codecs: [any RowCodec.Type] = []
   ) {
     self.scores = [RecencyScore.self] + scores
     self.budgets = [EvenBudget.self] + budgets
     self.units = [SingleRows.self] + units
     self.readers = readers
+    self.codecs = codecs
   }
 
   /// A copy that also knows `score`; an earlier score of this name is replaced.
@@ -71,6 +75,14 @@ public struct PartRegistry: Sendable {
     var copy = self
     copy.readers.removeAll { $0.name == reader.name }
     copy.readers.append(reader)
+    return copy
+  }
+
+  /// A copy that also knows `codec`; an earlier codec of this name is replaced.
+  public func adding(codec: any RowCodec.Type) -> PartRegistry {
+    var copy = self
+    copy.codecs.removeAll { $0.name == codec.name }
+    copy.codecs.append(codec)
     return copy
   }
 }

@@ -101,6 +101,7 @@ public struct PolicyConfiguration: Hashable, Sendable {
     try PolicyAssignment.check(shape, for: main.policy)
     let first = try registry.make(main, shape: shape, model: model)
     var (policies, readers, readings) = ([first.policy], [first.reader], [first.reading])
+    var codecs = [first.codec]
     var owner = Array(repeating: 0, count: shape.layers)
     for (layers, choice) in overrides {
       guard layers.lowerBound >= 0, layers.upperBound < shape.layers else {
@@ -114,10 +115,11 @@ public struct PolicyConfiguration: Hashable, Sendable {
       let other = try registry.make(choice, shape: shape, model: model)
       policies.append(other.policy)
       readers.append(other.reader)
+      codecs.append(other.codec)
       readings.append(other.reading)
     }
     let assignment = try PolicyAssignment(
-      policies, readers: readers, owner: owner, shape: shape, readings: readings)
+      policies, readers: readers, codecs: codecs, owner: owner, shape: shape, readings: readings)
     if let store { try assignment.checkBudgets(in: store, shape: shape) }
     return assignment
   }
@@ -145,6 +147,8 @@ public struct PolicyAssignment: Sendable {
   var residuals: [(any ResidualMemory)?]
   /// How past tokens are corrected; nil if they are not.
   let revision: Revision?
+  /// For each policy, which rows of its layers are stored as codes; nil for none.
+  public internal(set) var codecs: [(any RowCodec)?]
   /// For each layer, the index of its policy.
   public let owner: [Int]
   /// For each policy, when it is asked, in chunks of the length that its reading says.
@@ -158,24 +162,27 @@ public struct PolicyAssignment: Sendable {
   ///   - policy: the policy.
   ///   - reader: what decode steps read of the rows that the policy keeps; nil for everything, or
   ///     for the reader of a ``ReadingPolicy``.
+  ///   - codec: which of these rows are stored as codes; nil for none, or for the codec of a
+  ///     ``CodingPolicy``.
   ///   - shape: the shape of the cache.
   ///   - reading: how prompts are read.
   /// - Throws: `PolicyError.impossible` for declarations that no engine can carry out, and for a
   ///   shape that no cache can have.
   public init(
-    _ policy: any KVCachePolicy, reader: (any RowReader)? = nil, shape: CacheShape,
-    reading: PromptReading = PromptReading()
+    _ policy: any KVCachePolicy, reader: (any RowReader)? = nil, codec: (any RowCodec)? = nil,
+    shape: CacheShape, reading: PromptReading = PromptReading()
   ) throws(PolicyError) {
     try PolicyAssignment.check(shape, for: type(of: policy).name)
     try self.init(
-      [policy], readers: [reader], owner: Array(repeating: 0, count: shape.layers), shape: shape,
+      [policy], readers: [reader], codecs: [codec],
+      owner: Array(repeating: 0, count: shape.layers), shape: shape,
       readings: [reading])
   }
 
   /// - Throws: `PolicyError.impossible` for a combination that the engine cannot carry out.
   init(
-    _ policies: [any KVCachePolicy], readers: [(any RowReader)?], owner: [Int], shape: CacheShape,
-    readings: [PromptReading]
+    _ policies: [any KVCachePolicy], readers: [(any RowReader)?], codecs: [(any RowCodec)?],
+    owner: [Int], shape: CacheShape, readings: [PromptReading]
   ) throws(PolicyError) {
     cadences = zip(policies, readings).map { policy, reading in
       var cadence = policy.cadence
@@ -206,7 +213,11 @@ public struct PolicyAssignment: Sendable {
     residuals = try policies.map { policy throws(PolicyError) in
       try PolicyAssignment.residual(of: policy)
     }
-    revision = try PolicyAssignment.revision(of: policies, owner: owner)
+    let codecs = try zip(policies, codecs).map { policy, codec throws(PolicyError) in
+      try PolicyAssignment.codec(of: policy, or: codec, shape)
+    }
+    revision = try PolicyAssignment.revision(of: policies, codecs: codecs, owner: owner)
+    self.codecs = codecs
     try PolicyAssignment.checkChunks(policies, cadences)
     try PolicyAssignment.checkProbes(policies)
     lastPromptToken = try PromptReading.lastToken(readings, of: type(of: policies[0]).name)
@@ -218,13 +229,11 @@ public struct PolicyAssignment: Sendable {
   func checkBudgets(
     in store: StoreConfiguration, shape: CacheShape
   ) throws(PolicyError) {
-    for (policy, reader) in zip(policies, readers) {
-      guard let policy = policy as? any ComposedPolicy else { continue }
+    for index in policies.indices {
+      guard let policy = policies[index] as? any ComposedPolicy else { continue }
       // A store that cannot hold such rows says so itself.
       guard let row = try? RowCost(shape: shape, store: store) else { return }
-      let readerBytes = reader?.bytesPerRow(shape, store.format) ?? 0
-      let cost = RowCost(
-        shape: shape, rowBytes: row.rowBytes + readerBytes, pageRows: row.pageRows)
+      let cost = row.with(readers[index], codecs[index], store.format)
       try policy.composition.check(cost, of: type(of: policy).name)
     }
   }

@@ -50,6 +50,13 @@ public struct PolicyRegistry: Sendable {
     return copy
   }
 
+  /// A copy that also knows `codec`: as a codec for any policy, and as a policy of its own name.
+  public func adding<Codec: RowCodec>(codec: Codec.Type) -> PolicyRegistry {
+    var copy = adding(CodecPolicy<Codec>.self)
+    copy.parts = parts.adding(codec: codec)
+    return copy
+  }
+
   /// The policy type of this name.
   public func type(named name: String) throws(PolicyError) -> any KVCachePolicy.Type {
     guard let type = types[name] else { throw .unknownPolicy(name, known: names) }
@@ -70,11 +77,13 @@ public struct PolicyRegistry: Sendable {
       values, shape: shape, model: model, parts: allParts, artifacts: artifacts)
   }
 
-  /// The policy of a choice, what decode steps read of its layers, and how prompts are read.
+  /// The policy of a choice, what decode steps read of its layers, which of their rows are codes,
+  /// and how prompts are read.
   func make(
     _ choice: PolicyConfiguration.Choice, shape: CacheShape, model: ModelIdentity?
   ) throws(PolicyError) -> (
-    policy: any KVCachePolicy, reader: (any RowReader)?, reading: PromptReading
+    policy: any KVCachePolicy, reader: (any RowReader)?, codec: (any RowCodec)?,
+    reading: PromptReading
   ) {
     let type = try type(named: choice.policy)
     var settings = Settings(
@@ -82,9 +91,10 @@ public struct PolicyRegistry: Sendable {
       artifacts: artifacts)
     let policy = try type.init(&settings)
     let reader = type is any ReadingPolicy.Type ? nil : try settings.reader()
+    let codec = type is any CodingPolicy.Type ? nil : try settings.codec()
     let reading = try settings.promptReading()
     try settings.refuseUnknown()
-    return (policy, reader, reading)
+    return (policy, reader, codec, reading)
   }
 
   /// The policy's own settings: names, values in use, defaults, legal values, meanings.
@@ -105,17 +115,20 @@ public struct PolicyRegistry: Sendable {
     let policy = try type.init(&settings)
     let own = settings.entries
     if !(type is any ReadingPolicy.Type) { _ = try settings.reader() }
+    if !(type is any CodingPolicy.Type) { _ = try settings.codec() }
     _ = try settings.promptReading()
     try settings.refuseUnknown()
     return (policy, own)
   }
 
-  /// The settings that every policy has beside its own: what decode steps read, and how prompts are
-  /// read. A policy that reads by itself has no setting `read`.
+  /// The settings that every policy has beside its own: what decode steps read, which rows are
+  /// stored as codes, and how prompts are read. A policy that reads by itself has no setting
+  /// `read`, and a policy that codes by itself neither `codec` nor `keys`.
   public var sharedSettings: [Settings.Entry] {
     var settings = Settings(policy: "", values: [:], parts: parts)
     // Nothing is given, so nothing can be refused.
     _ = try? settings.reader()
+    _ = try? settings.codec()
     return settings.entries + PromptReading.settings
   }
 

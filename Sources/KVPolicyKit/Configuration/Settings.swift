@@ -147,6 +147,19 @@ public struct Settings: Sendable {
     return number
   }
 
+  /// An integer of at least `minimum` and at most `largest`, or nil for `null`, the default.
+  public mutating func optionalInteger(
+    _ name: String, atLeast minimum: Int, atMost largest: Int = 1 << 30, _ meaning: String
+  ) throws(PolicyError) -> Int? {
+    let legal = "a whole number from \(minimum) to \(largest), or null"
+    let value = try record(name, .null, legal, meaning)
+    guard value != .null else { return nil }
+    guard let whole = value.wholeNumber, whole >= minimum, whole <= largest else {
+      throw bad(name, value, legal)
+    }
+    return whole
+  }
+
   /// A number in `range`, or a word that stands for no number: nil.
   public mutating func number(
     _ name: String, default standard: Double?, in range: ClosedRange<Double>, or word: String,

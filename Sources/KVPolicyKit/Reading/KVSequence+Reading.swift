@@ -10,12 +10,16 @@ struct ReadSets {
   var rows: [Int32] = []
   /// The slots of the same rows.
   var slots: [Int32] = []
+  /// The places of the codes of the same rows' keys, and values; empty without a codec.
+  var (keyPlaces, valuePlaces): ([Int32], [Int32]) = ([], [])
 
   /// Empties the lists, keeping their memory: the layer reads everything.
   mutating func removeAll() {
     lists.removeAll(keepingCapacity: true)
     rows.removeAll(keepingCapacity: true)
     slots.removeAll(keepingCapacity: true)
+    keyPlaces.removeAll(keepingCapacity: true)
+    valuePlaces.removeAll(keepingCapacity: true)
   }
 }
 
@@ -62,11 +66,11 @@ extension KVSequence {
       guard let range = readSets.lists[list] else { return unsafe body(all) }
       return unsafe readSets.slots.withUnsafeBufferPointer { slots in
         // A list has at least one row, so there is a base address.
-        unsafe body(
-          LaneRows(
-            count: range.count, slots: slots.baseAddress.unsafelyUnwrapped + range.lowerBound,
-            pages: all.pages, pageRows: all.pageRows, headDimension: all.headDimension,
-            format: all.format, rowBytes: all.rowBytes, isDense: false))
+        let rows = unsafe LaneRows(
+          count: range.count, slots: slots.baseAddress.unsafelyUnwrapped + range.lowerBound,
+          pages: all.pages, pageRows: all.pageRows, headDimension: all.headDimension,
+          format: all.format, rowBytes: all.rowBytes, isDense: false)
+        return unsafe withCodes(of: lane(ofList: list, layer), range, rows, body)
       }
     }
   }
@@ -136,6 +140,7 @@ extension KVSequence {
       throw .badPlan(lane: lane.id, reason: "no row is read; read at least one")
     }
     for row in readSets.rows[first...] { readSets.slots.append(lane.slots[Int(row)]) }
+    if hasCodecs { readSets.appendPlaces(of: lane, from: first) }
     return first..<readSets.rows.count
   }
 

@@ -70,10 +70,8 @@ extension Lane {
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * width) { floats in
       guard let base = floats.baseAddress else { return }
       for row in rows {
-        let slot = Int(slots[row])
-        unsafe layout.format.decode(address(slot: slot, value: false), count: width, to: base)
-        unsafe layout.format.decode(
-          address(slot: slot, value: true), count: width, to: base + width)
+        unsafe decode(row, value: false, to: base)
+        unsafe decode(row, value: true, to: base + width)
         let key = unsafe UnsafeBufferPointer(start: base, count: width)
         let value = unsafe UnsafeBufferPointer(start: base + width, count: width)
         unsafe body(key.span, value.span)

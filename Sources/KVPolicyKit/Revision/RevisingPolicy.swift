@@ -45,7 +45,7 @@ extension PolicyAssignment {
   ///
   /// - Throws: `PolicyError.impossible` for a revision that no engine can carry out.
   static func revision(
-    of policies: [any KVCachePolicy], owner: [Int]
+    of policies: [any KVCachePolicy], codecs: [(any RowCodec)?], owner: [Int]
   ) throws(PolicyError) -> Revision? {
     for (index, policy) in policies.enumerated() {
       guard let revision = (policy as? any RevisingPolicy)?.revision, owner.contains(index) else {
@@ -68,6 +68,11 @@ extension PolicyAssignment {
       }
       if policy.cadence != .never && revision.window > 1 {
         throw impossible("it forgets rows, which it may have to write over; declare cadence .never")
+      }
+      if let codec = codecs[index], revision.window > 1 {
+        throw impossible(
+          "it writes over the keys and values of past tokens, which \(type(of: codec).name) may have "
+            + "stored as codes; leave out \"codec\" and \"keys\", or set \"window\" to 1")
       }
       return revision.window > 1 ? revision : nil
     }

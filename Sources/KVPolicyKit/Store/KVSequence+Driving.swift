@@ -27,7 +27,8 @@ extension KVSequence {
           + "more, and \(Int32.max) in all")
     }
     let limit = store.configuration.limitBytes
-    let needed = lanes.reduce(pagesToOverwrite) { $0 + $1.pagesNeeded(for: tokens) }
+    let needed =
+      lanes.reduce(pagesToOverwrite) { $0 + $1.pagesNeeded(for: tokens) } + codePages(for: tokens)
     guard taken + needed <= store.pool.freePages else {
       throw .poolFull(
         neededPages: needed, freePages: max(0, store.pool.freePages - taken), limitBytes: limit)
@@ -164,7 +165,8 @@ extension KVSequence {
   package func observe(layer: Int, moment: Moment, signals: SignalBuffers) {
     let owner = policies.owner[layer]
     let looks = looks(owner, at: moment)
-    guard looks || policies.readers[owner] != nil else { return }
+    let hasOthers = policies.readers[owner] != nil || policies.codecs[owner] != nil
+    guard looks || hasOthers else { return }
     let after = LogicalLength(length.tokens + moment.tokens + signals.probeRowCount)
     if looks {
       let view = LayerView(
@@ -182,6 +184,9 @@ extension KVSequence {
       case .chunk: policies.readers[owner]?.prefill(view)
       case .step: policies.readers[owner]?.step(view)
       }
+    }
+    if policies.codecs[owner] != nil {
+      observeByCodec(owner, layer: layer, moment: moment, after: after, signals: signals)
     }
     // The first access to a column allocates its memory.
     measure(layer: layer)
@@ -231,11 +236,16 @@ extension KVSequence {
   private func bookRead(layer: Int, head: Int) {
     let lane = lane(layer, head)
     let lists = readsPart ? readSets.lists.count / shape.keyHeads : 1
-    var rows = 0
-    for list in head * lists..<(head + 1) * lists { rows += readCount(layer: layer, list: list) }
+    var (rows, bytes) = (0, readsPart ? lane.bounds?.bytes ?? 0 : 0)
+    for list in head * lists..<(head + 1) * lists {
+      let count = readCount(layer: layer, list: list)
+      rows += count
+      bytes +=
+        lane.hasCodes
+        ? codedBytes(ofList: list, lane) : count * 2 * lane.layout.rowBytes
+    }
     readRowSteps += Double(rows) / Double(lists)
-    let bounds = readsPart ? lane.bounds?.bytes ?? 0 : 0
-    readByteSteps += Double(rows * 2 * lane.layout.rowBytes + bounds)
+    readByteSteps += Double(bytes)
   }
 
   /// Ends a chunk or step: asks the policies of scope `sequence`, and advances the length.
@@ -249,6 +259,7 @@ extension KVSequence {
       carryOut(plan)
       for layer in layers { measure(layer: layer) }
     }
+    try code(moment: moment)
     ledger.advance(tokens: moment.tokens, stored: mostRows.reduce(0, +))
     for index in mostRows.indices { mostRows[index] = lanes[index].count }
     length.tokens += moment.tokens
@@ -278,7 +289,7 @@ extension KVSequence {
     let after = LogicalLength(length.tokens + moment.tokens + signals.probeRowCount)
     let view = CacheView(
       moment: moment, layers: layers, shape: shape, length: after, lanes: lanes, signals: signals,
-      readerBytes: declared[owner].readerBytes)
+      cost: declared[owner].cost)
     policies.policies[owner].evict(view, plan: &plan)
     guard !plan.isEmpty else { return }
     try keepingFailure { () throws(StoreError) in

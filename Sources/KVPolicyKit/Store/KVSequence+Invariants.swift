@@ -7,7 +7,8 @@ extension KVSequence {
         return "layer \(lane.id.layer), head \(lane.id.head): \(broken)"
       }
     }
-    return store.pool.audit().isSound ? nil : "free and used pages do not add up to the mapped ones"
+    return store.pools.allSatisfy { $0.audit().isSound }
+      ? nil : "free and used pages do not add up to the mapped ones"
   }
 }
 
@@ -17,8 +18,10 @@ extension PagedKVStore {
     for sequence in sequences {
       if let broken = sequence.checkInvariants() { return broken }
     }
-    let held = sequences.reduce(0) { $0 + $1.lanes.reduce(0) { $0 + $1.pagesHeld } }
-    let references = pool.audit().references
+    let held = sequences.reduce(0) { sum, sequence in
+      sequence.lanes.reduce(sum) { $0 + $1.pagesHeld + ($1.coded?.blocksHeld ?? 0) }
+    }
+    let references = pools.reduce(0) { $0 + $1.audit().references }
     return held == references
       ? nil : "the pool counts \(references) references, the sequences hold \(held)"
   }
@@ -29,7 +32,8 @@ extension Lane {
     if slots.count != count { return "\(slots.count) slots for \(count) rows" }
     if Set(positions).count != count { return "a position occurs twice" }
     if let last = positions.max(), last >= length { return "position \(last) was not read yet" }
-    if Set(slots).count != count { return "two rows share a slot" }
+    let taken = slots.filter { $0 >= 0 }
+    if Set(taken).count != taken.count { return "two rows share a slot" }
     if pagesHeld != pages.count(where: { $0.id >= 0 }) { return "\(pagesHeld) pages are counted" }
     if places.count != (rule == .original ? 0 : count) { return "a row has no place, or too many" }
     if isDense != slots.enumerated().allSatisfy({ $0.offset == Int($0.element) }) && isDense {
@@ -39,7 +43,7 @@ extension Lane {
       return "it is called ordered and is not"
     }
     var live = pages.map { _ in UInt64(0) }
-    for slot in slots {
+    for slot in taken {
       let page = Int(slot) / layout.pageRows
       if page >= pages.count || pages[page].id < 0 { return "slot \(slot) has no page" }
       live[page] |= 1 << UInt64(Int(slot) % layout.pageRows)
@@ -49,7 +53,18 @@ extension Lane {
       if pool.referenceCount(page.id) < 1 { return "page \(page.id) is held and not referenced" }
     }
     if columns.contains(where: { $0.stride < count }) { return "a column is shorter than the lane" }
-    return checkBounds() ?? checkPlaces()
+    return checkCodes() ?? checkBounds() ?? checkPlaces()
+  }
+
+  /// Checks that every row has its key and its value, each in one form.
+  private func checkCodes() -> String? {
+    guard let coded else { return slots.contains { $0 < 0 } ? "a row has no slot" : nil }
+    for row in 0..<count {
+      let isCoded =
+        coded.keys.place(of: row) != nil && coded.values.place(of: row) != nil
+      if isCoded != (slots[row] < 0) { return "row \(row) has a slot and codes, or neither" }
+    }
+    return coded.keys.checkInvariants() ?? coded.values.checkInvariants()
   }
 
   /// Checks that every row is in a page of the bounds, and every key within the page's bounds: for

@@ -27,6 +27,7 @@ extension KVSequence {
     precondition(order.sorted() == Array(0..<lane.count), "an order names every row once")
     lane.slots = order.map { lane.slots[$0] }
     lane.positions = order.map { lane.positions[$0] }
+    lane.reorderPlaces(order.map { Int32($0) })
     if lane.rule != .original { lane.places = order.map { lane.places[$0] } }
     for index in lane.columns.indices { lane.ownColumn(index).reorder(order.map { Int32($0) }) }
     lane.isDense = lane.slots.enumerated().allSatisfy { $0.offset == Int($0.element) }

@@ -56,6 +56,10 @@ public final class KVSequence {
   var foldedRows: [Int] = []
   /// Whether some layer has a reader.
   package let hasReaders: Bool
+  /// Whether some layer has a codec.
+  let hasCodecs: Bool
+  /// The codec's plan being written, kept for its memory.
+  var codePlan = CodePlan()
   /// The reader's plan being written, kept for its memory.
   var readPlan = ReadPlan()
   /// What the layer at hand reads.
@@ -89,9 +93,9 @@ public final class KVSequence {
     lastEdit = Array(repeating: 0, count: shape.lanes * (2 + shape.group))
     eachLayer = (0..<shape.layers).map { [$0] }
     hasReaders = policies.readers.contains { $0 != nil }
-    let format = store.configuration.format
+    hasCodecs = policies.codecs.contains { $0 != nil }
     declared = policies.policies.indices.map {
-      PolicyDeclarations(policies, index: $0, shape: store.shape, format: format)
+      PolicyDeclarations(policies, index: $0, shape: store.shape, store: store.configuration)
     }
     lanes = (0..<store.shape.lanes).map { index in
       let layer = index / store.shape.keyHeads
@@ -99,8 +103,9 @@ public final class KVSequence {
       return Lane(
         LaneID(layer: layer, head: index % store.shape.keyHeads), pool: store.pool,
         layout: store.layout, rule: policy.positions,
-        columns: policy.columns(for: store.shape) + (reader?.columns(for: store.shape) ?? []),
-        digest: reader?.digest)
+        columns: policy.columns(for: store.shape) + (reader?.columns(for: store.shape) ?? [])
+          + (policies.codec(ofLayer: layer)?.columns(for: store.shape) ?? []),
+        digest: reader?.digest, coded: policies.codes(ofLayer: layer, in: store))
     }
   }
 
@@ -113,6 +118,7 @@ public final class KVSequence {
     declared = other.declared
     eachLayer = other.eachLayer
     hasReaders = other.hasReaders
+    hasCodecs = other.hasCodecs
     length = other.length
     predicted = other.predicted
     steps = other.steps
@@ -171,8 +177,10 @@ public final class KVSequence {
       let looks = looks(policies.owner[layer], at: moment)
       if !looks { shown = declared.readerSignals }
       if readsPart {
-        shown.stepLogits = looks && declared.policySignals.stepLogits
-        shown.stepProbabilities = looks && declared.policySignals.stepProbabilities
+        let codec = declared.codecSignals
+        shown.stepLogits = looks && declared.policySignals.stepLogits || codec.stepLogits
+        shown.stepProbabilities =
+          looks && declared.policySignals.stepProbabilities || codec.stepProbabilities
       }
     }
     return shown
@@ -254,7 +262,8 @@ public final class KVSequence {
       $0 + $1.stateBytes
     }
     let readers = policies.readers.reduce(own) { $0 + ($1?.stateBytes ?? 0) }
-    return policies.residuals.reduce(readers) { $0 + ($1?.stateBytes ?? 0) }
+    let codecs = policies.codecs.reduce(readers) { $0 + ($1?.stateBytes ?? 0) }
+    return policies.residuals.reduce(codecs) { $0 + ($1?.stateBytes ?? 0) }
   }
 
   /// Bytes of the queries that an engine keeps for the signal `recentRows`.
@@ -300,16 +309,21 @@ package struct PolicyDeclarations {
   package let rule: PositionRule
   /// When in a step the policy evicts.
   package let phase: Phase
-  /// The signals that the policy and its layers' reader want.
+  /// The signals that the policy and its layers' reader and codec want.
   package let signals: SignalSet
   /// The signals that the policy wants.
   let policySignals: SignalSet
-  /// The signals that the reader wants; none without a reader.
+  /// The signals that the reader and the codec want, also in steps at which the policy does not
+  /// look.
   let readerSignals: SignalSet
+  /// The signals that the codec wants.
+  let codecSignals: SignalSet
+  /// The first column of the codec, which comes after those of policy and reader.
+  let codecColumn: Int
   /// Columns of the policy, which come before those of the reader.
   let ownColumns: Int
-  /// Bytes that the reader adds to a row.
-  let readerBytes: Int
+  /// The price of rows; nil for a store that cannot hold them.
+  let cost: RowCost?
   /// Rows that are scored and never stored.
   let probe: Probe?
   let scope: Scope
@@ -317,16 +331,22 @@ package struct PolicyDeclarations {
   /// The layers that the policy decides about.
   let layers: [Int]
 
-  init(_ assignment: PolicyAssignment, index: Int, shape: CacheShape, format: RowFormat) {
+  init(_ assignment: PolicyAssignment, index: Int, shape: CacheShape, store: StoreConfiguration) {
     let (policy, reader) = (assignment.policies[index], assignment.readers[index])
     policySignals = SignalSet(policy.signals)
-    readerSignals = SignalSet(reader?.signals ?? [])
+    let codec = assignment.codecs[index]
+    let beside = (reader?.signals ?? []).union(codec?.signals ?? [])
+    readerSignals = SignalSet(beside)
+    codecSignals = SignalSet(codec?.signals ?? [])
+    codecColumn =
+      codec == nil
+      ? 0 : policy.columns(for: shape).count + (reader?.columns(for: shape).count ?? 0)
     ownColumns = reader == nil ? 0 : policy.columns(for: shape).count
-    readerBytes = reader?.bytesPerRow(shape, format) ?? 0
+    cost = (try? RowCost(shape: shape, store: store))?.with(reader, codec, store.format)
     cadence = assignment.cadences[index]
     rule = policy.positions
     phase = policy.phase
-    signals = SignalSet(policy.signals.union(reader?.signals ?? []))
+    signals = SignalSet(policy.signals.union(beside))
     probe = policy.probe
     scope = policy.scope
     protection = policy.protection

@@ -37,6 +37,7 @@ extension Lane {
         count - 1, address(slot: slot, value: false), address(slot: slot, value: true))
     }
     for index in columns.indices { ownColumn(index).reset(first..<count) }
+    extendPlaces()
     if bounds != nil { addToBounds(first..<count) }
   }
 
@@ -47,8 +48,7 @@ extension Lane {
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { key in
       guard let key = key.baseAddress else { return }
       for row in rows {
-        unsafe layout.format.decode(
-          address(slot: Int(slots[row]), value: false), count: width, to: key)
+        unsafe decode(row, value: false, to: key)
         unsafe bounds?.add(key, at: positions[row])
       }
     }

@@ -1,6 +1,7 @@
 extension Lane {
   /// Drops one row; the last row takes its number.
   func drop(row: Int) {
+    guard !hasCodes else { return keep((0..<Int32(count)).filter { $0 != row }) }
     let last = count - 1
     let slot = Int(slots[row])
     bounds?.remove(positions[row])
@@ -29,7 +30,7 @@ extension Lane {
 
   /// Drops several rows: few of them one by one, many by moving the survivors together.
   func drop(rows: [Int32]) {
-    if rows.count <= 4 {
+    if rows.count <= 4 && !hasCodes {
       // From the highest number down, so that the last row, which moves, is never a row to be
       // dropped.
       for row in rows.sorted(by: >) { drop(row: Int(row)) }
@@ -46,29 +47,27 @@ extension Lane {
     // Columns come first: a shared column is copied up to `count`, which shrinks with the positions
     // below.
     for index in columns.indices { compactColumn(index, survivors) }
-    let wasPrivate = isDense && pages.allSatisfy { pool.isPrivate($0.id) }
+    let wasPrivate = !hasCodes && isDense && pages.allSatisfy { pool.isPrivate($0.id) }
     if wasPrivate {
       pack(survivors)
       slots.removeLast(count - survivors.count)
     } else {
       var isKept = [Bool](repeating: false, count: count)
       for row in survivors { isKept[Int(row)] = true }
-      for row in 0..<count where !isKept[row] { unmark(slot: Int(slots[row])) }
+      for row in 0..<count where !isKept[row] { free(row: row) }
       slots = survivors.map { slots[Int($0)] }
+      reorderPlaces(survivors)
       isDense = slots.enumerated().allSatisfy { $0.offset == Int($0.element) }
     }
     positions = survivors.map { positions[Int($0)] }
     if rule != .original { places = survivors.map { places[Int($0)] } }
     if rule == .compacted { compactPlaces() }
     compactIfWorthwhile()
-    if bounds != nil {
-      bounds?.removeAll()
-      addToBounds(rowsByPosition())
-    }
+    renewBounds()
   }
 
   /// Clears a slot's bit in the live mask; a page without live rows goes back to the pool.
-  private func unmark(slot: Int) {
+  func unmark(slot: Int) {
     let index = slot / layout.pageRows
     pages[index].live &= ~(1 << UInt64(slot % layout.pageRows))
     guard pages[index].live == 0 else { return }
@@ -120,11 +119,15 @@ extension Lane {
   /// as the copy needs. So the copy never takes pages that were reserved for other lanes, nor
   /// copies rows of pages that a fork would keep in use anyway. Does nothing while the pool has no
   /// room for the copy.
-  private func compactIfWorthwhile() {
-    guard !isDense, count > 0 else { return }
-    let holes = pagesHeld * layout.pageRows - count
-    let needed = (count + layout.pageRows - 1) / layout.pageRows
-    guard holes >= max(2 * layout.pageRows, count / 4), pool.freePages >= needed,
+  ///
+  /// Codes are never moved: their rows need no slot.
+  func compactIfWorthwhile() {
+    guard !isDense else { return }
+    let stored = hasCodes ? slots.count { $0 >= 0 } : count
+    guard stored > 0 else { return }
+    let holes = pagesHeld * layout.pageRows - stored
+    let needed = (stored + layout.pageRows - 1) / layout.pageRows
+    guard holes >= max(2 * layout.pageRows, stored / 4), pool.freePages >= needed,
       pages.count(where: isPrivate) >= needed
     else { return }
     var fresh: [PageReference] = []
@@ -137,8 +140,9 @@ extension Lane {
       fresh.append(PageReference(id: page, live: 0))
       unsafe freshAddresses.append(pool.address(page))
     }
-    for row in 0..<count {
-      let (page, index) = (row / layout.pageRows, row % layout.pageRows)
+    let rows = (0..<count).filter { slots[$0] >= 0 }
+    for (place, row) in rows.enumerated() {
+      let (page, index) = (place / layout.pageRows, place % layout.pageRows)
       fresh[page].live |= 1 << UInt64(index)
       guard let target = unsafe freshAddresses[page] else { continue }
       for value in [false, true] {
@@ -152,11 +156,12 @@ extension Lane {
       pagesReturned += 1
     }
     pagesReturned -= needed
+    pool.countMoved(pages: needed)
     pages = fresh
-    rowsCopied += count
+    rowsCopied += stored
     pagesHeld = needed
     unsafe addresses = freshAddresses
-    slots = (0..<Int32(count)).map { $0 }
-    isDense = true
+    for (place, row) in rows.enumerated() { slots[row] = Int32(place) }
+    isDense = stored == count
   }
 }

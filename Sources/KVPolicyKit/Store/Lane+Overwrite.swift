@@ -18,7 +18,7 @@ extension Lane {
     return pages.count
   }
 
-  /// Writes over a row's key and value, in a page that no fork shares, and computes the bounds of
+  /// Writes over the key and value of a row that is no code, in a page that no fork shares, and computes the bounds of
   /// its page of positions anew. Position, place and columns stay.
   ///
   /// - Throws: `StoreError.poolFull` if a shared page cannot be copied.
@@ -44,8 +44,7 @@ extension Lane {
       var row = isOrdered ? row(atOrAfter: first) : 0
       while row < count, !isOrdered || positions[row] < first + size {
         if (first..<first + size).contains(Int(positions[row])) {
-          unsafe layout.format.decode(
-            address(slot: Int(slots[row]), value: false), count: width, to: key)
+          unsafe decode(row, value: false, to: key)
           unsafe bounds?.widen(page, by: key)
         }
         row += 1

@@ -32,6 +32,8 @@
   var columns: [ColumnStorage]
   /// Bounds of the keys by pages of positions; nil if no reader wants them.
   var bounds: PageBounds?
+  /// Keys and values that are codes; nil if no codec codes any.
+  let coded: Coded?
   /// Whether a fork may still share the columns.
   private var sharesColumns = false
   var isDense = true
@@ -46,7 +48,7 @@
 
   init(
     _ id: LaneID, pool: PagePool, layout: PageLayout, rule: PositionRule, columns: [Column],
-    digest: PageDigest? = nil
+    digest: PageDigest? = nil, coded: Coded? = nil
   ) {
     self.id = id
     self.pool = pool
@@ -56,6 +58,7 @@
     bounds = digest.map {
       PageBounds($0, width: layout.headDimension, format: layout.format)
     }
+    self.coded = coded
     columnRowBytes = columns.reduce(0) { total, column in
       let (sum, overflows) = total.addingReportingOverflow(column.rowBytes)
       return overflows ? .max : sum
@@ -78,6 +81,7 @@
     unsafe addresses = other.addresses
     columns = other.columns
     bounds = other.bounds
+    coded = other.coded.map { Coded(forking: $0) }
     sharesColumns = true
     other.sharesColumns = true
     columnRowBytes = other.columnRowBytes
@@ -104,7 +108,7 @@
     // Each row has a position, a slot and, unless the rule is `original`, a place.
     let perRow = count * (rule == .original ? 2 : 3) * 4
     let perPage = pages.count * 24
-    return pagesHeld * layout.pageBytes + policyBytes + perRow + perPage
+    return pagesHeld * layout.pageBytes + policyBytes + perRow + perPage + (coded?.bytes ?? 0)
   }
 
   /// The column, copied first if a fork shares it.
@@ -144,21 +148,24 @@
   /// A row's key or value as floats.
   func vector(_ row: Int, value: Bool) -> [Float] {
     precondition(row >= 0 && row < count, "no such row in the lane")
-    let base = unsafe address(slot: Int(slots[row]), value: value)
-    return (0..<layout.headDimension).map { unsafe layout.format.element($0, of: base) }
+    let width = layout.headDimension
+    return unsafe [Float](unsafeUninitializedCapacity: width) { floats, filled in
+      guard let target = floats.baseAddress else { return }
+      unsafe decode(row, value: value, to: target)
+      filled = width
+    }
   }
 
   /// The keys or values of some rows as floats, row after row.
   func vectors(of rows: some Collection<Int>, isValue: Bool) -> [Float] {
-    let (width, format) = (layout.headDimension, layout.format)
+    let width = layout.headDimension
     let total = rows.count * width
     return unsafe [Float](unsafeUninitializedCapacity: total) { floats, filled in
       guard var target = floats.baseAddress else { return }
       // The buffer has room for `width` floats of each row.
       for row in rows {
         precondition(row >= 0 && row < count, "no such row in the lane")
-        unsafe format.decode(
-          address(slot: Int(slots[row]), value: isValue), count: width, to: target)
+        unsafe decode(row, value: isValue, to: target)
         unsafe target += width
       }
       filled = total
@@ -174,11 +181,15 @@
         let slotBase = unsafe slots.baseAddress ?? UnsafePointer(bitPattern: 64).unsafelyUnwrapped
         let pageBase =
           unsafe addresses.baseAddress ?? UnsafePointer(bitPattern: 64).unsafelyUnwrapped
-        return unsafe body(
-          LaneRows(
-            count: count, slots: slotBase, pages: pageBase, pageRows: layout.pageRows,
-            headDimension: layout.headDimension, format: layout.format, rowBytes: layout.rowBytes,
-            isDense: isDense))
+        var rows = unsafe LaneRows(
+          count: count, slots: slotBase, pages: pageBase, pageRows: layout.pageRows,
+          headDimension: layout.headDimension, format: layout.format, rowBytes: layout.rowBytes,
+          isDense: isDense)
+        guard hasCodes, let coded else { return unsafe body(rows) }
+        return unsafe coded.withCodes { codes in
+          unsafe rows.codes = codes
+          return unsafe body(rows)
+        }
       }
     }
   }

@@ -28,31 +28,41 @@
 
   static let slabPages = 256
   let pageBytes: Int
-  let limitBytes: Int
+  /// What the pools of a store share: a limit, and the bytes in use.
+  final class Limit {
+    let bytes: Int
+    fileprivate(set) var used = 0
+    init(bytes: Int) { self.bytes = bytes }
+  }
+
+  let limit: Limit
+  var limitBytes: Int { limit.bytes }
   private var slabs: [Slab?] = []
   private var references: [Int32] = []
   /// Free pages that still take memory, in all slabs.
   private var idle = 0
   /// Pages in use.
-  private(set) var used = 0
+  private(set) var used = 0 {
+    didSet { limit.used += (used - oldValue) * pageBytes }
+  }
   /// Pages given back since the pool was made.
   private(set) var returned = 0
   /// The most pages ever in use.
   private(set) var peakUsed = 0
 
-  init(pageBytes: Int, limitBytes: Int) {
+  init(pageBytes: Int, limit: Limit) {
     self.pageBytes = pageBytes
-    self.limitBytes = limitBytes
+    self.limit = limit
   }
 
   deinit {
     for slab in slabs { if let slab { unsafe unmap(slab.base) } }
   }
 
-  /// The most pages the limit allows.
-  var limitPages: Int { min(limitBytes / pageBytes, Int(Int32.max)) }
   /// Pages that may still be taken.
-  var freePages: Int { limitPages - used }
+  var freePages: Int {
+    min(max(0, limit.bytes - limit.used) / pageBytes, Int(Int32.max) - used)
+  }
   /// Bytes mapped from the operating system.
   var mappedBytes: Int { slabs.count { $0 != nil } * PagePool.slabPages * pageBytes }
 
@@ -89,6 +99,9 @@
     for page in pages where page.id >= 0 { references[Int(page.id)] += 1 }
   }
 
+  /// Adds one reference to a page in use.
+  func retain(_ page: PageID) { references[Int(page)] += 1 }
+
   /// Removes one reference; removing the last one frees the page.
   func release(_ page: PageID) {
     references[Int(page)] -= 1
@@ -105,6 +118,9 @@
     // calls.
     if idle > max(PagePool.slabPages, used / 16) { giveBackFreePages() }
   }
+
+  /// Counts some released pages as moved instead of given back: their rows are in new pages now.
+  func countMoved(pages: Int) { returned -= pages }
 
   /// Whether only one reference exists, so that the page may be written.
   func isPrivate(_ page: PageID) -> Bool { references[Int(page)] == 1 }

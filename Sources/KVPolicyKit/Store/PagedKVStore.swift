@@ -45,6 +45,8 @@ public final class PagedKVStore {
   /// How the store holds rows.
   public let configuration: StoreConfiguration
   let pool: PagePool
+  /// The pools of blocks of codes, by the bytes of a block.
+  private var codePools: [Int: PagePool] = [:]
   let layout: PageLayout
 
   /// Makes an empty store; memory is allocated as rows are appended.
@@ -69,7 +71,38 @@ public final class PagedKVStore {
         "a limit of \(configuration.limitBytes) bytes does not hold one page of "
           + "\(layout.pageBytes) bytes for each of the \(shape.lanes) lanes")
     }
-    pool = PagePool(pageBytes: layout.pageBytes, limitBytes: configuration.limitBytes)
+    pool = PagePool(
+      pageBytes: layout.pageBytes, limit: PagePool.Limit(bytes: configuration.limitBytes))
+  }
+
+  /// All pools, which share the limit.
+  var pools: [PagePool] { [pool] + codePools.values }
+
+  /// A lane's keys, or values, in these formats of codes.
+  ///
+  /// - Throws: `StoreError.badSetting` for a format that the store's rows cannot have.
+  func codes(_ formats: [CodeFormat]) throws(StoreError) -> CodedSide {
+    let (layouts, pools) = try blocks(formats, width: shape.headDimension)
+    return CodedSide(width: shape.headDimension, layouts: layouts, pools: pools)
+  }
+
+  /// The blocks of these formats for rows of which `width` numbers are stored, and their pools.
+  func blocks(
+    _ formats: [CodeFormat], width: Int
+  ) throws(StoreError) -> ([CodeBlock], [PagePool]) {
+    var layouts: [CodeBlock] = []
+    for format in formats {
+      layouts.append(
+        try CodeBlock(format, width: width, isWide: configuration.format == .f32))
+    }
+    return (layouts, layouts.map { pool(ofBytes: $0.bytes) })
+  }
+
+  private func pool(ofBytes bytes: Int) -> PagePool {
+    if let pool = codePools[bytes] { return pool }
+    let fresh = PagePool(pageBytes: bytes, limit: pool.limit)
+    codePools[bytes] = fresh
+    return fresh
   }
 
   /// Bytes of one page.
@@ -83,7 +116,7 @@ public final class PagedKVStore {
   /// Pages that the limit still allows.
   public var freePages: Int { pool.freePages }
   /// Bytes mapped from the operating system: whole slabs.
-  public var mappedBytes: Int { pool.mappedBytes }
+  public var mappedBytes: Int { pools.reduce(0) { $0 + $1.mappedBytes } }
   /// Bytes of key and value per token over all lanes.
   public var bytesPerToken: Int { 2 * layout.rowBytes * shape.lanes }
 

@@ -9,6 +9,9 @@ extension Kernels {
     let depth = unsafe rows.headDimension
     for row in range {
       let target = unsafe out + (row &- range.lowerBound) &* depth
+      if let codes = unsafe rows.codes, unsafe codes.decode(row, value: false, to: target) {
+        continue
+      }
       unsafe load(rows.key(row), format: rows.format, count: depth, into: target)
     }
   }
@@ -21,6 +24,9 @@ extension Kernels {
     let depth = unsafe rows.headDimension
     for row in range {
       let target = unsafe out + (row &- range.lowerBound) &* depth
+      if let codes = unsafe rows.codes, unsafe codes.decode(row, value: true, to: target) {
+        continue
+      }
       unsafe load(rows.value(row), format: rows.format, count: depth, into: target)
     }
   }

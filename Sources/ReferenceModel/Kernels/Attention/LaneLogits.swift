@@ -10,6 +10,13 @@ extension Kernels {
     into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have logits")
+    guard unsafe rows.codes == nil else {
+      return unsafe withFloats(of: rows, range, value: false) { floats, part in
+        unsafe Kernels.logits(
+          queries: queries, group: group, rows: floats, range: 0..<part.count, scale: scale,
+          into: logits + part.lowerBound, stride: stride)
+      }
+    }
     switch unsafe rows.format {
     case .f32:
       unsafe laneLogits(F32Format.self, queries, group, rows, range, scale, logits, stride)
@@ -21,7 +28,7 @@ extension Kernels {
   }
 
   @unsafe @inline(never)
-  private static func laneLogits<Format: LaneFormat>(
+  static func laneLogits<Format: LaneFormat>(
     _: Format.Type, _ queries: UnsafePointer<Float>, _ group: Int, _ rows: LaneRows,
     _ range: Range<Int>, _ scale: Float, _ logits: UnsafeMutablePointer<Float>, _ stride: Int
   ) {

@@ -10,6 +10,13 @@ extension Kernels {
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have values")
     if !adding { unsafe out.update(repeating: 0, count: group * rows.headDimension) }
+    guard unsafe rows.codes == nil else {
+      return unsafe withFloats(of: rows, range, value: true) { floats, part in
+        unsafe mixValues(
+          weights: weights + part.lowerBound, stride: stride, group: group, rows: floats,
+          range: 0..<part.count, adding: true, into: out)
+      }
+    }
     switch unsafe rows.format {
     case .f32: unsafe mixLane(F32Format.self, weights, stride, group, rows, range, out)
     case .f16: unsafe mixLane(F16Format.self, weights, stride, group, rows, range, out)
@@ -25,7 +32,7 @@ extension Kernels {
   /// A fourth register of elements would need all sixteen registers of AVX2. The compiler would
   /// then keep a sum in memory, and every row would wait for the sum to come back.
   @unsafe @inline(never)
-  private static func mixLane<Format: LaneFormat>(
+  static func mixLane<Format: LaneFormat>(
     _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int,
     _ rows: LaneRows, _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
   ) {

@@ -1,0 +1,199 @@
+/// How some rows' keys, or values, lie in a block of memory as codes.
+///
+/// ```text
+/// .ofChannel   scale of each channel, zero of each channel, then the codes of row 0, row 1, …
+/// .ofRow       row 0: scale of each group, zero of each group, codes; row 1: …
+/// ```
+///
+/// The codes of a row are contiguous: channel 0 in the lowest bits of the first byte. Scales and
+/// zeros are 32-bit floats in a store of 32-bit floats, else 16-bit floats. Nothing is aligned.
+package struct CodeBlock: Hashable, Sendable {
+  package let format: CodeFormat
+  /// Channels of a row.
+  package let width: Int
+  /// Whether scales and zeros are 32-bit floats.
+  package let isWide: Bool
+  /// Rows of a block.
+  package let rows: Int
+  /// Scales of one line, and as many zeros: of a row, or of the whole block.
+  package let scales: Int
+  /// Bytes from one row's codes to the next row's.
+  package let rowBytes: Int
+  /// Where in the block the codes of row 0 begin.
+  package let firstCode: Int
+
+  /// Rows of a block whose groups lie within rows.
+  static let rowsOfOwnScales = 16
+
+  /// - Throws: `StoreError.badSetting` for a format that rows of this width cannot have.
+  package init(_ format: CodeFormat, width: Int, isWide: Bool) throws(StoreError) {
+    if let problem = format.problem(width: width) { throw .badSetting(problem) }
+    self.format = format
+    self.width = width
+    self.isWide = isWide
+    if format == .floats {
+      (rows, scales, firstCode) = (CodeBlock.rowsOfOwnScales, 0, 0)
+      rowBytes = width * (isWide ? 4 : 2)
+      return
+    }
+    let ofRow = format.grouping == .ofRow
+    rows = ofRow ? CodeBlock.rowsOfOwnScales : format.group
+    scales = ofRow ? width / format.group : width
+    firstCode = 2 * scales * (isWide ? 4 : 2)
+    // A row's codes end with a whole byte.
+    rowBytes = (width * format.storedBits + 7) / 8 + (ofRow ? firstCode : 0)
+  }
+
+  /// Bytes of a block, rounded up to 64, so that every block starts on a cache line.
+  package var bytes: Int {
+    let header = format.grouping == .ofChannel ? firstCode : 0
+    return (header + rows * rowBytes + 63) / 64 * 64
+  }
+
+  /// A row's part of a full block, rounded up.
+  package var bytesPerRow: Int { (bytes + rows - 1) / rows }
+
+  /// The scales that serve a row, as an offset into the block.
+  private func scaleOffset(row: Int) -> Int {
+    format.grouping == .ofRow ? row * rowBytes : 0
+  }
+
+  /// The codes of a row, as an offset into the block.
+  private func codeOffset(row: Int) -> Int { firstCode + row * rowBytes }
+}
+
+/// Reading and writing: the definition, one element at a time.
+extension CodeBlock {
+  // Rows are below `rows` and channels below `width`, so every access lies in the block.
+
+  /// Stores a whole group of rows, `rows × width` floats.
+  @unsafe package func encodeBlock(
+    _ source: UnsafePointer<Float>, into block: UnsafeMutableRawPointer
+  ) {
+    precondition(format.grouping == .ofChannel, "rows with scales of their own are stored singly")
+    for channel in 0..<width {
+      let scale = unsafe CodeScale(
+        source + channel, stride: width, count: rows, greatestCode: format.greatestCode, isWide)
+      unsafe store(scale, at: channel, line: block)
+      for row in 0..<rows {
+        unsafe store(
+          scale.code(of: source[row * width + channel]), channel: channel,
+          codes: block + codeOffset(row: row))
+      }
+    }
+  }
+
+  /// Stores one row of `width` floats with scales of its own.
+  @unsafe package func encodeRow(
+    _ source: UnsafePointer<Float>, row: Int, into block: UnsafeMutableRawPointer
+  ) {
+    precondition(format.grouping == .ofRow, "rows that share scales are stored together")
+    if format == .floats {
+      return unsafe floats.encode(source, count: width, to: block + row * rowBytes)
+    }
+    let line = unsafe block + scaleOffset(row: row)
+    let codes = unsafe block + codeOffset(row: row)
+    for group in 0..<scales {
+      let first = group * format.group
+      let scale = unsafe CodeScale(
+        source + first, stride: 1, count: format.group, greatestCode: format.greatestCode, isWide)
+      unsafe store(scale, at: group, line: line)
+      for channel in first..<first + format.group {
+        unsafe store(scale.code(of: source[channel]), channel: channel, codes: codes)
+      }
+    }
+  }
+
+  /// Reads one row back as `width` floats.
+  @unsafe package func decodeRow(
+    _ row: Int, of block: UnsafeRawPointer, to target: UnsafeMutablePointer<Float>
+  ) {
+    if format == .floats {
+      return unsafe floats.decode(block + row * rowBytes, count: width, to: target)
+    }
+    let line = unsafe block + scaleOffset(row: row)
+    for channel in 0..<width {
+      let group = format.grouping == .ofRow ? channel / format.group : channel
+      let code = unsafe code(row, channel, of: block)
+      unsafe target[channel] = Float(code) * float(group, line) + float(scales + group, line)
+    }
+  }
+
+  /// How floats are stored.
+  private var floats: RowFormat { isWide ? .f32 : .f16 }
+
+  /// The code of one element.
+  @unsafe package func code(_ row: Int, _ channel: Int, of block: UnsafeRawPointer) -> UInt8 {
+    let bit = channel * format.storedBits
+    let byte = unsafe block.load(
+      fromByteOffset: codeOffset(row: row) + bit / 8, as: UInt8.self)
+    return byte >> UInt8(bit % 8) & UInt8((1 << format.storedBits) - 1)
+  }
+
+  /// Scale or zero `index` of a line.
+  @unsafe private func float(_ index: Int, _ line: UnsafeRawPointer) -> Float {
+    unsafe isWide
+      ? line.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
+      : Float(line.loadUnaligned(fromByteOffset: 2 * index, as: Float16.self))
+  }
+
+  @unsafe private func store(
+    _ scale: CodeScale, at index: Int, line: UnsafeMutableRawPointer
+  ) {
+    for (place, number) in [(index, scale.scale), (scales + index, scale.zero)] {
+      if isWide {
+        unsafe line.storeBytes(of: number, toByteOffset: 4 * place, as: Float.self)
+      } else {
+        unsafe line.storeBytes(of: Float16(number), toByteOffset: 2 * place, as: Float16.self)
+      }
+    }
+  }
+
+  @unsafe private func store(_ code: UInt8, channel: Int, codes: UnsafeMutableRawPointer) {
+    let bit = channel * format.storedBits
+    let mask = UInt8((1 << format.storedBits) - 1) << UInt8(bit % 8)
+    let byte = unsafe codes.load(fromByteOffset: bit / 8, as: UInt8.self)
+    unsafe codes.storeBytes(
+      of: byte & ~mask | code << UInt8(bit % 8), toByteOffset: bit / 8, as: UInt8.self)
+  }
+}
+
+/// The scale and the zero of one group, as they are stored.
+package struct CodeScale: Hashable, Sendable {
+  /// The value of one step; not a number if some element is not finite or the range has no scale.
+  package let scale: Float
+  /// What code 0 stands for.
+  package let zero: Float
+  private let greatestCode: Float
+
+  /// The scale of `count` elements, `stride` floats apart.
+  ///
+  /// Codes count steps of the scale *as stored*, from the zero as stored. Elements that these
+  /// roundings leave outside the codes' range take the nearest code.
+  @unsafe init(
+    _ elements: UnsafePointer<Float>, stride: Int, count: Int, greatestCode: Int, _ isWide: Bool
+  ) {
+    var (least, greatest) = unsafe (elements[0], elements[0])
+    // x − x is 0 for finite numbers and NaN for all others; the sum keeps a NaN.
+    var faults: Float = 0
+    for index in 0..<count {
+      let element = unsafe elements[index * stride]
+      faults += element - element
+      least = min(least, element)
+      greatest = max(greatest, element)
+    }
+    self.greatestCode = Float(greatestCode)
+    let step = (greatest - least) / Float(greatestCode) + faults
+    let stored = isWide ? (step, least) : (Float(Float16(step)), Float(Float16(least)))
+    let isStored = stored.0.isFinite && stored.1.isFinite
+    scale = isStored ? stored.0 : .nan
+    zero = isStored ? stored.1 : .nan
+  }
+
+  /// The code nearest to an element; ties go to the even code.
+  func code(of element: Float) -> UInt8 {
+    guard scale > 0 else { return 0 }
+    let steps = ((element - zero) / scale).rounded(.toNearestOrEven)
+    return UInt8(min(max(steps, 0), greatestCode))
+  }
+}

@@ -1,0 +1,271 @@
+/// The keys, or the values, of one lane that are stored as codes.
+///
+/// Codes lie in blocks, each of one tier. The place of a row's codes is `block × 256 + index`. The
+/// first block with such a place is block 0; a block without live rows goes back to its pool, and
+/// its number is used again. A block whose rows share scales is written once, whole. A block whose
+/// rows have scales of their own is filled row by row, and holes are not filled again.
+@safe package final class CodedSide {
+  // Every place lies in a block that is held, at an index below the block's rows;
+  // `checkInvariants` proves it.
+
+  struct Block {
+    /// The page of the tier's pool, or -1 for a block that was given back.
+    var page: PagePool.PageID
+    /// The index of the block's tier.
+    var tier: Int32
+    /// Rows written so far, dropped rows included.
+    var filled: Int32
+    /// Rows written and not dropped.
+    var live: Int32
+  }
+
+  /// Places in a block: `CodeFormat.legalGroups` allows no more.
+  package static let placesPerBlock = 256
+
+  /// How the blocks of each tier are laid out, and where they come from.
+  private(set) var layouts: [CodeBlock]
+  private(set) var pools: [PagePool]
+  /// Elements of a row.
+  package let width: Int
+  /// What is stored of a row; nil for all of it.
+  package private(set) var map: KeyMap?
+  /// Per row of the lane: where its codes are, or -1 if it is in the store's format. Empty while
+  /// no row is coded.
+  private(set) var places: [Int32] = []
+  /// Rows that are codes.
+  private(set) var count = 0
+  private(set) var blocks: [Block] = []
+  @unsafe private(set) var addresses: [UnsafeMutableRawPointer?]
+  /// Per tier: the block that is being filled row by row, or -1.
+  private var open: [Int]
+
+  init(width: Int, layouts: [CodeBlock], pools: [PagePool]) {
+    self.width = width
+    self.layouts = layouts
+    self.pools = pools
+    unsafe addresses = []
+    open = layouts.map { _ in -1 }
+  }
+
+  /// A fork: shares every block.
+  init(forking other: CodedSide) {
+    (width, layouts, pools, map) = (other.width, other.layouts, other.pools, other.map)
+    (places, count, blocks, open) = (other.places, other.count, other.blocks, other.open)
+    unsafe addresses = other.addresses
+    for block in blocks where block.page >= 0 { pools[Int(block.tier)].retain(block.page) }
+  }
+
+  deinit {
+    for block in blocks where block.page >= 0 { pools[Int(block.tier)].release(block.page) }
+  }
+
+  /// Bytes of the blocks, and of the bookkeeping: 24 for a block and 4 for a row.
+  var bytes: Int {
+    let held = blocks.reduce(0) { $1.page < 0 ? $0 : $0 + layouts[Int($1.tier)].bytes }
+    return held + blocks.count * 24 + places.count * 4
+  }
+
+  /// Bytes of all codes. Scales that rows share count in equal parts.
+  var rowBytes: Int {
+    blocks.reduce(0) { total, block in
+      block.page < 0 ? total : total + Int(block.live) * layouts[Int(block.tier)].bytesPerRow
+    }
+  }
+
+  /// Bytes of the codes at some places, of which -1 has none. Scales that rows share count in equal
+  /// parts.
+  func rowBytes(at places: some Sequence<Int32>) -> Int {
+    places.reduce(0) { total, place in
+      guard place >= 0 else { return total }
+      return total + layouts[Int(blocks[Int(place) / Self.placesPerBlock].tier)].bytesPerRow
+    }
+  }
+
+  /// Blocks not given back.
+  var blocksHeld: Int { blocks.count { $0.page >= 0 } }
+
+  /// The place of a row's codes; nil if the row is in the store's format.
+  func place(of row: Int) -> Int? {
+    guard row < places.count, places[row] >= 0 else { return nil }
+    return Int(places[row])
+  }
+
+  /// The tier of a row's codes; nil if the row is in the store's format.
+  func tier(of row: Int) -> Int? {
+    place(of: row).map { Int(blocks[$0 / Self.placesPerBlock].tier) }
+  }
+
+  /// Reads a coded row back.
+  @unsafe package func decode(place: Int, to target: UnsafeMutablePointer<Float>) {
+    let (block, index) = (place / Self.placesPerBlock, place % Self.placesPerBlock)
+    // A bug in the store if the block was given back: places are those of live rows only.
+    guard let base = unsafe addresses[block] else { preconditionFailure("no such block") }
+    let layout = layouts[Int(blocks[block].tier)]
+    guard let map else { return unsafe layout.decodeRow(index, of: base, to: target) }
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: layout.width) { room in
+      // A map has at least one channel, so there is a base address.
+      guard let stored = room.baseAddress else { return }
+      unsafe layout.decodeRow(index, of: base, to: stored)
+      unsafe map.restore(stored, width: width, to: target)
+    }
+  }
+
+  /// Stores only what a map says of rows that become codes from now on. No row is coded yet.
+  func apply(_ map: KeyMap, layouts: [CodeBlock], pools: [PagePool]) {
+    precondition(count == 0 && self.map == nil, "a map is frozen, and comes before the first codes")
+    (self.map, self.layouts, self.pools) = (map, layouts, pools)
+  }
+
+  /// Bytes that coding may take: `rows` more rows in every tier.
+  func bytesNeeded(for rows: Int) -> Int {
+    layouts.reduce(0) { $0 + ((rows + $1.rows - 1) / $1.rows + 1) * $1.bytes }
+  }
+
+  // MARK: Rows
+
+  /// Makes room for the places of `rows` rows.
+  func extend(to rows: Int) {
+    guard rows > places.count else { return }
+    places += repeatElement(-1, count: rows - places.count)
+  }
+
+  /// Keeps the places of some rows, in this order. Rows that are not kept were freed.
+  func reorder(_ rows: [Int32]) {
+    guard !places.isEmpty else { return }
+    places = rows.map { Int($0) < places.count ? places[Int($0)] : -1 }
+  }
+
+  /// Gives up the codes of a row.
+  func free(_ row: Int) {
+    guard let place = place(of: row) else { return }
+    let block = place / Self.placesPerBlock
+    places[row] = -1
+    count -= 1
+    blocks[block].live -= 1
+    guard blocks[block].live == 0 else { return }
+    giveBack(block)
+  }
+
+  private func giveBack(_ block: Int) {
+    let tier = Int(blocks[block].tier)
+    pools[tier].release(blocks[block].page)
+    blocks[block].page = -1
+    unsafe addresses[block] = nil
+    if open[tier] == block { open[tier] = -1 }
+  }
+
+  /// Stores rows as codes of a tier: `rows.count × width` floats, of which `map` is stored. The
+  /// rows' places are those of a lane of `total` rows.
+  ///
+  /// - Throws: `StoreError.poolFull`; rows before the failing block are coded.
+  func code(
+    _ rows: [Int32], of total: Int, tier: Int, from floats: [Float]
+  ) throws(StoreError) {
+    let source = mapped(floats, rows: rows.count)
+    extend(to: total)
+    let layout = layouts[tier]
+    if layout.format.grouping == .ofChannel {
+      for first in stride(from: 0, to: rows.count, by: layout.rows) {
+        let block = try addBlock(tier)
+        guard let base = unsafe addresses[block] else { continue }
+        unsafe source.withUnsafeBufferPointer { source in
+          // The source has `width` floats of each row, and the block's rows are among them.
+          guard let start = source.baseAddress else { return }
+          unsafe layout.encodeBlock(start + first * layout.width, into: base)
+        }
+        for index in 0..<layout.rows { note(rows[first + index], block, index) }
+      }
+    } else {
+      for (number, row) in rows.enumerated() {
+        let block = try openBlock(tier)
+        let index = Int(blocks[block].filled)
+        guard let base = unsafe addresses[block] else { continue }
+        unsafe source.withUnsafeBufferPointer { source in
+          guard let start = source.baseAddress else { return }
+          unsafe layout.encodeRow(start + number * layout.width, row: index, into: base)
+        }
+        note(row, block, index)
+      }
+    }
+  }
+
+  /// What is stored of some rows.
+  private func mapped(_ floats: [Float], rows: Int) -> [Float] {
+    guard let map else { return floats }
+    let stored = map.channels.count
+    var result = [Float](repeating: 0, count: rows * stored)
+    unsafe floats.withUnsafeBufferPointer { source in
+      unsafe result.withUnsafeMutableBufferPointer { target in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        for row in 0..<rows {
+          unsafe map.store(source + row * width, to: target + row * stored)
+        }
+      }
+    }
+    return result
+  }
+
+  private func note(_ row: Int32, _ block: Int, _ index: Int) {
+    blocks[block].filled += 1
+    blocks[block].live += 1
+    // After the new codes are counted, so that the block of the old ones, which may be the same, is
+    // not given back.
+    free(Int(row))
+    places[Int(row)] = Int32(block * Self.placesPerBlock + index)
+    count += 1
+  }
+
+  /// The block of a tier that has room for a row, not shared with a fork.
+  private func openBlock(_ tier: Int) throws(StoreError) -> Int {
+    let block = open[tier]
+    guard block >= 0, blocks[block].filled < Int32(layouts[tier].rows) else {
+      open[tier] = try addBlock(tier)
+      return open[tier]
+    }
+    if !pools[tier].isPrivate(blocks[block].page) {
+      let copy = try pools[tier].allocate()
+      let target = unsafe pools[tier].address(copy)
+      unsafe target.copyMemory(
+        from: pools[tier].address(blocks[block].page), byteCount: layouts[tier].bytes)
+      pools[tier].release(blocks[block].page)
+      blocks[block].page = copy
+      unsafe addresses[block] = unsafe target
+    }
+    return block
+  }
+
+  private func addBlock(_ tier: Int) throws(StoreError) -> Int {
+    let page = try pools[tier].allocate()
+    let fresh = Block(page: page, tier: Int32(tier), filled: 0, live: 0)
+    guard let gap = blocks.firstIndex(where: { $0.page < 0 }) else {
+      blocks.append(fresh)
+      unsafe addresses.append(pools[tier].address(page))
+      return blocks.count - 1
+    }
+    blocks[gap] = fresh
+    unsafe addresses[gap] = unsafe pools[tier].address(page)
+    return gap
+  }
+
+  /// The first broken invariant, or nil.
+  func checkInvariants() -> String? {
+    var live = blocks.map { _ in Int32(0) }
+    for place in places where place >= 0 {
+      let (block, index) = (
+        Int(place) / Self.placesPerBlock, place % Int32(Self.placesPerBlock)
+      )
+      guard block < blocks.count, blocks[block].page >= 0, index < blocks[block].filled else {
+        return "place \(place) has no codes"
+      }
+      live[block] += 1
+    }
+    if Set(places.filter { $0 >= 0 }).count != count { return "two rows share codes" }
+    for (block, rows) in zip(blocks, live) where block.page >= 0 {
+      if block.live != rows { return "a block counts \(block.live) rows and has \(rows)" }
+      if pools[Int(block.tier)].referenceCount(block.page) < 1 {
+        return "a block is held and not referenced"
+      }
+    }
+    return nil
+  }
+}
