@@ -94,8 +94,8 @@ public struct MiKV: RowCodec {
       let lane = layer.lane(head)
       if isBalanced && !lane.hasKeyMap { plan.map(keys: balancer(lane), of: lane.id) }
       let (plain, demoted) = (lane.plainKeys(), demoted(lane))
-      // A decoded row joins the rows that are stored well, even if it leaves them at once. Of a
-      // prompt's rows, those that do not stay are coded once.
+      // A decoded row joins the rows that are stored well, even if it leaves them at once. A
+      // prompt's row that does not stay is coded once.
       var joining = plain
       if case .chunk = layer.moment {
         let leaving = Set(demoted)

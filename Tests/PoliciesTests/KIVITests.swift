@@ -61,7 +61,10 @@ struct KIVITests {
 
   @Test("under its own name codes as beside the full cache")
   func ownName() throws {
-    guard case .object(var settings) = small else { return }
+    guard case .object(var settings) = small else {
+      Issue.record("the codec is an object with settings")
+      return
+    }
     settings["kind"] = nil
     let (own, beside) = (
       try engine(PolicyConfiguration("kivi", settings)),

@@ -26,8 +26,9 @@ extension KVSequence {
     measure(layer: layer)
   }
 
-  /// Of the rows that the step at hand names for a query head, appends the slots of those that are
-  /// not later than a position and that `read` does not name, and names them in `read`.
+  /// Appends the slots of the rows that the step at hand names for a query head, except rows that
+  /// are later than a position and rows that `read` names already. Names the appended rows in
+  /// `read`.
   ///
   /// - Parameter read: bit p is set if position p was read; grows as needed.
   package func appendUnread(

@@ -8,8 +8,8 @@ public struct Revision: Hashable, Sendable {
     case cached
   }
 
-  /// Tokens that pass through the layers in a step: the new one, and so many less one that were
-  /// decoded just before.
+  /// Tokens that pass through the layers in a step: the new token, and before it the last
+  /// `window − 1` tokens that were decoded.
   public let window: Int
   /// Which query reads.
   public let pastQuery: PastQuery

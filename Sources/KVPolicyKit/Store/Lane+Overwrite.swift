@@ -18,8 +18,9 @@ extension Lane {
     return pages.count
   }
 
-  /// Writes over the key and value of a row that is no code, in a page that no fork shares, and computes the bounds of
-  /// its page of positions anew. Position, place and columns stay.
+  /// Writes over the key and value of a row that is not stored as codes. The row's page is copied
+  /// first if a fork shares it, and the bounds of its page of positions are computed again. The
+  /// row's position, place and columns stay.
   ///
   /// - Throws: `StoreError.poolFull` if a shared page cannot be copied.
   func overwrite(
@@ -32,7 +33,7 @@ extension Lane {
     renewBounds(at: positions[row])
   }
 
-  /// Computes the bounds of the keys anew that share a page of positions with a position.
+  /// Computes the bounds of one page of positions again, from the keys of all rows in it.
   private func renewBounds(at position: Int32) {
     guard let size = bounds?.size, let page = bounds?.index(of: position / Int32(clamping: size))
     else { return }

@@ -122,8 +122,9 @@ public final class PagedKVStore {
 
   /// Makes an empty sequence under policies that were assigned for this store's shape.
   ///
-  /// - Precondition: the policies were assigned for as many layers as the store has. Both numbers
-  ///   come from the program that calls, so a mismatch is a mistake in its code and traps.
+  /// - Precondition: the policies were assigned for the store's number of layers and, beside a
+  ///   codec, its head dimension. These numbers come from the program that calls, so a mismatch is
+  ///   a mistake in its code and traps.
   public func makeSequence(_ policies: PolicyAssignment) -> KVSequence {
     precondition(
       policies.owner.count == shape.layers, "policies were assigned for another number of layers")

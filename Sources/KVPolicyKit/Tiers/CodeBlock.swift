@@ -15,7 +15,7 @@ package struct CodeBlock: Hashable, Sendable {
   package let isWide: Bool
   /// Rows of a block.
   package let rows: Int
-  /// Scales of one line, and as many zeros: of a row, or of the whole block.
+  /// The number of scales, and of zeros, in one line. A line is a row, or the whole block.
   package let scales: Int
   /// Bytes from one row's codes to the next row's.
   package let rowBytes: Int

@@ -29,7 +29,7 @@ public struct CodePlan: Sendable {
   public mutating func map(keys map: KeyMap, of lane: LaneID) { maps.append((lane, map)) }
 
   /// Store the keys of these rows as codes of a tier. Groups of a channel are formed in the order
-  /// of `rows`. Keys that are codes already are decoded and coded anew.
+  /// of `rows`. Keys that are codes already are decoded, and then coded in this tier.
   @inlinable
   public mutating func code(keys rows: some Sequence<Int>, of lane: LaneID, tier: Int = 0) {
     let first = numbers.count

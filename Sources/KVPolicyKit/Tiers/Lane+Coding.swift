@@ -97,7 +97,7 @@ extension Lane {
     if slots[row] >= 0 { unmark(slot: Int(slots[row])) }
   }
 
-  /// Computes the bounds of keys anew.
+  /// Computes the bounds of all pages of positions again, from the keys as they are read now.
   func renewBounds() {
     guard bounds != nil else { return }
     bounds?.removeAll()

@@ -6,7 +6,8 @@ extension PolicyAssignment {
   func codes(ofLayer layer: Int, in store: PagedKVStore) -> Lane.Coded? {
     guard let codec = codecs[owner[layer]] else { return nil }
     guard let coded = try? Lane.Coded(codec.tiers, in: store) else {
-      // `codec(of:or:_:)` has checked the tiers for the shape that the policies were assigned for.
+      // A mistake in the program that calls `makeSequence(_:)`, not in input: `codec(of:or:_:)` has
+      // checked the tiers for the shape that the policies were assigned for.
       preconditionFailure("policies were assigned for another head dimension")
     }
     return coded

@@ -66,8 +66,8 @@ final class Scratch {
   }
 }
 
-/// The inputs and outputs of attention for some tokens: a chunk of a prompt, or one session's tokens
-/// of a step.
+/// The inputs and outputs of attention for some tokens: a chunk of a prompt, or the tokens of one
+/// session in a step.
 @unsafe struct TokenRows {
   /// The session, whose scratch memory has the attention buffers.
   private let session: LlamaSession
