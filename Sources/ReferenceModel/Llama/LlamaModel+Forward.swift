@@ -128,8 +128,18 @@ extension LlamaModel {
       unsafe session.beginStep(
         layer: layer, TokenRows(scratch, session.stepRows, of: session))
     }
-    // No data race: each session is one item, and its policy sees and changes only its own rows,
-    // columns and memory.
+    // No data race in the two regions: each session is one item, and its policy sees and changes
+    // only its own rows, columns and memory.
+    if sessions.contains(where: { $0.decidesBefore(layer: layer) }) {
+      team.share(sessions.count, grain: 1, with: batch) { batch, _, numbers in
+        for session in batch.sessions[numbers] {
+          session.decideBefore(layer: batch.layer, alone: true)
+        }
+      }
+    }
+    for session in sessions {
+      unsafe session.chooseRows(layer: layer, TokenRows(scratch, session.stepRows, of: session))
+    }
     team.share(sessions.count, grain: 1, with: batch) { batch, _, numbers in
       for session in batch.sessions[numbers] {
         let rows = unsafe TokenRows(batch.scratch, session.stepRows, of: session)

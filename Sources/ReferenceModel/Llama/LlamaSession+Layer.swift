@@ -22,6 +22,8 @@ extension LlamaSession {
       }
     } else {
       unsafe beginStep(layer: layer, rows)
+      decideBefore(layer: layer, alone: false)
+      unsafe chooseRows(layer: layer, rows)
       unsafe attendStep(layer: layer, rows, alone: false)
       endStep(layer: layer)
     }
@@ -120,21 +122,38 @@ extension LlamaSession {
     }
   }
 
-  /// Begins a step in a layer: writes over the rows of past tokens that are corrected, appends the
-  /// new token's row, forgets what a policy of phase `beforeStep` wants to, and asks the reader
-  /// which rows to read.
+  /// Begins a step in a layer: writes over the rows of past tokens that are corrected, and appends
+  /// the new token's row.
   ///
   /// - Parameter rows: the past tokens that the step corrects, and the new one.
   @unsafe func beginStep(layer: Int, _ rows: TokenRows) {
     keepingFailure { () throws(StoreError) in
       try unsafe overwritePast(layer: layer, rows)
-      let new = unsafe rows.last
-      try unsafe append(layer: layer, new, moment: nextStep)
-      if declared[layer].phase == .beforeStep {
-        let plan = try decide(layer: layer, moment: nextStep, signals: SignalBuffers())
-        apply(plan, layer: layer, moment: nextStep)
-      }
-      try unsafe chooseRows(layer: layer, new, moment: nextStep)
+      try unsafe append(layer: layer, rows.last, moment: nextStep)
+    }
+  }
+
+  /// Whether the layer's policy decides before attention reads the rows.
+  func decidesBefore(layer: Int) -> Bool { declared[layer].phase == .beforeStep }
+
+  /// Asks a policy of phase `beforeStep` what to forget. Changes nothing that sequences share, so
+  /// that several sessions may do it at once.
+  ///
+  /// - Parameter alone: whether other threads work for other sessions meanwhile.
+  func decideBefore(layer: Int, alone: Bool) {
+    guard decidesBefore(layer: layer) else { return }
+    keepingFailure { () throws(StoreError) in
+      decided = try decide(
+        layer: layer, moment: nextStep, signals: SignalBuffers(),
+        beside: alone ? model.team.threads : 1)
+    }
+  }
+
+  /// Forgets what the policy decided before attention, and asks the reader which rows to read.
+  @unsafe func chooseRows(layer: Int, _ rows: TokenRows) {
+    keepingFailure { () throws(StoreError) in
+      if decidesBefore(layer: layer) { applyDecided(layer: layer) }
+      try unsafe chooseRows(layer: layer, rows.last, moment: nextStep)
     }
   }
 
@@ -181,8 +200,7 @@ extension LlamaSession {
     guard sequence.failure == nil else { return }
     let isHidden = declared[layer].phase == .beforeOutput
     if !isHidden { sequence.book(layer: layer, moment: nextStep) }
-    apply(decided, layer: layer, moment: nextStep)
-    decided = CachePlan()
+    applyDecided(layer: layer)
     if isHidden { sequence.book(layer: layer, moment: nextStep) }
   }
 
@@ -272,6 +290,12 @@ extension LlamaSession {
     var watch = Stopwatch()
     defer { policyTime.evict += watch.lap() / Double(threads) }
     return try sequence.decide(layer: layer, moment: moment, signals: signals)
+  }
+
+  /// Carries out the plan of a step, and keeps it no longer.
+  private func applyDecided(layer: Int) {
+    apply(decided, layer: layer, moment: nextStep)
+    decided = CachePlan()
   }
 
   private func apply(_ plan: CachePlan, layer: Int, moment: Moment) {

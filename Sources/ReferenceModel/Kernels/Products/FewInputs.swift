@@ -95,8 +95,10 @@ extension Kernels {
         tile.add(a, b, at: 32 &* block &+ place)
       }
       let d = unsafe Format.scales(p)
-      let m = unsafe hasOffset ? Format.scales(p + 2 &* PanelShape.rows) : nil
-      tile.end(block, bias: Format.bias, d, m)
+      tile.end(block, bias: Format.bias, d)
+      if hasOffset {
+        unsafe tile.addOffsets(block, Format.scales(p + 2 &* PanelShape.rows))
+      }
       unsafe p += Format.bytes
     }
     unsafe tile.store(w, run: run, to: y + first &* w.rows)
@@ -113,9 +115,10 @@ private protocol InputTile {
   init(_ inputs: VectorInputs, _ first: Int, of type: TensorType)
   /// Adds a column's integers, for the panel's rows in two registers, times the inputs' elements.
   mutating func add(_ a: FloatVector, _ b: FloatVector, at element: Int)
-  /// Adds a block's part of the products: `d·(Σ q·x + bias·Σ x) + m·Σ x`, as `PanelFormat` explains.
-  mutating func end(
-    _ block: Int, bias: Float, _ d: (FloatVector, FloatVector), _ m: (FloatVector, FloatVector)?)
+  /// Adds a block's part of the products: `d·(Σ q·x + bias·Σ x)`, as `PanelFormat` explains.
+  mutating func end(_ block: Int, bias: Float, _ d: (FloatVector, FloatVector))
+  /// Adds the offsets' part of a block's products: `m·Σ x`.
+  mutating func addOffsets(_ block: Int, _ m: (FloatVector, FloatVector))
   /// Writes the products of each input to `y`, `w.rows` floats apart.
   @unsafe func store(_ w: WeightRows, run: Int, to y: UnsafeMutablePointer<Float>)
 }
@@ -138,11 +141,15 @@ private struct Pair<First: InputTile, Second: InputTile>: InputTile {
   }
 
   @inline(__always)
-  mutating func end(
-    _ block: Int, bias: Float, _ d: (FloatVector, FloatVector), _ m: (FloatVector, FloatVector)?
-  ) {
-    first.end(block, bias: bias, d, m)
-    second.end(block, bias: bias, d, m)
+  mutating func end(_ block: Int, bias: Float, _ d: (FloatVector, FloatVector)) {
+    first.end(block, bias: bias, d)
+    second.end(block, bias: bias, d)
+  }
+
+  @inline(__always)
+  mutating func addOffsets(_ block: Int, _ m: (FloatVector, FloatVector)) {
+    first.addOffsets(block, m)
+    second.addOffsets(block, m)
   }
 
   @unsafe @inline(__always)
@@ -172,20 +179,19 @@ private struct Pair<First: InputTile, Second: InputTile>: InputTile {
   }
 
   @inline(__always)
-  mutating func end(
-    _ block: Int, bias: Float, _ d: (FloatVector, FloatVector), _ m: (FloatVector, FloatVector)?
-  ) {
-    let sum = unsafe input.sums[block]
+  mutating func end(_ block: Int, bias: Float, _ d: (FloatVector, FloatVector)) {
     if bias != 0 {
-      let all = FloatVector(repeating: sum * bias)
+      let all = unsafe FloatVector(repeating: input.sums[block] * bias)
       (low, high) = (low + all, high + all)
     }
     product = (multiplyAdd(low, d.0, product.0), multiplyAdd(high, d.1, product.1))
-    if let m {
-      let all = FloatVector(repeating: sum)
-      product = (multiplyAdd(m.0, all, product.0), multiplyAdd(m.1, all, product.1))
-    }
     (low, high) = (.zero, .zero)
+  }
+
+  @inline(__always)
+  mutating func addOffsets(_ block: Int, _ m: (FloatVector, FloatVector)) {
+    let sum = unsafe FloatVector(repeating: input.sums[block])
+    product = (multiplyAdd(m.0, sum, product.0), multiplyAdd(m.1, sum, product.1))
   }
 
   @unsafe @inline(__always)

@@ -21,14 +21,13 @@ extension Kernels {
     }
     let job = unsafe IntegerProducts(
       group: group, x: x, rounded: UnsafeRawPointer(rounded), count: count, zero: scratch.zero)
-    unsafe team.share(job.pairs, grain: 1, with: job) { job, _, pairs in
-      unsafe job.multiply(pairs)
+    unsafe team.share(job.runs, grain: 1, with: job) { job, _, runs in
+      unsafe job.multiply(runs)
     }
   }
 }
 
-/// The work that threads divide: pairs of panels of matrix rows, one panel from the first
-/// half of a matrix and one from the second half.
+/// The work that threads divide: panels of matrix rows; the code calls the rows of a panel a `run`.
 @unsafe private struct IntegerProducts {
   // Why no access is out of bounds: matrix rows are below a matrix's `rows` and inputs below
   // `count`, so every read is inside `x` and every write inside `y`.
@@ -40,74 +39,46 @@ extension Kernels {
   /// Always 0, but the optimiser does not know: see `NibbleMasks`.
   let zero: Int32
 
-  var pairs: Int { unsafe group.total { $0.pairs } }
+  var runs: Int { unsafe group.total { $0.runs } }
 
-  /// Multiplies some of the pairs of all matrices.
-  func multiply(_ pairs: Range<Int>) {
-    unsafe group.forEachPart(of: pairs, { $0.pairs }) { unsafe multiply($0, $1) }
+  /// Multiplies some of the panels of all matrices.
+  func multiply(_ runs: Range<Int>) {
+    unsafe group.forEachPart(of: runs, { $0.runs }) { unsafe multiply($0, $1) }
   }
 
-  private func multiply(_ member: MatrixGroup.Member, _ pairs: Range<Int>) {
+  private func multiply(_ member: MatrixGroup.Member, _ runs: Range<Int>) {
     switch unsafe member.w.type {
-    case .f32: unsafe multiply(F32Format.self, member, pairs)
-    case .f16: unsafe multiply(F16Format.self, member, pairs)
-    case .bf16: unsafe multiply(BF16Format.self, member, pairs)
-    case .q8_0: unsafe multiply(Q8_0Panel.self, member, pairs)
-    case .q4_0: unsafe multiply(Q4_0Panel.self, member, pairs)
-    case .q4_1: unsafe multiply(Q4_1Panel.self, member, pairs)
-    case .q5_0: unsafe multiply(Q5_0Panel.self, member, pairs)
-    case .q5_1: unsafe multiply(Q5_1Panel.self, member, pairs)
+    case .f32: unsafe multiply(F32Format.self, member, runs)
+    case .f16: unsafe multiply(F16Format.self, member, runs)
+    case .bf16: unsafe multiply(BF16Format.self, member, runs)
+    case .q8_0: unsafe multiply(Q8_0Panel.self, member, runs)
+    case .q4_0: unsafe multiply(Q4_0Panel.self, member, runs)
+    case .q4_1: unsafe multiply(Q4_1Panel.self, member, runs)
+    case .q5_0: unsafe multiply(Q5_0Panel.self, member, runs)
+    case .q5_1: unsafe multiply(Q5_1Panel.self, member, runs)
     }
   }
 
   /// Rows of a float matrix, computed as in exact arithmetic.
   private func multiply<Format: FloatFormat>(
-    _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
+    _: Format.Type, _ member: MatrixGroup.Member, _ runs: Range<Int>
   ) {
     let (w, y) = unsafe member
-    let end = w.runs
-    let partners =
-      min(pairs.lowerBound + w.pairs, end)..<min(pairs.upperBound + w.pairs, end)
     for number in unsafe 0..<count {
-      let (x, y) = unsafe (x + number &* w.columns, y + number &* w.rows)
-      unsafe Kernels.floatRows(Format.self, w, pairs, x, into: y)
-      unsafe Kernels.floatRows(Format.self, w, partners, x, into: y)
+      unsafe Kernels.floatRows(
+        Format.self, w, runs, x + number &* w.columns, into: y + number &* w.rows)
     }
   }
 
   @inline(never)
   private func multiply<Format: IntegerPanel>(
-    _: Format.Type, _ member: MatrixGroup.Member, _ pairs: Range<Int>
+    _: Format.Type, _ member: MatrixGroup.Member, _ runs: Range<Int>
   ) {
-    let w = unsafe member.w
-    let (half, end) = (w.pairs, w.runs)
-    for pair in pairs {
-      // With an odd number of panels, the middle panel is its own partner.
-      let partner = pair &+ half < end ? pair &+ half : pair
-      if unsafe count == 1 {
-        unsafe multiply(Format.self, member, both: (pair, partner))
-      } else {
-        unsafe multiply(Format.self, member, panel: pair)
-        if partner != pair { unsafe multiply(Format.self, member, panel: partner) }
-      }
-    }
+    for run in runs { unsafe multiply(Format.self, member, panel: run) }
   }
 
-  /// Multiplies two panels with the only input.
-  @inline(__always)
-  private func multiply<Format: IntegerPanel>(
-    _: Format.Type, _ member: MatrixGroup.Member, both: (Int, Int)
-  ) {
-    let blocks = unsafe member.w.columns / 32
-    let products = unsafe Format.multiply(
-      (member.w.run(both.0), member.w.run(both.1)), blocks: blocks,
-      inputs(0, count: 1, blocks: blocks))
-    unsafe member.w.store(products.0.r0, run: both.0, to: member.y)
-    unsafe member.w.store(products.1.r0, run: both.1, to: member.y)
-  }
-
-  /// Multiplies a panel with all inputs, two or more, in batches of two to four inputs of nearly
-  /// equal size: the sums of four inputs fit in the registers.
+  /// Multiplies a panel with all inputs, in batches of up to four inputs of nearly equal size: the
+  /// sums of four inputs fit in the registers.
   @inline(__always)
   private func multiply<Format: IntegerPanel>(
     _: Format.Type, _ member: MatrixGroup.Member, panel number: Int
@@ -121,13 +92,14 @@ extension Kernels {
       let x = unsafe inputs(first, count: size, blocks: blocks)
       let products =
         switch size {
+        case 1: unsafe Format.multiply(panel, blocks: blocks, x, count: 1)
         case 2: unsafe Format.multiply(panel, blocks: blocks, x, count: 2)
         case 3: unsafe Format.multiply(panel, blocks: blocks, x, count: 3)
         default: unsafe Format.multiply(panel, blocks: blocks, x, count: 4)
         }
       let target = unsafe y + first &* w.rows
       unsafe w.store(products.r0, run: number, to: target)
-      unsafe w.store(products.r1, run: number, to: target + w.rows)
+      if size > 1 { unsafe w.store(products.r1, run: number, to: target + w.rows) }
       if size > 2 { unsafe w.store(products.r2, run: number, to: target + 2 &* w.rows) }
       if size > 3 { unsafe w.store(products.r3, run: number, to: target + 3 &* w.rows) }
     }
@@ -143,9 +115,4 @@ extension Kernels {
       x0: x, x1: x + bytes &* min(1, last), x2: x + bytes &* min(2, last),
       x3: x + bytes &* last, zero: zero)
   }
-}
-
-extension WeightRows {
-  /// Number of pairs of panels; one pair may lack its second half.
-  fileprivate var pairs: Int { (runs + 1) / 2 }
 }

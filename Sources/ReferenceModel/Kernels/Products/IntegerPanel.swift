@@ -1,3 +1,5 @@
+import KVPolicyKit
+
 /// Products of panels with inputs rounded to bytes: `d·unit·(Σ q·x + bias·Σ x) + m·unit·Σ x` per
 /// block. The sums are integers, so they are exact in any order.
 ///
@@ -57,22 +59,6 @@ struct IntegerPanelProducts {
 }
 
 extension IntegerPanel {
-  /// `W·x` of two panels of `blocks` blocks with one input.
-  ///
-  /// Two panels at once, because a core gets more out of memory if it reads at two addresses.
-  @unsafe @inline(__always)
-  static func multiply(
-    _ panels: (UnsafeRawPointer, UnsafeRawPointer), blocks: Int, _ x: RoundedInputs
-  ) -> (IntegerPanelProducts, IntegerPanelProducts) {
-    var products = (IntegerPanelProducts(), IntegerPanelProducts())
-    for block in 0..<blocks {
-      let (p, q) = unsafe (panels.0 + bytes &* block, panels.1 + bytes &* block)
-      unsafe products.0.add(Self.self, p, x.block(block), count: 1)
-      unsafe products.1.add(Self.self, q, x.block(block), count: 1)
-    }
-    return products
-  }
-
   /// `W·x` of a panel of `blocks` blocks with `count` inputs.
   @unsafe @inline(__always)
   static func multiply(
@@ -80,7 +66,9 @@ extension IntegerPanel {
   ) -> IntegerPanelProducts {
     var products = IntegerPanelProducts()
     for block in 0..<blocks {
-      unsafe products.add(Self.self, panel + bytes &* block, x.block(block), count: count)
+      let p = unsafe panel + bytes &* block
+      unsafe (p + ahead).ask(bytes: bytes)
+      unsafe products.add(Self.self, p, x.block(block), count: count)
     }
     return products
   }

@@ -22,7 +22,14 @@ enum NibbleOrder {
   /// shifted down.
   @inline(__always)
   static func factor(_ nibble: Int) -> Float {
-    nibble == 7 ? 1 : Float(sign: .plus, exponent: -4 &* nibble, significand: 1)
+    nibble == 7 ? 1 : 1 / Float(1 &<< (4 &* nibble))
+  }
+
+  /// The factors of a word's nibbles.
+  @inline(__always)
+  static var factors: Float8 {
+    Float8(
+      factor(0), factor(1), factor(2), factor(3), factor(4), factor(5), factor(6), factor(7))
   }
 }
 
@@ -106,10 +113,16 @@ struct NibbleMasks {
     unsafe sums[block] =
       ((load8(source) + load8(source + 8)) + (load8(source + 16) + load8(source + 24))).total
     for word in 0..<4 {
-      for nibble in 0..<8 {
-        unsafe target[8 &* word &+ nibble] =
-          source[NibbleOrder.column(word: word, nibble: nibble)] * NibbleOrder.factor(nibble)
-      }
+      var ordered = Float8.zero
+      ordered.evenHalf = unsafe load4(source + 4 &* word)
+      ordered.oddHalf = unsafe load4(source + (4 &* word &+ 16))
+      unsafe store8(ordered * NibbleOrder.factors, target + 8 &* word)
     }
   }
+}
+
+/// Four floats from `p`, which needs no alignment.
+@unsafe @inline(__always)
+private func load4(_ p: UnsafePointer<Float>) -> SIMD4<Float> {
+  unsafe UnsafeRawPointer(p).loadUnaligned(as: SIMD4<Float>.self)
 }
