@@ -13,8 +13,12 @@ struct TaskAnswer: Sendable {
   let grows: Bool
   /// Processor seconds of the thread for the prompts.
   var promptSeconds = 0.0
+  /// Processor seconds of the thread for the first prompt.
+  var firstPromptSeconds = 0.0
   /// Processor seconds of the thread for the answers.
   var decodeSeconds = 0.0
+  /// Seconds in the policy's hooks and plans.
+  var hooks = PolicyTime()
 
   init(_ sequence: KVSequence) { (statistics, grows) = (sequence.statistics, sequence.grows) }
 
@@ -54,7 +58,10 @@ extension TaskComparison {
       let start = ProcessorTime.now().seconds
       try session.prefill(Array(prompt), chunk: chunk)
       let promptEnd = ProcessorTime.now().seconds
-      if answer.written.isEmpty { watch([], session.sequence) }
+      if answer.written.isEmpty {
+        answer.firstPromptSeconds = promptEnd - start
+        watch([], session.sequence)
+      }
       let limit = answer.written.count + response.count + margin
       repeat {
         try answer.write(Sampler.largest(session.logits), session)
@@ -64,6 +71,7 @@ extension TaskComparison {
       answer.decodeSeconds += ProcessorTime.now().seconds - promptEnd
     }
     answer.statistics = session.sequence.statistics
+    answer.hooks = session.policyTime
     return answer
   }
 }
