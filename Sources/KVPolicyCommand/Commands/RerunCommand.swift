@@ -43,7 +43,11 @@ struct RerunCommand: Command {
     var again: [SweepRecord] = []
     var bar = ProgressBar(terminal: terminal)
     defer { bar.clear() }
-    try opened.sweep.run([cell]) { bar.show($0) } record: { again.append($0) }
+    try opened.sweep.run([cell]) {
+      bar.show($0)
+    } record: {
+      again.append($0)
+    }
     bar.clear()
     for record in again { try compare(line, with: record) }
   }

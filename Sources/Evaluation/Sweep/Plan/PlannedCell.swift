@@ -45,7 +45,8 @@ extension SweepPlan {
               }
               cells.append(cell)
               guard cells.count <= Legal.cells else {
-                throw SweepError.plan("the plan has more than \(Legal.cells) cells; make it smaller")
+                throw SweepError.plan(
+                  "the plan has more than \(Legal.cells) cells; make it smaller")
               }
             }
           }

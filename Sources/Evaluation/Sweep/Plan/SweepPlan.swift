@@ -120,7 +120,8 @@ public struct SweepPlan: Sendable {
         policy = Policy(label: label ?? configuration.main.policy, configuration: configuration)
       default:
         throw SweepError.plan(
-          "'policies[\(number)]' is \(value.excerpt); it must be a policy's name or a configuration")
+          "'policies[\(number)]' is \(value.excerpt); it must be a policy's name or a configuration"
+        )
       }
       guard !policies.contains(where: { $0.label == policy.label }) else {
         throw SweepError.plan(

@@ -129,9 +129,11 @@ public struct SweepSums: Codable, Equatable, Sendable {
   public var footprint: Double
   /// The most rows stored at once, divided by the rows of full attention at the end, on average.
   public var peakFootprint: Double
-  /// The budget as spent: what a sequence held at the end, divided by its budget; bytes by bytes if
-  /// the budget was given in bytes, else rows by rows. Rows that decode steps added do not count for
-  /// a policy that keeps all of them. Nil without a budget.
+  /// The budget as spent, divided by the budget as asked for; nil without a budget.
+  ///
+  /// What a sequence held at the end is spent: bytes of a budget in bytes, else rows. Rows that
+  /// decode steps added do not count for a policy that keeps all of them. A policy that reads a part
+  /// of what it holds spends the rows that a step reads.
   public var spent: Double?
 
   /// The documents of a cell together; not empty.
@@ -156,7 +158,9 @@ public struct SweepSums: Codable, Equatable, Sendable {
     footprint = mean(\.footprint)
     peakFootprint = mean(\.peakFootprint)
     let added = cell.policy.grows ? Double(decodeTokens) / Double(documents.count) : 0
-    if let bytes = cell.budget.bytes {
+    if let readRows {
+      spent = cell.budget.rows.map { readRows / Double($0) }
+    } else if let bytes = cell.budget.bytes {
       let grown = residentBytes * added / max(1, rowsPerLane)
       spent = (residentBytes - grown) / Double(bytes)
     } else {
@@ -203,13 +207,13 @@ public struct SweepTimes: Codable, Equatable, Sendable {
 }
 
 extension SweepRecord {
-  /// Budgets are approached from below, but for rows that wait until a policy is asked again, pages
-  /// that are not full, and the store's bookkeeping. Beyond this share something else is held.
+  /// The greatest share of a budget that is spent without a remark. Rows that wait until a policy is
+  /// asked again, pages that are not full and the store's bookkeeping come on top of a budget.
   static let mostSpent = 1.25
 
-  /// A sentence about a policy that holds more than its budget; nil if it keeps to it.
+  /// A sentence about a policy that spends more than its budget; nil if it keeps to it.
   public var warning: String? {
     guard let spent = sums.spent, spent > SweepRecord.mostSpent else { return nil }
-    return "\(cell.words): it holds \(Quantities.percent(spent)) of its budget at the end"
+    return "\(cell.words): it spends \(Quantities.percent(spent)) of its budget"
   }
 }

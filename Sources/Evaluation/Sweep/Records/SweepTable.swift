@@ -55,10 +55,13 @@ public enum SweepTable {
       [
         ("promptTokens", { "\($0.document.promptTokens)" }),
         ("decodeTokens", { "\($0.document.decodeTokens)" }),
-        ("rowsPerLane", { line in
-          let lanes = Double(line.cell.model.layers) * Double(line.cell.model.keyHeads)
-          return "\(Double(line.document.cache.rowsLive) / lanes)"
-        }),
+        (
+          "rowsPerLane",
+          { line in
+            let lanes = Double(line.cell.model.layers) * Double(line.cell.model.keyHeads)
+            return "\(Double(line.document.cache.rowsLive) / lanes)"
+          }
+        ),
         ("residentBytes", { "\($0.document.cache.residentBytes)" }),
         ("meanResidentBytes", { "\($0.document.cache.meanResidentBytes)" }),
         ("peakResidentBytes", { "\($0.document.cache.peakResidentBytes)" }),

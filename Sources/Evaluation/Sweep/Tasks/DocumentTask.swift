@@ -81,7 +81,8 @@ public struct DocumentTask: SweepTask {
     let parts = min(DocumentTask.stretches, length)
     var scores: [String: SweepScore] = [:]
     var stretches = (0..<parts).map { part in
-      SweepDocument.Stretch(from: length * part / parts, to: length * (part + 1) / parts, scores: [:])
+      SweepDocument.Stretch(
+        from: length * part / parts, to: length * (part + 1) / parts, scores: [:])
     }
     for outcome in document.score(answer.written).outcomes {
       let hit = outcome.isHit ? 1.0 : 0
