@@ -55,16 +55,18 @@ export SLURM_CONF=$work/slurm.conf
 mkdir -m 755 "$work/munge"
 chmod 755 "$work"
 chown munge: "$work/munge"
-runuser -u munge -- sh -c "umask 077; head -c 128 /dev/urandom >$work/munge/key"
-runuser -u munge -- munged --foreground --socket="$work/munge/socket" --key-file="$work/munge/key" \
-  --pid-file="$work/munge/pid" --log-file="$work/munge/log" --seed-file="$work/munge/seed" &
+as_munge=(setpriv --reuid=munge --regid=munge --clear-groups)
+"${as_munge[@]}" sh -c "umask 077; head -c 128 /dev/urandom >$work/munge/key"
+"${as_munge[@]}" munged --foreground --socket="$work/munge/socket" --key-file="$work/munge/key" \
+  --pid-file="$work/munge/pid" --log-file="$work/munge/log" --seed-file="$work/munge/seed" \
+  >"$work/munged.log" 2>&1 &
 daemons+=($!)
 for _ in $(seq 50); do [ -S "$work/munge/socket" ] && break; sleep 0.1; done
 slurmctld -D >"$work/slurmctld.log" 2>&1 &
 daemons+=($!)
 slurmd -D >"$work/slurmd.log" 2>&1 &
 daemons+=($!)
-for _ in $(seq 100); do sinfo --noheader --states=idle 2>/dev/null | grep -q . && break; sleep 0.2; done
+for _ in $(seq 100); do [ "$(sinfo --noheader --format=%t 2>/dev/null)" = idle ] && break; sleep 0.2; done
 sinfo || { tail -n 5 "$work"/*.log >&2; exit 1; }
 
 cd "$work/jobs"

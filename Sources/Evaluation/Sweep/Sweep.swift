@@ -118,8 +118,13 @@ struct SweepBatch {
     _ document: Int, for model: SweepModel, on engine: SweepEngine
   ) throws -> [SweepMeasurement] {
     guard let first = cells.first else { return [] }
-    return try first.task.measure(
-      document, of: first.cell, for: model, under: cells.map(\.configuration), on: engine)
+    do {
+      return try first.task.measure(
+        document, of: first.cell, for: model, under: cells.map(\.configuration), on: engine)
+    } catch {
+      let others = cells.count > 1 ? ", or one of \(cells.count - 1) cells beside it" : ""
+      throw SweepError.measurement(cell: first.cell.words + others, reason: "\(error)")
+    }
   }
 }
 

@@ -19,6 +19,8 @@ struct TaskAnswer: Sendable {
   var decodeSeconds = 0.0
   /// Seconds in the policy's hooks and plans.
   var hooks = PolicyTime()
+  /// Bytes of policy state that the statistics do not count; see ``SweepDocument/uncountedBytes``.
+  var uncountedBytes = 0
 
   init(_ sequence: KVSequence) { (statistics, grows) = (sequence.statistics, sequence.grows) }
 
@@ -51,6 +53,7 @@ extension TaskComparison {
       configuration, registry: registry,
       in: PagedKVStore(shape: model.shape, configuration: store))
     var answer = TaskAnswer(session.sequence)
+    let held = session.sequence.heldStateBytes
     for (prompt, response) in zip(document.prompts, document.responses) {
       if let last = answer.written.last, last != TaskVocabulary.stop {
         try answer.write(TaskVocabulary.stop, session)
@@ -72,6 +75,7 @@ extension TaskComparison {
     }
     answer.statistics = session.sequence.statistics
     answer.hooks = session.policyTime
+    answer.uncountedBytes = session.sequence.uncountedStateBytes(since: held)
     return answer
   }
 }

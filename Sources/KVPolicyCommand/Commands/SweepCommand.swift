@@ -78,7 +78,7 @@ struct SweepCommand: Command {
       bar.show($0)
     } record: { record in
       try log.append(record)
-      if let warning = record.warning { warnings.append(warning) }
+      warnings += record.warnings
     }
     bar.clear()
     for warning in warnings { terminal.note(warning) }

@@ -91,6 +91,9 @@ public struct SweepDocument: Codable, Equatable, Sendable {
   public var stretches: [Stretch]
   /// What the cache held at the end, and at most.
   public var cache: CacheStatistics
+  /// Bytes of a policy's own state that came while the document was read and that `cache` does not
+  /// count, found by looking into the policy. Scratch memory of a policy is among them.
+  public var uncountedBytes: Int
 
   /// The scores of a stretch of the document.
   public struct Stretch: Codable, Equatable, Sendable {
@@ -203,17 +206,5 @@ public struct SweepTimes: Codable, Equatable, Sendable {
     decodeTokensPerSecond = Double(documents.reduce(0) { $0 + $1.decodeTokens }) / decodeSeconds
     hooks = times.reduce(PolicyTime()) { $0 + $1.hooks }
     self.documents = times
-  }
-}
-
-extension SweepRecord {
-  /// The greatest share of a budget that is spent without a remark. Rows that wait until a policy is
-  /// asked again, pages that are not full and the store's bookkeeping come on top of a budget.
-  static let mostSpent = 1.25
-
-  /// A sentence about a policy that spends more than its budget; nil if it keeps to it.
-  public var warning: String? {
-    guard let spent = sums.spent, spent > SweepRecord.mostSpent else { return nil }
-    return "\(cell.words): it spends \(Quantities.percent(spent)) of its budget"
   }
 }

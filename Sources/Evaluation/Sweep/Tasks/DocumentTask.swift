@@ -66,7 +66,7 @@ public struct DocumentTask: SweepTask {
         document: SweepDocument(
           promptTokens: document.tokens.count - document.response.count,
           decodeTokens: answer.written.count, scores: scores, stretches: stretches,
-          cache: answer.statistics),
+          cache: answer.statistics, uncountedBytes: answer.uncountedBytes),
         times: SweepTimes.Document(
           firstTokenSeconds: answer.firstPromptSeconds, promptSeconds: answer.promptSeconds,
           decodeSeconds: answer.decodeSeconds, hooks: answer.hooks))

@@ -118,6 +118,8 @@ private final class ForcedReading {
   private let sample: LanguageTask.Sample
   private let session: LlamaSession
   private let chunk: Int
+  /// Bytes behind the policy before it has read anything.
+  private let held: Int
   private var times = SweepTimes.Document()
   private var stretches: [SweepDocument.Stretch] = []
   /// The scores of the stretch at hand, by the order of `names`.
@@ -129,6 +131,7 @@ private final class ForcedReading {
   ) throws {
     (self.sample, chunk) = (sample, engine.options.chunk)
     session = try engine.makeSession(configuration)
+    held = session.sequence.heldStateBytes
   }
 
   func readPrompt() throws {
@@ -181,7 +184,8 @@ private final class ForcedReading {
       document: SweepDocument(
         promptTokens: sample.promptTokens,
         decodeTokens: sample.tokens.count - sample.promptTokens, scores: sums,
-        stretches: stretches, cache: session.sequence.statistics),
+        stretches: stretches, cache: session.sequence.statistics,
+        uncountedBytes: session.sequence.uncountedStateBytes(since: held)),
       times: times)
   }
 }
