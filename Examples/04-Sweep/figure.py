@@ -41,6 +41,7 @@ for axis, task in zip(axes[0], tasks):
                       label=policy)
     axis.axhline(0, color="grey", linewidth=0.8)
     axis.set_xscale("log", base=2)
+    axis.xaxis.set_major_formatter("{x:.0f}")
     axis.set_title(task)
     axis.set_xlabel("resident KiB of a sequence")
 axes[0][0].set_ylabel("right answers lost against full attention, points")
