@@ -130,6 +130,19 @@ struct SweepTests {
         == record.documents[0].scores["all"]?.count)
   }
 
+  @Test("a measured footprint is that of the closed form")
+  func footprint() throws {
+    for record in try records(Self.small) where record.cell.policy.label == "streamingllm" {
+      for document in record.documents {
+        let form = FootprintForm.constant(
+          prompt: document.promptTokens, decode: document.decodeTokens,
+          rows: try #require(record.cell.budget.rows))
+        #expect(abs(document.cache.footprint - form.footprint) < 1e-12)
+        #expect(abs(document.cache.peakFootprint - form.peak) < 1e-12)
+      }
+    }
+  }
+
   private static let language = """
     "policies": ["snapkv", {"policy": "h2o", "heavy": 100, "recent": 100, "label": "roomy"},
     {"policy": "tova", "capacity": 8}], "budgets": ["1/2"],

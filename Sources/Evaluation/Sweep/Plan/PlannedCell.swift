@@ -22,7 +22,9 @@ extension SweepPlan {
   /// A policy that takes no budget has one cell and not one for every budget; a task without seeds
   /// has one cell and not one for every seed.
   ///
-  /// - Parameter opened: the opened models of the plan, in order.
+  /// - Parameters:
+  ///   - opened: the opened models of the plan, in order.
+  ///   - registry: the policies that the plan can name.
   /// - Throws: `SweepError.plan` and what tasks throw for sizes that cannot be; `PolicyError` for a
   ///   policy that is unknown or cannot be configured so. Nothing was run then.
   public func cells(

@@ -6,6 +6,9 @@ extension SweepPlan {
   /// - Parameters:
   ///   - record: the record.
   ///   - model: the model, if it lies elsewhere now.
+  ///   - kinds: the tasks that the record can name.
+  ///   - locate: a configuration with the artifacts that it names.
+  ///   - read: reads a text that a task names.
   /// - Throws: as ``init(parsing:kinds:locate:read:)``.
   public init(
     repeating record: SweepRecord, model: String? = nil,

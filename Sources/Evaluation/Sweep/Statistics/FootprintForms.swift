@@ -6,7 +6,7 @@
 public struct FootprintForm: Equatable, Sendable {
   /// Rows × time per lane.
   public let rowSteps: Double
-  /// The rows stored at each moment of ``moments(prompt:chunk:)``, in order.
+  /// The rows stored in each chunk of the prompt, and at the end.
   public let stored: [Double]
   /// Tokens in all.
   public let tokens: Int
@@ -85,8 +85,12 @@ extension FootprintForm {
   /// A policy that keeps `rows` rows beside the new row in every decode step (H2O and StreamingLLM
   /// with both of their parts, TOVA, MorphKV), or all rows until there are as many.
   ///
-  /// - Parameter prunesAtEnd: whether it evicts at the end of the prompt. If not, the first step
-  ///   still stores the whole prompt, but reads `rows` rows of it.
+  /// - Parameters:
+  ///   - prompt: tokens of the prompt.
+  ///   - decode: tokens that are written.
+  ///   - rows: rows that stay.
+  ///   - prunesAtEnd: whether it evicts at the end of the prompt. If not, the first step still stores
+  ///     the whole prompt, but reads `rows` rows of it.
   public static func constant(
     prompt: Int, decode: Int, rows: Int, prunesAtEnd: Bool = true
   ) -> FootprintForm {
