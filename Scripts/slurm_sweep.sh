@@ -76,11 +76,10 @@ echo "job array $job"
 sleep 2
 squeue
 # Slurm kills the second task and starts it again later. The task goes on with its results file.
-while ! squeue --noheader --states=running --job="${job}_2" | grep -q .; do
-  squeue --noheader --job="$job" | grep -q . || break
-  sleep 0.2
+for _ in $(seq 600); do
+  [ "$( (wc -l <results/2.jsonl) 2>/dev/null || echo 0)" -ge 3 ] && break
+  sleep 0.1
 done
-sleep 1
 scontrol requeue "${job}_2" && echo "task ${job}_2 was killed with $(wc -l <results/2.jsonl) records"
 # A task that was requeued waits for a minute or two, unless it is released.
 while squeue --noheader --job="$job" | grep -q .; do
