@@ -166,8 +166,8 @@ let package = Package(
     .testTarget(
       name: "EvaluationTests",
       dependencies: [
-        "BundledModel", "KVPolicyKit", "MiniTasks", "Policies", "ReferenceModel", "Evaluation",
-        "Reporting",
+        "BundledModel", "KVPolicyKit", "KVPolicyTesting", "MiniTasks", "Policies",
+        "ReferenceModel", "Evaluation", "Reporting",
       ], swiftSettings: strict),
     .testTarget(
       name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),

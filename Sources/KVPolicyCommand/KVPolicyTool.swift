@@ -110,7 +110,8 @@ extension KVPolicyTool {
   /// All commands, in the order of help. A new command needs a file of its own and an entry here.
   static let commands: [any Command.Type] = [
     TasksCommand.self, DocumentCommand.self, CompareCommand.self, BenchCommand.self,
-    CapacityCommand.self, CalibrateCommand.self,
+    CapacityCommand.self, SweepCommand.self, MergeCommand.self, RerunCommand.self,
+    CalibrateCommand.self,
     GenerateCommand.self, TraceCommand.self, TrainCommand.self, TokenizeCommand.self,
     PoliciesCommand.self, InspectCommand.self, CompletionsCommand.self,
   ]

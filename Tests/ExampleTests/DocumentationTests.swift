@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import KVPolicyKit
 import KVPolicyTesting
@@ -63,12 +64,16 @@ struct DocumentationTests {
   }
 
   @Test(
-    "JSON in the text is a configuration that makes policies, or a recipe",
+    "JSON in the text is a configuration that makes policies, a recipe or a plan of a sweep",
     arguments: CodeBlock.all("json").filter { !$0.isAbbreviated })
   func json(_ block: CodeBlock) throws {
     let text = block.lines.joined(separator: "\n")
     guard !text.contains("\"stages\"") else {
       _ = try TrainingRecipe(parsing: text)
+      return
+    }
+    guard !text.contains("\"tasks\"") else {
+      _ = try SweepPlan(parsing: text) { SweepText(file: $0) }
       return
     }
     let shape = CacheShape(layers: 30, keyHeads: 3, queryHeads: 9, headDimension: 64)

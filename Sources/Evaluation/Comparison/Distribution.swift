@@ -40,4 +40,20 @@ public enum Distribution {
     // The terms have both signs, so rounding can leave the sum slightly below zero.
     return max(0, total)
   }
+
+  /// How many tokens come before `token` in the order of likelihood; of equal logits, the lower
+  /// token comes first.
+  ///
+  /// - Parameters:
+  ///   - token: a token of the vocabulary.
+  ///   - logits: `vocabulary` finite values.
+  static func rank(of token: Int, under logits: Span<Float>) -> Int {
+    let own = logits[token]
+    var before = 0
+    for other in 0..<logits.count where logits[other] > own || logits[other] == own && other < token
+    {
+      before += 1
+    }
+    return before
+  }
 }

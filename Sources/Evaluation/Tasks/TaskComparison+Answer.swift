@@ -13,8 +13,14 @@ struct TaskAnswer: Sendable {
   let grows: Bool
   /// Processor seconds of the thread for the prompts.
   var promptSeconds = 0.0
+  /// Processor seconds of the thread for the first prompt.
+  var firstPromptSeconds = 0.0
   /// Processor seconds of the thread for the answers.
   var decodeSeconds = 0.0
+  /// Seconds in the policy's hooks and plans.
+  var hooks = PolicyTime()
+  /// Bytes of policy state that the statistics do not count; see ``SweepDocument/uncountedBytes``.
+  var uncountedBytes = 0
 
   init(_ sequence: KVSequence) { (statistics, grows) = (sequence.statistics, sequence.grows) }
 
@@ -47,6 +53,7 @@ extension TaskComparison {
       configuration, registry: registry,
       in: PagedKVStore(shape: model.shape, configuration: store))
     var answer = TaskAnswer(session.sequence)
+    let held = session.sequence.heldStateBytes
     for (prompt, response) in zip(document.prompts, document.responses) {
       if let last = answer.written.last, last != TaskVocabulary.stop {
         try answer.write(TaskVocabulary.stop, session)
@@ -54,7 +61,10 @@ extension TaskComparison {
       let start = ProcessorTime.now().seconds
       try session.prefill(Array(prompt), chunk: chunk)
       let promptEnd = ProcessorTime.now().seconds
-      if answer.written.isEmpty { watch([], session.sequence) }
+      if answer.written.isEmpty {
+        answer.firstPromptSeconds = promptEnd - start
+        watch([], session.sequence)
+      }
       let limit = answer.written.count + response.count + margin
       repeat {
         try answer.write(Sampler.largest(session.logits), session)
@@ -64,6 +74,8 @@ extension TaskComparison {
       answer.decodeSeconds += ProcessorTime.now().seconds - promptEnd
     }
     answer.statistics = session.sequence.statistics
+    answer.hooks = session.policyTime
+    answer.uncountedBytes = session.sequence.uncountedStateBytes(since: held)
     return answer
   }
 }

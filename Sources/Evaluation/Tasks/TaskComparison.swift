@@ -73,6 +73,12 @@ public struct TaskComparison {
     self.registry = registry
   }
 
+  /// A comparison on a model that is known to know the task language. One thread must compute its
+  /// products.
+  init(_ model: LlamaModel, registry: PolicyRegistry) {
+    (self.model, self.registry) = (model, registry)
+  }
+
   /// Lets every entry answer the documents.
   ///
   /// - Parameters:

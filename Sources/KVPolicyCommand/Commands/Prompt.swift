@@ -62,12 +62,3 @@ struct Prompt {
       try tokenizer.chatTemplate().render(system + [.user(text)], addGenerationPrompt: true))
   }
 }
-
-extension Tokenizer {
-  /// Tokens of a text with the token that the model expects before every text, unless they begin
-  /// with it.
-  func begun(_ tokens: [Int]) -> [Int] {
-    guard addsBOS, let bosToken, tokens.first != bosToken else { return tokens }
-    return [bosToken] + tokens
-  }
-}

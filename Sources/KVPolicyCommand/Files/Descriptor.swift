@@ -50,6 +50,14 @@ struct Descriptor {
     return Descriptor(number: number)
   }
 
+  /// Opens a file for reading, and for writing at its end; makes it if there is none.
+  static func appending(_ path: String) throws(SystemError) -> Descriptor {
+    // Without O_NONBLOCK, opening a pipe without a reader would block.
+    let number = unsafe open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666)
+    guard number >= 0 else { throw .last }
+    return Descriptor(number: number)
+  }
+
   /// - Throws: the reason if the existing file at `path` cannot be written.
   static func checkWritable(_ path: String) throws(SystemError) {
     guard unsafe access(path, W_OK) == 0 else { throw .last }
@@ -94,6 +102,25 @@ struct Descriptor {
       guard errno == EINTR else { return false }
     }
     return true
+  }
+
+  /// Locks the file for the process, until the descriptor is closed or the process ends.
+  ///
+  /// - Returns: false if another process has locked it.
+  /// - Throws: the reason if the file system has no locks.
+  func lockOrRefuse() throws(SystemError) -> Bool {
+    while flock(number, LOCK_EX | LOCK_NB) != 0 {
+      if errno == EWOULDBLOCK { return false }
+      guard errno == EINTR else { throw .last }
+    }
+    return true
+  }
+
+  /// Cuts the file to its first `count` bytes.
+  func truncate(to count: Int) throws(SystemError) {
+    while ftruncate(number, off_t(count)) != 0 {
+      guard errno == EINTR else { throw .last }
+    }
   }
 
   /// Waits until the data are on the disk.

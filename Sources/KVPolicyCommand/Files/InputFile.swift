@@ -11,6 +11,8 @@ struct InputFile {
   /// Whether the file counts as one that the run reads, which no output may replace. The log of a
   /// resumed training does not: the run itself writes it.
   var isProtected = false
+  /// The largest number of bytes that are read.
+  var mostBytes = InputFile.limit
 
   /// The name of the file in messages.
   var name: String { path == "-" ? "standard input" : path }
@@ -65,8 +67,8 @@ struct InputFile {
       let part = try read(1 << 16)
       if part.isEmpty { return all }
       all += part
-      guard all.count <= InputFile.limit else {
-        throw .failure("\(name) is larger than \(InputFile.limit >> 20) MiB; give a smaller file")
+      guard all.count <= mostBytes else {
+        throw .failure("\(name) is larger than \(mostBytes >> 20) MiB; give a smaller file")
       }
     }
   }

@@ -257,14 +257,7 @@ public final class KVSequence {
   /// Rows that queries have read so far, summed over all lanes.
   package var rowsRead: Double { promptRowSteps + readRowSteps }
 
-  var ownStateBytes: Int {
-    let own = policies.policies.reduce(recentQueryBytes + revisionBytes) {
-      $0 + $1.stateBytes
-    }
-    let readers = policies.readers.reduce(own) { $0 + ($1?.stateBytes ?? 0) }
-    let codecs = policies.codecs.reduce(readers) { $0 + ($1?.stateBytes ?? 0) }
-    return policies.residuals.reduce(codecs) { $0 + ($1?.stateBytes ?? 0) }
-  }
+  var ownStateBytes: Int { declaredStateBytes + recentQueryBytes + revisionBytes }
 
   /// Bytes of the queries that an engine keeps for the signal `recentRows`.
   private var recentQueryBytes: Int {

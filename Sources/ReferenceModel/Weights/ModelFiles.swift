@@ -38,7 +38,7 @@ public struct ModelFiles: Sendable {
   /// A program that writes files must not replace any of these: the weights stay in them.
   public let paths: [String]
   /// The tensors that the model computes with.
-  private let needed: [StoredTensor]
+  let needed: [StoredTensor]
 
   /// Opens the model at `path`: a GGUF file, a Hugging Face folder, or a folder that holds exactly
   /// one GGUF file. Throws an error that describes the problem; never traps, whatever the files

@@ -29,6 +29,12 @@ enum RunningSnippets {
     print(try comparison.run([.init(h2o, budget: 256)]).table)
   }
 
+  /// The difference of two policies in a sweep.
+  static func difference(_ h2o: SweepRecord, _ full: SweepRecord) -> PairedDifference? {
+    let difference = PairedDifference(of: h2o.documents, to: full.documents, in: "all")
+    return difference
+  }
+
   /// What the README's program does.
   static func readme() throws {
     let model = LlamaModel(try BundledModel.open())

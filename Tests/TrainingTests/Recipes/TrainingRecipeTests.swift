@@ -39,7 +39,10 @@ struct TrainingRecipeTests {
   static let broken: [(String, String, String)] = [
     (#""seed": 3,"#, "", "'recipe' has no 'seed'"),
     (#""seed": 3"#, #""seed": -3"#, "'seed' of 'recipe' is -3; it must be a whole number from 0"),
-    (#""seed": 3"#, #""seed": 3, "sead": 4"#, "'recipe' has no member 'sead'; it has check, "),
+    (
+      #""seed": 3"#, #""seed": 3, "sead": 4"#,
+      "'recipe' has no member 'sead' (did you mean 'seed'?)"
+    ),
     (#""layers": 2"#, #""layers": 2.5"#, "'layers' of 'model' is 2.5"),
     (#""layers": 2"#, #""layers": 65"#, "a whole number from 1 to 64"),
     (#""queryHeads": 4"#, #""queryHeads": 3"#, "'model': 3 query heads, 2 key heads"),
