@@ -110,7 +110,8 @@ struct ListResponseTests {
 
   @Test("cut at due words, each after the words that it follows from")
   func forced() throws {
-    let sample = try ListResponseTask(.city).sample(0, seed: 4, tokens: 4096, count: Tokens.quarters)
+    let sample = try ListResponseTask(.city).sample(
+      0, seed: 4, tokens: 4096, count: Tokens.quarters)
     let due = sample.forced.compactMap(\.due)
     #expect(Set(due.map(\.kind)) == Set(BlockPlan.kinds))
     #expect(due.count { $0.kind == "once" } == 5)
