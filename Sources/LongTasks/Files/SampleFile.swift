@@ -31,6 +31,8 @@ public struct SampleFile: LongTask {
   ///
   /// - Parameters:
   ///   - utf8: the content of the file.
+  ///   - format: the format of the file.
+  ///   - name: the name of the task, for records and messages.
   ///   - metric: the metric of a plain or RULER file whose samples name none. By default, any
   ///     answer of a plain sample and all answers of a RULER sample must occur; RULER's questions
   ///     about documents need ``AnswerMetric/matchAny``.

@@ -31,7 +31,11 @@ public enum AnswerMetric: String, CaseIterable, Sendable {
   }
 
   /// The value of a response, the best over the references where a metric takes one reference.
-  /// - Parameter classes: the names of all classes, for ``classification``.
+  ///
+  /// - Parameters:
+  ///   - response: the text that a model wrote.
+  ///   - references: the right answers.
+  ///   - classes: the names of all classes, for ``classification``.
   public func score(
     _ response: String, references: [String], classes: [String] = []
   ) -> Double {
