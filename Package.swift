@@ -83,6 +83,7 @@ let package = Package(
     .library(name: "Evaluation", targets: ["Evaluation"]),
     .library(name: "Training", targets: ["Training"]),
     .library(name: "MiniTasks", targets: ["MiniTasks"]),
+    .library(name: "LongTasks", targets: ["LongTasks"]),
     .library(name: "BundledModel", targets: ["BundledModel"]),
     .library(name: "KVPolicyCommand", targets: ["KVPolicyCommand"]),
     .library(name: "KVPolicyTesting", targets: ["KVPolicyTesting"]),
@@ -115,6 +116,7 @@ let package = Package(
       ],
       swiftSettings: command),
     .target(name: "MiniTasks", dependencies: ["KVPolicyKit"], swiftSettings: strict),
+    .target(name: "LongTasks", dependencies: ["KVPolicyKit"], swiftSettings: optimised),
     .executableTarget(
       name: "kvpolicy", dependencies: ["KVPolicyCommand", "KVPolicyKit", "Policies"],
       swiftSettings: strict),
@@ -172,6 +174,8 @@ let package = Package(
     .testTarget(
       name: "MiniTasksTests", dependencies: ["KVPolicyKit", "MiniTasks"], swiftSettings: strict),
     .testTarget(
+      name: "LongTasksTests", dependencies: ["KVPolicyKit", "LongTasks"], swiftSettings: strict),
+    .testTarget(
       name: "CommandTests",
       dependencies: [
         "Evaluation", "KVPolicyKit", "KVPolicyCommand", "Processor", "ReferenceModel", "Training",
@@ -181,8 +185,8 @@ let package = Package(
       name: "ExampleTests",
       dependencies: [
         "BundledModel", "KVPolicyKit", "Policies", "KVPolicyTesting", "KVPolicyCommand",
-        "ReferenceModel", "Evaluation", "MiniTasks", "TestSupport", "Training", "WriteAPolicy",
-        "WatchACache",
+        "ReferenceModel", "Evaluation", "LongTasks", "MiniTasks", "TestSupport", "Training",
+        "WriteAPolicy", "WatchACache",
       ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -14,7 +14,7 @@ while [ $# -gt 0 ]; do
   modules+=("$1"); shift
 done
 all=(
-  KVPolicyKit Policies ReferenceModel BundledModel Training MiniTasks Evaluation KVPolicyCommand
+  KVPolicyKit Policies ReferenceModel BundledModel Training MiniTasks LongTasks Evaluation KVPolicyCommand
   KVPolicyTesting
 )
 named=${#modules[@]}
