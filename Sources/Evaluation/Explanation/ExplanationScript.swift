@@ -171,10 +171,11 @@ enum ExplanationScript {
         }
         const number = lane() < 0 ? null : side.run.notes[lane()]?.[pointed] ?? null;
         if (number !== null) {
-          parts.push(`${side.run.note} ${number} ${lists[0].length > 0 && lossOf(lists[0], pointed) < Infinity ? "when forgotten" : "at the end"}`);
+          const isGone = lossOf(lists[0], pointed) < Infinity;
+          parts.push(`${side.run.note} ${number} ${isGone ? "when it is forgotten" : "at the end"}`);
         }
         const missed = side.run.missed[pointed];
-        if (missed > 0) { parts.push(`its part of all attention lost here: ${percent(missed)}`); }
+        if (lane() < 0 && missed > 0) { parts.push(`${percent(missed)} of all attention that the run loses`); }
         return parts.join("; ");
       }
 

@@ -18,9 +18,9 @@ enum ExplanationStyle {
     .field .line{vector-effect:non-scaling-stroke}
     .field #now{position:absolute;top:0;bottom:0;right:auto;border:0;border-left:2px solid var(--ink);margin-left:-1px}
     .ends{grid-column:2;display:flex;justify-content:space-between}
-    .sides{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.5rem 2.5rem;\
+    .sides{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:0 2.5rem;\
     margin-top:1.5rem}
-    .side{margin:0;min-width:0}
+    .side{margin:0 0 1.5rem;min-width:0;display:grid;grid-row:span 4;grid-template:subgrid/minmax(0,1fr);align-content:start}
     .state,.plan{font-size:.875rem;margin:.1rem 0;font-variant-numeric:tabular-nums}
     .plan{min-height:4.6em;color:var(--quiet);white-space:pre-line}
     .flow{columns:auto;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.7}
