@@ -1,48 +1,28 @@
 #!/usr/bin/env python3
-"""Checks the accessibility of a page that `kvpolicy tasks` wrote, with axe-core in headless chromium.
+"""Checks a page that `kvpolicy tasks` or `kvpolicy explain` wrote, in headless chromium.
 
-usage: Scripts/check_page.py PAGE.html
+usage: Scripts/check_page.py PAGE.html [--pictures FOLDER]
 
-Prints each violation, in the light and the dark scheme, on a wide and a narrow screen; exit status 1 if there are
-violations. Needs chromium (Debian and Ubuntu: apt-get install chromium); axe-core comes from PyPI into a virtual
-environment under ~/.cache/kvpolicy, once.
+In the light and the dark scheme, on a phone and on a wide screen: prints each violation that axe-core finds, messages
+of the console, and whether the page is wider than the screen; then uses the page: its slider, its play button, its
+arrow keys and, on a page of `kvpolicy explain`, its lanes, tokens and chart. Exit status 1 if something is wrong.
+With --pictures, writes a picture of each. Needs chromium (Debian and Ubuntu: apt-get install chromium); playwright and
+axe-core come from PyPI into a virtual environment under ~/.cache/kvpolicy, once.
 """
-import html
-import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import venv
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-# The Python package is only used for its file axe.min.js, which runs in any page.
-PACKAGE = "axe-playwright-python==0.1.8"
-ENVIRONMENT = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "kvpolicy" / "axe-0.1.8"
-SCHEMES = {"light": 1, "dark": 0}
-# The least width of a chromium window is 500 pixels.
-WIDTHS = [1280, 500]
-
-# Runs in the page after the page's scripts, and writes the findings to a new element.
-RUN = """
-addEventListener("load", () => axe.run(document).then(
-  (found) => found, (error) => ({ failure: String(error) })
-).then((found) => {
-  const { violations, passes, failure } = found;
-  const place = document.body.appendChild(document.createElement("template"));
-  place.id = "axe-found";
-  place.setAttribute("data-found", JSON.stringify({
-    failure: failure ?? null, passes: passes?.length ?? 0, width: innerWidth,
-    isDark: matchMedia("(prefers-color-scheme: dark)").matches,
-    violations: (violations ?? []).map(({ id, help, nodes }) => ({
-      id, help, nodes: nodes.map(({ target, failureSummary }) => [target.join(" "), failureSummary]),
-    })),
-  }));
-}));
-"""
+# Of the first package only the file axe.min.js is used, which runs in any page.
+PACKAGES = ["axe-playwright-python==0.1.8", "playwright==1.49.1"]
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+ENVIRONMENT = CACHE / "kvpolicy" / "pages-1"
+SCHEMES = ["light", "dark"]
+SIZES = [(1280, 900), (390, 844)]
 
 
 def browser():
@@ -54,59 +34,137 @@ def browser():
     return found
 
 
-def axe():
-    """The source of axe-core, which is installed on first use."""
-    def scripts():
-        return sorted(ENVIRONMENT.glob("lib/python*/site-packages/*/axe.min.js"))
-    if not scripts():
-        venv.create(ENVIRONMENT, with_pip=True)
-        pip = [ENVIRONMENT / "bin" / "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", PACKAGE]
+def enter_environment():
+    """Runs this script again with the packages, which are installed on first use."""
+    python = ENVIRONMENT / "bin" / "python3"
+    if pathlib.Path(sys.prefix) == ENVIRONMENT:
+        return
+    if not (ENVIRONMENT / "complete").exists():
+        venv.create(ENVIRONMENT, with_pip=True, clear=True)
+        pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *PACKAGES]
         if subprocess.run(pip).returncode != 0:
-            sys.exit(f"check_page: pip could not install {PACKAGE}, which carries axe-core, into {ENVIRONMENT}")
-    return scripts()[0].read_text()
+            sys.exit(f"check_page: pip could not install {' and '.join(PACKAGES)} into {ENVIRONMENT}")
+        (ENVIRONMENT / "complete").touch()
+    os.execv(python, [python, __file__, *sys.argv[1:]])
 
 
-def check(chromium, page, scheme, width):
-    """The violations that axe-core finds in a page."""
-    command = [
-        chromium, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
-        f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}", "--virtual-time-budget=60000", "--dump-dom",
-        page.as_uri()]
-    dumped = subprocess.run(command, capture_output=True, text=True, timeout=300).stdout
-    found = re.search(r'<template id="axe-found" data-found="([^"]*)"', dumped)
-    if not found:
-        sys.exit(f"check_page: axe-core gave no answer in {chromium}")
-    found = json.loads(html.unescape(found[1]))
-    if found["failure"]:
-        sys.exit(f"check_page: axe-core failed: {found['failure']}")
-    if found["isDark"] != (scheme == "dark"):
-        sys.exit(f"check_page: {chromium} does not show the {scheme} scheme")
-    return found
+def axe():
+    """The source of axe-core."""
+    return next(ENVIRONMENT.glob("lib/python*/site-packages/axe_playwright_python/axe.min.js")).read_text()
+
+
+def violations(page, script):
+    """What axe-core finds in a page."""
+    page.evaluate(script)
+    found = page.evaluate("axe.run(document)")
+    for violation in found["violations"]:
+        yield f"{violation['id']}: {violation['help']}" + "".join(
+            f"\n      {' '.join(map(str, node['target']))}\n        "
+            + node["failureSummary"].replace("\n", "\n        ") for node in violation["nodes"][:5])
+    if not found["passes"]:
+        yield "axe-core found nothing to check"
+
+
+def moves(page):
+    """What is wrong with the slider and its button."""
+    slider = page.locator("#moment")
+    if slider.count() == 0:
+        return
+    value, last = lambda: int(slider.input_value()), int(slider.get_attribute("max"))
+    slider.focus()
+    page.keyboard.press("Home")
+    if value() != 0:
+        yield "the key Home does not move the slider to its start"
+    page.keyboard.press("ArrowRight")
+    if value() != min(1, last):
+        yield "an arrow key does not move the slider"
+    page.locator("#play").click()
+    page.wait_for_timeout(1000)
+    page.locator("#play").click()
+    if last > 4 and value() <= 1:
+        yield "the button does not play"
+    if page.locator("#play").inner_text() != "Play":
+        yield "the button does not pause"
+
+
+def explains(page):
+    """What is wrong with the parts that only an explanation has."""
+    field = page.locator("#field")
+    if field.count() == 0:
+        return
+    slider, tokens = page.locator("#moment"), page.locator("#text0 .flow > *")
+    last = int(slider.get_attribute("max"))
+    box = field.bounding_box()
+    field.click(position={"x": box["width"] - 1, "y": 5})
+    if int(slider.input_value()) != last:
+        yield "a click on the end of the chart does not move to the last step"
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("ArrowLeft")
+    if int(slider.input_value()) != max(0, last - 1):
+        yield "an arrow key does not move the slider while nothing has the focus"
+    tokens.first.focus()
+    page.keyboard.press("ArrowRight")
+    about = page.locator("#about").inner_text()
+    if not about.startswith("Token 1,"):
+        yield f"an arrow key on the first token says {about!r}"
+    before = page.locator("#state0").inner_text()
+    page.locator("#lane").select_option("0")
+    if page.locator("#lane option").count() > 2 and page.locator("#state0").inner_text() == before:
+        yield "the choice of a lane changes nothing"
+    if "in a lane" in page.locator("#state0").inner_text():
+        yield "one lane is told as a mean of lanes"
+    page.locator("#lane").select_option("-1")
+
+
+def check(chromium, path, script, scheme, size, pictures):
+    """All that is wrong with a page in a scheme and on a screen."""
+    width, height = size
+    page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    wrong = []
+    page.on("console", lambda message: wrong.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    page.on("request", lambda request: wrong.append(f"request: {request.url}")
+            if request.url.startswith("http") else None)
+    page.goto(path.resolve().as_uri())
+    beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    if beyond > 0:
+        wrong.append(f"the page is {beyond} pixels wider than the screen")
+    if pictures:
+        page.screenshot(path=pictures / f"{path.stem}-{scheme}-{width}.png", full_page=True)
+    wrong += violations(page, script)
+    for part in (moves, explains):
+        wrong += part(page)
+    wrong += [found for found in violations(page, script) if found not in wrong]
+    page.close()
+    return wrong
 
 
 def main():
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+    words = sys.argv[1:]
+    pictures = None
+    if len(words) == 3 and words[1] == "--pictures":
+        pictures = pathlib.Path(words.pop())
+        words.pop()
+        pictures.mkdir(parents=True, exist_ok=True)
+    if len(words) != 1 or words[0].startswith("-"):
         sys.exit(__doc__)
-    try:
-        text = pathlib.Path(sys.argv[1]).read_text()
-    except OSError as error:
-        sys.exit(f"check_page: {error}")
-    chromium = browser()
-    script = axe()
-    total = 0
-    with tempfile.TemporaryDirectory() as folder:
-        page = pathlib.Path(folder) / "page.html"
-        page.write_text(text.replace("</body>", f"<script>{script}</script><script>{RUN}</script></body>"))
+    path = pathlib.Path(words[0])
+    if not path.is_file():
+        sys.exit(f"check_page: there is no file {path}")
+    program = browser()
+    enter_environment()
+    from playwright.sync_api import sync_playwright
+    script, total = axe(), 0
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for scheme in SCHEMES:
-            for width in WIDTHS:
-                found = check(chromium, page, scheme, width)
-                count = len(found["violations"])
-                total += count
-                print(f"{scheme}, {found['width']} pixels wide: {found['passes']} rules hold, {count} violated")
-                for violation in found["violations"]:
-                    print(f"  {violation['id']}: {violation['help']}")
-                    for target, summary in violation["nodes"]:
-                        print(f"    {target}\n      " + summary.replace("\n", "\n      "))
+            for size in SIZES:
+                wrong = check(chromium, path, script, scheme, size, pictures)
+                total += len(wrong)
+                print(f"{scheme}, {size[0]} pixels wide: {len(wrong) or 'nothing'} wrong")
+                for one in wrong:
+                    print(f"  {one}")
+        chromium.close()
     sys.exit(1 if total else 0)
 
 

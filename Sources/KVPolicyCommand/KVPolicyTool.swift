@@ -109,10 +109,10 @@ public struct KVPolicyTool {
 extension KVPolicyTool {
   /// All commands, in the order of help. A new command needs a file of its own and an entry here.
   static let commands: [any Command.Type] = [
-    TasksCommand.self, DocumentCommand.self, CompareCommand.self, BenchCommand.self,
-    CapacityCommand.self, SweepCommand.self, MergeCommand.self, RerunCommand.self,
-    CalibrateCommand.self,
-    GenerateCommand.self, TraceCommand.self, TrainCommand.self, TokenizeCommand.self,
+    TasksCommand.self, DocumentCommand.self, CompareCommand.self, ExplainCommand.self,
+    BenchCommand.self, CapacityCommand.self, SweepCommand.self, MergeCommand.self,
+    RerunCommand.self, CalibrateCommand.self, GenerateCommand.self, TraceCommand.self,
+    TrainCommand.self, TokenizeCommand.self,
     PoliciesCommand.self, InspectCommand.self, CompletionsCommand.self,
   ]
 

@@ -228,7 +228,7 @@ struct TaskPageTests {
       // Tokens held by all lanes have the strongest background.
       let accent = channels(ChartStyle.hues[0][keyPath: theme])
       let ground = zip(accent, paper).map { 0.42 * $0 + 0.58 * $1 }
-      #expect(PageStyle.rules.contains(".held9{background:color-mix(in srgb,var(--accent) 42%"))
+      #expect(PageStyle.tokens.contains(".held9{background:color-mix(in srgb,var(--accent) 42%"))
       #expect(ratio(ink, ground) >= 4.5)
     }
   }

@@ -35,6 +35,9 @@ extension Option {
   static let special = Option(
     "--special", "yes|no", "whether special tokens are found in the text",
     default: YesOrNo.no.rawValue)
+  static let chat = Option(flag: "--chat", "write the prompt as a turn of a conversation")
+  static let system = Option(
+    "--system", "TEXT", "what the conversation begins with", allowsEmpty: true)
   static func rows(_ format: RowFormat = StoreConfiguration.Default.format) -> Option {
     let formats = RowFormat.allCases.map(\.rawValue).joined(separator: "|")
     return Option(

@@ -19,7 +19,7 @@ struct DocumentCommand: Command {
       The documents are those of 'kvpolicy tasks'. After the line 'answer' come the words that the model must
       write, up to 'stop'. Every word is one token, and so is the end of a line.
       """)
-  private static let defaultTokens = 256
+  static let defaultTokens = 256
   private static let defaultNumber = 0
 
   let registry: PolicyRegistry

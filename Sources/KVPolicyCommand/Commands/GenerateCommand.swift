@@ -14,8 +14,7 @@ struct GenerateCommand: Command {
       Option(
         "--prompt", "TEXT", "the prompt; '-' reads it from standard input", allowsEmpty: true),
       .special,
-      Option(flag: "--chat", "write the prompt as a turn of a conversation"),
-      Option("--system", "TEXT", "what the conversation begins with", allowsEmpty: true),
+      .chat, .system,
       Option("--policy", "NAME", "the policy", default: Comparison.reference.main.policy),
       Option(
         "--budget", "BUDGET", "what --policy may keep: rows (512), bytes (1MiB), share (1/4)",
@@ -73,7 +72,9 @@ struct GenerateCommand: Command {
 
     let files = try open(named, writing: [])
     let tokenizer = try files.tokenizer()
-    let prompt = try Prompt(typed, arguments, special: special, for: files, tokenizer: tokenizer)
+    let prompt = try Prompt(
+      typed, isFile: arguments.text("--prompt") == "-", arguments, special: special, for: files,
+      tokenizer: tokenizer)
     if prompt.isForeign { terminal.note(GenerateCommand.foreign) }
     let model = LlamaModel(files, threads: threads, arithmetic: arithmetic)
     let store = try PagedKVStore(

@@ -2,29 +2,31 @@ import Evaluation
 import MiniTasks
 import ReferenceModel
 
-/// The prompt of `generate`, as tokens of a model.
+/// A given prompt, as tokens of a model.
 struct Prompt {
   /// The prompt's tokens.
   let tokens: [Int]
   /// Whether the model speaks the language of the tasks and the prompt does not.
   let isForeign: Bool
 
-  /// Encodes a typed prompt.
+  /// Encodes a prompt.
   ///
   /// - Parameters:
-  ///   - typed: the prompt.
-  ///   - arguments: the options of `generate`.
+  ///   - given: the prompt.
+  ///   - isFile: whether the prompt was read from a file or standard input, not from the command
+  ///     line.
+  ///   - arguments: the command's options, `--chat` and `--system` among them.
   ///   - special: whether special tokens are found in the prompt.
   ///   - files: the model that reads the prompt.
   ///   - tokenizer: the model's tokenizer.
   /// - Throws: `ModelError.request` for a prompt that is empty or longer than the model's context;
   ///   `ModelError` if `--chat` is given and the model has no usable chat template.
   init(
-    _ typed: String, _ arguments: Arguments, special: Bool, for files: ModelFiles,
+    _ given: String, isFile: Bool, _ arguments: Arguments, special: Bool, for files: ModelFiles,
     tokenizer: Tokenizer
   ) throws(ModelError) {
     let speaksTasks = TaskLanguage.isSpoken(by: files)
-    let text = Prompt.withoutLineEnd(typed, arguments, speaksTasks: speaksTasks)
+    let text = isFile ? Prompt.withoutLineEnd(given, speaksTasks: speaksTasks) : given
     guard !text.isEmpty else {
       throw .request("the prompt is empty; give at least one character")
     }
@@ -39,15 +41,12 @@ struct Prompt {
     isForeign = speaksTasks && TaskLanguage.isForeign(tokens)
   }
 
-  /// The typed text. A text from standard input loses the line end that an editor or `echo` adds: a
-  /// line feed, or a carriage return with a line feed. A prompt in the language of the tasks keeps
-  /// it, because there a line end is a word and ends every prompt.
-  private static func withoutLineEnd(
-    _ typed: String, _ arguments: Arguments, speaksTasks: Bool
-  ) -> String {
+  /// The text without the line end that an editor or `echo` adds: a line feed, or a carriage return
+  /// with a line feed. A prompt in the language of the tasks keeps it, because there a line end is a
+  /// word and ends every prompt.
+  private static func withoutLineEnd(_ typed: String, speaksTasks: Bool) -> String {
     // A carriage return with a line feed is one character.
-    guard arguments.text("--prompt") == "-", let last = typed.last, ["\n", "\r\n"].contains(last)
-    else { return typed }
+    guard let last = typed.last, ["\n", "\r\n"].contains(last) else { return typed }
     let isTask = speaksTasks && (try? TaskVocabulary.encode(typed)) != nil
     return isTask ? typed : String(typed.dropLast())
   }

@@ -36,3 +36,17 @@ extension KVSequence {
       })
   }
 }
+
+/// What a layer's policy remembers of rows.
+extension KVSequence {
+  /// The first column in which a layer's policy keeps one float of each row, such as a score: its
+  /// name, and the float of every row of a lane; nil if the policy has no such column.
+  package func rowNumbers(layer: Int, head: Int) -> (name: String, numbers: [Float])? {
+    let own = policy(ofLayer: layer).columns(for: shape)
+    let lane = lane(layer, head)
+    guard let index = own.firstIndex(where: { $0.element == .float && $0.width == 1 }) else {
+      return nil
+    }
+    return (own[index].name, (0..<lane.count).map { lane.columns[index].number(0, row: $0) })
+  }
+}

@@ -35,6 +35,17 @@ enum RunningSnippets {
     return difference
   }
 
+  /// An explanation without the command line.
+  static func explain(_ prompt: [Int]) throws {
+    let files = try BundledModel.open()
+    let explainer = Explainer(
+      model: LlamaModel(files), tokenizer: try files.tokenizer(), registry: .all)
+    let snapkv = PolicyConfiguration("snapkv", try SnapKV.settings(budget: .rows(64)) ?? [:])
+    let explanation = try explainer.run([.init(snapkv, budget: 64)], prompt: prompt)
+    try ExplanationPage(explanation).html
+      .write(toFile: "explain.html", atomically: true, encoding: .utf8)
+  }
+
   /// What the README's program does.
   static func readme() throws {
     let model = LlamaModel(try BundledModel.open())

@@ -3,14 +3,14 @@ enum StoryScript {
   static let text = #"""
     "use strict";
     (() => {
+    \#(PlayerScript.text)
+
       const find = (id) => document.getElementById(id);
       const story = JSON.parse(find("report").textContent).story;
       const [teller, play, moment, status, result] =
         ["teller", "play", "moment", "status", "result"].map(find);
-      const calm = matchMedia("(prefers-reduced-motion: reduce)");
       const prompt = write(find("prompt"), story.prompt, []);
       let answer = [];
-      let timer = null;
 
       /** Fills a place with lines of one element per token, and returns these elements. */
       function write(place, words, mistakes) {
@@ -91,31 +91,8 @@ enum StoryScript {
         show();
       }
 
-      function stop() {
-        clearInterval(timer);
-        timer = null;
-        play.textContent = "Play";
-        status.setAttribute("aria-live", "polite");
-      }
-
-      function start() {
-        if (moment.value === moment.max) { moment.value = "0"; }
-        timer = setInterval(advance, calm.matches ? 1500 : 400);
-        play.textContent = "Pause";
-        // Nobody wants every moment read aloud.
-        status.setAttribute("aria-live", "off");
-        show();
-      }
-
-      function advance() {
-        moment.value = String(Number(moment.value) + 1);
-        if (moment.value === moment.max) { stop(); }
-        show();
-      }
-
       teller.addEventListener("change", choose);
-      moment.addEventListener("input", () => { stop(); show(); });
-      play.addEventListener("click", () => { timer === null ? start() : stop(); });
+      player(play, moment, status, show);
       find("telling").hidden = false;
       choose();
     })();

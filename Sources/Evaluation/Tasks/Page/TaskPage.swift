@@ -14,40 +14,26 @@ public struct TaskPage {
 
   /// The HTML of the page. Equal reports give equal bytes.
   public var html: String {
-    """
-    <!doctype html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>\(Markup.escaped(report.model)): KV-cache eviction policies</title>
-    <style>
-    \(PageStyle.rules)
-    \(ChartStyle.rules)
-    </style>
-    </head>
-    <body>
-    <main>
-    <header>
-    <h1>What eviction policies cost a long answer</h1>
-    <p class="lede">A language model remembers what it has read in its KV cache: keys and values of every token, in
-    every layer. An eviction policy keeps the cache small by forgetting tokens. This page shows what that
-    costs: how many answers are still right, from how much memory.</p>
-    <p class="conditions">\(conditions)</p>
-    \(download)
-    </header>
-    \(memorySection)
-    \(taskSection)
-    \(storySection)
-    \(placesSection)
-    \(tableSection)
-    </main>
-    \(scripts)
-    </body>
-    </html>
-
-    """
+    let style = PageStyle.rules(
+      PageStyle.task, PageStyle.table, PageStyle.player, PageStyle.tokens, PageStyle.story)
+    return PageFrame(
+      title: "\(report.model): KV-cache eviction policies", style: style,
+      content: """
+        <header>
+        <h1>What eviction policies cost a long answer</h1>
+        <p class="lede">A language model remembers what it has read in its KV cache: keys and values of every token, in
+        every layer. An eviction policy keeps the cache small by forgetting tokens. This page shows what that
+        costs: how many answers are still right, from how much memory.</p>
+        <p class="conditions">\(conditions)</p>
+        \(download)
+        </header>
+        \(memorySection)
+        \(taskSection)
+        \(storySection)
+        \(placesSection)
+        \(tableSection)
+        """, scripts: scripts
+    ).html
   }
 
   /// The conditions, in two sentences.

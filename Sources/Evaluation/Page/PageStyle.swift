@@ -1,8 +1,13 @@
 import Reporting
 
-/// The CSS rules of a page, except those of its charts.
+/// The CSS rules of pages, except those of their charts.
 enum PageStyle {
-  static let rules = """
+  /// The rules that every page needs, and those of a page's parts.
+  static func rules(_ parts: String...) -> String {
+    ([base] + parts + [calm]).joined(separator: "\n")
+  }
+
+  private static let base = """
     :root{color-scheme:light dark;\(variables(\.light))}
     @media (prefers-color-scheme:dark){:root{\(variables(\.dark))}}
     *{box-sizing:border-box}
@@ -31,13 +36,12 @@ enum PageStyle {
     code{font:.9em ui-monospace,"SF Mono",Consolas,"DejaVu Sans Mono",monospace}
     a{color:var(--link)}
     .quiet{color:var(--quiet)}
-    \(task)
-    \(table)
-    \(story)
-    @media (prefers-reduced-motion:reduce){*{transition:none!important}}
     """
 
-  private static let task = """
+  private static let calm = "@media (prefers-reduced-motion:reduce){*{transition:none!important}}"
+
+  /// The example of a task and its rules.
+  static let task = """
     mark{background:color-mix(in srgb,var(--accent) 16%,var(--paper));color:var(--ink);border-radius:2px;padding:0 .15em}
     mark sup,code sup{font-size:.75em;line-height:1;margin-left:.15em}
     .example{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:0 2rem;\
@@ -50,7 +54,8 @@ enum PageStyle {
     .rules dd{margin:0}
     """
 
-  private static let table = """
+  /// A table that may be wider than the screen.
+  static let table = """
     .scroll{overflow-x:auto;margin-top:1rem}
     table{border-collapse:collapse;font-size:.8125rem;font-variant-numeric:tabular-nums;white-space:nowrap}
     th,td{padding:.2rem .27rem;text-align:right;font-weight:400}
@@ -67,7 +72,8 @@ enum PageStyle {
     .plain{list-style:none;padding:0;overflow-wrap:anywhere}
     """
 
-  private static let story = """
+  /// A form with a button that plays, and a slider of moments.
+  static let player = """
     .controls{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;align-items:center;\
     gap:.5rem 1rem;padding:.6rem 0;background:var(--paper);border-bottom:1px solid var(--rule);\
     font-size:.875rem}
@@ -77,15 +83,25 @@ enum PageStyle {
     .time{flex:1 1 16rem}
     .time input{flex:1;min-width:0;accent-color:var(--accent)}
     .controls output{flex:1 1 100%;font-variant-numeric:tabular-nums}
-    #result{font-weight:600}
+    """
+
+  /// A text whose tokens fade.
+  static let tokens = """
     .legend{display:flex;flex-wrap:wrap;gap:.25rem 1rem;color:var(--ink)}
     .text{font:13px/1.55 ui-monospace,"SF Mono",Consolas,"DejaVu Sans Mono",monospace;\
     columns:22rem;column-gap:2rem}
     .text div{break-inside:avoid;padding-left:1.5em;text-indent:-1.5em}
     .text span,.text em{transition:color .25s,background-color .25s}
     .later{visibility:hidden}
-    #story em{font-style:normal;text-decoration:underline wavy var(--wrong) 1.5px;\
+    .legend em,.text em{font-style:normal;text-decoration:underline wavy var(--wrong) 1.5px;\
     text-underline-offset:3px;text-decoration-skip-ink:none}
+    \(held)
+    .held0:not([data-end]){background:linear-gradient(currentColor,currentColor) 0 55%/100% 1px no-repeat}
+    """
+
+  /// What a story says of an answer, and its strip of moments.
+  static let story = """
+    #result{font-weight:600}
     .strip div{position:relative;border:1px solid var(--rule)}
     .strip canvas{display:block;width:100%;height:7rem}
     @media (prefers-color-scheme:dark){.strip canvas{filter:invert(1)}}
@@ -93,8 +109,6 @@ enum PageStyle {
     #now{left:0;right:0;border-top:2px solid var(--accent)}
     #edge{top:0;bottom:0;border-left:1px dashed var(--quiet)}
     .strip figcaption{font-weight:400;color:var(--quiet);margin-top:.25rem}
-    \(held)
-    .held0:not([data-end]){background:linear-gradient(currentColor,currentColor) 0 55%/100% 1px no-repeat}
     """
 
   /// The background fades towards the paper colour and the text stays legible. Forgotten tokens are
