@@ -105,9 +105,11 @@ enum ReadSharing: String, CaseIterable, Sendable {
   func reduce(_ numbers: inout [Float], group: Int) -> Int {
     guard self != .perQueryHead else { return group }
     let count = numbers.count / group
-    for index in count..<numbers.count {
-      let (target, number) = (index % count, numbers[index])
-      numbers[target] = self == .max ? Swift.max(numbers[target], number) : numbers[target] + number
+    for head in 1..<group {
+      for index in 0..<count {
+        let (number, other) = (numbers[index], numbers[head * count + index])
+        numbers[index] = self == .max ? Swift.max(number, other) : number + other
+      }
     }
     return 1
   }
