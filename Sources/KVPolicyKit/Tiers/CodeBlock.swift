@@ -44,6 +44,9 @@ package struct CodeBlock: Hashable, Sendable {
     rowBytes = (width * format.storedBits + 7) / 8 + (ofRow ? firstCode : 0)
   }
 
+  /// Bits that a code takes in memory; 0 for floats.
+  package var storedBits: Int { format.storedBits }
+
   /// Bytes of a block, rounded up to 64, so that every block starts on a cache line.
   package var bytes: Int {
     let header = format.grouping == .ofChannel ? firstCode : 0
@@ -131,7 +134,7 @@ extension CodeBlock {
   }
 
   /// Scale or zero `index` of a line.
-  @unsafe private func float(_ index: Int, _ line: UnsafeRawPointer) -> Float {
+  @unsafe func float(_ index: Int, _ line: UnsafeRawPointer) -> Float {
     unsafe isWide
       ? line.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
       : Float(line.loadUnaligned(fromByteOffset: 2 * index, as: Float16.self))

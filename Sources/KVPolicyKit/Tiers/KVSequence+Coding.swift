@@ -138,16 +138,28 @@ extension LaneView {
     return lane.coded?.keys.tier(of: row)
   }
 
-  /// Rows whose keys are in the store's format, in ascending position. O(rows), and a sort if the
-  /// lane is not in order.
-  public func plainKeys() -> [Int] {
-    lane.rowsByPosition().filter { lane.coded?.keys.place(of: $0) == nil }
-  }
+  /// Rows whose keys are in the store's format, in ascending position. O(such rows) if they are the
+  /// lane's last rows and in order, as in a lane that forgot nothing; else O(rows), and a sort.
+  public func plainKeys() -> [Int] { plainRows(lane.coded?.keys) }
 
-  /// Rows whose values are in the store's format, in ascending position. O(rows), and a sort if the
-  /// lane is not in order.
-  public func plainValues() -> [Int] {
-    lane.rowsByPosition().filter { lane.coded?.values.place(of: $0) == nil }
+  /// Rows whose values are in the store's format, in ascending position; as ``plainKeys()``.
+  public func plainValues() -> [Int] { plainRows(lane.coded?.values) }
+
+  private func plainRows(_ side: CodedSide?) -> [Int] {
+    let wanted = lane.count - (side?.count ?? 0)
+    var found: [Int] = []
+    found.reserveCapacity(wanted)
+    var row = lane.count
+    while found.count < wanted {
+      row -= 1
+      if side?.place(of: row) == nil { found.append(row) }
+    }
+    found.reverse()
+    let isInOrder = zip(found, found.dropFirst()).allSatisfy { one, next in
+      lane.positions[one] < lane.positions[next]
+    }
+    if !isInOrder { found.sort { lane.positions[$0] < lane.positions[$1] } }
+    return found
   }
 }
 
