@@ -103,15 +103,20 @@ extension KVSequence {
 extension KVSequence {
   /// The bytes of a list's rows as they are stored.
   func codedBytes(ofList list: Int, _ lane: Lane) -> Int {
-    guard let coded = lane.coded else { return 0 }
-    let plain = lane.layout.rowBytes
-    guard readsPart, let range = readSets.lists[list] else {
-      let whole = 2 * lane.count - coded.keys.count - coded.values.count
-      return whole * plain + coded.keys.rowBytes + coded.values.rowBytes
+    guard let coded = lane.coded, readsPart, let range = readSets.lists[list] else {
+      return lane.rowBytes
     }
     let (keys, values) = (readSets.keyPlaces[range], readSets.valuePlaces[range])
     let whole = keys.count { $0 < 0 } + values.count { $0 < 0 }
-    return whole * plain + coded.keys.rowBytes(at: keys) + coded.values.rowBytes(at: values)
+    return whole * lane.layout.rowBytes + coded.keys.rowBytes(at: keys)
+      + coded.values.rowBytes(at: values)
+  }
+
+  /// The mean bytes of a row, key and value, as rows are stored now.
+  package var meanRowBytes: Double {
+    let rows = lanes.reduce(0) { $0 + $1.count }
+    guard hasCodecs, rows > 0 else { return Double(store.bytesPerToken / shape.lanes) }
+    return Double(lanes.reduce(0) { $0 + $1.rowBytes }) / Double(rows)
   }
 
   /// How many keys and values of a lane are codes.

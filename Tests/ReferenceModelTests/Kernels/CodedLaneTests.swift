@@ -64,8 +64,10 @@ private struct CodedLayer: Sendable, CustomStringConvertible {
 /// The kernels are compared with rows that the store decodes one number after the other.
 @Suite("Lanes with codes")
 struct CodedLaneTests {
-  @Test("have the products of queries and decoded keys", arguments: CodedLayer.all)
-  private func logits(layer: CodedLayer) throws {
+  /// In integers a query's element is off by up to 1/65534 of the query's greatest magnitude.
+  @Test(
+    "have the products of queries and decoded keys", arguments: CodedLayer.all, [false, true])
+  private func logits(layer: CodedLayer, inIntegers: Bool) throws {
     let sequence = try layer.sequence()
     let depth = layer.headDimension
     for head in 0..<2 {
@@ -80,12 +82,14 @@ struct CodedLaneTests {
           unsafe sequence.withRows(layer: 0, head: head) { rows in
             unsafe Kernels.logits(
               queries: queries, group: group, rows: rows, range: range, scale: 0.125,
-              into: target, stride: stride)
+              inIntegers: inIntegers, into: target, stride: stride)
           }
         }
         for number in 0..<group {
           let query = Array(queries[number * depth..<(number + 1) * depth])
-          let sum = query.reduce(0) { $0 + abs(Double($1)) }
+          let top = Double(query.map(abs).max() ?? 0)
+          let sum =
+            query.reduce(0) { $0 + abs(Double($1)) } + (inIntegers ? 16 * top * Double(depth) : 0)
           let row = Array(logits[number * stride..<(number + 1) * stride])
           expectClose(
             Array(row[range]), keys[range].map { dot($0, query).sum * 0.125 },
@@ -93,6 +97,28 @@ struct CodedLaneTests {
           #expect(row.indices.allSatisfy { range.contains($0) || row[$0] == 77 })
         }
       }
+    }
+  }
+
+  @Test("with a query that is not finite have no finite product, and with a zero query 0")
+  private func extremes() throws {
+    let layer = CodedLayer(
+      configuration: #"{"policy": "kivi", "keyBits": 4, "groupSize": 16, "residual": 16}"#,
+      headDimension: 64)
+    let sequence = try layer.sequence()
+    var queries = [Float](repeating: 0, count: 3 * 64)
+    (queries[3], queries[64 + 5]) = (.infinity, .nan)
+    for inIntegers in [false, true] {
+      // The first rows are codes.
+      let logits = computed(3 * 16) { target in
+        unsafe sequence.withRows(layer: 0, head: 0) { rows in
+          unsafe Kernels.logits(
+            queries: queries, group: 3, rows: rows, range: 0..<16, scale: 1,
+            inIntegers: inIntegers, into: target, stride: 16)
+        }
+      }
+      #expect(logits[..<32].allSatisfy { !$0.isFinite })
+      #expect(logits[32...].allSatisfy { $0 == 0 })
     }
   }
 

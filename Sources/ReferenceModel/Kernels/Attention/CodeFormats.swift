@@ -1,6 +1,11 @@
 import KVPolicyKit
 
 /// The codes of a row as floats, without scale and zero. The first code is in the lowest bits.
+///
+/// Each element of a vector keeps its code where the code is in the word that all share: a mask and
+/// a power of two take less time than shifts by different counts. The code in the word's upper bits
+/// would make the word negative: its upper bit is flipped, which subtracts half of what codes
+/// count, and the half is added again.
 enum Codes4: @unsafe LaneFormat {
   @unsafe @inline(__always)
   static func loadVector(_ row: UnsafeRawPointer, at element: Int) -> FloatVector {
@@ -11,12 +16,25 @@ enum Codes4: @unsafe LaneFormat {
       )
       let words = WordVector(
         lowHalf: SIMD8(repeating: low), highHalf: SIMD8(repeating: high))
-      let shifts = WordVector(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28)
+      let masks = WordVector(
+        0xF, 0xF0, 0xF00, 0xF000, 0xF_0000, 0xF0_0000, 0xF00_0000, 0xF000_0000,
+        0xF, 0xF0, 0xF00, 0xF000, 0xF_0000, 0xF0_0000, 0xF00_0000, 0xF000_0000)
+      let flips = WordVector(
+        0, 0, 0, 0, 0, 0, 0, 0x8000_0000, 0, 0, 0, 0, 0, 0, 0, 0x8000_0000)
+      let powers = FloatVector(
+        1, 0x1p-4, 0x1p-8, 0x1p-12, 0x1p-16, 0x1p-20, 0x1p-24, 0x1p-28,
+        1, 0x1p-4, 0x1p-8, 0x1p-12, 0x1p-16, 0x1p-20, 0x1p-24, 0x1p-28)
+      let halves = FloatVector(0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 8)
     #else
       let words = unsafe WordVector(repeating: codes.loadUnaligned(as: UInt32.self))
-      let shifts = WordVector(0, 4, 8, 12, 16, 20, 24, 28)
+      let masks = WordVector(
+        0xF, 0xF0, 0xF00, 0xF000, 0xF_0000, 0xF0_0000, 0xF00_0000, 0xF000_0000)
+      let flips = WordVector(0, 0, 0, 0, 0, 0, 0, 0x8000_0000)
+      let powers = FloatVector(
+        1, 0x1p-4, 0x1p-8, 0x1p-12, 0x1p-16, 0x1p-20, 0x1p-24, 0x1p-28)
+      let halves = FloatVector(0, 0, 0, 0, 0, 0, 0, 8)
     #endif
-    return floats(ofCodes: (words &>> shifts) & WordVector(repeating: 15))
+    return multiplyAdd(floats(signed: (words & masks) ^ flips), powers, halves)
   }
 
   @unsafe @inline(__always)
@@ -33,12 +51,21 @@ enum Codes2: @unsafe LaneFormat {
     let codes = unsafe row + element / 4
     #if KVPOLICY_AVX512
       let words = unsafe WordVector(repeating: codes.loadUnaligned(as: UInt32.self))
-      let shifts = WordVector(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+      let masks = WordVector(
+        3, 3 << 2, 3 << 4, 3 << 6, 3 << 8, 3 << 10, 3 << 12, 3 << 14,
+        3 << 16, 3 << 18, 3 << 20, 3 << 22, 3 << 24, 3 << 26, 3 << 28, 3 << 30)
+      let flips = WordVector(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x8000_0000)
+      let powers = FloatVector(
+        1, 0x1p-2, 0x1p-4, 0x1p-6, 0x1p-8, 0x1p-10, 0x1p-12, 0x1p-14,
+        0x1p-16, 0x1p-18, 0x1p-20, 0x1p-22, 0x1p-24, 0x1p-26, 0x1p-28, 0x1p-30)
+      let halves = FloatVector(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2)
+      return multiplyAdd(floats(signed: (words & masks) ^ flips), powers, halves)
     #else
       let words = unsafe WordVector(repeating: UInt32(codes.loadUnaligned(as: UInt16.self)))
-      let shifts = WordVector(0, 2, 4, 6, 8, 10, 12, 14)
+      let masks = WordVector(3, 3 << 2, 3 << 4, 3 << 6, 3 << 8, 3 << 10, 3 << 12, 3 << 14)
+      let powers = FloatVector(1, 0x1p-2, 0x1p-4, 0x1p-6, 0x1p-8, 0x1p-10, 0x1p-12, 0x1p-14)
+      return floats(signed: words & masks) * powers
     #endif
-    return floats(ofCodes: (words &>> shifts) & WordVector(repeating: 3))
   }
 
   @unsafe @inline(__always)
@@ -55,7 +82,7 @@ enum Codes8: @unsafe LaneFormat {
     // The bytes are unsigned: their upper bit is put back by the mask.
     let bytes = unsafe (row + element).loadUnaligned(as: ByteVector.self)
     let words = unsafe unsafeBitCast(integers(bytes), to: WordVector.self)
-    return floats(ofCodes: words & WordVector(repeating: 255))
+    return floats(signed: words & WordVector(repeating: 255))
   }
 
   @unsafe @inline(__always)
@@ -77,8 +104,8 @@ enum SignedBytes: @unsafe LaneFormat {
   }
 }
 
-/// Codes as floats: small enough for signed integers, which convert in one instruction.
+/// Words as floats, read as signed integers, which convert in one instruction.
 @inline(__always)
-private func floats(ofCodes words: WordVector) -> FloatVector {
+private func floats(signed words: WordVector) -> FloatVector {
   unsafe floats(unsafeBitCast(words, to: IntVector.self))
 }

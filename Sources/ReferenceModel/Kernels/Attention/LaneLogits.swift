@@ -4,16 +4,17 @@ extension Kernels {
   /// The logits of one lane: `logits[g·stride + r] = scale · q_g · k_r` for `r` in `range`.
   ///
   /// `queries` holds the `group` query heads that share the lane, `group × headDimension`. Nothing
-  /// is written outside `range`.
+  /// is written outside `range`. With `inIntegers`, products with keys that are integers are sums
+  /// of integers: see `IntegerLogits`.
   @unsafe package static func logits(
     queries: UnsafePointer<Float>, group: Int, rows: LaneRows, range: Range<Int>, scale: Float,
-    into logits: UnsafeMutablePointer<Float>, stride: Int
+    inIntegers: Bool = false, into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have logits")
     guard unsafe rows.codes == nil else {
       return unsafe logitsOfLists(
-        queries: queries, group: group, rows: rows, range: range, scale: scale, into: logits,
-        stride: stride)
+        queries: queries, group: group, rows: rows, range: range, scale: scale,
+        inIntegers: inIntegers, into: logits, stride: stride)
     }
     switch unsafe rows.format {
     case .f32:
@@ -22,8 +23,8 @@ extension Kernels {
       unsafe laneLogits(F16Format.self, queries, group, rows, range, scale, logits, stride)
     case .q8_0:
       unsafe logitsOfLists(
-        queries: queries, group: group, rows: rows, range: range, scale: scale, into: logits,
-        stride: stride)
+        queries: queries, group: group, rows: rows, range: range, scale: scale,
+        inIntegers: inIntegers, into: logits, stride: stride)
     }
   }
 

@@ -72,13 +72,15 @@ extension Kernels {
     _ range: Range<Int>, depth: Int, _ out: UnsafeMutablePointer<Float>, _ outStride: Int
   ) {
     var element = 0
-    while element &+ 3 &* vectorWidth <= depth {
+    // Four registers are two tiles of two: a tile of one register would convert too little for its
+    // loads of weights.
+    while element &+ 3 &* vectorWidth <= depth && depth &- element != 4 &* vectorWidth {
       unsafe mixTile(
         Format.self, heads: heads, vectors: 3, weights, stride, rows, range, element, out + element,
         outStride)
       element &+= 3 &* vectorWidth
     }
-    if element &+ 2 &* vectorWidth <= depth {
+    while element &+ 2 &* vectorWidth <= depth {
       unsafe mixTile(
         Format.self, heads: heads, vectors: 2, weights, stride, rows, range, element, out + element,
         outStride)

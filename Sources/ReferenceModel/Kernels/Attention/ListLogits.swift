@@ -9,14 +9,14 @@ extension Kernels {
   /// The logits of a lane with codes, or with rows in q8_0; as `logits`.
   @unsafe static func logitsOfLists(
     queries: UnsafePointer<Float>, group: Int, rows: LaneRows, range: Range<Int>, scale: Float,
-    into logits: UnsafeMutablePointer<Float>, stride: Int
+    inIntegers: Bool, into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     let depth = unsafe rows.headDimension
     let (width, groups) = unsafe greatest(rows, value: false)
     unsafe ListRoom.lend(heads: group, width: width, groups: groups) { room in
       var mapped = unsafe ListLogits(
-        queries: queries, queryStride: depth, group: group, scale: scale, logits: logits,
-        stride: stride, room: room)
+        queries: queries, queryStride: depth, group: group, scale: scale,
+        isInteger: inIntegers, logits: logits, stride: stride, room: room)
       let whole = unsafe mapped
       if let map = unsafe rows.codes?.keys.map { unsafe mapped.map(by: map.pointee) }
       unsafe forEachList(of: rows, range, value: false, room) { list in
@@ -36,6 +36,8 @@ extension Kernels {
   private(set) var queryStride: Int
   let group: Int
   let scale: Float
+  /// Whether codes are multiplied in integers.
+  let isInteger: Bool
   /// The logits of all rows of the lane.
   let logits: UnsafeMutablePointer<Float>
   let stride: Int
@@ -57,11 +59,14 @@ extension Kernels {
 
   /// Computes the logits of a list's rows.
   func compute(_ list: RowList) {
+    let isInteger = unsafe isInteger && IntegerLogits.serves(list.encoding)
     switch unsafe list.encoding.scaling {
+    case .ofRow where isInteger, .ofRowWithZero where isInteger:
+      unsafe integers(queries, queryStride, adding: nil).compute(list)
     case .none: unsafe products(list, queries, scale, into: room.sums)
     case .ofRow: unsafe addGroups(list, hasZeros: false)
     case .ofRowWithZero: unsafe addGroups(list, hasZeros: true)
-    case .ofBlock: unsafe computeByChannel(list)
+    case .ofBlock: unsafe computeByChannel(list, inIntegers: isInteger)
     }
     unsafe deliver(list)
   }
@@ -75,7 +80,8 @@ extension Kernels {
       unsafe products(list.group(index), part, scale, into: room.products)
       let scales = unsafe list.scales(index)
       for head in unsafe 0..<group {
-        let sum = unsafe hasZeros ? Kernels.total(part + head &* queryStride, count: size) * scale : 0
+        let sum =
+          unsafe hasZeros ? Kernels.total(part + head &* queryStride, count: size) * scale : 0
         let (zeroTimes, isFirst) = (FloatVector(repeating: sum), index == 0)
         let (product, target) = unsafe (room.products + head &* most, room.sums + head &* most)
         var row = 0
@@ -93,29 +99,36 @@ extension Kernels {
   }
 
   /// Products with scales and zeros of a block's channels, at `room.sums`.
-  private func computeByChannel(_ list: RowList) {
+  private func computeByChannel(_ list: RowList, inIntegers: Bool) {
     guard let block = unsafe list.block else { return }
-    let (width, most) = unsafe (list.encoding.width, RowList.most)
+    let width = unsafe list.encoding.width
     let (scales, zeros) = unsafe (room.line, room.line + width)
-    unsafe Kernels.load(block, format: list.encoding.isWide ? .f32 : .f16, count: 2 * width, into: scales)
+    unsafe Kernels.load(
+      block, format: list.encoding.isWide ? .f32 : .f16, count: 2 * width, into: scales)
+    // `products` is free: its floats are used for groups of rows only.
+    let sums = unsafe room.products
     for head in unsafe 0..<group {
       let (query, target) = unsafe (queries + head &* queryStride, room.scaled + head &* width)
-      // `products` is free: its floats are used for groups of rows only.
-      unsafe room.products[head &* most] = Kernels.multiply(
-        query, by: scales, into: target, addingProductsWith: zeros, count: width)
+      unsafe sums[head] =
+        scale
+        * Kernels.multiply(
+          query, by: scales, into: target, addingProductsWith: zeros, count: width)
     }
+    if inIntegers { return unsafe integers(room.scaled, width, adding: sums).compute(list) }
     var folded = unsafe self
     unsafe folded.queryStride = width
     unsafe folded.products(list, room.scaled, scale, into: room.sums)
     for head in unsafe 0..<group {
-      let sum = unsafe FloatVector(repeating: room.products[head &* most] * scale)
-      let target = unsafe room.sums + head &* most
-      var row = 0
-      while unsafe row < list.count {
-        unsafe storeVector(loadVector(target + row) + sum, target + row)
-        row &+= vectorWidth
-      }
+      unsafe Kernels.add(sums[head], to: room.sums + head &* RowList.most, count: list.count)
     }
+  }
+
+  private func integers(
+    _ queries: UnsafePointer<Float>, _ stride: Int, adding constants: UnsafePointer<Float>?
+  ) -> IntegerLogits {
+    unsafe IntegerLogits(
+      queries: queries, queryStride: stride, group: group, scale: scale, constants: constants,
+      room: room)
   }
 
   /// `factor · Σ query · number` for a group of channels of each row, `most` floats for each head.

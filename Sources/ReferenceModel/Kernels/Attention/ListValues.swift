@@ -84,7 +84,8 @@ extension Kernels {
   private func addByChannel(_ list: RowList) {
     guard let block = unsafe list.block else { return }
     let (scales, zeros) = unsafe (room.line, room.line + width)
-    unsafe Kernels.load(block, format: list.encoding.isWide ? .f32 : .f16, count: 2 * width, into: scales)
+    unsafe Kernels.load(
+      block, format: list.encoding.isWide ? .f32 : .f16, count: 2 * width, into: scales)
     unsafe room.scaled.update(repeating: 0, count: group * width)
     unsafe mix(list, room.sums, into: room.scaled)
     for head in unsafe 0..<group {

@@ -26,25 +26,20 @@ import KVPolicyKit
   /// The lane's numbers of the rows.
   var rows: UnsafePointer<Int32> { unsafe UnsafePointer(room.rows) }
   /// Whether the rows are consecutive rows of the lane.
-  var isConsecutive: Bool {
-    unsafe count > 0 && Int(rows[count - 1]) - Int(rows[0]) == count - 1
-      && (count < 3 || isAscending)
-  }
+  private(set) var isConsecutive = true
 
-  private var isAscending: Bool {
-    for index in unsafe 1..<count where unsafe rows[index] != rows[index - 1] + 1 { return false }
-    return true
-  }
-
-  /// Adds a row of the lane, with the first byte of its numbers.
-  mutating func append(_ row: Int, _ address: UnsafeRawPointer) {
+  /// Adds a row of the lane, with the first byte of its numbers, and prefetches `bytes` bytes.
+  @inline(__always)
+  mutating func append(_ row: Int, _ address: UnsafeRawPointer, bytes: Int) {
+    unsafe address.ask(bytes: bytes)
+    if unsafe count > 0 && Int(room.rows[count &- 1]) != row &- 1 { unsafe isConsecutive = false }
     unsafe room.addresses[count] = unsafe address
     unsafe room.rows[count] = Int32(truncatingIfNeeded: row)
-    unsafe count += 1
+    unsafe count &+= 1
   }
 
   /// Removes all rows.
-  mutating func removeAll() { unsafe count = 0 }
+  mutating func removeAll() { unsafe (count, isConsecutive) = (0, true) }
 
   /// The scales of a group, row by row, and `most` floats behind them the zeros. Numbers behind the
   /// last row, up to a whole vector, are 0.
@@ -85,12 +80,17 @@ import KVPolicyKit
   let scaled: UnsafeMutablePointer<Float>
   /// Two floats for each channel: scales and zeros of a block.
   let line: UnsafeMutablePointer<Float>
+  /// Three queries, rounded.
+  let rounded: UnsafeMutablePointer<Int16>
+  /// For each group four floats: sums of three queries.
+  let groupSums: UnsafeMutablePointer<Float>
 
   /// Lends memory for rows of `width` numbers, in any of their groups, and for some query heads.
   @unsafe static func lend(heads: Int, width: Int, groups: Int, _ body: (ListRoom) -> Void) {
     let most = unsafe RowList.most
-    let parts = [3 * most, 2 * most * groups, 2 * heads * most, 2 * heads * width, 2 * width]
-    let floats = parts.reduce(0, +)
+    let parts =
+      3 * most + 2 * most * groups + 2 * heads * most + 2 * heads * width
+    let floats = parts + 4 * width + 4 * groups
     unsafe withUnsafeTemporaryAllocation(byteCount: 4 * floats, alignment: 64) { memory in
       guard let base = memory.baseAddress else { return }
       let first = unsafe base.assumingMemoryBound(to: Float.self) + 3 * most
@@ -101,7 +101,9 @@ import KVPolicyKit
           addresses: base.assumingMemoryBound(to: UnsafeRawPointer.self),
           rows: (base + 8 * most).assumingMemoryBound(to: Int32.self), scales: first,
           products: products, sums: products + heads * most, mapped: mapped,
-          scaled: mapped + heads * width, line: mapped + 2 * heads * width))
+          scaled: mapped + heads * width, line: mapped + 2 * heads * width,
+          rounded: (base + 4 * (parts + 2 * width)).assumingMemoryBound(to: Int16.self),
+          groupSums: base.assumingMemoryBound(to: Float.self) + parts + 4 * width))
     }
   }
 }

@@ -47,7 +47,7 @@ extension Kernels {
     for row in part {
       if let places = unsafe places, unsafe places[row] >= 0 { continue }
       let address = unsafe value ? rows.value(row) : rows.key(row)
-      unsafe list.append(row, address + list.encoding.firstNumber)
+      unsafe list.append(row, address + list.encoding.firstNumber, bytes: rows.rowBytes)
     }
     guard unsafe list.count > 0 else { return }
     if unsafe list.encoding.scaling == .ofRow { unsafe readScales(of: list) }
@@ -82,7 +82,7 @@ extension Kernels {
       guard isOfTier else { continue }
       let line = place % CodedSide.placesPerBlock &* layout.rowBytes
       if isOfRow { unsafe readScales(base + line, layout, list) }
-      unsafe list.append(row, base + line + layout.firstCode)
+      unsafe list.append(row, base + line + layout.firstCode, bytes: layout.rowBytes)
     }
     guard unsafe list.count > 0 else { return }
     if isOfRow { unsafe padScales(of: list) }
@@ -93,6 +93,17 @@ extension Kernels {
   @unsafe @inline(__always)
   private static func readScales(_ line: UnsafeRawPointer, _ layout: CodeBlock, _ list: RowList) {
     let count = layout.scales
+    if count == 2 && !layout.isWide {
+      // Most rows: two groups of 32 channels.
+      let halves = unsafe line.loadUnaligned(as: SIMD4<Float16>.self)
+      let four = SIMD4(Float(halves.x), Float(halves.y), Float(halves.z), Float(halves.w))
+      let target = unsafe list.scales(0) + list.count
+      unsafe target[0] = four.x
+      unsafe target[2 &* RowList.most] = four.y
+      unsafe target[RowList.most] = four.z
+      unsafe target[3 &* RowList.most] = four.w
+      return
+    }
     for group in 0..<count {
       let target = unsafe list.scales(group) + list.count
       if layout.isWide {
@@ -141,7 +152,7 @@ extension Kernels {
         guard place >= 0, unsafe side.block(place / CodedSide.placesPerBlock).tier == tier
         else { continue }
         let target = unsafe base + list.count * width
-        if unsafe side.decode(row, to: target) { unsafe list.append(row, target) }
+        if unsafe side.decode(row, to: target) { unsafe list.append(row, target, bytes: 0) }
       }
       if unsafe list.count > 0 { unsafe body(list) }
     }

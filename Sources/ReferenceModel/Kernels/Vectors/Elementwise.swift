@@ -110,6 +110,24 @@ extension Kernels {
     return sums.total + rest
   }
 
+  /// The greatest magnitude of `count` finite floats; 0 if there are none.
+  @unsafe static func greatestMagnitude(_ x: UnsafePointer<Float>, count: Int) -> Float {
+    var top = FloatVector.zero
+    var i = 0
+    while i &+ vectorWidth <= count {
+      let v = unsafe loadVector(x + i)
+      top.replace(with: v, where: v .> top)
+      top.replace(with: -v, where: -v .> top)
+      i &+= vectorWidth
+    }
+    var greatest = top.max()
+    while i < count {
+      greatest = unsafe max(greatest, abs(x[i]))
+      i &+= 1
+    }
+    return greatest
+  }
+
   /// `y = x · factors`, element by element, over `count` floats.
   ///
   /// - Returns: the sum of `x · terms`.
