@@ -32,9 +32,11 @@ struct QuantizedRowsTests {
   }
 
   private func session(
-    _ configuration: PolicyConfiguration, _ format: RowFormat = .q8_0
+    _ configuration: PolicyConfiguration, _ format: RowFormat = .q8_0,
+    _ arithmetic: Arithmetic = .exact
   ) throws -> LlamaSession {
     let policies = try configuration.makePolicies(.all, shape: model.shape)
+    let model = LlamaModel(model, arithmetic: arithmetic)
     let store = StoreConfiguration(pageRows: 4, format: format)
     return model.makeSession(
       try PagedKVStore(shape: model.shape, configuration: store).makeSequence(policies))
@@ -59,6 +61,28 @@ struct QuantizedRowsTests {
     }
     // The logits are near 5; random matrices with sharp attention are a hard case.
     #expect(0 < worst && worst < 0.5)
+  }
+
+  /// The model's matrices are floats, so that integer arithmetic is that of rows alone.
+  @Test(
+    "are multiplied with rounded queries in integer arithmetic: with nearly the same results",
+    arguments: [
+      PolicyConfiguration("full"),
+      PolicyConfiguration("kivi", ["keyBits": 4, "groupSize": 32, "residual": 32]),
+    ])
+  func integers(_ configuration: PolicyConfiguration) throws {
+    let (exact, integer) = (
+      try session(configuration), try session(configuration, .q8_0, .integer)
+    )
+    let text = tokens(120)
+    for one in [exact, integer] { try one.prefill(Array(text[..<70])) }
+    #expect(row(exact) == row(integer), "prompts stay exact")
+    var worst: Float = 0
+    for token in text[70...] {
+      for one in [exact, integer] { try one.decode(token) }
+      worst = max(worst, distance(row(exact), row(integer)))
+    }
+    #expect(0 < worst && worst < 2e-2)
   }
 
   /// Chunks read keys and values as floats, while steps read the bytes. Keys may be rotated before

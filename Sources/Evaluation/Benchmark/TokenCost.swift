@@ -37,10 +37,8 @@ struct TokenCost {
 }
 
 extension LlamaSession {
-  /// Bytes of one row of one lane: a key and a value.
-  fileprivate var bytesPerRow: Double {
-    Double(sequence.store.bytesPerToken / model.shape.lanes)
-  }
+  /// Bytes of one row of one lane: a key and a value, in the mean of the rows that are held.
+  fileprivate var bytesPerRow: Double { sequence.meanRowBytes }
 
   /// Operations of one query token on one row of one lane: products of the queries with the key,
   /// and of the probabilities with the value, for every query head of the lane.

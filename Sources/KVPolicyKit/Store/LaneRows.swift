@@ -42,23 +42,50 @@
 
 /// The rows of a lane, or of a list of its rows, that are stored as codes.
 @unsafe package struct LaneCodes {
-  // The lane keeps both sides while the rows are lent.
-  let keys: Unmanaged<CodedSide>
-  let values: Unmanaged<CodedSide>
-  /// Per row: the place of its key's codes, or -1.
-  let keyPlaces: UnsafePointer<Int32>
-  /// Per row: the place of its value's codes, or -1.
-  let valuePlaces: UnsafePointer<Int32>
+  /// The keys.
+  package let keys: CodedRows
+  /// The values.
+  package let values: CodedRows
+}
 
-  /// Decodes the key or value of a row to `headDimension` floats, if it is stored as codes.
+/// The keys, or the values, of some rows that are stored as codes. Every pointer is valid while the
+/// lane is not changed.
+@unsafe package struct CodedRows {
+  // The lane keeps the side while the rows are lent.
+  private let side: Unmanaged<CodedSide>
+  /// Per row: the place of its codes, or -1 for a row in the store's format.
+  package let places: UnsafePointer<Int32>
+  /// How the blocks of each tier are laid out.
+  package let layouts: UnsafeBufferPointer<CodeBlock>
+  /// What is stored of a row; nil for all of it.
+  package let map: UnsafePointer<KeyMap>?
+  private let blocks: UnsafeBufferPointer<CodedSide.Block>
+  private let addresses: UnsafeBufferPointer<UnsafeMutableRawPointer?>
+
+  fileprivate init(
+    side: CodedSide, places: UnsafePointer<Int32>, layouts: UnsafeBufferPointer<CodeBlock>,
+    map: UnsafePointer<KeyMap>?, blocks: UnsafeBufferPointer<CodedSide.Block>,
+    addresses: UnsafeBufferPointer<UnsafeMutableRawPointer?>
+  ) {
+    unsafe self.side = unsafe .passUnretained(side)
+    unsafe (self.places, self.layouts, self.map) = unsafe (places, layouts, map)
+    unsafe (self.blocks, self.addresses) = unsafe (blocks, addresses)
+  }
+
+  /// The tier and the first byte of a block that some live row's place names.
+  @unsafe package func block(_ block: Int) -> (tier: Int, address: UnsafeRawPointer) {
+    // A bug in the store if the block was given back: places are those of live rows only.
+    guard let address = unsafe addresses[block] else { preconditionFailure("no such block") }
+    return unsafe (Int(blocks[block].tier), UnsafeRawPointer(address))
+  }
+
+  /// Decodes a row to as many floats as a head has elements, one number after the other, if the row
+  /// is stored as codes: the definition of what kernels compute faster.
   ///
   /// - Returns: whether it is.
-  @unsafe package func decode(
-    _ row: Int, value: Bool, to target: UnsafeMutablePointer<Float>
-  ) -> Bool {
-    let place = unsafe value ? valuePlaces[row] : keyPlaces[row]
+  @unsafe package func decode(_ row: Int, to target: UnsafeMutablePointer<Float>) -> Bool {
+    let place = unsafe places[row]
     guard place >= 0 else { return false }
-    let side = unsafe value ? values : keys
     unsafe side._withUnsafeGuaranteedRef { unsafe $0.decode(place: Int(place), to: target) }
     return true
   }
@@ -79,10 +106,35 @@ extension Lane.Coded {
     _ keyPlaces: UnsafeBufferPointer<Int32>, _ valuePlaces: UnsafeBufferPointer<Int32>,
     _ body: (LaneCodes) -> Result
   ) -> Result {
-    unsafe body(
-      LaneCodes(
-        keys: .passUnretained(keys), values: .passUnretained(values),
-        keyPlaces: keyPlaces.baseAddress.unsafelyUnwrapped,
-        valuePlaces: valuePlaces.baseAddress.unsafelyUnwrapped))
+    unsafe keys.withRows(keyPlaces) { keys in
+      unsafe values.withRows(valuePlaces) { values in
+        unsafe body(LaneCodes(keys: keys, values: values))
+      }
+    }
+  }
+}
+
+extension CodedSide {
+  /// Lends rows at some places.
+  @unsafe fileprivate func withRows<Result>(
+    _ places: UnsafeBufferPointer<Int32>, _ body: (CodedRows) -> Result
+  ) -> Result {
+    unsafe withMap { map in
+      unsafe layouts.withUnsafeBufferPointer { layouts in
+        unsafe blocks.withUnsafeBufferPointer { blocks in
+          unsafe addresses.withUnsafeBufferPointer { addresses in
+            unsafe body(
+              CodedRows(
+                side: self, places: places.baseAddress.unsafelyUnwrapped, layouts: layouts,
+                map: map, blocks: blocks, addresses: addresses))
+          }
+        }
+      }
+    }
+  }
+
+  @unsafe private func withMap<Result>(_ body: (UnsafePointer<KeyMap>?) -> Result) -> Result {
+    guard let map else { return body(nil) }
+    return unsafe withUnsafePointer(to: map) { unsafe body($0) }
   }
 }

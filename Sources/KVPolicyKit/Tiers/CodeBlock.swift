@@ -44,6 +44,9 @@ package struct CodeBlock: Hashable, Sendable {
     rowBytes = (width * format.storedBits + 7) / 8 + (ofRow ? firstCode : 0)
   }
 
+  /// Bits that a code takes in memory; 0 for floats.
+  package var storedBits: Int { format.storedBits }
+
   /// Bytes of a block, rounded up to 64, so that every block starts on a cache line.
   package var bytes: Int {
     let header = format.grouping == .ofChannel ? firstCode : 0
@@ -54,12 +57,12 @@ package struct CodeBlock: Hashable, Sendable {
   package var bytesPerRow: Int { (bytes + rows - 1) / rows }
 
   /// The scales that serve a row, as an offset into the block.
-  private func scaleOffset(row: Int) -> Int {
+  func scaleOffset(row: Int) -> Int {
     format.grouping == .ofRow ? row * rowBytes : 0
   }
 
   /// The codes of a row, as an offset into the block.
-  private func codeOffset(row: Int) -> Int { firstCode + row * rowBytes }
+  func codeOffset(row: Int) -> Int { firstCode + row * rowBytes }
 }
 
 /// Reading and writing: the definition, one element at a time.
@@ -71,10 +74,11 @@ extension CodeBlock {
     _ source: UnsafePointer<Float>, into block: UnsafeMutableRawPointer
   ) {
     precondition(format.grouping == .ofChannel, "rows with scales of their own are stored singly")
+    if isInEights { return unsafe encodeBlockInEights(source, into: block) }
     for channel in 0..<width {
       let scale = unsafe CodeScale(
         source + channel, stride: width, count: rows, greatestCode: format.greatestCode, isWide)
-      unsafe store(scale, at: channel, line: block)
+      unsafe store(scale.scale, scale.zero, at: channel, line: block)
       for row in 0..<rows {
         unsafe store(
           scale.code(of: source[row * width + channel]), channel: channel,
@@ -91,13 +95,14 @@ extension CodeBlock {
     if format == .floats {
       return unsafe floats.encode(source, count: width, to: block + row * rowBytes)
     }
+    if isInEights { return unsafe encodeRowInEights(source, row: row, into: block) }
     let line = unsafe block + scaleOffset(row: row)
     let codes = unsafe block + codeOffset(row: row)
     for group in 0..<scales {
       let first = group * format.group
       let scale = unsafe CodeScale(
         source + first, stride: 1, count: format.group, greatestCode: format.greatestCode, isWide)
-      unsafe store(scale, at: group, line: line)
+      unsafe store(scale.scale, scale.zero, at: group, line: line)
       for channel in first..<first + format.group {
         unsafe store(scale.code(of: source[channel]), channel: channel, codes: codes)
       }
@@ -131,21 +136,23 @@ extension CodeBlock {
   }
 
   /// Scale or zero `index` of a line.
-  @unsafe private func float(_ index: Int, _ line: UnsafeRawPointer) -> Float {
+  @unsafe func float(_ index: Int, _ line: UnsafeRawPointer) -> Float {
     unsafe isWide
       ? line.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
       : Float(line.loadUnaligned(fromByteOffset: 2 * index, as: Float16.self))
   }
 
-  @unsafe private func store(
-    _ scale: CodeScale, at index: Int, line: UnsafeMutableRawPointer
+  /// Stores scale and zero `index` of a line.
+  @unsafe func store(
+    _ scale: Float, _ zero: Float, at index: Int, line: UnsafeMutableRawPointer
   ) {
-    for (place, number) in [(index, scale.scale), (scales + index, scale.zero)] {
-      if isWide {
-        unsafe line.storeBytes(of: number, toByteOffset: 4 * place, as: Float.self)
-      } else {
-        unsafe line.storeBytes(of: Float16(number), toByteOffset: 2 * place, as: Float16.self)
-      }
+    let (first, second) = (index, scales + index)
+    if isWide {
+      unsafe line.storeBytes(of: scale, toByteOffset: 4 * first, as: Float.self)
+      unsafe line.storeBytes(of: zero, toByteOffset: 4 * second, as: Float.self)
+    } else {
+      unsafe line.storeBytes(of: Float16(scale), toByteOffset: 2 * first, as: Float16.self)
+      unsafe line.storeBytes(of: Float16(zero), toByteOffset: 2 * second, as: Float16.self)
     }
   }
 

@@ -103,15 +103,20 @@ extension KVSequence {
 extension KVSequence {
   /// The bytes of a list's rows as they are stored.
   func codedBytes(ofList list: Int, _ lane: Lane) -> Int {
-    guard let coded = lane.coded else { return 0 }
-    let plain = lane.layout.rowBytes
-    guard readsPart, let range = readSets.lists[list] else {
-      let whole = 2 * lane.count - coded.keys.count - coded.values.count
-      return whole * plain + coded.keys.rowBytes + coded.values.rowBytes
+    guard let coded = lane.coded, readsPart, let range = readSets.lists[list] else {
+      return lane.rowBytes
     }
     let (keys, values) = (readSets.keyPlaces[range], readSets.valuePlaces[range])
     let whole = keys.count { $0 < 0 } + values.count { $0 < 0 }
-    return whole * plain + coded.keys.rowBytes(at: keys) + coded.values.rowBytes(at: values)
+    return whole * lane.layout.rowBytes + coded.keys.rowBytes(at: keys)
+      + coded.values.rowBytes(at: values)
+  }
+
+  /// The mean bytes of a row, key and value, as rows are stored now.
+  package var meanRowBytes: Double {
+    let rows = lanes.reduce(0) { $0 + $1.count }
+    guard hasCodecs, rows > 0 else { return Double(store.bytesPerToken / shape.lanes) }
+    return Double(lanes.reduce(0) { $0 + $1.rowBytes }) / Double(rows)
   }
 
   /// How many keys and values of a lane are codes.
@@ -138,16 +143,28 @@ extension LaneView {
     return lane.coded?.keys.tier(of: row)
   }
 
-  /// Rows whose keys are in the store's format, in ascending position. O(rows), and a sort if the
-  /// lane is not in order.
-  public func plainKeys() -> [Int] {
-    lane.rowsByPosition().filter { lane.coded?.keys.place(of: $0) == nil }
-  }
+  /// Rows whose keys are in the store's format, in ascending position. O(such rows) if they are the
+  /// lane's last rows and in order, as in a lane that forgot nothing; else O(rows), and a sort.
+  public func plainKeys() -> [Int] { plainRows(lane.coded?.keys) }
 
-  /// Rows whose values are in the store's format, in ascending position. O(rows), and a sort if the
-  /// lane is not in order.
-  public func plainValues() -> [Int] {
-    lane.rowsByPosition().filter { lane.coded?.values.place(of: $0) == nil }
+  /// Rows whose values are in the store's format, in ascending position; as ``plainKeys()``.
+  public func plainValues() -> [Int] { plainRows(lane.coded?.values) }
+
+  private func plainRows(_ side: CodedSide?) -> [Int] {
+    let wanted = lane.count - (side?.count ?? 0)
+    var found: [Int] = []
+    found.reserveCapacity(wanted)
+    var row = lane.count
+    while found.count < wanted {
+      row -= 1
+      if side?.place(of: row) == nil { found.append(row) }
+    }
+    found.reverse()
+    let isInOrder = zip(found, found.dropFirst()).allSatisfy { one, next in
+      lane.positions[one] < lane.positions[next]
+    }
+    if !isInOrder { found.sort { lane.positions[$0] < lane.positions[$1] } }
+    return found
   }
 }
 

@@ -28,6 +28,13 @@ extension Lane {
   /// Whether some row is coded.
   var hasCodes: Bool { coded.map { !$0.isEmpty } ?? false }
 
+  /// Bytes of all keys and values as they are stored.
+  var rowBytes: Int {
+    guard let coded else { return 2 * count * layout.rowBytes }
+    let whole = 2 * count - coded.keys.count - coded.values.count
+    return whole * layout.rowBytes + coded.keys.rowBytes + coded.values.rowBytes
+  }
+
   /// Reads a key or value, whatever its format.
   @unsafe func decode(_ row: Int, value: Bool, to target: UnsafeMutablePointer<Float>) {
     if let coded, let place = (value ? coded.values : coded.keys).place(of: row) {

@@ -4,18 +4,17 @@ extension Kernels {
   /// The logits of one lane: `logits[g·stride + r] = scale · q_g · k_r` for `r` in `range`.
   ///
   /// `queries` holds the `group` query heads that share the lane, `group × headDimension`. Nothing
-  /// is written outside `range`.
+  /// is written outside `range`. With `inIntegers`, products with keys that are integers are sums
+  /// of integers: see `IntegerLogits`.
   @unsafe package static func logits(
     queries: UnsafePointer<Float>, group: Int, rows: LaneRows, range: Range<Int>, scale: Float,
-    into logits: UnsafeMutablePointer<Float>, stride: Int
+    inIntegers: Bool = false, into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have logits")
     guard unsafe rows.codes == nil else {
-      return unsafe withFloats(of: rows, range, value: false) { floats, part in
-        unsafe Kernels.logits(
-          queries: queries, group: group, rows: floats, range: 0..<part.count, scale: scale,
-          into: logits + part.lowerBound, stride: stride)
-      }
+      return unsafe logitsOfLists(
+        queries: queries, group: group, rows: rows, range: range, scale: scale,
+        inIntegers: inIntegers, into: logits, stride: stride)
     }
     switch unsafe rows.format {
     case .f32:
@@ -23,16 +22,30 @@ extension Kernels {
     case .f16:
       unsafe laneLogits(F16Format.self, queries, group, rows, range, scale, logits, stride)
     case .q8_0:
-      unsafe laneLogits(Q8Rows.self, queries, group, rows, range, scale, logits, stride)
+      unsafe logitsOfLists(
+        queries: queries, group: group, rows: rows, range: range, scale: scale,
+        inIntegers: inIntegers, into: logits, stride: stride)
     }
   }
 
-  @unsafe @inline(never)
-  static func laneLogits<Format: LaneFormat>(
+  @unsafe private static func laneLogits<Format: LaneFormat>(
     _: Format.Type, _ queries: UnsafePointer<Float>, _ group: Int, _ rows: LaneRows,
     _ range: Range<Int>, _ scale: Float, _ logits: UnsafeMutablePointer<Float>, _ stride: Int
   ) {
     let depth = unsafe rows.headDimension
+    unsafe rowLogits(
+      Format.self, queries, queryStride: depth, group, rows, range, depth: depth, scale, logits,
+      stride)
+  }
+
+  /// The logits of rows wherever they are: products of `depth` numbers with queries that are
+  /// `queryStride` floats apart.
+  @unsafe @inline(never)
+  static func rowLogits<Format: LaneFormat, Rows: RowAddresses>(
+    _: Format.Type, _ queries: UnsafePointer<Float>, queryStride: Int, _ group: Int, _ rows: Rows,
+    _ range: Range<Int>, depth: Int, _ scale: Float, _ logits: UnsafeMutablePointer<Float>,
+    _ stride: Int
+  ) {
     var row = range.lowerBound
     while row < range.upperBound {
       let last = range.upperBound &- 1
@@ -45,10 +58,10 @@ extension Kernels {
       unsafe rows.askForKeys(row &+ 32)
       var head = 0
       while head < group {
-        let q = unsafe queries + head &* depth
+        let q = unsafe queries + head &* queryStride
         let target = unsafe logits + (head &* stride &+ row)
         unsafe storeDots(
-          Format.self, height: group &- head, q: q, qStride: depth, k: keys, depth: depth,
+          Format.self, height: group &- head, q: q, qStride: queryStride, k: keys, depth: depth,
           scale: scale, into: target, stride: stride, room: range.upperBound &- row)
         head &+= DotTile.height
       }

@@ -1,6 +1,18 @@
 import KVPolicyKit
 
-extension LaneRows {
+/// Where the kernels of attention find the numbers of rows.
+protocol RowAddresses {
+  /// The first byte of the numbers of a key.
+  @unsafe func key(_ row: Int) -> UnsafeRawPointer
+  /// The first byte of the numbers of a value.
+  @unsafe func value(_ row: Int) -> UnsafeRawPointer
+  /// Prefetches the keys of three rows from `row` on, if there are so many.
+  @unsafe func askForKeys(_ row: Int)
+  /// Prefetches the values of three rows.
+  @unsafe func askForValues(_ first: Int, _ second: Int, _ third: Int)
+}
+
+extension LaneRows: @unsafe RowAddresses {
   /// The first byte of the key of live row `row`. The row is live, so its page exists.
   @unsafe @inline(__always)
   func key(_ row: Int) -> UnsafeRawPointer {

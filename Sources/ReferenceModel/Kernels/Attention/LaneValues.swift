@@ -11,19 +11,30 @@ extension Kernels {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have values")
     if !adding { unsafe out.update(repeating: 0, count: group * rows.headDimension) }
     guard unsafe rows.codes == nil else {
-      return unsafe withFloats(of: rows, range, value: true) { floats, part in
-        unsafe mixValues(
-          weights: weights + part.lowerBound, stride: stride, group: group, rows: floats,
-          range: 0..<part.count, adding: true, into: out)
-      }
+      return unsafe mixLists(
+        weights: weights, stride: stride, group: group, rows: rows, range: range, into: out)
     }
     switch unsafe rows.format {
     case .f32: unsafe mixLane(F32Format.self, weights, stride, group, rows, range, out)
     case .f16: unsafe mixLane(F16Format.self, weights, stride, group, rows, range, out)
-    case .q8_0: unsafe mixLane(Q8Rows.self, weights, stride, group, rows, range, out)
+    case .q8_0:
+      unsafe mixLists(
+        weights: weights, stride: stride, group: group, rows: rows, range: range, into: out)
     }
   }
 
+  @unsafe private static func mixLane<Format: LaneFormat>(
+    _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int,
+    _ rows: LaneRows, _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
+  ) {
+    let depth = unsafe rows.headDimension
+    unsafe mixRows(
+      Format.self, weights, stride, group, rows, range, depth: depth, out, outStride: depth)
+  }
+
+  /// Adds the weighted sums of rows wherever they are: `depth` numbers for each head, of heads that
+  /// are `outStride` floats apart.
+  ///
   /// Works in tiles of up to three heads by three registers, then by two or one, then in single
   /// elements.
   /// Each tile stays in registers while all rows pass, and a row's elements are converted once for
@@ -32,21 +43,23 @@ extension Kernels {
   /// A fourth register of elements would need all sixteen registers of AVX2. The compiler would
   /// then keep a sum in memory, and every row would wait for the sum to come back.
   @unsafe @inline(never)
-  static func mixLane<Format: LaneFormat>(
-    _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int,
-    _ rows: LaneRows, _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
+  static func mixRows<Format: LaneFormat, Rows: RowAddresses>(
+    _: Format.Type, _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int, _ rows: Rows,
+    _ range: Range<Int>, depth: Int, _ out: UnsafeMutablePointer<Float>, outStride: Int
   ) {
-    let depth = unsafe rows.headDimension
     var head = 0
     while head < group {
       let w = unsafe weights + head &* stride
-      let target = unsafe out + head &* depth
+      let target = unsafe out + head &* outStride
       if group &- head >= 3 {
-        unsafe mixHeads(Format.self, heads: 3, w, stride, rows, range, target)
+        unsafe mixHeads(
+          Format.self, heads: 3, w, stride, rows, range, depth: depth, target, outStride)
       } else if group &- head == 2 {
-        unsafe mixHeads(Format.self, heads: 2, w, stride, rows, range, target)
+        unsafe mixHeads(
+          Format.self, heads: 2, w, stride, rows, range, depth: depth, target, outStride)
       } else {
-        unsafe mixHeads(Format.self, heads: 1, w, stride, rows, range, target)
+        unsafe mixHeads(
+          Format.self, heads: 1, w, stride, rows, range, depth: depth, target, outStride)
       }
       head &+= 3
     }
@@ -54,35 +67,39 @@ extension Kernels {
 
   /// Mixes the values for `heads` heads of `out`. `heads` is a literal at each use.
   @unsafe @inline(__always)
-  private static func mixHeads<Format: LaneFormat>(
-    _: Format.Type, heads: Int, _ weights: UnsafePointer<Float>, _ stride: Int,
-    _ rows: LaneRows, _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
+  private static func mixHeads<Format: LaneFormat, Rows: RowAddresses>(
+    _: Format.Type, heads: Int, _ weights: UnsafePointer<Float>, _ stride: Int, _ rows: Rows,
+    _ range: Range<Int>, depth: Int, _ out: UnsafeMutablePointer<Float>, _ outStride: Int
   ) {
-    let depth = unsafe rows.headDimension
     var element = 0
-    while element &+ 3 &* vectorWidth <= depth {
+    // Four registers are two tiles of two: a tile of one register would convert too little for its
+    // loads of weights.
+    while element &+ 3 &* vectorWidth <= depth && depth &- element != 4 &* vectorWidth {
       unsafe mixTile(
-        Format.self, heads: heads, vectors: 3, weights, stride, rows, range, element, out + element)
+        Format.self, heads: heads, vectors: 3, weights, stride, rows, range, element, out + element,
+        outStride)
       element &+= 3 &* vectorWidth
     }
-    if element &+ 2 &* vectorWidth <= depth {
+    while element &+ 2 &* vectorWidth <= depth {
       unsafe mixTile(
-        Format.self, heads: heads, vectors: 2, weights, stride, rows, range, element, out + element)
+        Format.self, heads: heads, vectors: 2, weights, stride, rows, range, element, out + element,
+        outStride)
       element &+= 2 &* vectorWidth
     }
     if element &+ vectorWidth <= depth {
       unsafe mixTile(
-        Format.self, heads: heads, vectors: 1, weights, stride, rows, range, element, out + element)
+        Format.self, heads: heads, vectors: 1, weights, stride, rows, range, element, out + element,
+        outStride)
       element &+= vectorWidth
     }
     while element < depth {
       for head in 0..<heads {
-        var sum = unsafe out[head &* depth &+ element]
+        var sum = unsafe out[head &* outStride &+ element]
         for row in range {
           let value = unsafe Format.load(rows.value(row), at: element)
           sum = unsafe multiplyAdd(weights[head &* stride &+ row], value, sum)
         }
-        unsafe out[head &* depth &+ element] = sum
+        unsafe out[head &* outStride &+ element] = sum
       }
       element &+= 1
     }
@@ -91,14 +108,14 @@ extension Kernels {
   /// Mixes `vectors` (1 to 3) vectors of elements from `element` on, for `heads` heads.
   /// `vectors` and `heads` are literals at each use.
   @unsafe @inline(__always)
-  private static func mixTile<Format: LaneFormat>(
+  private static func mixTile<Format: LaneFormat, Rows: RowAddresses>(
     _: Format.Type, heads: Int, vectors: Int, _ weights: UnsafePointer<Float>, _ stride: Int,
-    _ rows: LaneRows, _ range: Range<Int>, _ element: Int, _ out: UnsafeMutablePointer<Float>
+    _ rows: Rows, _ range: Range<Int>, _ element: Int, _ out: UnsafeMutablePointer<Float>,
+    _ outStride: Int
   ) {
-    let depth = unsafe rows.headDimension
     var m0 = unsafe MixedVectors(out, vectors: vectors)
-    var m1 = unsafe MixedVectors(heads > 1 ? out + depth : out, vectors: vectors)
-    var m2 = unsafe MixedVectors(heads > 2 ? out + 2 &* depth : out, vectors: vectors)
+    var m1 = unsafe MixedVectors(heads > 1 ? out + outStride : out, vectors: vectors)
+    var m2 = unsafe MixedVectors(heads > 2 ? out + 2 &* outStride : out, vectors: vectors)
     var row = range.lowerBound
     while row < range.upperBound {
       let value = unsafe rows.value(row)
@@ -112,8 +129,8 @@ extension Kernels {
       row &+= 1
     }
     unsafe m0.store(to: out, vectors: vectors)
-    if heads > 1 { unsafe m1.store(to: out + depth, vectors: vectors) }
-    if heads > 2 { unsafe m2.store(to: out + 2 &* depth, vectors: vectors) }
+    if heads > 1 { unsafe m1.store(to: out + outStride, vectors: vectors) }
+    if heads > 2 { unsafe m2.store(to: out + 2 &* outStride, vectors: vectors) }
   }
 }
 

@@ -198,8 +198,8 @@ import KVPolicyKit
         unsafe computePlacedLogits(queries, rows, head: head, range, thread: thread, into: target)
       } else {
         unsafe Kernels.logits(
-          queries: queries, group: group, rows: rows, range: range, scale: scale, into: target,
-          stride: stride)
+          queries: queries, group: group, rows: rows, range: range, scale: scale,
+          inIntegers: session.model.arithmetic != .exact, into: target, stride: stride)
       }
       guard let logits = unsafe logits else { return }
       for head in first..<first + group {

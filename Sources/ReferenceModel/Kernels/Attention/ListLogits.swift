@@ -1,0 +1,170 @@
+import KVPolicyKit
+
+/// Products with keys that are integers with scales, without making floats of whole keys.
+///
+/// A key's product with a query q is Σ q·(code·s + z). Where scales belong to groups of a row it is
+/// s · Σ q·code + z · Σ q for each group. Where they belong to channels they are multiplied with the
+/// query, once for a block: Σ (q·s)·code + Σ q·z.
+extension Kernels {
+  /// The logits of a lane with codes, or with rows in q8_0; as `logits`.
+  @unsafe static func logitsOfLists(
+    queries: UnsafePointer<Float>, group: Int, rows: LaneRows, range: Range<Int>, scale: Float,
+    inIntegers: Bool, into logits: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    let depth = unsafe rows.headDimension
+    let (width, groups) = unsafe greatest(rows, value: false)
+    unsafe ListRoom.lend(heads: group, width: width, groups: groups) { room in
+      var mapped = unsafe ListLogits(
+        queries: queries, queryStride: depth, group: group, scale: scale,
+        isInteger: inIntegers, logits: logits, stride: stride, room: room)
+      let whole = unsafe mapped
+      if let map = unsafe rows.codes?.keys.map { unsafe mapped.map(by: map.pointee) }
+      unsafe forEachList(of: rows, range, value: false, room) { list in
+        unsafe (list.encoding.isMapped ? mapped : whole).compute(list)
+      }
+    }
+  }
+}
+
+/// The logits of lists of rows.
+@unsafe struct ListLogits {
+  // Queries, products and sums have room for `group` heads; every list has as many numbers in a row
+  // as the queries.
+
+  /// The queries as the keys are stored.
+  private(set) var queries: UnsafePointer<Float>
+  private(set) var queryStride: Int
+  let group: Int
+  let scale: Float
+  /// Whether codes are multiplied in integers.
+  let isInteger: Bool
+  /// The logits of all rows of the lane.
+  let logits: UnsafeMutablePointer<Float>
+  let stride: Int
+  let room: ListRoom
+
+  /// Takes the channels of the queries that keys have, each divided by its factor.
+  mutating func map(by map: KeyMap) {
+    let width = map.channels.count
+    for head in unsafe 0..<group {
+      let (query, target) = unsafe (queries + head * queryStride, room.mapped + head * width)
+      for (index, channel) in map.channels.enumerated() {
+        unsafe target[index] = query[channel]
+      }
+      guard let factors = map.factors else { continue }
+      for (index, factor) in factors.enumerated() { unsafe target[index] /= factor }
+    }
+    unsafe (queries, queryStride) = unsafe (UnsafePointer(room.mapped), width)
+  }
+
+  /// Computes the logits of a list's rows.
+  func compute(_ list: RowList) {
+    let isInteger = unsafe isInteger && IntegerLogits.serves(list.encoding)
+    switch unsafe list.encoding.scaling {
+    case .ofRow where isInteger, .ofRowWithZero where isInteger:
+      unsafe integers(queries, queryStride, adding: nil).compute(list)
+    case .none: unsafe products(list, queries, scale, into: room.sums)
+    case .ofRow: unsafe addGroups(list, hasZeros: false)
+    case .ofRowWithZero: unsafe addGroups(list, hasZeros: true)
+    case .ofBlock: unsafe computeByChannel(list, inIntegers: isInteger)
+    }
+    unsafe deliver(list)
+  }
+
+  /// Products with scales and zeros of each row's groups, at `room.sums`.
+  private func addGroups(_ list: RowList, hasZeros: Bool) {
+    let most = unsafe RowList.most
+    let size = unsafe list.encoding.group
+    for index in unsafe 0..<list.encoding.groups {
+      let part = unsafe queries + index &* size
+      unsafe products(list.group(index), part, scale, into: room.products)
+      let scales = unsafe list.scales(index)
+      for head in unsafe 0..<group {
+        let sum =
+          unsafe hasZeros ? Kernels.total(part + head &* queryStride, count: size) * scale : 0
+        let (zeroTimes, isFirst) = (FloatVector(repeating: sum), index == 0)
+        let (product, target) = unsafe (room.products + head &* most, room.sums + head &* most)
+        var row = 0
+        while unsafe row < list.count {
+          var total = unsafe isFirst ? .zero : loadVector(target + row)
+          total = unsafe multiplyAdd(loadVector(scales + row), loadVector(product + row), total)
+          if hasZeros {
+            total = unsafe multiplyAdd(loadVector(scales + most + row), zeroTimes, total)
+          }
+          unsafe storeVector(total, target + row)
+          row &+= vectorWidth
+        }
+      }
+    }
+  }
+
+  /// Products with scales and zeros of a block's channels, at `room.sums`.
+  private func computeByChannel(_ list: RowList, inIntegers: Bool) {
+    guard let block = unsafe list.block else { return }
+    let width = unsafe list.encoding.width
+    let (scales, zeros) = unsafe (room.line, room.line + width)
+    unsafe Kernels.load(
+      block, format: list.encoding.isWide ? .f32 : .f16, count: 2 * width, into: scales)
+    // `products` is free: its floats are used for groups of rows only.
+    let sums = unsafe room.products
+    for head in unsafe 0..<group {
+      let (query, target) = unsafe (queries + head &* queryStride, room.scaled + head &* width)
+      unsafe sums[head] =
+        scale
+        * Kernels.multiply(
+          query, by: scales, into: target, addingProductsWith: zeros, count: width)
+    }
+    if inIntegers { return unsafe integers(room.scaled, width, adding: sums).compute(list) }
+    var folded = unsafe self
+    unsafe folded.queryStride = width
+    unsafe folded.products(list, room.scaled, scale, into: room.sums)
+    for head in unsafe 0..<group {
+      unsafe Kernels.add(sums[head], to: room.sums + head &* RowList.most, count: list.count)
+    }
+  }
+
+  private func integers(
+    _ queries: UnsafePointer<Float>, _ stride: Int, adding constants: UnsafePointer<Float>?
+  ) -> IntegerLogits {
+    unsafe IntegerLogits(
+      queries: queries, queryStride: stride, group: group, scale: scale, constants: constants,
+      room: room)
+  }
+
+  /// `factor · Σ query · number` for a group of channels of each row, `most` floats for each head.
+  private func products(
+    _ list: RowList, _ queries: UnsafePointer<Float>, _ factor: Float,
+    into products: UnsafeMutablePointer<Float>
+  ) {
+    switch unsafe list.encoding.numbers {
+    case .f32: unsafe self.products(F32Format.self, list, queries, factor, products)
+    case .f16: unsafe self.products(F16Format.self, list, queries, factor, products)
+    case .signedBytes: unsafe self.products(SignedBytes.self, list, queries, factor, products)
+    case .codes2: unsafe self.products(Codes2.self, list, queries, factor, products)
+    case .codes4: unsafe self.products(Codes4.self, list, queries, factor, products)
+    case .codes8: unsafe self.products(Codes8.self, list, queries, factor, products)
+    }
+  }
+
+  private func products<Format: LaneFormat>(
+    _: Format.Type, _ list: RowList, _ queries: UnsafePointer<Float>, _ factor: Float,
+    _ products: UnsafeMutablePointer<Float>
+  ) {
+    unsafe Kernels.rowLogits(
+      Format.self, queries, queryStride: queryStride, group, list, 0..<list.count,
+      depth: list.encoding.group, factor, products, RowList.most)
+  }
+
+  /// Writes the sums to the logits of the list's rows.
+  private func deliver(_ list: RowList) {
+    let isConsecutive = unsafe list.isConsecutive
+    for head in unsafe 0..<group {
+      let (sums, target) = unsafe (room.sums + head &* RowList.most, logits + head &* stride)
+      if isConsecutive {
+        unsafe (target + Int(list.rows[0])).update(from: sums, count: list.count)
+      } else {
+        for index in unsafe 0..<list.count { unsafe target[Int(list.rows[index])] = sums[index] }
+      }
+    }
+  }
+}

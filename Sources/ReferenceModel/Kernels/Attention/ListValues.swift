@@ -1,0 +1,123 @@
+import KVPolicyKit
+
+/// Sums of values that are integers with scales, without making floats of whole values.
+///
+/// A value is code·s + z, so its part of a sum is (w·s)·code + w·z for its attention weight w: both
+/// factors are computed once for each group of a row.
+extension Kernels {
+  /// Adds the weighted values of a lane with codes, or with rows in q8_0, to `out`; as `mixValues`.
+  @unsafe static func mixLists(
+    weights: UnsafePointer<Float>, stride: Int, group: Int, rows: LaneRows, range: Range<Int>,
+    into out: UnsafeMutablePointer<Float>
+  ) {
+    let (width, groups) = unsafe greatest(rows, value: true)
+    unsafe ListRoom.lend(heads: group, width: width, groups: groups) { room in
+      let job = unsafe ListValues(
+        weights: weights, stride: stride, group: group, out: out, width: width, room: room)
+      unsafe forEachList(of: rows, range, value: true, room) { list in unsafe job.add(list) }
+    }
+  }
+}
+
+/// The weighted sums of lists of values.
+@unsafe private struct ListValues {
+  // `out` and the weights have `group` heads; every list has values of `width` numbers.
+
+  /// The attention weights of all rows of the lane.
+  let weights: UnsafePointer<Float>
+  let stride: Int
+  let group: Int
+  let out: UnsafeMutablePointer<Float>
+  let width: Int
+  let room: ListRoom
+
+  /// Adds a list's values, each times its weight.
+  func add(_ list: RowList) {
+    unsafe gatherWeights(list)
+    switch unsafe list.encoding.scaling {
+    case .none: unsafe mix(list, room.sums, into: out)
+    case .ofRow: unsafe addGroups(list, hasZeros: false)
+    case .ofRowWithZero: unsafe addGroups(list, hasZeros: true)
+    case .ofBlock: unsafe addByChannel(list)
+    }
+  }
+
+  /// Copies the weights of the list's rows to `room.sums`, and zeros behind them up to a whole
+  /// vector.
+  private func gatherWeights(_ list: RowList) {
+    let (count, isConsecutive) = unsafe (list.count, list.isConsecutive)
+    let end = (count + vectorWidth - 1) / vectorWidth * vectorWidth
+    for head in unsafe 0..<group {
+      let (source, target) = unsafe (weights + head &* stride, room.sums + head &* RowList.most)
+      if isConsecutive {
+        unsafe target.update(from: source + Int(list.rows[0]), count: count)
+      } else {
+        for index in 0..<count { unsafe target[index] = source[Int(list.rows[index])] }
+      }
+      for index in count..<end { unsafe target[index] = 0 }
+    }
+  }
+
+  /// Adds values with scales, and perhaps zeros, of each row's groups.
+  private func addGroups(_ list: RowList, hasZeros: Bool) {
+    let (size, most) = unsafe (list.encoding.group, RowList.most)
+    for index in unsafe 0..<list.encoding.groups {
+      let scales = unsafe list.scales(index)
+      let target = unsafe out + index &* size
+      for head in unsafe 0..<group {
+        let (weight, scaled) = unsafe (room.sums + head &* most, room.products + head &* most)
+        var zeros = FloatVector.zero
+        var row = 0
+        while unsafe row < list.count {
+          let w = unsafe loadVector(weight + row)
+          unsafe storeVector(w * loadVector(scales + row), scaled + row)
+          if hasZeros { zeros = unsafe multiplyAdd(w, loadVector(scales + most + row), zeros) }
+          row &+= vectorWidth
+        }
+        if hasZeros { unsafe Kernels.add(zeros.total, to: target + head &* width, count: size) }
+      }
+      unsafe mix(list.group(index), room.products, into: target)
+    }
+  }
+
+  /// Adds values with scales and zeros of a block's channels.
+  private func addByChannel(_ list: RowList) {
+    guard let block = unsafe list.block else { return }
+    let (scales, zeros) = unsafe (room.line, room.line + width)
+    unsafe Kernels.load(
+      block, format: list.encoding.isWide ? .f32 : .f16, count: 2 * width, into: scales)
+    unsafe room.scaled.update(repeating: 0, count: group * width)
+    unsafe mix(list, room.sums, into: room.scaled)
+    for head in unsafe 0..<group {
+      let (mixed, target) = unsafe (room.scaled + head &* width, out + head &* width)
+      let total = unsafe Kernels.total(room.sums + head &* RowList.most, count: list.count)
+      for channel in unsafe 0..<width {
+        unsafe target[channel] += scales[channel] * mixed[channel] + zeros[channel] * total
+      }
+    }
+  }
+
+  /// Adds the numbers of a group of channels of each row, times weights that have `most` floats for
+  /// each head.
+  private func mix(
+    _ list: RowList, _ weights: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>
+  ) {
+    switch unsafe list.encoding.numbers {
+    case .f32: unsafe mix(F32Format.self, list, weights, out)
+    case .f16: unsafe mix(F16Format.self, list, weights, out)
+    case .signedBytes: unsafe mix(SignedBytes.self, list, weights, out)
+    case .codes2: unsafe mix(Codes2.self, list, weights, out)
+    case .codes4: unsafe mix(Codes4.self, list, weights, out)
+    case .codes8: unsafe mix(Codes8.self, list, weights, out)
+    }
+  }
+
+  private func mix<Format: LaneFormat>(
+    _: Format.Type, _ list: RowList, _ weights: UnsafePointer<Float>,
+    _ out: UnsafeMutablePointer<Float>
+  ) {
+    unsafe Kernels.mixRows(
+      Format.self, weights, RowList.most, group, list, 0..<list.count, depth: list.encoding.group,
+      out, outStride: width)
+  }
+}

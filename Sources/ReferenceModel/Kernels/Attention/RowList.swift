@@ -1,0 +1,109 @@
+import KVPolicyKit
+
+/// Rows of a lane that a kernel reads at once, wherever they are in memory: all in one encoding,
+/// and all of one block if rows of a block share scales.
+@unsafe struct RowList: @unsafe RowAddresses {
+  // Lists have at most `most` rows, and every array has room for them. Groups are below the
+  // encoding's number of groups.
+
+  /// The most rows of a list; a multiple of `vectorWidth`.
+  static let most = 128
+
+  let encoding: RowEncoding
+  /// The block of the last row; nil for rows in the store's format.
+  var block: UnsafeRawPointer?
+  private(set) var count = 0
+  /// Bytes from a row's first byte to the first number that kernels read.
+  private var offset = 0
+  private let room: ListRoom
+
+  init(_ encoding: RowEncoding, _ room: ListRoom) {
+    unsafe self.encoding = encoding
+    unsafe self.room = unsafe room
+    unsafe block = nil
+  }
+
+  /// The lane's numbers of the rows.
+  var rows: UnsafePointer<Int32> { unsafe UnsafePointer(room.rows) }
+  /// Whether the rows are consecutive rows of the lane.
+  private(set) var isConsecutive = true
+
+  /// Adds a row of the lane, with the first byte of its numbers, and prefetches `bytes` bytes.
+  @inline(__always)
+  mutating func append(_ row: Int, _ address: UnsafeRawPointer, bytes: Int) {
+    unsafe address.ask(bytes: bytes)
+    if unsafe count > 0 && Int(room.rows[count &- 1]) != row &- 1 { unsafe isConsecutive = false }
+    unsafe room.addresses[count] = unsafe address
+    unsafe room.rows[count] = Int32(truncatingIfNeeded: row)
+    unsafe count &+= 1
+  }
+
+  /// Removes all rows.
+  mutating func removeAll() { unsafe (count, isConsecutive) = (0, true) }
+
+  /// The scales of a group, row by row, and `most` floats behind them the zeros. Numbers behind the
+  /// last row, up to a whole vector, are 0.
+  func scales(_ group: Int) -> UnsafeMutablePointer<Float> {
+    unsafe room.scales + group &* 2 &* Self.most
+  }
+
+  /// The same rows without the numbers before a group.
+  func group(_ group: Int) -> RowList {
+    var list = unsafe self
+    unsafe list.offset = group &* encoding.groupBytes
+    return unsafe list
+  }
+
+  @inline(__always)
+  func key(_ row: Int) -> UnsafeRawPointer { unsafe room.addresses[row] + offset }
+  @inline(__always)
+  func value(_ row: Int) -> UnsafeRawPointer { unsafe key(row) }
+  @inline(__always)
+  func askForKeys(_ row: Int) {}
+  @inline(__always)
+  func askForValues(_ first: Int, _ second: Int, _ third: Int) {}
+}
+
+/// Memory for one list at a time, and for what kernels compute from it.
+@unsafe struct ListRoom {
+  let addresses: UnsafeMutablePointer<UnsafeRawPointer>
+  let rows: UnsafeMutablePointer<Int32>
+  /// Scales and zeros of every group.
+  let scales: UnsafeMutablePointer<Float>
+  /// `heads × most` floats.
+  let products: UnsafeMutablePointer<Float>
+  /// `heads × most` floats.
+  let sums: UnsafeMutablePointer<Float>
+  /// `heads × width` floats: queries as keys with a map are stored.
+  let mapped: UnsafeMutablePointer<Float>
+  /// `heads × width` floats: queries times the scales of a block.
+  let scaled: UnsafeMutablePointer<Float>
+  /// Two floats for each channel: scales and zeros of a block.
+  let line: UnsafeMutablePointer<Float>
+  /// Three queries, rounded.
+  let rounded: UnsafeMutablePointer<Int16>
+  /// For each group four floats: sums of three queries.
+  let groupSums: UnsafeMutablePointer<Float>
+
+  /// Lends memory for rows of `width` numbers, in any of their groups, and for some query heads.
+  @unsafe static func lend(heads: Int, width: Int, groups: Int, _ body: (ListRoom) -> Void) {
+    let most = unsafe RowList.most
+    let parts =
+      3 * most + 2 * most * groups + 2 * heads * most + 2 * heads * width
+    let floats = parts + 4 * width + 4 * groups
+    unsafe withUnsafeTemporaryAllocation(byteCount: 4 * floats, alignment: 64) { memory in
+      guard let base = memory.baseAddress else { return }
+      let first = unsafe base.assumingMemoryBound(to: Float.self) + 3 * most
+      let products = unsafe first + 2 * most * groups
+      let mapped = unsafe products + 2 * heads * most
+      unsafe body(
+        ListRoom(
+          addresses: base.assumingMemoryBound(to: UnsafeRawPointer.self),
+          rows: (base + 8 * most).assumingMemoryBound(to: Int32.self), scales: first,
+          products: products, sums: products + heads * most, mapped: mapped,
+          scaled: mapped + heads * width, line: mapped + 2 * heads * width,
+          rounded: (base + 4 * (parts + 2 * width)).assumingMemoryBound(to: Int16.self),
+          groupSums: base.assumingMemoryBound(to: Float.self) + parts + 4 * width))
+    }
+  }
+}
