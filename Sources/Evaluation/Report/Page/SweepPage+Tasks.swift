@@ -55,8 +55,8 @@ extension SweepPage {
     return """
       <section id="depths" aria-labelledby="depths-heading">
       <h2 id="depths-heading">Needles by depth and length</h2>
-      <p class="note">How good an answer is, by the depth at which the needle lies and the length of the text. Darker is
-      better.</p>
+      <p class="note">How good an answer is, by the depth at which the needle lies and the length of the text. The
+      stronger the colour, the better.</p>
       <div class="multiples">
       \(figures.map(figure).joined(separator: "\n"))
       </div>
