@@ -111,9 +111,9 @@ extension KVPolicyTool {
   static let commands: [any Command.Type] = [
     TasksCommand.self, DocumentCommand.self, CompareCommand.self, ExplainCommand.self,
     BenchCommand.self, CapacityCommand.self, SweepCommand.self, MergeCommand.self,
-    RerunCommand.self, CalibrateCommand.self, GenerateCommand.self, TraceCommand.self,
-    TrainCommand.self, TokenizeCommand.self,
-    PoliciesCommand.self, InspectCommand.self, CompletionsCommand.self,
+    RerunCommand.self, ReportCommand.self, CalibrateCommand.self, GenerateCommand.self,
+    TraceCommand.self, TrainCommand.self, TokenizeCommand.self, PoliciesCommand.self,
+    InspectCommand.self, CompletionsCommand.self,
   ]
 
   /// The syntax of `help`, which is not a `Command`, for the overview and for completions.

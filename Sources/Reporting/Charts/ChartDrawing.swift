@@ -54,7 +54,8 @@ struct ChartDrawing {
         text(chart.title, x: margin, y: 26, "title"),
       ]
     }
-    parts += axes + chart.series.map(line) + chart.series.map(bars) + chart.series.map(marks)
+    parts += axes + [front] + chart.series.map(line) + chart.series.map(bars)
+    parts += chart.series.map(marks)
     if chart.hasKey {
       parts += ChartKey(chart.series, ends: ends, from: top, to: bottom, x: right).parts
     }
@@ -87,6 +88,16 @@ struct ChartDrawing {
     ]
   }
 
+  /// The steps through the points of the front.
+  private var front: String {
+    let points = chart.front.compactMap { point in
+      x(point.x).flatMap { x in y(point.y).map { (Markup.coordinate(x), Markup.coordinate($0)) } }
+    }
+    guard let first = points.first else { return "" }
+    let steps = points.dropFirst().map { "H\($0.0)V\($0.1)" }.joined()
+    return "<path class=\"front\" d=\"M\(first.0) \(first.1)\(steps)\"/>"
+  }
+
   /// The path of the line, interrupted at points that the axes cannot show.
   private func line(_ series: LineChart.Series) -> String {
     var path = ""
@@ -101,7 +112,7 @@ struct ChartDrawing {
     }
     guard !path.isEmpty else { return "" }
     let names = "line \(series.color.className)" + (series.isDashed ? " dashed" : "")
-    return "<path class=\"\(names)\" d=\"\(path)\"/>"
+    return "<path class=\"\(names)\"\(ChartKey.policy(series)) d=\"\(path)\"/>"
   }
 
   /// Marks with tooltips: at every point of a short line, at some points of a long line, and only
@@ -109,7 +120,8 @@ struct ChartDrawing {
   private func marks(_ series: LineChart.Series) -> String {
     marked(series).map { point in
       """
-      <path class="mark \(series.color.className)" d="\(series.color.markOutline)" \
+      <path class="mark \(series.color.className)"\(ChartKey.policy(series)) \
+      d="\(series.color.markOutline)" \
       transform="translate(\(Markup.coordinate(point.x)) \(Markup.coordinate(point.y)))">\
       <title>\(Markup.escaped(tip(series, point.value)))</title></path>
       """
@@ -127,7 +139,7 @@ struct ChartDrawing {
         Markup.coordinate(point.x), Markup.coordinate(low), Markup.coordinate(high)
       )
       return """
-        <path class="bar \(series.color.className)" \
+        <path class="bar \(series.color.className)"\(ChartKey.policy(series)) \
         d="M\(left) \(from)H\(right)M\(x) \(from)V\(to)M\(left) \(to)H\(right)"/>
         """
     }.joined(separator: "\n")
@@ -138,7 +150,8 @@ struct ChartDrawing {
     let interval = point.interval.map {
       " (\(chart.y.text(of: $0.lowerBound)) to \(chart.y.text(of: $0.upperBound)))"
     }
-    return "\(series.name): \(chart.y.text(of: point.y)) \(chart.y.measure)\(interval ?? ""), "
+    let name = series.name + (point.note.isEmpty ? "" : " \(point.note)")
+    return "\(name): \(chart.y.text(of: point.y)) \(chart.y.measure)\(interval ?? ""), "
       + "\(chart.x.text(of: point.x)) \(chart.x.measure)"
   }
 
@@ -185,10 +198,5 @@ struct ChartDrawing {
 
   private func text(
     _ text: String, x: Double, y: Double, _ name: String, anchor: String = "start"
-  ) -> String {
-    """
-    <text class="\(name)" x="\(Markup.coordinate(x))" y="\(Markup.coordinate(y))" \
-    text-anchor="\(anchor)">\(Markup.escaped(text))</text>
-    """
-  }
+  ) -> String { ChartKey.text(text, x: x, y: y, name, anchor: anchor) }
 }

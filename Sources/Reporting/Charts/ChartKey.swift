@@ -30,13 +30,21 @@ package struct ChartKey {
 
   /// A list of samples and names for a page.
   package static func html(_ series: [LineChart.Series]) -> String {
-    let items = series.map { series in
-      """
-      <li><svg class="chart" viewBox="0 -8 28 16" width="28" height="16" aria-hidden="true">\
-      \(sample(of: series))</svg> \(Markup.escaped(series.name))</li>
-      """
-    }
+    let items = series.map { "<li>\(picture(of: $0)) \(Markup.escaped($0.name))</li>" }
     return "<ul class=\"key\">\n\(items.joined(separator: "\n"))\n</ul>"
+  }
+
+  /// A sample of a line for a page, as a picture of its own.
+  package static func picture(of series: LineChart.Series) -> String {
+    """
+    <svg class="chart" viewBox="0 -8 28 16" width="28" height="16" aria-hidden="true">\
+    \(sample(of: series))</svg>
+    """
+  }
+
+  /// The attribute that names the policy of a line.
+  static func policy(_ series: LineChart.Series) -> String {
+    series.policy.map { " data-policy=\"\($0)\"" } ?? ""
   }
 
   /// The width of the names beside a plot.
@@ -48,6 +56,16 @@ package struct ChartKey {
   /// available to measure.
   static func width(of text: String) -> Double {
     text.reduce(0) { $0 + ("%MWmw@".contains($1) ? 12.5 : 8.2) }
+  }
+
+  /// A text of a chart.
+  static func text(
+    _ text: String, x: Double, y: Double, _ name: String, anchor: String
+  ) -> String {
+    """
+    <text class="\(name)" x="\(Markup.coordinate(x))" y="\(Markup.coordinate(y))" \
+    text-anchor="\(anchor)">\(Markup.escaped(text))</text>
+    """
   }
 
   private static let lineHeight = 18.0

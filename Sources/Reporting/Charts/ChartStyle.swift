@@ -32,6 +32,7 @@ package enum ChartStyle {
     .chart .mark{stroke-width:1.6;stroke-linejoin:round}
     .chart .bar{stroke-width:1.4;opacity:.7}
     .chart .grid,.chart .axis{fill:none;stroke-width:1}
+    .chart .front{fill:none;stroke-width:6;stroke-linejoin:round;opacity:.3}
     \(colors(\.light))
     @media (prefers-color-scheme:dark){
     \(colors(\.dark))
@@ -51,6 +52,8 @@ package enum ChartStyle {
       .chart .axis,.chart .neutral{stroke:\(quiet[keyPath: theme])}
       \(lines.joined(separator: "\n"))
       .chart .line,.chart .bar{fill:none}
+      .chart .front{stroke:\(quiet[keyPath: theme])}
+      .chart .cell{stroke:none}
       """
   }
 }

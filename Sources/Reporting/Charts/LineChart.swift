@@ -11,10 +11,12 @@ package struct LineChart: Sendable {
     package var y: Double
     /// An interval around `y` that is drawn as a bar; nil draws none.
     package var interval: ClosedRange<Double>?
+    /// Words after the line's name in the tooltip, such as a budget.
+    package var note = ""
 
     /// A point at these values.
-    package init(x: Double, y: Double, interval: ClosedRange<Double>? = nil) {
-      (self.x, self.y, self.interval) = (x, y, interval)
+    package init(x: Double, y: Double, interval: ClosedRange<Double>? = nil, note: String = "") {
+      (self.x, self.y, self.interval, self.note) = (x, y, interval, note)
     }
   }
 
@@ -38,6 +40,9 @@ package struct LineChart: Sendable {
     package var color: Color
     /// Whether the line is dashed.
     package var isDashed: Bool
+    /// The number of the policy that the line is about, as the attribute `data-policy`, so that a
+    /// page can hide it; nil adds no attribute.
+    package var policy: Int?
 
     /// A line through points.
     package init(_ name: String, points: [Point], color: Color, isDashed: Bool = false) {
@@ -61,6 +66,9 @@ package struct LineChart: Sendable {
   package var y: Axis
   /// The lines; later lines are drawn on top.
   package var series: [Series] = []
+  /// Points joined by steps, below the lines: each value of `y` holds until the next point. Used for
+  /// a Pareto front.
+  package var front: [Point] = []
   /// Units of width; text is 13 units high.
   package var width = 720.0
   /// Units of height.

@@ -6,7 +6,6 @@ public enum SweepMerge {
   /// - Throws: `SweepError.results` for two records of a cell whose measurements differ, and for
   ///   records of two versions of the program.
   public static func merged(_ lines: [SweepLine]) throws(SweepError) -> [SweepLine] {
-    var known: [String: SweepLine] = [:]
     for line in lines {
       if let first = lines.first, first.record.origin.version != line.record.origin.version {
         throw .results(
@@ -14,6 +13,14 @@ public enum SweepMerge {
             + "\(line.record.origin.version); results of two versions are not compared, run the "
             + "older cells again")
       }
+    }
+    return try distinct(lines)
+  }
+
+  /// As ``merged(_:)``, of any versions.
+  static func distinct(_ lines: [SweepLine]) throws(SweepError) -> [SweepLine] {
+    var known: [String: SweepLine] = [:]
+    for line in lines {
       guard let other = known[line.record.id] else {
         known[line.record.id] = line
         continue
