@@ -4,7 +4,7 @@ import Reporting
 struct PageFrame {
   /// The title of the window, as plain text.
   let title: String
-  /// CSS rules, besides those of charts.
+  /// CSS rules, which may change those of charts.
   let style: String
   /// The markup of the page's main part.
   let content: String
@@ -22,8 +22,8 @@ struct PageFrame {
     <meta name="color-scheme" content="light dark">
     <title>\(Markup.escaped(title))</title>
     <style>
-    \(style)
     \(ChartStyle.rules)
+    \(style)
     </style>
     </head>
     <body>

@@ -30,38 +30,25 @@ public struct SweepPage {
 
   /// The HTML of the page. Equal reports give equal bytes.
   public var html: String {
-    """
-    <!doctype html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>KV-cache policies: quality, bytes and speed</title>
-    <style>
-    \(PageStyle.rules)
-    \(ChartStyle.rules)
-    \(SweepPageStyle.rules)
-    </style>
-    <style id="hidden-policies"></style>
-    </head>
-    <body>
-    <main>
-    \(header)
-    \(toggles)
-    \(recordsSection)
-    \(groups.map(taskSection).joined(separator: "\n"))
-    \(depthSection)
-    \(policiesSection)
-    </main>
-    \(data)
-    <script>
-    \(SweepPageScript.text)
-    </script>
-    </body>
-    </html>
-
-    """
+    PageFrame(
+      title: "KV-cache policies: quality, bytes and speed",
+      style: PageStyle.rules(PageStyle.table, SweepPageStyle.rules),
+      content: """
+        \(header)
+        \(toggles)
+        \(recordsSection)
+        \(groups.map(taskSection).joined(separator: "\n"))
+        \(depthSection)
+        \(policiesSection)
+        """,
+      scripts: """
+        <style id="hidden-policies"></style>
+        \(data)
+        <script>
+        \(SweepPageScript.text)
+        </script>
+        """
+    ).html
   }
 
   private var header: String {
