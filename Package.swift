@@ -102,7 +102,8 @@ let package = Package(
     .target(
       name: "Evaluation",
       dependencies: [
-        "KVPolicyKit", "MiniTasks", "Processor", "ReferenceModel", "Reporting", "WideProcessor",
+        "KVPolicyKit", "LongTasks", "MiniTasks", "Processor", "ReferenceModel", "Reporting",
+        "WideProcessor",
       ],
       swiftSettings: numeric),
     .target(
@@ -178,7 +179,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "Evaluation", "KVPolicyKit", "KVPolicyCommand", "Processor", "ReferenceModel", "Training",
+        "Evaluation", "KVPolicyKit", "KVPolicyCommand", "LongTasks", "Policies", "Processor",
+        "ReferenceModel", "Training",
       ],
       exclude: ["Snapshots"], swiftSettings: strict),
     .testTarget(

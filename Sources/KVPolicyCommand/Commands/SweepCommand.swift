@@ -17,8 +17,9 @@ struct SweepCommand: Command {
     notes: """
       PLAN is a JSON file: "models", "policies", "budgets", "tasks", "lengths", "seeds", "documents" and
       "options". Every policy runs with every budget on every task; full attention always runs too. Tasks
-      are the kinds of documents of 'kvpolicy tasks' and 'language', which reads a text. Paths in the plan
-      begin in its folder.
+      are the kinds of documents of 'kvpolicy tasks'; 'language', which reads a text; questions about texts
+      ('needle', 'single-1', 'variables', 'diary' and others); and 'file', questions of yours. Paths in the
+      plan begin in its folder.
 
       FILE may exist: its cells are not run again. So a sweep that was killed, at any moment, goes on with
       the same command, and a plan that has grown runs only what is new. Machines share a plan with

@@ -66,6 +66,15 @@ package struct MemberReader<Failure: Error> {
     return number
   }
 
+  /// True or false, or else `standard`.
+  package mutating func flag(
+    _ name: String, default standard: Bool
+  ) throws(Failure) -> Bool {
+    guard let value = optional(name) else { return standard }
+    guard case .bool(let flag) = value else { throw bad(name, value, "true or false") }
+    return flag
+  }
+
   /// A required text that is not empty.
   package mutating func text(_ name: String) throws(Failure) -> String {
     let value = try value(name)

@@ -9,8 +9,11 @@ public struct LengthTask: LongTask {
   /// The task.
   public init() {}
 
-  /// Nothing: the prompt has no answer prefix, and LongWriter samples at temperature 0.5.
-  public var fixedSwitches: [ProtocolSwitch: String] { [.answerPrefix: "absent"] }
+  /// The prompt has neither a question apart nor an answer prefix. LongWriter samples at temperature
+  /// 0.5.
+  public var fixedSwitches: [ProtocolSwitch: String] {
+    [.question: "none", .answerPrefix: "absent"]
+  }
 
   /// A sample that requires as many words as fit. The response may have twice as many tokens as
   /// the required words have, as in MorphKV's run of LongWriter.

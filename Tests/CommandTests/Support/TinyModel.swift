@@ -15,16 +15,19 @@ struct TinyModel {
   /// Writes the model into a new folder at `path`. `poison` makes one weight a NaN, and `surplus`
   /// rows of the embedding have no token.
   static func write(
-    at path: String, hasTokenizer: Bool = false, poison: Bool = false, surplus: Int = 0
+    at path: String, hasTokenizer: Bool = false, poison: Bool = false, surplus: Int = 0,
+    context: Int = contextLength, chatTemplate: String? = nil
   ) throws {
     let vocabulary = surplus + (hasTokenizer ? byteVocabulary : plainVocabulary)
     let folder = URL(fileURLWithPath: path)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    try write(configuration(vocabulary), folder, "config.json")
+    try write(configuration(vocabulary, context), folder, "config.json")
     try weights(vocabulary, poison).write(to: folder.appendingPathComponent("model.safetensors"))
     guard hasTokenizer else { return }
     try write(tokenizer, folder, "tokenizer.json")
-    try write(["eos_token": "<end>"], folder, "tokenizer_config.json")
+    var settings = ["eos_token": "<end>"]
+    settings["chat_template"] = chatTemplate
+    try write(settings, folder, "tokenizer_config.json")
   }
 
   private static func write(_ object: [String: Any], _ folder: URL, _ name: String) throws {
@@ -32,13 +35,13 @@ struct TinyModel {
     try data.write(to: folder.appendingPathComponent(name))
   }
 
-  private static func configuration(_ vocabulary: Int) -> [String: Any] {
+  private static func configuration(_ vocabulary: Int, _ context: Int) -> [String: Any] {
     [
       "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": vocabulary,
       "hidden_size": hidden, "intermediate_size": intermediate,
       "num_hidden_layers": shape.layers, "num_attention_heads": heads,
       "num_key_value_heads": shape.keyHeads, "head_dim": width,
-      "max_position_embeddings": contextLength, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+      "max_position_embeddings": context, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
       "tie_word_embeddings": false, "torch_dtype": "float32",
     ]
   }

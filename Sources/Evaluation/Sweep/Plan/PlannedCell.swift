@@ -212,7 +212,10 @@ private struct CellBuilder {
       length: length, seed: seed, documents: task.documents, options: plan.options,
       protocol: SweepProtocol(
         questionSeen: conditions.questionSeen, chunk: entry.chunk, budgetKind: entry.budget.kind,
-        windowInBudget: entry.budget.asked == nil ? nil : true, firstToken: entry.firstToken,
+        windowInBudget: entry.budget.asked == nil ? nil : true,
+        // A question that follows is a chunk of its own.
+        firstToken: conditions.questionSeen == .no && entry.firstToken == .unpruned
+          ? .chunked : entry.firstToken,
         sampling: conditions.sampling, answerPrefix: conditions.answerPrefix))
     return PlannedCell(
       cell: cell, id: cell.id, place: place, model: number, task: task.task,

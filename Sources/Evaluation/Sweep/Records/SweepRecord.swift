@@ -81,6 +81,8 @@ public struct SweepScore: Codable, Equatable, Sendable {
 public struct SweepDocument: Codable, Equatable, Sendable {
   /// The document's number among those of the seed, from 0.
   public var number = 0
+  /// Where the evidence is in the context, in percent; nil if a task has none or several places.
+  public var depth: Double?
   /// Tokens of all prompts.
   public var promptTokens: Int
   /// Tokens that were written, or forced, after the prompts.

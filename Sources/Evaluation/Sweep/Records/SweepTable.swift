@@ -47,7 +47,9 @@ public enum SweepTable {
         ("budgetKind", { $0.cell.budget.kind.rawValue }),
         ("budgetRows", { $0.cell.budget.rows.map { "\($0)" } ?? "" }),
         ("budgetBytes", { $0.cell.budget.bytes.map { "\($0)" } ?? "" }),
-        ("document", { "\($0.document.number)" }), ("score", { $0.cell.task.score }),
+        ("document", { "\($0.document.number)" }),
+        ("depth", { $0.document.depth.map { "\($0)" } ?? "" }),
+        ("score", { $0.cell.task.score }),
       ]
     }
 

@@ -33,6 +33,11 @@ public struct SweepModel: Sendable {
     try texts.tokens(of: text, for: files)
   }
 
+  /// The model's tokenizer, made once.
+  ///
+  /// - Throws: `ModelError.tokenizer` for a model without a usable tokenizer.
+  func tokenizer() throws -> Tokenizer { try texts.tokenizer(for: files) }
+
   /// The model as records name it.
   var description: SweepCell.Model {
     SweepCell.Model(
@@ -62,16 +67,32 @@ public struct SweepText: Sendable {
   }
 }
 
-/// The tokens of texts, encoded once for a model.
+/// A model's tokenizer, and the tokens of texts that were encoded once.
 private final class TokenizedTexts: Sendable {
-  private let known = Mutex<[String: [Int]]>([:])
+  private struct State {
+    var tokenizer: Tokenizer?
+    /// Tokens by the digest of their text.
+    var known: [String: [Int]] = [:]
+
+    mutating func tokenizer(for files: ModelFiles) throws -> Tokenizer {
+      let tokenizer = try self.tokenizer ?? files.tokenizer()
+      self.tokenizer = tokenizer
+      return tokenizer
+    }
+  }
+
+  private let state = Mutex(State())
+
+  func tokenizer(for files: ModelFiles) throws -> Tokenizer {
+    try state.withLock { try $0.tokenizer(for: files) }
+  }
 
   func tokens(of text: SweepText, for files: ModelFiles) throws -> [Int] {
-    try known.withLock { known in
-      if let tokens = known[text.digest] { return tokens }
-      let tokenizer = try files.tokenizer()
+    try state.withLock { state in
+      if let tokens = state.known[text.digest] { return tokens }
+      let tokenizer = try state.tokenizer(for: files)
       let tokens = tokenizer.begun(tokenizer.encode(text.text, parseSpecial: false))
-      known[text.digest] = tokens
+      state.known[text.digest] = tokens
       return tokens
     }
   }

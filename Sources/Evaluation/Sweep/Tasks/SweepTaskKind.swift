@@ -11,7 +11,7 @@ public struct SweepTaskKind: Sendable {
       -> any SweepTask
 
   /// All kinds.
-  public static let all =
+  public static let all: [SweepTaskKind] =
     TaskMixture.Kind.allCases.map { kind in
       SweepTaskKind(name: kind.rawValue) { _, _ in DocumentTask(kind) }
     } + [
@@ -19,7 +19,7 @@ public struct SweepTaskKind: Sendable {
         let text = try reader.optional("text") == nil ? SweepText() : read(reader.text("text"))
         return LanguageTask(text: text, prompt: try prompt(&reader))
       }
-    ]
+    ] + SweepTaskKind.texts
 
   /// The length of a prompt: a number of tokens, or a share of them.
   private static func prompt(
