@@ -25,7 +25,7 @@ extension Explanation {
       .init("step"), .init("token", .left, "the token that the step read"),
     ]
     for (index, run) in runs.enumerated() {
-      // The legend explains the columns of the first policy, which are those of the second too.
+      // The legend explains the columns of the first policy, which are the second policy's too.
       let meanings =
         index > 0
         ? ("", "")

@@ -4,7 +4,7 @@ import Reporting
 struct PageFrame {
   /// The title of the window, as plain text.
   let title: String
-  /// CSS rules, which may change those of charts.
+  /// CSS rules, which may change the rules of charts.
   let style: String
   /// The markup of the page's main part.
   let content: String

@@ -1,8 +1,8 @@
 import Reporting
 
-/// The CSS rules of pages, except those of their charts.
+/// The CSS rules of pages; `ChartStyle` has the rules of their charts.
 enum PageStyle {
-  /// The rules that every page needs, and those of a page's parts.
+  /// The rules that every page needs, and the rules of a page's parts.
   static func rules(_ parts: String...) -> String {
     ([base] + parts + [calm]).joined(separator: "\n")
   }

@@ -14,7 +14,7 @@ struct ReportCondition: Sendable {
   /// Whether the records differ in it.
   var differs: Bool { values.count > 1 }
 
-  /// All conditions, those of the protocol first.
+  /// All conditions, the protocol's first.
   static func all(_ records: [SweepRecord]) -> [ReportCondition] {
     let switches: [(String, String, (SweepProtocol) -> String)] = [
       ("question seen while compressing", "questionSeen", { $0.questionSeen.rawValue }),

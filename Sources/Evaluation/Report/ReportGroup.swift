@@ -12,7 +12,7 @@ struct ReportSample: Sendable {
 
 /// The documents of one policy with one budget on one task, over all seeds.
 struct ReportEntry: Sendable {
-  /// The number of the policy among those of the report.
+  /// The number of the policy among the report's policies.
   let policy: Int
   /// One of the cells; they differ in the seed alone.
   let cell: SweepCell

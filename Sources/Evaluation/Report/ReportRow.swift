@@ -3,7 +3,7 @@ import Reporting
 
 /// A line of a task's table: the means of an entry, as numbers.
 struct ReportRow: Sendable {
-  /// The number of the policy among those of the report, and its name.
+  /// The number of the policy among the report's policies, and its name.
   let policy: Int
   let label: String
   /// The budget as it was asked for; empty without one.

@@ -4,8 +4,8 @@ import Reporting
 /// The results of sweeps, for people: quality, bytes and speed of every policy on every task, with
 /// intervals, and what must be known to compare them.
 ///
-/// The records of all seeds of a cell count together. Documents are paired with those of full
-/// attention, one by one.
+/// The records of all seeds of a cell count together. Each document is paired with the same document
+/// under full attention.
 public struct SweepReport: Sendable {
   /// A policy of the report.
   struct Policy: Sendable {
@@ -58,7 +58,7 @@ public struct SweepReport: Sendable {
 
   private static let mostWarnings = 12
 
-  /// The records without those whose documents another record of the same cell has too.
+  /// The records, without a record whose documents another record of the same cell has too.
   private static func withoutParts(_ lines: [SweepLine]) -> [SweepLine] {
     var best: [EntryKey: SweepLine] = [:]
     func key(_ line: SweepLine) -> EntryKey { EntryKey(line.record.cell, seed: true) }

@@ -30,7 +30,7 @@ public struct Sweep {
   /// Runs cells.
   ///
   /// - Parameters:
-  ///   - cells: the cells; those of the plan that have no record yet.
+  ///   - cells: the cells of the plan that have no record yet.
   ///   - progress: called now and then, on the caller's thread, with finished cells and documents.
   ///   - record: called with the record of every cell that is finished, one call at a time. An
   ///     error ends the sweep.
@@ -97,7 +97,7 @@ public struct Sweep {
 struct SweepBatch {
   private(set) var cells: [PlannedCell]
 
-  /// The cells in batches: those that follow each other, differ in the policy only, and belong to
+  /// The cells in batches: cells that follow each other, differ in the policy only, and belong to
   /// a task that measures several configurations together.
   static func batches(of cells: [PlannedCell]) -> [SweepBatch] {
     var batches: [SweepBatch] = []
@@ -190,8 +190,8 @@ private final class SweepQueue: Sendable {
     }
   }
 
-  /// Adds a document's measurements. When they are the last of their batch, `body` gets those of
-  /// all its documents, in order; no two calls of `body` run at once.
+  /// Adds a document's measurements. When they are the last of their batch, `body` gets the
+  /// measurements of all its documents, in order; no two calls of `body` run at once.
   func finish(
     _ work: Work, _ measured: [SweepMeasurement],
     _ body: (SweepBatch, [[SweepMeasurement]]) throws -> Void

@@ -7,7 +7,7 @@ struct ResultsFile {
 
   /// The lines that end with a line end.
   let lines: [SweepLine]
-  /// Bytes after the last line end: those of a record that was not finished.
+  /// Bytes after the last line end: the part of a record that was not finished.
   let torn: Int
   /// Bytes of the lines, with their ends.
   let whole: Int

@@ -64,7 +64,7 @@ public enum ResponseScenario: String, CaseIterable, Sendable {
   }
 }
 
-/// A day of 2018, whose first day was a Monday: so weeks are those of ISO 8601.
+/// A day of 2018, whose first day was a Monday: so these are the weeks of ISO 8601.
 struct CalendarDay: CustomStringConvertible {
   let month: Int
   let day: Int

@@ -67,7 +67,7 @@ public struct VariableTrackingTask: LongTask {
 
 /// Chains of assignments; the first chain is asked for.
 private struct Puzzle {
-  /// The assignments of all chains; those of a chain are in order.
+  /// The assignments of all chains; a chain's assignments are in order.
   let lines: [String]
   /// The variables of the first chain.
   let answers: [String]

@@ -63,7 +63,7 @@ public struct ReportFigure: Sendable {
 }
 
 extension SweepReport {
-  /// All figures: those of each task, then heat maps over depths and lengths.
+  /// All figures: each task's, then heat maps over depths and lengths.
   public var figures: [ReportFigure] { groups.flatMap(figures(of:)) + depthFigures }
 
   /// The figures of a task.

@@ -9,7 +9,7 @@ public struct PlannedCell: Sendable {
   public let id: String
   /// The cell's place in the plan, from 0.
   public let place: Int
-  /// The number of the model among those of the plan.
+  /// The number of the model among the plan's models.
   let model: Int
   let task: any SweepTask
   let configuration: PolicyConfiguration

@@ -172,13 +172,13 @@ public struct SweepPlan: Sendable {
   }
 }
 
-/// Lengths, seeds and documents: those of a plan, or of one of its tasks.
+/// The lengths, seeds and documents of a plan, or of one of its tasks.
 private struct Sizes {
   let lengths: [Int]?
   let seeds: [Int]?
   let documents: Int?
 
-  /// Reads the members that are given; the others are those of `standard`.
+  /// Reads the members that are given; `standard` has the others.
   init(_ reader: inout MemberReader<SweepError>, default standard: Sizes?) throws(SweepError) {
     lengths =
       try reader.optional("lengths") == nil

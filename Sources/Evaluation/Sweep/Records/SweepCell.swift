@@ -19,7 +19,7 @@ public struct SweepCell: Codable, Equatable, Sendable {
   public var length: Int
   /// The seed of the documents; 0 for a task that draws nothing.
   public var seed: Int
-  /// The number of documents: those with the numbers from 0.
+  /// The number of documents, which are numbered from 0.
   public var documents: Int
   /// How the engine reads prompts and stores rows.
   public var options: SweepOptions
@@ -62,7 +62,7 @@ public struct SweepCell: Codable, Equatable, Sendable {
     public var kind: SweepProtocol.BudgetKind
     /// The budget as the plan states it, in its shortest form; nil for a policy without one.
     public var asked: String?
-    /// Rows per lane that the policy was given; of a budget in bytes, those that the bytes pay for.
+    /// Rows per lane that the policy was given; of a budget in bytes, the rows that it pays for.
     public var rows: Int?
     /// Bytes per sequence, if the budget was given in bytes.
     public var bytes: Int?
@@ -92,7 +92,7 @@ public struct SweepCell: Codable, Equatable, Sendable {
 extension SweepCell {
   /// The name of the cell: sixteen hexadecimal digits that depend on its content.
   ///
-  /// Names and paths do not count: neither those of the model nor the policy's label, nor where a
+  /// Names and paths do not count: neither the model's nor the policy's label, nor where a
   /// text or artifact lies whose digest is known.
   public var id: String {
     guard let text = try? ReportText.json(self, layout: []), let value = try? JSONValue.parse(text)

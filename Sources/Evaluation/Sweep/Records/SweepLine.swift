@@ -6,7 +6,7 @@ public struct SweepLine: Sendable {
   public let text: String
   /// The record.
   public let record: SweepRecord
-  /// The record's members, those that this version does not know included.
+  /// The record's members, with any members that this version does not know.
   public let value: JSONValue
   /// The place of the line, for messages: `results.jsonl, line 3`.
   public let place: String
@@ -14,7 +14,7 @@ public struct SweepLine: Sendable {
   /// Reads a line.
   ///
   /// - Throws: `SweepError.results` for a line that is no record, for a record of another schema,
-  ///   and for a record whose cell is not the one of its id.
+  ///   and for a record whose id is not its cell's.
   public init(_ text: String, place: String) throws(SweepError) {
     (self.text, self.place) = (text, place)
     do {

@@ -79,7 +79,7 @@ public struct SweepScore: Codable, Equatable, Sendable {
 
 /// The measurements of one document.
 public struct SweepDocument: Codable, Equatable, Sendable {
-  /// The document's number among those of the seed, from 0.
+  /// The document's number among the seed's documents, from 0.
   public var number = 0
   /// Where the evidence is in the context, in percent; nil if a task has none or several places.
   public var depth: Double?

@@ -12,7 +12,7 @@ import Foundation
 /// bootstrap of eight values is too narrow, because it draws from a sample whose own variance is
 /// (n − 1)/n of what it estimates and has no quantile beyond it. Student's t is exact for normal
 /// residuals at any number, needs no seed, and can be computed by hand. Documents of several seeds
-/// count alike: every document is drawn anew.
+/// count alike: every document is a draw of its own.
 public struct Interval: Equatable, Sendable {
   /// The estimate.
   public let value: Double
@@ -53,7 +53,7 @@ public struct Interval: Equatable, Sendable {
 /// The difference of two scores on the same documents, with its 95% interval.
 ///
 /// Documents differ far more than policies do, so the difference is taken document by document: its
-/// interval is much narrower than those of the two scores.
+/// interval is much narrower than the intervals of the two scores.
 ///
 /// ```swift
 /// let difference = PairedDifference(of: h2o.documents, to: full.documents, in: "all")

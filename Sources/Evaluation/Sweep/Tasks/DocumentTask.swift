@@ -73,7 +73,7 @@ public struct DocumentTask: SweepTask {
     }
   }
 
-  /// The scores of an answer: all checks, and those of each kind.
+  /// The scores of an answer: of all checks, and of each kind of check.
   private func scores(
     _ answer: TaskAnswer, to document: TaskDocument
   ) -> ([String: SweepScore], [SweepDocument.Stretch]) {

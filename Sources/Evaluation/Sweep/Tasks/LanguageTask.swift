@@ -9,7 +9,7 @@ import ReferenceModel
 ///
 /// - `nats`: the surprise of the true token; the perplexity is `exp` of the mean.
 /// - `divergence`: KL(full || policy) in nats.
-/// - `top1`: whether the policy's likeliest token is the one of full attention.
+/// - `top1`: whether the policy's likeliest token is full attention's.
 /// - `top5`: whether the likeliest token of full attention is among the policy's five likeliest.
 public struct LanguageTask: SweepTask {
   /// The text.

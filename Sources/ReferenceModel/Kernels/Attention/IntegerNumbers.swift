@@ -44,7 +44,7 @@ extension Codes8: IntegerNumbers {
 extension Codes4: IntegerNumbers {
   static var bytes: Int { 16 }
 
-  /// The codes of even numbers, then those of odd numbers.
+  /// The codes of even numbers, then the codes of odd numbers.
   @unsafe @inline(__always)
   static func load(_ p: UnsafeRawPointer) -> (SIMD16<Int16>, SIMD16<Int16>) {
     let pairs = unsafe widened(p.loadUnaligned(as: SIMD16<UInt8>.self))

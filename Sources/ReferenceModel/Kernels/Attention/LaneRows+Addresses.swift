@@ -6,7 +6,7 @@ protocol RowAddresses {
   @unsafe func key(_ row: Int) -> UnsafeRawPointer
   /// The first byte of the numbers of a value.
   @unsafe func value(_ row: Int) -> UnsafeRawPointer
-  /// Prefetches the keys of three rows from `row` on, if there are so many.
+  /// Prefetches the keys of three rows from `row` on, or of fewer at the end of the lane.
   @unsafe func askForKeys(_ row: Int)
   /// Prefetches the values of three rows.
   @unsafe func askForValues(_ first: Int, _ second: Int, _ third: Int)

@@ -2,7 +2,7 @@ import KVPolicyKit
 import LongTasks
 
 extension SweepTaskKind {
-  /// The tasks of texts: those that are generated, and the samples of a file.
+  /// The tasks of texts: generated samples, and the samples of a file.
   static let texts: [SweepTaskKind] =
     GeneratedTasks.all.map { task in
       SweepTaskKind(name: task.name) { reader, _ in

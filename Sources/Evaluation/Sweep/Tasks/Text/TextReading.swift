@@ -96,7 +96,7 @@ struct TextReading {
     }
   }
 
-  /// Adds the scores of a word to the stretch in which it begins, and to those of the document.
+  /// Adds the scores of a word to the stretch in which it begins, and to the document's scores.
   private mutating func add(_ word: PredictedWord, _ kind: String, at place: Int) {
     let stretch = stretches.firstIndex { place < $0.to }
     for (name, part) in word.parts {

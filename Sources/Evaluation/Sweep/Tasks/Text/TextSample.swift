@@ -25,13 +25,13 @@ public struct TextSample: Sendable {
 
   /// Tokens of the prompt.
   var promptTokens: Int { prompts.reduce(0) { $0 + $1.count } }
-  /// Tokens of the response: those that are forced, or the most that are written.
+  /// Tokens of the response: of the forced response, or the most that are written.
   var responseTokens: Int {
     forced.map { $0.reduce(0) { $0 + $1.tokens.count } } ?? text.maxTokens
   }
 }
 
-/// How a text reaches a model: its tokens, and those of the chat template around the user's turn.
+/// How a text reaches a model: its tokens, and the chat template's around the user's turn.
 struct TextFrame: Sendable {
   let tokenizer: Tokenizer
   /// Tokens before the context: the model's first token, and the beginning of the user's turn.
