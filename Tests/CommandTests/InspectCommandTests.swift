@@ -52,6 +52,10 @@ struct InspectCommandTests {
       }
       let composed = ["composed", "snapkv", "adakv", "knorm"]
       if composed.contains(name) { #expect(declared["parts"] != .null) }
+      let own = ["quest", "refreshkv", "clusterkv"].contains(name)
+      #expect((declared["read"] == .string(name)) == own, "\(name)")
+      #expect((declared["codec"] == .string(name)) == ["kivi", "think", "mikv"].contains(name))
+      #expect(declared["revises"] == .bool(name == "retroattention"))
       let text = workshop.run(["policies", name]).output
       #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 })
       let line = try #require(

@@ -56,7 +56,7 @@ public struct Explanation: Equatable, Sendable {
     /// The policy's own numbers of the tokens, if it keeps any; nil too where a text has very many
     /// tokens in all lanes together.
     public var notes: Notes?
-    /// The rows that each lane held at the end, drawn as ``KVSequence/picture(width:layers:)`` does.
+    /// The rows that each lane held at the end, drawn as `KVSequence.picture(width:layers:)` does.
     public var picture: String
 
     /// By step, the mass lost on average over all lanes.

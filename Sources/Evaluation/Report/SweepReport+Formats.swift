@@ -17,7 +17,9 @@ extension SweepReport {
 
   /// The report in a format.
   ///
-  /// - Parameter bars: whether bars may have block characters; a table has `#` without them.
+  /// - Parameters:
+  ///   - format: the kind of text.
+  ///   - blocks: whether bars may have block characters; a table has `#` without them.
   public func text(_ format: Format, blocks: Bool = false) -> String {
     switch format {
     case .table: table(blocks: blocks)

@@ -138,6 +138,7 @@ private struct PolicyPage {
     let shape = CacheShape(layers: 1, keyHeads: 1, queryHeads: 3, headDimension: 64)
     let composition = (policy as? any ComposedPolicy)?.composition
     let reader = (policy as? any ReadingPolicy)?.reader
+    let codec = (policy as? any CodingPolicy)?.codec
     let signals = policy.signals.union(reader?.signals ?? [])
     let parts = composition.map { parts -> JSONValue in
       [
@@ -158,6 +159,10 @@ private struct PolicyPage {
         }),
       "stateBytes": .integer(policy.stateBytes), "phase": .string(policy.phase.rawValue),
       "scope": .string(policy.scope.rawValue),
+      "read": reader.map { .string(Swift.type(of: $0).name) } ?? .null,
+      "codec": codec.map { .string(Swift.type(of: $0).name) } ?? .null,
+      "remembersForgotten": .bool((policy as? any ResidualPolicy)?.residual != nil),
+      "revises": .bool(policy is any RevisingPolicy),
     ]
   }
 
