@@ -111,8 +111,8 @@ struct ExplanationTests {
     #expect(abs(run.meanLost.reduce(0, +) - total) < 1e-9)
   }
 
-  /// By lane and step, 1 less the weights of full attention on the rows that a step's attention saw,
-  /// as a trace tells them.
+  /// By lane and step, 1 less the weights of full attention on the rows that a step's attention
+  /// saw, as a trace tells them.
   private func plainLosses(_ configuration: PolicyConfiguration) throws -> [[Double]] {
     let (tokens, group) = (prompt + (try written()), model.shape.group)
     let traced = try session(configuration)

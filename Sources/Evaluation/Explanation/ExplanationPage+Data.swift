@@ -16,8 +16,8 @@ extension ExplanationPage {
       /// By lane, the changes of what is forgotten: a step, the first and the last position for
       /// each.
       let forgotten: [[Int]]
-      /// By lane, or by query head if query heads of a lane differ, the changes of what is not seen;
-      /// nil if a step sees all that is held. Tokens that come back have a negative step.
+      /// By lane, or by query head if query heads of a lane differ, the changes of what is not
+      /// seen; nil if a step sees all that is held. Tokens that come back have a negative step.
       let unread: [[Int]]?
       /// By step for the mean of all lanes, and then for every lane, the mass lost.
       let lost: [[Int]]

@@ -4,8 +4,8 @@ import Reporting
 /// The results of sweeps, for people: quality, bytes and speed of every policy on every task, with
 /// intervals, and what must be known to compare them.
 ///
-/// The records of all seeds of a cell count together. Each document is paired with the same document
-/// under full attention.
+/// The records of all seeds of a cell count together. Each document is paired with the same
+/// document under full attention.
 public struct SweepReport: Sendable {
   /// A policy of the report.
   struct Policy: Sendable {

@@ -42,8 +42,8 @@ struct Prompt {
   }
 
   /// The text without the line end that an editor or `echo` adds: a line feed, or a carriage return
-  /// with a line feed. A prompt in the language of the tasks keeps it, because there a line end is a
-  /// word and ends every prompt.
+  /// with a line feed. A prompt in the language of the tasks keeps it, because there a line end is
+  /// a word and ends every prompt.
   private static func withoutLineEnd(_ typed: String, speaksTasks: Bool) -> String {
     // A carriage return with a line feed is one character.
     guard let last = typed.last, ["\n", "\r\n"].contains(last) else { return typed }

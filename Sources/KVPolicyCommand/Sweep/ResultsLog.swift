@@ -5,8 +5,8 @@ import Foundation
 /// begins.
 ///
 /// Whoever kills the program loses the cells at hand and nothing else. The process holds a lock on
-/// the file, so two sweeps cannot write into one file; the system gives the lock up when the process
-/// ends, however it ends.
+/// the file, so two sweeps cannot write into one file; the system gives the lock up when the
+/// process ends, however it ends.
 final class ResultsLog {
   private let path: String
   private let file: Descriptor

@@ -2,7 +2,8 @@
 ///
 /// A policy states the size of its own state, and statistics believe it. This count does not: it
 /// looks. It is an estimate, because spare room of arrays and the system's bookkeeping are not in
-/// it, and it costs time in proportion to what it finds, so it is for checks and not for every step.
+/// it, and it costs time in proportion to what it finds, so it is for checks and not for every
+/// step.
 struct HeldBytes {
   /// Objects that were counted already.
   private var seen: Set<ObjectIdentifier> = []

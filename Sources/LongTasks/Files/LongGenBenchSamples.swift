@@ -24,8 +24,8 @@ extension SampleItem {
         matchesWholeWords: false))
   }
 
-  /// The checks of a kind, by block. A check of a block beyond the last one is kept: it can never be
-  /// met, and counts in the strict denominator, as in the published data.
+  /// The checks of a kind, by block. A check of a block beyond the last one is kept: it can never
+  /// be met, and counts in the strict denominator, as in the published data.
   private static func checks(
     _ key: String, _ kind: String, _ record: SampleRecord
   ) throws(LongTaskError) -> [BlockPlan.Check] {

@@ -5,7 +5,8 @@ import KVPolicyKit
 /// The data sets are scored by their rules without a judge. Texts are never cut: a sample that does
 /// not fit is an error, because a cut could remove the evidence without a word.
 public struct SampleFile: LongTask {
-  /// The formats that are read. Files are UTF-8; but for LongGenBench's, each line is a JSON object.
+  /// The formats that are read. Files are UTF-8; but for LongGenBench's, each line is a JSON
+  /// object.
   public enum Format: String, CaseIterable, Sendable {
     /// Your own samples: `context`, `question`, `answers`, and optionally `metric`, `classes`,
     /// `answerPrefix` and `maxTokens`.

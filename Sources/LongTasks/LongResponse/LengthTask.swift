@@ -9,8 +9,8 @@ public struct LengthTask: LongTask {
   /// The task.
   public init() {}
 
-  /// The prompt has neither a question apart nor an answer prefix. LongWriter samples at temperature
-  /// 0.5.
+  /// The prompt has neither a question apart nor an answer prefix. LongWriter samples at
+  /// temperature 0.5.
   public var fixedSwitches: [ProtocolSwitch: String] {
     [.question: "none", .answerPrefix: "absent"]
   }

@@ -133,8 +133,8 @@ public enum Arithmetic: String, CaseIterable, Codable, Sendable {
   /// Decode steps in integers: inputs are rounded to 8 bits, with one scale per 32 elements, and
   /// multiplied with the integers of the weights. Prompts are computed in floats.
   ///
-  /// Queries are rounded to 16 bits, with one scale per query head, where keys are integers: in rows
-  /// in `RowFormat.q8_0`, and in codes. An element changes by at most 1/65534 of the greatest
+  /// Queries are rounded to 16 bits, with one scale per query head, where keys are integers: in
+  /// rows in `RowFormat.q8_0`, and in codes. An element changes by at most 1/65534 of the greatest
   /// magnitude of its query.
   ///
   /// A token takes less time, because only reading the weights from memory remains to wait for.

@@ -66,8 +66,8 @@ package struct LineChart: Sendable {
   package var y: Axis
   /// The lines; later lines are drawn on top.
   package var series: [Series] = []
-  /// Points joined by steps, below the lines: each value of `y` holds until the next point. Used for
-  /// a Pareto front.
+  /// Points joined by steps, below the lines: each value of `y` holds until the next point. Used
+  /// for a Pareto front.
   package var front: [Point] = []
   /// Units of width; text is 13 units high.
   package var width = 720.0

@@ -3,8 +3,9 @@ import Reporting
 
 /// What looks wrong with a record: mistakes of policies that a mean does not show.
 extension SweepRecord {
-  /// The greatest share of a budget in rows that is spent without a remark: rows wait until a policy
-  /// is asked again. Pages that are not full and the store's bookkeeping come on top of bytes.
+  /// The greatest share of a budget in rows that is spent without a remark: rows wait until a
+  /// policy is asked again. Pages that are not full and the store's bookkeeping come on top of
+  /// bytes.
   private var mostSpent: Double { cell.budget.bytes == nil ? 1.25 : 1.5 }
   /// The greatest share of the resident bytes that may be uncounted: scratch memory.
   private static let mostUncounted = 0.05

@@ -137,8 +137,8 @@ public struct SweepSums: Codable, Equatable, Sendable {
   /// The budget as spent, divided by the budget as asked for; nil without a budget.
   ///
   /// What a sequence held at the end is spent: bytes of a budget in bytes, else rows. Rows that
-  /// decode steps added do not count for a policy that keeps all of them. A policy that reads a part
-  /// of what it holds spends the rows that a step reads.
+  /// decode steps added do not count for a policy that keeps all of them. A policy that reads a
+  /// part of what it holds spends the rows that a step reads.
   public var spent: Double?
 
   /// The documents of a cell together; not empty.

@@ -2,8 +2,8 @@
 /// "Cache Me If You Can" (arXiv 2506.17121) compares policies by it.
 ///
 /// A policy measured with several budgets gives points of footprint and score. Between neighbours
-/// the score is taken to be linear. A curve that falls again has more than one crossing, so both the
-/// first and the last are stated.
+/// the score is taken to be linear. A curve that falls again has more than one crossing, so both
+/// the first and the last are stated.
 public struct CriticalFootprint: Equatable, Sendable {
   /// Where a curve reaches the wanted score.
   public enum Crossing: Equatable, Sendable, CustomStringConvertible {

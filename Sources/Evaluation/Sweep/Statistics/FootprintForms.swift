@@ -1,5 +1,6 @@
-/// The KV footprint of a policy, computed from its sizes: rows × time divided by rows × time of full
-/// attention, and the most rows stored at once divided by the rows of full attention at the end.
+/// The KV footprint of a policy, computed from its sizes: rows × time divided by rows × time of
+/// full attention, and the most rows stored at once divided by the rows of full attention at the
+/// end.
 ///
 /// A footprint that a store measured can be checked against these closed forms, and published
 /// footprints can be computed again.
@@ -31,7 +32,8 @@ extension FootprintForm {
   /// Rows that the authors' chunked eviction keeps in every chunk beside the share: the window.
   static let window = 64
 
-  /// A head that keeps its first `sinks` and last `local` rows. Within a chunk nothing is forgotten.
+  /// A head that keeps its first `sinks` and last `local` rows. Within a chunk nothing is
+  /// forgotten.
   public static func streaming(
     prompt: Int, decode: Int, chunk: Int, sinks: Int, local: Int
   ) -> FootprintForm {
@@ -47,8 +49,8 @@ extension FootprintForm {
     return FootprintForm(rowSteps: rowSteps, stored: stored, tokens: prompt + decode)
   }
 
-  /// A head that keeps a share of every chunk, `1 − sparsity`, and 64 rows more; and everything that
-  /// is written. With a sparsity of 0 it is full attention.
+  /// A head that keeps a share of every chunk, `1 − sparsity`, and 64 rows more; and everything
+  /// that is written. With a sparsity of 0 it is full attention.
   public static func global(
     prompt: Int, decode: Int, chunk: Int, sparsity: Double
   ) -> FootprintForm {
@@ -78,9 +80,9 @@ extension FootprintForm {
   }
 }
 
-/// Policies that keep a constant number of rows while they write, after a prompt that is read in one
-/// piece. A row that is evicted before a step's output is computed is not resident at this step; a
-/// row that is evicted afterwards still is. The peak counts what is stored.
+/// Policies that keep a constant number of rows while they write, after a prompt that is read in
+/// one piece. A row that is evicted before a step's output is computed is not resident at this
+/// step; a row that is evicted afterwards still is. The peak counts what is stored.
 extension FootprintForm {
   /// A policy that keeps `rows` rows beside the new row in every decode step (H2O and StreamingLLM
   /// with both of their parts, TOVA, MorphKV), or all rows until there are as many.
@@ -89,8 +91,8 @@ extension FootprintForm {
   ///   - prompt: tokens of the prompt.
   ///   - decode: tokens that are written.
   ///   - rows: rows that stay.
-  ///   - prunesAtEnd: whether it evicts at the end of the prompt. If not, the first step still stores
-  ///     the whole prompt, but reads `rows` rows of it.
+  ///   - prunesAtEnd: whether it evicts at the end of the prompt. If not, the first step still
+  ///     stores the whole prompt, but reads `rows` rows of it.
   public static func constant(
     prompt: Int, decode: Int, rows: Int, prunesAtEnd: Bool = true
   ) -> FootprintForm {

@@ -5,8 +5,8 @@ import Foundation
 /// A score of several documents is a ratio of two sums: of its parts, and of their number. The
 /// standard error of the ratio is that of the documents' residuals, `sum − mean × count`, over the
 /// number of parts (Taylor linearisation); for documents with equally many parts it is the standard
-/// error of a mean. Student's t, with one degree of freedom fewer than there are documents, makes it
-/// an interval.
+/// error of a mean. Student's t, with one degree of freedom fewer than there are documents, makes
+/// it an interval.
 ///
 /// Student's t, and not a bootstrap: cells have few documents, often eight, and the percentile
 /// bootstrap of eight values is too narrow, because it draws from a sample whose own variance is

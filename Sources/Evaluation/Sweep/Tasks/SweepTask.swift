@@ -13,8 +13,8 @@ public protocol SweepTask: Sendable {
 
   /// The task's name in plans and records.
   var name: String { get }
-  /// The settings on which samples and measurements depend, as records state them; ``SweepTaskKind``
-  /// reads them from a plan.
+  /// The settings on which samples and measurements depend, as records state them;
+  /// ``SweepTaskKind`` reads them from a plan.
   var settings: [String: JSONValue] { get }
   /// The score that says how good a policy is, and its direction.
   var quality: (score: String, better: SweepCell.Better) { get }

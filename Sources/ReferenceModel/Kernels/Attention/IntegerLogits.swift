@@ -34,6 +34,7 @@ import KVPolicyKit
     case .codes2: unsafe compute(Codes2.self, list)
     case .codes4: unsafe compute(Codes4.self, list)
     case .codes8: unsafe compute(Codes8.self, list)
+    // A list of floats does not come here: `serves(_:)` is asked before.
     case .f32, .f16: preconditionFailure("floats are multiplied as floats")
     }
   }

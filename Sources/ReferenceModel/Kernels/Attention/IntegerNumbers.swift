@@ -3,7 +3,8 @@
   private import _Builtin_intrinsics.intel
 #endif
 
-/// How 32 consecutive numbers of a row become integers of 16 bits, for sums of products in integers.
+/// How 32 consecutive numbers of a row become integers of 16 bits, for sums of products in
+/// integers.
 protocol IntegerNumbers {
   /// Bytes of 32 numbers.
   static var bytes: Int { get }

@@ -3,8 +3,8 @@ import KVPolicyKit
 /// Products with keys that are integers with scales, without making floats of whole keys.
 ///
 /// A key's product with a query q is Σ q·(code·s + z). Where scales belong to groups of a row it is
-/// s · Σ q·code + z · Σ q for each group. Where they belong to channels they are multiplied with the
-/// query, once for a block: Σ (q·s)·code + Σ q·z.
+/// s · Σ q·code + z · Σ q for each group. Where they belong to channels they are multiplied with
+/// the query, once for a block: Σ (q·s)·code + Σ q·z.
 extension Kernels {
   /// The logits of a lane with codes, or with rows in q8_0; as `logits`.
   @unsafe static func logitsOfLists(
