@@ -100,28 +100,50 @@ extension PolicyRegistry {
   ///
   /// - Parameters:
   ///   - name: the policy's name.
+  ///   - chosen: settings that are chosen already; the result has them too.
   ///   - amount: rows or bytes.
   ///   - cost: the price of rows; needed for bytes.
-  /// - Returns: nil if the policy takes no budget.
+  /// - Returns: nil if the policy takes no budget, or if `chosen` has a setting that the budget
+  ///   decides: such a configuration states its own sizes.
   /// - Throws: `PolicyError.impossible`, with the least legal figure, for an amount with which the
   ///   policy cannot work; for bytes without a price; and for a share, whose rows only the prompt
   ///   tells.
   /// - Complexity: O(log rows) policies are made.
   public func settings(
-    of name: String, spending amount: Amount, in cost: RowCost? = nil
+    of name: String, with chosen: [String: JSONValue] = [:], spending amount: Amount,
+    in cost: RowCost? = nil
   ) throws(PolicyError) -> (settings: [String: JSONValue], rows: Int)? {
     let type = try type(named: name)
     guard case .bytes(let bytes) = amount else {
       let rows = try amount.rows
-      return try type.settings(budget: amount).map { ($0, rows) }
+      guard let spent = try type.settings(budget: amount) else { return nil }
+      return spent.merged(with: chosen).map { ($0, rows) }
     }
-    guard try type.settings(budget: .rows(Amount.legalRows.upperBound)) != nil else { return nil }
+    let largest = try type.settings(budget: .rows(Amount.legalRows.upperBound))
+    guard largest?.merged(with: chosen) != nil else { return nil }
     guard let cost else {
       throw .impossible(
         policy: name, reason: "a budget in bytes needs the shape and the store of a cache")
     }
-    let search = BudgetSearch(registry: self, name: name, cost: cost)
+    let search = BudgetSearch(registry: self, name: name, chosen: chosen, cost: cost)
     return try search.settings(spending: bytes)
+  }
+}
+
+extension [String: JSONValue] {
+  /// Both settings together; nil if they set a member in two ways. Objects are merged too.
+  fileprivate func merged(with other: Self) -> Self? {
+    var result = self
+    for (name, value) in other {
+      switch (self[name], value) {
+      case (nil, _): result[name] = value
+      case (.object(let own)?, .object(let members)):
+        guard let both = own.merged(with: members) else { return nil }
+        result[name] = .object(both)
+      default: return nil
+      }
+    }
+    return result
   }
 }
 
@@ -129,6 +151,7 @@ extension PolicyRegistry {
 private struct BudgetSearch {
   let registry: PolicyRegistry
   let name: String
+  let chosen: [String: JSONValue]
   let cost: RowCost
 
   /// The settings of the most rows that `bytes` pay for.
@@ -139,7 +162,7 @@ private struct BudgetSearch {
       (price(rows) ?? 0) <= bytes
     }
     if let most, most >= cost.pageRows, let price = price(most), price <= bytes {
-      return try registry.settings(of: name, spending: .rows(most))
+      return try registry.settings(of: name, with: chosen, spending: .rows(most))
     }
     throw .impossible(policy: name, reason: try reason(bytes))
   }
@@ -166,8 +189,9 @@ private struct BudgetSearch {
   }
 
   private func made(_ rows: Int) throws(PolicyError) -> any KVCachePolicy {
-    let settings = try registry.type(named: name).settings(budget: .rows(rows)) ?? [:]
-    return try registry.make(name, settings, shape: cost.shape)
+    let spent = try registry.settings(of: name, with: chosen, spending: .rows(rows))
+    let choice = PolicyConfiguration.Choice(policy: name, settings: spent?.settings ?? chosen)
+    return try registry.make(choice, shape: cost.shape, model: nil).policy
   }
 
   /// The last number of a range that satisfies a condition which no number after it satisfies; nil

@@ -26,6 +26,6 @@ public struct Composed: ComposedPolicy {
 
   /// An even budget of these rows.
   public static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]? {
-    ["budget": ["kind": "even", "rows": .integer(try budget.rows)]]
+    ["budget": ["rows": .integer(try budget.rows)]]
   }
 }

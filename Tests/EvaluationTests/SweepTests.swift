@@ -45,6 +45,28 @@ struct SweepTests {
     "lengths": [96], "seeds": [0, 3], "documents": 2
     """
 
+  @Test("a configuration takes the budgets unless it states what a budget decides")
+  func configurationsWithBudgets() throws {
+    let cells = try cells(
+      #"""
+      "tasks": ["copy"], "lengths": [64], "documents": 1, "budgets": [8, "64KiB"], "policies": [
+      {"policy": "morphkv", "votes": "exact", "window": 2, "label": "open"},
+      {"policy": "morphkv", "capacity": 8, "label": "closed"},
+      {"policy": "composed", "budget": {"kind": "pyramid"}, "label": "part"},
+      {"policy": "morphkv", "layers": {"0": {"policy": "full"}}, "label": "layered"}]
+      """#
+    ).map(\.cell)
+    func budgets(_ label: String) -> [String?] {
+      cells.filter { $0.policy.label == label }.map(\.budget.asked)
+    }
+    #expect(budgets("open") == ["8", "64KiB"] && budgets("part") == ["8", "64KiB"])
+    #expect(budgets("closed") == [nil] && budgets("layered") == [nil])
+    let open = try #require(cells.first { $0.policy.label == "open" })
+    let own: JSONValue = ["policy": "morphkv", "votes": "exact", "window": 2, "capacity": 8]
+    #expect(open.policy.configuration == own)
+    #expect(open.policy.takesBudget == true && open.budget.rows == 8)
+  }
+
   @Test("a plan's cells: full attention first, budgets only where they are taken")
   func order() throws {
     let cells = try cells(Self.small)
@@ -208,7 +230,7 @@ struct SweepTests {
     let cells = try cells(
       """
       "policies": ["snapkv",
-        {"policy": "streamingllm", "chunk": 16, "lastPromptToken": "decode"}],
+        {"policy": "streamingllm", "recent": 12, "chunk": 16, "lastPromptToken": "decode"}],
       "budgets": ["64KiB"], "tasks": ["questions", "dialogue"], "lengths": [256],
       "documents": 1, "options": {"chunk": 64, "rows": "f32", "pageRows": 8}
       """

@@ -129,42 +129,52 @@ private struct CellBuilder {
     let cost = try RowCost(shape: model.shape, store: plan.options.store)
     var entries: [Entry] = []
     for policy in policies {
-      if let configuration = policy.configuration {
-        entries.append(try entry(policy.label, configuration, takesBudget: nil, nil, nil))
-        continue
-      }
-      // The greatest budget tells whether a policy takes one, whatever its least is.
-      let largest = Amount.rows(Amount.legalRows.upperBound)
-      guard try registry.settings(of: policy.label, spending: largest) != nil else {
-        let configuration = PolicyConfiguration(policy.label)
-        entries.append(try entry(policy.label, configuration, takesBudget: false, nil, nil))
+      guard try takesBudget(policy) else {
+        let configuration = policy.configuration ?? PolicyConfiguration(policy.label)
+        let takesBudget = policy.configuration == nil ? false : nil
+        entries.append(try entry(policy.label, configuration, takesBudget: takesBudget, nil, nil))
         continue
       }
       guard !plan.budgets.isEmpty else {
         throw SweepError.plan("\(policy.label) takes a budget, and the plan has no 'budgets'")
       }
       for budget in plan.budgets {
-        entries.append(try entry(policy.label, spending: budget, length: length, cost))
+        entries.append(try entry(policy, spending: budget, length: length, cost))
       }
     }
     return entries
   }
 
+  /// Whether the plan's budgets decide the policy's sizes.
+  private func takesBudget(_ policy: SweepPlan.Policy) throws -> Bool {
+    if let configuration = policy.configuration {
+      guard !plan.budgets.isEmpty, configuration.overrides.isEmpty else { return false }
+    }
+    // The greatest budget tells whether a policy takes one, whatever its least is.
+    let largest = Amount.rows(Amount.legalRows.upperBound)
+    let (name, chosen) = (policy.name, policy.configuration?.main.settings ?? [:])
+    return try registry.settings(of: name, with: chosen, spending: largest) != nil
+  }
+
   /// A policy that spends a budget.
   private func entry(
-    _ name: String, spending budget: Budget, length: Int, _ cost: RowCost
+    _ policy: SweepPlan.Policy, spending budget: Budget, length: Int, _ cost: RowCost
   ) throws -> Entry {
+    let (name, chosen) = (policy.name, policy.configuration?.main.settings ?? [:])
     let amount = budget.amount(tokens: length)
     let origin = "'budgets' has \(budget.text), of documents of \(length) tokens"
     guard amount != .rows(0) else {
       throw SweepError.plan("\(origin): this is less than a row; ask for more")
     }
     do {
-      guard let spent = try registry.settings(of: name, spending: amount, in: cost) else {
-        return try entry(name, PolicyConfiguration(name), takesBudget: false, nil, nil)
+      let spent = try registry.settings(of: name, with: chosen, spending: amount, in: cost)
+      guard let spent else {
+        throw SweepError.plan(
+          "\(origin): it decides a setting that the configuration of \(policy.label) has too; "
+            + "leave the setting out, or give all sizes in the configuration")
       }
       let configuration = PolicyConfiguration(name, spent.settings)
-      return try entry(name, configuration, takesBudget: true, budget, spent.rows)
+      return try entry(policy.label, configuration, takesBudget: true, budget, spent.rows)
     } catch PolicyError.impossible(let policy, let reason) {
       throw SweepError.plan("\(origin): \(PolicyError.impossible(policy: policy, reason: reason))")
     }

@@ -9,7 +9,7 @@ public struct SweepPlan: Sendable {
   public let models: [String]
   /// The policies by name, or with a configuration of their own.
   let policies: [Policy]
-  /// The budgets of policies that are given by name.
+  /// The budgets of policies whose configuration does not state its own sizes.
   let budgets: [Budget]
   /// The tasks, each with its lengths, seeds and documents.
   let tasks: [Task]
@@ -20,8 +20,11 @@ public struct SweepPlan: Sendable {
   struct Policy: Sendable {
     /// The policy's name in tables.
     let label: String
-    /// The configuration, which states its own sizes; nil for a policy by name.
+    /// The configuration; nil for a policy by name, which is its label.
     let configuration: PolicyConfiguration?
+
+    /// The policy's name in the registry.
+    var name: String { configuration?.main.policy ?? label }
   }
 
   /// A task of a plan.
