@@ -77,6 +77,7 @@ struct ReportCommandTests {
       (["report", "@/r.jsonl", "@/other.jsonl"], "different results", 1),
       (["report", "-", "-"], "only one file", 2),
       (["report", "@/r.jsonl", "--format", "pdf"], "--format cannot be 'pdf'", 2),
+      (["report", "@/r.jsonl", "--against", "snap"], "no record is of 'snap'; the policies", 1),
       (["report", "@/r.jsonl", "--out", "@/r.jsonl"], "is an input", 2),
       (["report", "@/r.jsonl", "--out", "@/bytes"], "cannot write", 1),
       (["report", "@/r.jsonl", "--figures", "@/r.jsonl"], "cannot make the folder", 1),

@@ -69,6 +69,28 @@ struct SweepReportTests {
     #expect(report.notes.isEmpty)
   }
 
+  @Test("differences to a policy are those at the same budget")
+  func against() throws {
+    let lines = try [
+      MadeRecord.full([9, 10]), MadeRecord(policy: "h2o", budget: 64, sums: [5, 6]),
+      MadeRecord(policy: "h2o", budget: 32, sums: [3, 3]),
+      MadeRecord(policy: "morphkv", budget: 64, sums: [7, 6]),
+      MadeRecord(policy: "morphkv", budget: 16, sums: [1, 1]),
+    ].map { try $0.line() }
+    let rows = try SweepReport(lines, against: "h2o").rows
+    func difference(_ label: String, _ budget: String) -> Double? {
+      rows.first { $0.label == label && $0.budget == budget }?.difference?.difference.value
+    }
+    #expect(abs(try #require(difference("morphkv", "64")) - 0.1) < 1e-12)
+    // No record of the reference has this budget, or none.
+    #expect(difference("morphkv", "16") == nil && difference("full", "") == nil)
+    #expect(difference("h2o", "64") == nil && difference("h2o", "32") == nil)
+    let toFull = try SweepReport(lines, against: "full").rows
+    #expect(try SweepReport(lines).rows.map(\.difference) == toFull.map(\.difference))
+    #expect(try SweepReport(lines, against: "h2o").text(.markdown).contains("| to h2o, points |"))
+    #expect(throws: SweepError.self) { try SweepReport(lines, against: "nosuch") }
+  }
+
   @Test("a figure's CSV has the numbers of the records, and its front")
   func figures() throws {
     let report = try report([

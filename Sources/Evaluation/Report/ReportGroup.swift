@@ -81,11 +81,21 @@ struct ReportGroup: Sendable {
   var entries: [ReportEntry] = []
 
   /// Computes the rows, once all entries are there.
-  mutating func finish(_ policies: [SweepReport.Policy]) {
+  ///
+  /// - Parameters:
+  ///   - policies: the report's policies.
+  ///   - reference: the number of the policy to which differences are taken.
+  mutating func finish(_ policies: [SweepReport.Policy], reference: Int) {
     let means = entries.compactMap { $0.interval(score)?.value }
     scale = ScoreScale(score, better: cell.task.better, means: means.filter(\.isFinite))
-    let full = full
-    rows = entries.map { ReportRow($0, full: full, policies[$0.policy], of: self) }
+    let others = entries.filter { $0.policy == reference }
+    rows = entries.map { entry in
+      // A policy without budgets is the reference of every budget.
+      let other = others.first { $0.budget == entry.budget } ?? others.first { $0.budget.isEmpty }
+      let isReference = entry.policy == reference
+      return ReportRow(
+        entry, reference: isReference ? nil : other, policies[entry.policy], of: self)
+    }
   }
 
   /// Full attention, if there is a record of it.

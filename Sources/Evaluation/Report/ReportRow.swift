@@ -15,7 +15,7 @@ struct ReportRow: Sendable {
   let documents: Int
   /// The score's mean over documents.
   let quality: Interval?
-  /// The difference to full attention on the same documents; nil for full attention itself.
+  /// The difference to the report's reference on the same documents; nil for the reference itself.
   let difference: PairedDifference?
   let scale: ScoreScale
   /// Rows per lane at the end; rows per lane that a step reads, nil if steps read everything.
@@ -33,7 +33,8 @@ struct ReportRow: Sendable {
   let tokensPerSecond: Double?
 
   init(
-    _ entry: ReportEntry, full: ReportEntry?, _ policy: SweepReport.Policy, of group: ReportGroup
+    _ entry: ReportEntry, reference: ReportEntry?, _ policy: SweepReport.Policy,
+    of group: ReportGroup
   ) {
     let documents = entry.samples.map(\.document)
     func mean(_ value: (SweepDocument) -> Double?) -> Double? {
@@ -43,8 +44,7 @@ struct ReportRow: Sendable {
     (cell, isFull, scale) = (entry.cell, entry.isFull, group.scale)
     (seeds, self.documents) = (Set(entry.seeds).count, documents.count)
     quality = entry.interval(group.score)
-    difference =
-      entry.isFull ? nil : full.flatMap { entry.difference(to: $0, in: group.score) }
+    difference = reference.flatMap { entry.difference(to: $0, in: group.score) }
     let lanes = Double(entry.cell.model.layers) * Double(entry.cell.model.keyHeads)
     rowsHeld = mean { Double($0.cache.rowsLive) / lanes }
     rowsRead = mean(\.cache.meanReadRows)
@@ -131,7 +131,10 @@ struct ReportColumn: Sendable {
   /// - Parameters:
   ///   - title: what the score is called.
   ///   - unit: the unit of differences.
-  static func all(score title: String, difference unit: String) -> [ReportColumn] {
+  ///   - reference: the policy to which the differences are taken.
+  static func all(
+    score title: String, difference unit: String, to reference: String
+  ) -> [ReportColumn] {
     let bytes: @Sendable (Double) -> String = {
       Quantities.bytes(Int(exactly: $0.rounded()) ?? .max)
     }
@@ -141,7 +144,7 @@ struct ReportColumn: Sendable {
         "budget", text: { $0.budget.isEmpty ? "–" : $0.budget }, value: { $0.budgetSize }),
       ReportColumn(title, text: { $0.scale.text($0.quality) }, value: { $0.quality?.value }),
       ReportColumn(
-        "to full, \(unit)",
+        "to \(reference), \(unit)",
         text: { $0.scale.difference($0.difference) },
         value: { $0.difference?.difference.value }),
       ReportColumn(

@@ -62,7 +62,7 @@ extension SweepReport {
       var table = TextTable([
         .init("policy", .left), .init("budget", .left),
         .init(group.scale.title(group.score), .left),
-        .init("", .left), .init("to full, \(group.scale.differenceUnit)", .left),
+        .init("", .left), .init("to \(referenceTitle), \(group.scale.differenceUnit)", .left),
         .init("mean bytes"), .init("footprint"),
       ])
       for row in group.rows {
@@ -80,7 +80,7 @@ extension SweepReport {
     }
     let legend = """
       Means over documents and seeds with their 95% intervals; ≈: the interval of the difference to \
-      full attention holds 0, these documents show no difference.
+      \(referenceWords) holds 0, these documents show no difference.
       """
     return (tables + [TerminalText.wrapped((notes + [legend]).joined(separator: "\n")) + "\n"])
       .joined(separator: "\n")
@@ -89,7 +89,8 @@ extension SweepReport {
   private var markdown: String {
     let tables = groups.map { group in
       let columns = ReportColumn.all(
-        score: group.scale.title(group.score), difference: group.scale.differenceUnit)
+        score: group.scale.title(group.score), difference: group.scale.differenceUnit,
+        to: referenceTitle)
       let lines =
         [columns.map(\.title), columns.map { $0.isText ? "---" : "---:" }]
         + group.rows.map { row in columns.map { $0.text(row) } }

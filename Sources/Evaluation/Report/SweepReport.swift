@@ -5,7 +5,7 @@ import Reporting
 /// intervals, and what must be known to compare them.
 ///
 /// The records of all seeds of a cell count together. Each document is paired with the same
-/// document under full attention.
+/// document under the reference: full attention, or another policy with the same budget.
 public struct SweepReport: Sendable {
   /// A policy of the report.
   struct Policy: Sendable {
@@ -23,6 +23,8 @@ public struct SweepReport: Sendable {
   private(set) var policies: [Policy] = []
   /// The conditions of the records.
   let conditions: [ReportCondition]
+  /// The number of the policy to which differences are taken.
+  private(set) var reference = 0
   /// What a reader should know of the records.
   private(set) var notes: [String]
   /// Records that count.
@@ -33,8 +35,12 @@ public struct SweepReport: Sendable {
   /// - Parameters:
   ///   - lines: the records, in any order; repeated ones count once.
   ///   - notes: what a reader should know of the files.
-  /// - Throws: `SweepError.results` without records, and for two records of a cell that differ.
-  public init(_ lines: [SweepLine], notes: [String] = []) throws(SweepError) {
+  ///   - reference: the label of the policy to which differences are taken; nil for full attention.
+  /// - Throws: `SweepError.results` without records, for two records of a cell that differ, and for
+  ///   a reference that no record has.
+  public init(
+    _ lines: [SweepLine], notes: [String] = [], against reference: String? = nil
+  ) throws(SweepError) {
     guard !lines.isEmpty else {
       throw .results("there is no whole record; give results of 'kvpolicy sweep'")
     }
@@ -43,6 +49,7 @@ public struct SweepReport: Sendable {
     (self.notes, records) = (notes, kept.count)
     conditions = ReportCondition.all(kept.map(\.record))
     collect(kept)
+    try compare(with: reference)
     if kept.count < lines.count {
       self.notes.append(
         "\(Markup.count(lines.count - kept.count, "record")) left out: another record of the same "
@@ -96,7 +103,28 @@ public struct SweepReport: Sendable {
       groups[place].entries[index].samples += line.samples
       groups[place].entries[index].seeds.append(cell.seed)
     }
-    for index in groups.indices { groups[index].finish(policies) }
+  }
+
+  /// Computes the rows, with the differences to a policy.
+  private mutating func compare(with label: String?) throws(SweepError) {
+    if let label {
+      guard let number = policies.firstIndex(where: { $0.label == label }) else {
+        let known = policies.map(\.label).joined(separator: ", ")
+        throw .results("no record is of '\(label)'; the policies are \(known)")
+      }
+      reference = number
+    } else {
+      // A report without full attention has no differences.
+      reference = policies.firstIndex(where: \.isFull) ?? policies.count
+    }
+    for index in groups.indices { groups[index].finish(policies, reference: reference) }
+  }
+
+  /// The reference in words, and its name in titles of columns.
+  var referenceWords: String { isAgainstFull ? "full attention" : policies[reference].label }
+  var referenceTitle: String { isAgainstFull ? "full" : policies[reference].label }
+  private var isAgainstFull: Bool {
+    !policies.indices.contains(reference) || policies[reference].isFull
   }
 
   /// The number of a cell's policy; new policies are added.

@@ -10,6 +10,9 @@ struct ReportCommand: Command {
     usage: "FILE... [options]", operands: .max, operand: .file,
     options: [
       Option("--out", "FILE", "write a page to look at; '-' prints it instead of the summary"),
+      Option(
+        "--against", "NAME",
+        "the policy to which differences are taken, at equal budgets", default: "full"),
       Option("--figures", "FOLDER", "write every figure as SVG, and its numbers as CSV"),
       Option(
         "--format", SweepReport.Format.allCases.map(\.rawValue).joined(separator: "|"),
@@ -20,8 +23,8 @@ struct ReportCommand: Command {
       quality against bytes and footprint with the Pareto front, curves by position, needles by depth and
       length, tables that sort and filter, and a part for each policy. It says in what the records differ
       and which cells are missing. The seeds of a cell count together. Documents are compared with those of
-      full attention one by one; a difference whose 95% interval holds 0 is said to be within the
-      interval. Bars in the table are made of blocks in a terminal, unless NO_COLOR is set.
+      full attention, or of the policy that --against names, one by one; a difference whose 95% interval
+      holds 0 is said to be within the interval. Bars in the table are made of blocks in a terminal, unless NO_COLOR is set.
 
       The folder is made if there is none, and files of the same names in it are replaced.
       """)
@@ -37,7 +40,7 @@ struct ReportCommand: Command {
     try refuseTwoInputs(paths)
     let format = try arguments.choice("--format", of: SweepReport.Format.self) ?? .table
     let page = try output(arguments.text("--out"), not: paths)
-    let report = try report(paths)
+    let report = try report(paths, against: arguments.text("--against"))
     try page?.checkNotRead()
     // Files first: printing fails if the reader of the summary stops early (`| head`).
     if let folder = arguments.text("--figures") {
@@ -51,7 +54,7 @@ struct ReportCommand: Command {
   }
 
   /// The report on the records of files.
-  private func report(_ paths: [String]) throws -> SweepReport {
+  private func report(_ paths: [String], against reference: String?) throws -> SweepReport {
     var lines: [SweepLine] = []
     var notes: [String] = []
     for path in paths {
@@ -62,7 +65,7 @@ struct ReportCommand: Command {
       lines += file.lines
     }
     for note in notes { terminal.note(note) }
-    return try SweepReport(lines, notes: notes)
+    return try SweepReport(lines, notes: notes, against: reference)
   }
 
   /// Writes figures to a folder: nothing, unless all of them can be written.

@@ -32,7 +32,7 @@ extension SweepPage {
       <div class="scroll" role="group" aria-label="Cells of \(Markup.escaped(policy.label))" tabindex="0">
       <table>
       <thead><tr><th scope="col">task</th><th scope="col">budget</th><th scope="col">quality</th>\
-      <th scope="col">difference to full</th><th scope="col">within the interval</th>\
+      <th scope="col">difference to \(Markup.escaped(report.referenceTitle))</th><th scope="col">within the interval</th>\
       <th scope="col">mean bytes</th><th scope="col">footprint</th></tr></thead>
       <tbody>
       \(shown.joined(separator: "\n"))
@@ -46,11 +46,12 @@ extension SweepPage {
 
   /// The columns of a policy's cells, by the beginnings of their titles.
   private static let shown = [
-    "budget", "quality", "to full", "within", "bytes, mean", "footprint",
+    "budget", "quality", "to ", "within", "bytes, mean", "footprint",
   ]
 
   private func cell(_ group: ReportGroup, _ row: ReportRow) -> String {
-    let columns = ReportColumn.all(score: "quality", difference: group.scale.differenceUnit)
+    let columns = ReportColumn.all(
+      score: "quality", difference: group.scale.differenceUnit, to: report.referenceTitle)
     let texts = SweepPage.shown.map { title in
       columns.first { $0.title.hasPrefix(title) }?.text(row) ?? ""
     }

@@ -29,7 +29,7 @@ extension SweepPage {
       </table>
       </div>
       <p class="note">The first eight are the switches of the protocol, which change results more than a policy does.
-      Intervals are 95% intervals over documents and seeds (Student's t). A difference to full attention is
+      Intervals are 95% intervals over documents and seeds (Student's t). A difference to \(Markup.escaped(report.referenceWords)) is
       taken document by document; if its interval holds 0, it is <i>within the interval</i>: these documents
       show no difference.</p>
       </section>

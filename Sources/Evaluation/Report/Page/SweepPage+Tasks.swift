@@ -71,7 +71,8 @@ extension SweepPage {
   /// The table of a task, with a field that filters it.
   private func table(_ group: ReportGroup) -> String {
     let columns = ReportColumn.all(
-      score: group.scale.title(group.score), difference: group.scale.differenceUnit)
+      score: group.scale.title(group.score), difference: group.scale.differenceUnit,
+      to: report.referenceTitle)
     let heads = columns.map { column in
       """
       <th scope="col" data-kind="\(column.isText ? "text" : "number")">\
