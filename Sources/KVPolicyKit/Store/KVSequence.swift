@@ -251,7 +251,8 @@ public final class KVSequence {
       policyStateBytes: state, footprint: ledger.footprint,
       peakFootprint: ledger.peak,
       meanReadRows: showsReads ? readRowSteps / Double(steps * shape.lanes) : nil,
-      meanReadBytes: showsReads ? Int((readByteSteps / Double(steps)).rounded()) : nil)
+      meanReadBytes: showsReads ? Int((readByteSteps / Double(steps)).rounded()) : nil,
+      tiers: tierStatistics)
   }
 
   /// Rows that queries have read so far, summed over all lanes.
