@@ -119,6 +119,30 @@ struct DrawnComposition: Sendable, CustomStringConvertible {
     #expect(violations.isEmpty, "\(violations.map(\.description).joined(separator: "\n"))")
   }
 
+  @Test(
+    "under one budget of bytes, of unequal lanes, and of three abilities at once obey every rule",
+    arguments: [
+      #"{"policy": "composed", "score": "window", "budget": {"bytes": 4000}, "#
+        + #""codec": {"kind": "kivi", "keyBits": 4, "valueBits": 4, "groupSize": 4, "residual": 8}, "#
+        + #""read": {"kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0}}"#,
+      #"{"policy": "adakv", "capacity": 16, "window": 4, "#
+        + #""codec": {"kind": "kivi", "groupSize": 4, "residual": 8}}"#,
+      #"{"policy": "less", "heavy": 12, "recent": 12, "kernels": "residual", "kernelHidden": 16, "#
+        + #""codec": {"kind": "mikv", "groupSize": 4, "highBits": 8}, "#
+        + #""read": {"kind": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0}}"#,
+      #"{"policy": "quest", "budget": 8, "pageSize": 4, "denseLayers": 0, "#
+        + #""codec": {"kind": "kivi", "groupSize": 4, "residual": 8, "keys": "think"}}"#,
+    ])
+  func named(_ text: String) throws {
+    let configuration = try PolicyConfiguration(parsing: text)
+    let policies = try make(configuration)
+    let own = policies.policies[0] is any ReadingPolicy
+    let violations = checkPolicy(
+      reader: own ? nil : policies.readers[0], codec: policies.codecs[0]
+    ) { try make(configuration).policies[0] }
+    #expect(violations.isEmpty, "\(violations.map(\.description).joined(separator: "\n"))")
+  }
+
   @Test("name every reader and codec, and are of every kind")
   func covered() throws {
     let parts = PolicyRegistry.all.parts
