@@ -68,11 +68,7 @@ public enum Exhibit {
   ) throws -> String {
     let engine = try PlainEngine(attention, policy: policy, reader: reader)
     try engine.read(prompt, chunk: prompt / 3)
-    try engine.step(steps - 1)
-    var read: [Int: [[Int]]] = [:]
-    engine.sequence.onRead = { read[$0] = $1 }
-    try engine.step()
-    engine.sequence.onRead = nil
+    let read = try engine.readingStep(steps)
     let head = String(repeating: " ", count: "layer 0 head 0 ".count) + "|\(marks)|\n"
     guard engine.sequence.hasReaders else {
       return head + engine.sequence.picture(width: prompt + steps)

@@ -19,6 +19,7 @@ extension Plain {
   /// Rows after being stored in a format with 32-bit scales and read back. With groups of channels'
   /// elements the number of rows is a multiple of the group.
   static func coded(_ rows: [[Float]], _ format: CodeFormat) -> [[Float]] {
+    if format == .floats { return rows }
     func decoded(_ group: [Float]) -> [Float] {
       let (scale, zero, codes) = codes(of: group, bits: format.bits)
       return codes.map { Float($0) * scale + zero }
@@ -39,6 +40,22 @@ extension Plain {
             result[row][channel] = value
           }
         }
+      }
+      return result
+    }
+  }
+
+  /// Rows of which a map's channels, times their factors, are stored in a format and read back.
+  static func coded(_ rows: [[Float]], _ format: CodeFormat, _ map: KeyMap?) -> [[Float]] {
+    guard let map else { return coded(rows, format) }
+    func factor(_ index: Int) -> Float { map.factors?[index] ?? 1 }
+    let stored = rows.map { row in
+      map.channels.enumerated().map { row[$0.element] * factor($0.offset) }
+    }
+    return zip(rows, coded(stored, format)).map { row, stored in
+      var result = [Float](repeating: 0, count: row.count)
+      for (index, channel) in map.channels.enumerated() {
+        result[channel] = stored[index] / factor(index)
       }
       return result
     }

@@ -50,16 +50,16 @@ public final class PlainEngine {
     recentQueries = Array(repeating: [], count: source.shape.layers)
   }
 
-  /// An engine with a new store and a new sequence, all layers under one policy and, if one is
-  /// given, its reader.
+  /// An engine with a new store and a new sequence, all layers under one policy and, if they are
+  /// given, its reader and its codec.
   public convenience init(
     _ source: SyntheticAttention, policy: any KVCachePolicy, reader: (any RowReader)? = nil,
-    store: StoreConfiguration = StoreConfiguration(format: .f32),
+    codec: (any RowCodec)? = nil, store: StoreConfiguration = StoreConfiguration(format: .f32),
     reading: PromptReading = PromptReading()
   ) throws {
     let store = try PagedKVStore(shape: source.shape, configuration: store)
     let policies = try PolicyAssignment(
-      policy, reader: reader, shape: source.shape, reading: reading)
+      policy, reader: reader, codec: codec, shape: source.shape, reading: reading)
     self.init(source, sequence: store.makeSequence(policies))
   }
 

@@ -6,9 +6,9 @@ extension PolicyReport {
 
   private func run(
     _ policy: any KVCachePolicy, _ trial: PolicyTrial, chunk: Int? = nil,
-    renumbering: UInt64? = nil, reads: Bool = true
+    renumbering: UInt64? = nil, isRead: Bool = true
   ) throws -> PlainEngine {
-    let engine = try trial.engine(policy, reads ? reader : nil)
+    let engine = try trial.engine(policy, isRead ? reader : nil, isRead ? codec : nil)
     engine.renumbering = renumbering
     try engine.read(trial.prompt, chunk: chunk ?? trial.chunk)
     try engine.step(trial.steps)
@@ -50,10 +50,10 @@ extension PolicyReport {
       try PolicyRegistry([type]).neededArtifacts(of: type.name, settings).isEmpty
     else { return }
     let policy = try type.init(settings)
-    // The settings for a budget may move keys, which no reader allows.
+    // The settings for a budget may move keys, which no reader and no codec allows.
     let isReadable = policy.positions == .original
-    let ample = try run(policy, trial, reads: isReadable)
-    let full = try run(KeepEverything(positions: policy.positions), trial, reads: isReadable)
+    let ample = try run(policy, trial, isRead: isReadable)
+    let full = try run(KeepEverything(positions: policy.positions), trial, isRead: isReadable)
     require(
       ample.kept == full.kept, .ampleBudget,
       "rows were forgotten although the budget was never reached")
@@ -64,7 +64,7 @@ extension PolicyReport {
 
   mutating func checkForks(_ make: Maker, _ trial: PolicyTrial) throws {
     let alone = try run(make(), trial)
-    let origin = try trial.engine(try make(), reader)
+    let origin = try trial.engine(try make(), reader, codec)
     try origin.read(trial.prompt, chunk: trial.chunk)
     try origin.step(trial.steps / 2)
     let fork = origin.fork(reading: trial.source(1))

@@ -8,7 +8,7 @@ extension PolicyReport {
     let policy = try make()
     let own = (policy as? any ReadingPolicy)?.reader
     guard let reader = reader ?? own else { return }
-    let engine = try trial.engine(policy, self.reader)
+    let engine = try trial.engine(policy, self.reader, codec)
     let script = Script(shape: trial.shape)
     engine.sequence.onRead = { script.note(layer: $0, step: engine.sequence.steps + 1, $1) }
     try engine.read(trial.prompt, chunk: trial.chunk)
@@ -23,10 +23,10 @@ extension PolicyReport {
     let scripted = ScriptedReader(script: script, digest: reader.digest)
     let again: PlainEngine
     if let revision = (policy as? any RevisingPolicy)?.revision {
-      again = try trial.engine(ScriptedRevision(scripted, revision), nil)
+      again = try trial.engine(ScriptedRevision(scripted, revision), nil, codec)
     } else {
       let base = own == nil ? try make() : KeepEverything(positions: .original)
-      again = try trial.engine(base, scripted)
+      again = try trial.engine(base, scripted, codec)
     }
     try again.read(trial.prompt, chunk: trial.chunk)
     try again.step(trial.steps)

@@ -10,6 +10,8 @@ final class RunWatch {
   /// Rows of the lanes that a plan names, as they were before the plan.
   private var before: [LaneID: [StoredRow]] = [:]
   private var plan = CachePlan()
+  /// Watches what is stored as codes; nil without a codec.
+  private let codes: CodeWatch?
   private var rowSteps = 0
   private var peakRows = 0
   private var dropped = 0
@@ -19,7 +21,13 @@ final class RunWatch {
     self.engine = engine
     self.rowLimit = rowLimit
     counts = Array(repeating: 0, count: engine.source.shape.lanes)
+    codes = engine.sequence.hasCodecs ? CodeWatch(engine) : nil
     engine.sequence.onPlan = { [unowned self] plan, _ in remember(plan) }
+    engine.sequence.onCode = { [unowned self] plan, codec in
+      // Before rows change: a plan for the whole sequence is carried out just before the codes.
+      checkRows()
+      codes?.note(plan, codec, &report)
+    }
     engine.afterPlan = { [unowned self] in checkRows() }
     engine.afterMoment = { [unowned self] in check($0) }
   }
@@ -40,6 +48,7 @@ final class RunWatch {
     if let broken = engine.sequence.store.checkInvariants([engine.sequence]) {
       report.note(.invariants, "\(moment): \(broken)")
     }
+    codes?.check(moment, &report)
     for index in counts.indices { account(lane: index, moment) }
     peakRows = max(peakRows, counts.reduce(0) { $0 + $1 + moment.tokens })
     for index in counts.indices { counts[index] = rows(index) }

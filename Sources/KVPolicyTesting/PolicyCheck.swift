@@ -33,6 +33,11 @@ public enum PolicyRule: String, CaseIterable, Hashable, Sendable {
   /// A step's outputs are those of attention over the rows that the reader named, and statistics
   /// count these rows. Held to it where a layer has a reader.
   case readsWhatItSays
+  /// Keys and values that a codec named read as the plain codes of what they were, and all others
+  /// as they were appended. None becomes codes of a tier twice. The newest values stay whole, and
+  /// the newest keys until a whole block is coded (`RowCodec.wholeRows`). Held to it where a layer
+  /// has a codec.
+  case codesWhatItSays
 }
 
 /// A rule that a policy broke, and how.
@@ -74,10 +79,10 @@ public struct PolicyTrial: Hashable, Sendable {
   }
 
   func engine(
-    _ policy: any KVCachePolicy, _ reader: (any RowReader)?
+    _ policy: any KVCachePolicy, _ reader: (any RowReader)?, _ codec: (any RowCodec)?
   ) throws -> PlainEngine {
     try PlainEngine(
-      source(), policy: policy, reader: reader,
+      source(), policy: policy, reader: reader, codec: codec,
       store: StoreConfiguration(pageRows: pageRows, format: .f32))
   }
 }
@@ -97,21 +102,22 @@ public struct PolicyTrial: Hashable, Sendable {
 ///     to forget.
 ///   - reader: what decode steps read of the rows that the policy keeps; nil for everything, or for
 ///     the policy's own reader.
+///   - codec: which of these rows are stored as codes; nil for none, or for the policy's own codec.
 ///   - make: makes the policy; called several times.
 /// - Returns: the broken rules; empty if the policy obeys all of them.
 public func checkPolicy(
   rowLimit: Int? = nil, on trial: PolicyTrial = PolicyTrial(), reader: (any RowReader)? = nil,
-  _ make: () throws -> any KVCachePolicy
+  codec: (any RowCodec)? = nil, _ make: () throws -> any KVCachePolicy
 ) -> [PolicyViolation] {
-  var report = PolicyReport(reader: reader)
+  var report = PolicyReport(reader: reader, codec: codec)
   report.attempt(.settings) { report in
     report.checkSettings(of: type(of: try make()))
   }
   report.attempt(.validPlans) { report in
-    report.checkRun(try trial.engine(try make(), reader), trial, rowLimit: rowLimit)
+    report.checkRun(try trial.engine(try make(), reader, codec), trial, rowLimit: rowLimit)
   }
   report.attempt(.validPlans) { report in
-    report.checkSecondPrompt(try trial.engine(try make(), reader), trial, rowLimit: rowLimit)
+    report.checkSecondPrompt(try trial.engine(try make(), reader, codec), trial, rowLimit: rowLimit)
   }
   report.attempt(.determinism) { try $0.checkDeterminism(make, trial) }
   report.attempt(.rowNumbers) { try $0.checkRowNumbers(make, trial) }
@@ -127,6 +133,8 @@ public func checkPolicy(
 struct PolicyReport {
   /// What decode steps read; nil for everything, or for the policy's own reader.
   var reader: (any RowReader)?
+  /// Which rows are stored as codes; nil for none, or for the policy's own codec.
+  var codec: (any RowCodec)?
   private(set) var violations: [PolicyViolation] = []
 
   mutating func note(_ rule: PolicyRule, _ detail: @autoclosure () -> String) {

@@ -97,7 +97,9 @@ public struct ClusterKV: RowReader {
       let positions = lane.positions
       var labels = lane.mutableCounts(0)
       for row in labels.indices
-      where tokens.contains(Int(positions[row])) && positions[row] >= Int32(clamping: sinks) {
+      where labels[row] == 0 && tokens.contains(Int(positions[row]))
+        && positions[row] >= Int32(clamping: sinks)
+      {
         labels[row] = ClusterKV.pending
       }
       if isLast {

@@ -57,6 +57,28 @@ struct ComparisonTests {
     #expect(report.policies[0].meanDivergence > 0)
   }
 
+  @Test("a comparison tells what is held in which format, and only of codecs")
+  func tiers() throws {
+    let settings: [String: JSONValue] = ["groupSize": 8, "residual": 16, "keyBits": 4]
+    let kivi = PolicyConfiguration("kivi", settings)
+    let report = try comparison().run(
+      [.init(PolicyConfiguration("full")), .init(kivi)], tokens: tokens)
+    let (full, coded) = (report.policies[0], report.policies[1])
+    let tiers = try #require(coded.tiers)
+    let lanes = model.shape.lanes
+    // Of 80 rows all keys are coded, in blocks of 16, and all values but 16.
+    #expect(full.tiers == nil && tiers.map(\.name) == ["f32", "4/2-bit"])
+    #expect(
+      tiers.map(\.keys) == [0, 80 * lanes] && tiers.map(\.values) == [16 * lanes, 64 * lanes])
+    let bytes = tiers.reduce(0) { $0 + $1.bytes }
+    #expect(bytes < coded.residentBytes && bytes > coded.residentBytes / 2)
+    #expect(report.wideTable.contains("f32 0+16 ") && report.wideTable.contains(", 4/2-bit 80+64 "))
+    #expect(!report.table.contains("4/2-bit"))
+    let json = try report.json()
+    #expect(json.components(separatedBy: "\"tiers\"").count == 2)
+    #expect(try ComparisonReport(json: json) == report)
+  }
+
   @Test("a trace is one text, whether it is collected or written moment by moment")
   func traceText() throws {
     let tova = PolicyConfiguration("tova", ["capacity": 3])

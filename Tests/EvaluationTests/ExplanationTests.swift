@@ -80,13 +80,41 @@ struct ExplanationTests {
         #expect(kept == trace.kept[step][lane / 2][lane % 2], "step \(step), lane \(lane)")
       }
     }
-    #expect(run.picture == session.sequence.picture())
+    let plain =
+      session.sequence.hasReaders ? pictureOfReads(trace) : session.sequence.picture()
+    #expect(run.picture == plain)
+    #expect(explanation.table.contains("'o' is held") == session.sequence.hasReaders)
     for lane in 0..<explanation.lanes {
       let gone = run.forgotten[lane].gone(after: trace.steps, of: explanation.tokens.count)
       #expect(
         String(gone.map { $0 ? "." : "#" })
           == session.sequence.picture(layer: lane / 2, head: lane % 2, width: gone.count))
     }
+  }
+
+  /// What a trace says that lanes hold and that the last step read of them, drawn cell by cell.
+  private func pictureOfReads(_ trace: Trace) -> String {
+    let (tokens, group) = (prompt.count + trace.steps, model.shape.group)
+    let span = (tokens + 63) / 64
+    return (0..<8).map { lane in
+      let (layer, head) = (lane / 2, lane % 2)
+      let held = trace.kept[trace.steps][layer][head]
+      let lists = trace.read[trace.steps - 1][layer]
+      let read = lists.map { lists in
+        (head * group..<(head + 1) * group).flatMap {
+          lists[lists.count == model.shape.queryHeads ? $0 : head]
+        }
+      }
+      let seen = Set(read ?? held).intersection(held)
+      let cells = stride(from: 0, to: tokens, by: span).map { first -> String in
+        let cell = first..<min(first + span, tokens)
+        let count = seen.count { cell.contains($0) }
+        if count == 0 { return held.contains { cell.contains($0) } ? "o" : "." }
+        return count == cell.count ? "#" : 2 * count >= cell.count ? "+" : "-"
+      }
+      return "layer \(layer) head \(head) |\(cells.joined())| \(seen.count) of "
+        + "\(held.count)/\(tokens)"
+    }.joined(separator: "\n")
   }
 
   @Test(

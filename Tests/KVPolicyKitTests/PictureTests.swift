@@ -25,6 +25,18 @@ import Testing
     #expect(sequence.picture(layer: 0, head: 0, width: 5) == "#+-.#")
   }
 
+  @Test("tells rows that a step read from rows that it did not")
+  func read() throws {
+    let sequence = try engine(keeping: [0, 1, 2, 3, 4, 5, 8, 16, 17], of: 18).sequence
+    func picture(_ width: Int, _ read: [Int]) -> String {
+      sequence.picture(layer: 0, head: 0, width: width, read: Set(read))
+    }
+    #expect(picture(18, [0, 1, 8]) == "##oooo..#.......oo")
+    // Whatever was read is drawn by its share of the place; what is gone counts for nothing.
+    #expect(picture(5, [0, 1, 4, 7]) == "+-o.o")
+    #expect(picture(5, Array(0..<18)) == sequence.picture(layer: 0, head: 0, width: 5))
+  }
+
   @Test("has a line for each lane of the layers asked for")
   func lanes() throws {
     let engine = try paintedEngine(.small)

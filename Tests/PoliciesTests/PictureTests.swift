@@ -69,6 +69,23 @@ private let hitter: @Sendable (Int, Int) -> Double = { _, key in key == 4 ? 1 : 
     #expect(try kept(5) == "#........###")
   }
 
+  @Test("Quest holds everything, and reads the newest page and the page that matches")
+  func quest() throws {
+    let settings: [String: JSONValue] = ["budget": 8, "pageSize": 4, "denseLayers": 0]
+    let quest = try PolicyRegistry.all.make("quest", settings)
+    // The bounds of these keys say nothing, so that the earliest page is as good as any.
+    #expect(try picture(of: quest, prompt: 16, steps: 2) == "####oooooooooooo##")
+    #expect(try picture(of: quest, prompt: 16) == "################", "a prompt reads everything")
+    let reader = try PolicyConfiguration(
+      "full", ["read": .object(settings.merging(["kind": "quest"]) { $1 })]
+    )
+    .makePolicies(.all, shape: CacheShape(layers: 1, keyHeads: 1, queryHeads: 1, headDimension: 2))
+    .readers[0]
+    let streaming = try StreamingLLM(["sinks": 2, "recent": 10, "positions": "original"])
+    #expect(
+      try picture(of: streaming, reader: reader, prompt: 16, steps: 2) == "##......oooooooo##")
+  }
+
   @Test("TOVA keeps what the newest token looks at")
   func tova() throws {
     let policy = try TOVA(["capacity": 3])

@@ -12,10 +12,13 @@ extension ComparisonReport {
 
   private func text(isWide: Bool) -> String {
     let showsReads = policies.contains { $0.readRows != nil }
-    var table = TextTable(columns + (showsReads ? TextTable.readColumns : []))
+    let showsTiers = isWide && policies.contains { $0.tiers != nil }
+    var table = TextTable(
+      columns + (showsReads ? TextTable.readColumns : []) + (showsTiers ? [tierColumn] : []))
     for policy in policies {
       let read = TextTable.readCells(policy.readRows, policy.readBytes)
-      table.add(policy.cells + (showsReads ? read : []))
+      let tiers = policy.tierCell(lanes: layers * keyHeads)
+      table.add(policy.cells + (showsReads ? read : []) + (showsTiers ? [tiers] : []))
     }
     let heading = """
       \(TerminalText.escaped(model)), \(TerminalText.escaped(text)) text: \(promptTokens) prompt tokens in chunks of \(chunk), \
@@ -24,6 +27,12 @@ extension ComparisonReport {
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")\(arithmetic.note)
       """
     return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n"
+  }
+
+  private var tierColumn: TextTable.Column {
+    .init(
+      "tiers", .left,
+      "for each format the keys and values of a lane at the end, on average, and the bytes of all")
   }
 
   private var columns: [TextTable.Column] {
@@ -50,6 +59,16 @@ extension ComparisonReport {
 }
 
 extension PolicyMeasurement {
+  /// The cell of the tiers: `f16 128+128 3.1 MiB, 4-bit 512+512 4.2 MiB`.
+  fileprivate func tierCell(lanes: Int) -> String {
+    guard let tiers else { return "-" }
+    return tiers.map { tier in
+      let (keys, values) = (Double(tier.keys) / Double(lanes), Double(tier.values) / Double(lanes))
+      return "\(tier.name) \(Quantities.fixed(keys, 0))+\(Quantities.fixed(values, 0)) "
+        + Quantities.bytes(tier.bytes)
+    }.joined(separator: ", ")
+  }
+
   /// The cells of this policy's line.
   fileprivate var cells: [String] {
     [

@@ -77,6 +77,9 @@ public struct PolicyMeasurement: Codable, Equatable, Sendable, Budgeted {
   /// pass over the lane read them, and the page bounds by which rows were chosen. Nil if steps read
   /// everything.
   public var readBytes: Int?
+  /// Keys, values and bytes at the end by format, the store's own format first; nil if no row is
+  /// stored as codes.
+  public var tiers: [TierStatistics]?
   /// The peak of these bytes at any time, prompt included.
   public var peakResidentBytes: Int
   /// The part of `residentBytes` that the policy causes.

@@ -88,6 +88,7 @@ struct PolicyRun {
       residentBytes: statistics.residentBytes,
       meanResidentBytes: statistics.meanResidentBytes,
       readRows: statistics.meanReadRows, readBytes: statistics.meanReadBytes,
+      tiers: statistics.tiers,
       peakResidentBytes: statistics.peakResidentBytes,
       policyStateBytes: statistics.policyStateBytes, saving: 0, peakSaving: 0,
       footprint: statistics.footprint, peakFootprint: statistics.peakFootprint,

@@ -9,7 +9,10 @@ extension Explanation {
       \(model): a prompt of \(Markup.count(promptLength, "token")) (\(text)), \
       \(Markup.count(steps, "token")) written by full attention, read by each policy
       """
-    let pictures = runs.map { "\($0.label), at the end:\n\($0.picture)" }
+    let pictures = runs.map { run in
+      let legend = run.unread.isEmpty ? "" : " ('o' is held and was not read by the last step)"
+      return "\(run.label), at the end\(legend):\n\(run.picture)"
+    }
     return TerminalText.wrapped(TerminalText.escaped(heading)) + "\n\n"
       + (pictures + [stepTable]).map { TerminalText.escaped($0, keeping: "\n") }
       .joined(separator: "\n\n") + "\n"

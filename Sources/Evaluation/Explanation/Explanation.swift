@@ -57,6 +57,9 @@ public struct Explanation: Equatable, Sendable {
     /// tokens in all lanes together.
     public var notes: Notes?
     /// The rows that each lane held at the end, drawn as `KVSequence.picture(width:layers:)` does.
+    /// For a policy that reads a part of what it holds, `#`, `+` and `-` are rows that some query
+    /// head of the lane read in the last step, and `o` is a place of which rows are held and none
+    /// was read.
     public var picture: String
 
     /// By step, the mass lost on average over all lanes.

@@ -170,7 +170,22 @@ final class WatchedRun {
       forgetsInPrompt: sequence.evictsEveryChunk, forgotten: forgotten,
       unread: readsPart ? unread : [], lost: lost, missed: missed,
       wouldWrite: zip(predictions, forced).map { $0 == $1 ? nil : word($0) },
-      notes: seen, picture: sequence.picture())
+      notes: seen, picture: readsPart ? pictureOfReads : sequence.picture())
+  }
+
+  /// The lanes at the end, with what the last step read of them.
+  private var pictureOfReads: String {
+    let width = 64
+    return forgotten.indices.map { lane in
+      let (layer, head) = (lane / shape.keyHeads, lane % shape.keyHeads)
+      let lists = read[layer][head * shape.group..<(head + 1) * shape.group]
+      let held = Set(session.sequence.keptPositions(layer: layer, head: head))
+      // A query head without a list reads all that is held.
+      let seen = lists.reduce(into: Set<Int>()) { $0.formUnion($1 ?? Array(held)) }
+      let picture = session.sequence.picture(layer: layer, head: head, width: width, read: seen)
+      return "layer \(layer) head \(head) |\(picture)| \(seen.intersection(held).count) of "
+        + "\(held.count)/\(session.sequence.length.tokens)"
+    }.joined(separator: "\n")
   }
 }
 

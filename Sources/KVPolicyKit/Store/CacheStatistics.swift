@@ -32,4 +32,7 @@ public struct CacheStatistics: Hashable, Sendable, Codable {
   /// The mean bytes that a decode step's attention read: keys and values, as often as a pass over
   /// the lane read them, and the page bounds that a reader chose by. Nil as `meanReadRows`.
   public var meanReadBytes: Int?
+  /// Keys, values and bytes by format, if some layer has a codec: the store's own format first,
+  /// then the codecs' tiers. Nil without a codec.
+  public var tiers: [TierStatistics]?
 }

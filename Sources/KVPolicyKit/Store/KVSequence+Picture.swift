@@ -22,17 +22,31 @@ extension KVSequence {
   ///
   /// - Precondition: the layer and the key head exist, as for an index of an array.
   public func picture(layer: Int, head: Int, width: Int = 64) -> String {
+    picture(layer: layer, head: head, width: width, read: nil)
+  }
+
+  /// The picture of one lane of which a step read a part, without its frame: `#`, `+` and `-` are
+  /// rows that the step read, and `o` is a place of which rows are held and none was read.
+  ///
+  /// - Parameter read: the positions that the step read; nil for all that the lane holds.
+  /// - Precondition: the layer and the key head exist, as for an index of an array.
+  package func picture(layer: Int, head: Int, width: Int, read: Set<Int>?) -> String {
     let positions = namedLane(layer, head).positions
     // During a chunk or step the lane already holds rows that `length` does not count.
     let tokens = max(length.tokens, positions.max().map { Int($0) + 1 } ?? 0)
     let width = min(max(1, width), max(1, tokens))
     let span = max(1, (tokens + width - 1) / width)
     var kept = [Int](repeating: 0, count: (tokens + span - 1) / span)
-    for position in positions { kept[Int(position) / span] += 1 }
+    var shown = kept
+    for position in positions {
+      kept[Int(position) / span] += 1
+      if read?.contains(Int(position)) ?? true { shown[Int(position) / span] += 1 }
+    }
     return String(
-      kept.enumerated().map { index, count in
+      shown.enumerated().map { index, count in
+        guard count > 0 else { return kept[index] > 0 ? "o" : "." }
         let size = min(span, tokens - index * span)
-        return count == size ? "#" : count * 2 >= size ? "+" : count > 0 ? "-" : "."
+        return count == size ? "#" : count * 2 >= size ? "+" : "-"
       })
   }
 }

@@ -57,7 +57,7 @@ public final class KVSequence {
   /// Whether some layer has a reader.
   package let hasReaders: Bool
   /// Whether some layer has a codec.
-  let hasCodecs: Bool
+  package let hasCodecs: Bool
   /// The codec's plan being written, kept for its memory.
   var codePlan = CodePlan()
   /// The reader's plan being written, kept for its memory.
@@ -81,6 +81,9 @@ public final class KVSequence {
   /// head, or for each query head if some query head reads rows of its own; nil if the layer reads
   /// everything. The rules of `onPlan` hold.
   public var onRead: ((_ layer: Int, _ positions: [[Int]]?) -> Void)?
+  /// Called with every codec's plan that is not empty, before it is checked and carried out, for
+  /// tests. The rules of `onPlan` hold.
+  package var onCode: ((_ plan: CodePlan, _ codec: any RowCodec) -> Void)?
 
   init(store: PagedKVStore, policies: PolicyAssignment) {
     self.store = store
@@ -251,7 +254,8 @@ public final class KVSequence {
       policyStateBytes: state, footprint: ledger.footprint,
       peakFootprint: ledger.peak,
       meanReadRows: showsReads ? readRowSteps / Double(steps * shape.lanes) : nil,
-      meanReadBytes: showsReads ? Int((readByteSteps / Double(steps)).rounded()) : nil)
+      meanReadBytes: showsReads ? Int((readByteSteps / Double(steps)).rounded()) : nil,
+      tiers: tierStatistics)
   }
 
   /// Rows that queries have read so far, summed over all lanes.

@@ -4,22 +4,25 @@
 /// a row twice, or keys that do not fill the groups of their tier.
 public struct CodePlan: Sendable {
   /// One edit: some keys, or some values, of a lane.
-  struct Edit: Hashable, Sendable {
-    let lane: LaneID
-    let tier: Int
-    let isValues: Bool
+  package struct Edit: Hashable, Sendable {
+    package let lane: LaneID
+    package let tier: Int
+    package let isValues: Bool
     /// Where the row numbers are.
     let numbers: Range<Int>
   }
 
-  private(set) var edits: [Edit] = []
+  package private(set) var edits: [Edit] = []
   /// The maps of lanes' keys.
-  private(set) var maps: [(lane: LaneID, map: KeyMap)] = []
+  package private(set) var maps: [(lane: LaneID, map: KeyMap)] = []
   /// The row numbers of all edits, one edit after the other.
   @usableFromInline var numbers: [Int32] = []
 
   /// A plan that changes nothing.
   public init() {}
+
+  /// The row numbers of an edit of the plan.
+  package func rows(of edit: Edit) -> [Int] { numbers[edit.numbers].map { Int($0) } }
 
   /// Whether the plan has no edits.
   public var isEmpty: Bool { edits.isEmpty && maps.isEmpty }

@@ -3,7 +3,8 @@
 /// Codes lie in blocks, each of one tier. The place of a row's codes is `block × 256 + index`. The
 /// first block with such a place is block 0; a block without live rows goes back to its pool, and
 /// its number is used again. A block whose rows share scales is written once, whole. A block whose
-/// rows have scales of their own is filled row by row, and holes are not filled again.
+/// rows have scales of their own is filled row by row, and the holes that dropped rows leave are
+/// filled before a new block is begun.
 @safe package final class CodedSide {
   // Every place lies in a block that is held, at an index below the block's rows;
   // `checkInvariants` proves it.
@@ -13,10 +14,12 @@
     var page: PagePool.PageID
     /// The index of the block's tier.
     var tier: Int32
-    /// Rows written so far, dropped rows included.
+    /// The place after the last one that was ever written.
     var filled: Int32
     /// Rows written and not dropped.
     var live: Int32
+    /// Bit i: whether place i holds a row. Blocks with holes to fill have at most 64 places.
+    var taken: UInt64 = 0
   }
 
   /// Places in a block: `CodeFormat.legalGroups` allows no more.
@@ -38,6 +41,8 @@
   @unsafe private(set) var addresses: [UnsafeMutableRawPointer?]
   /// Per tier: the block that is being filled row by row, or -1.
   private var open: [Int]
+  /// Per tier: places of its blocks that were written and hold no row.
+  private var holes: [Int]
 
   init(width: Int, layouts: [CodeBlock], pools: [PagePool]) {
     self.width = width
@@ -45,12 +50,14 @@
     self.pools = pools
     unsafe addresses = []
     open = layouts.map { _ in -1 }
+    holes = layouts.map { _ in 0 }
   }
 
   /// A fork: shares every block.
   init(forking other: CodedSide) {
     (width, layouts, pools, map) = (other.width, other.layouts, other.pools, other.map)
-    (places, count, blocks, open) = (other.places, other.count, other.blocks, other.open)
+    (places, count, blocks) = (other.places, other.count, other.blocks)
+    (open, holes) = (other.open, other.holes)
     unsafe addresses = other.addresses
     for block in blocks where block.page >= 0 { pools[Int(block.tier)].retain(block.page) }
   }
@@ -78,6 +85,14 @@
     places.reduce(0) { total, place in
       guard place >= 0 else { return total }
       return total + layouts[Int(blocks[Int(place) / Self.placesPerBlock].tier)].bytesPerRow
+    }
+  }
+
+  /// The rows that are codes of a tier, and the bytes of the tier's blocks.
+  func held(tier: Int) -> (rows: Int, bytes: Int) {
+    blocks.reduce((0, 0)) { total, block in
+      guard block.page >= 0, Int(block.tier) == tier else { return total }
+      return (total.0 + Int(block.live), total.1 + layouts[tier].bytes)
     }
   }
 
@@ -138,16 +153,19 @@
   /// Gives up the codes of a row.
   func free(_ row: Int) {
     guard let place = place(of: row) else { return }
-    let block = place / Self.placesPerBlock
+    let (block, index) = (place / Self.placesPerBlock, place % Self.placesPerBlock)
     places[row] = -1
     count -= 1
     blocks[block].live -= 1
+    blocks[block].taken &= ~(1 << UInt64(index))
+    holes[Int(blocks[block].tier)] += 1
     guard blocks[block].live == 0 else { return }
     giveBack(block)
   }
 
   private func giveBack(_ block: Int) {
     let tier = Int(blocks[block].tier)
+    holes[tier] -= Int(blocks[block].filled)
     pools[tier].release(blocks[block].page)
     blocks[block].page = -1
     unsafe addresses[block] = nil
@@ -178,7 +196,7 @@
     } else {
       for (number, row) in rows.enumerated() {
         let block = try openBlock(tier)
-        let index = Int(blocks[block].filled)
+        let index = firstRoom(of: block)
         guard let base = unsafe addresses[block] else { continue }
         unsafe source.withUnsafeBufferPointer { source in
           guard let start = source.baseAddress else { return }
@@ -206,8 +224,13 @@
   }
 
   private func note(_ row: Int32, _ block: Int, _ index: Int) {
-    blocks[block].filled += 1
+    if index < Int(blocks[block].filled) {
+      holes[Int(blocks[block].tier)] -= 1
+    } else {
+      blocks[block].filled += 1
+    }
     blocks[block].live += 1
+    blocks[block].taken |= 1 << UInt64(index)
     // After the new codes are counted, so that the block of the old ones, which may be the same, is
     // not given back.
     free(Int(row))
@@ -215,10 +238,23 @@
     count += 1
   }
 
-  /// The block of a tier that has room for a row, not shared with a fork.
+  /// The lowest place of a block without a row: a hole, or the place after the last one written.
+  private func firstRoom(of block: Int) -> Int {
+    guard blocks[block].live < blocks[block].filled else { return Int(blocks[block].filled) }
+    return (~blocks[block].taken).trailingZeroBitCount
+  }
+
+  /// The block of a tier that has room for a row, not shared with a fork: the first block with a
+  /// hole, or else the block that is being filled.
   private func openBlock(_ tier: Int) throws(StoreError) -> Int {
-    let block = open[tier]
-    guard block >= 0, blocks[block].filled < Int32(layouts[tier].rows) else {
+    var block = open[tier]
+    if holes[tier] > 0 {
+      let holed = blocks.firstIndex {
+        $0.page >= 0 && Int($0.tier) == tier && $0.live < $0.filled
+      }
+      block = holed ?? block
+    }
+    guard block >= 0, blocks[block].live < Int32(layouts[tier].rows) else {
       open[tier] = try addBlock(tier)
       return open[tier]
     }
@@ -260,6 +296,16 @@
       live[block] += 1
     }
     if Set(places.filter { $0 >= 0 }).count != count { return "two rows share codes" }
+    for (tier, layout) in layouts.enumerated() {
+      let own = blocks.filter { $0.page >= 0 && Int($0.tier) == tier }
+      if own.reduce(0, { $0 + Int($1.filled - $1.live) }) != holes[tier] {
+        return "tier \(tier) counts \(holes[tier]) holes, which its blocks do not have"
+      }
+      let isFilled = layout.format.grouping == .ofRow
+      if isFilled, own.contains(where: { $0.taken.nonzeroBitCount != Int($0.live) }) {
+        return "a block's places with rows are not its rows"
+      }
+    }
     for (block, rows) in zip(blocks, live) where block.page >= 0 {
       if block.live != rows { return "a block counts \(block.live) rows and has \(rows)" }
       if pools[Int(block.tier)].referenceCount(block.page) < 1 {

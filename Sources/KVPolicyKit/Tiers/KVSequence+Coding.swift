@@ -40,8 +40,9 @@ extension KVSequence {
       moment: moment, layer: layer, shape: shape, length: after, lanes: lanes,
       signals: SignalBuffers(), firstColumn: declared[owner].codecColumn)
     policies.codecs[owner]?.code(view, plan: &codePlan)
-    guard !codePlan.isEmpty else { return }
-    let tiers = policies.codecs[owner]?.tiers ?? []
+    guard !codePlan.isEmpty, let codec = policies.codecs[owner] else { return }
+    let tiers = codec.tiers
+    onCode?(codePlan, codec)
     try keepingFailure { () throws(StoreError) in
       for (lane, map) in codePlan.maps { try apply(map, of: lane, layer: layer, tiers: tiers) }
       for edit in codePlan.edits {

@@ -1,0 +1,93 @@
+import KVPolicyKit
+import Testing
+
+@testable import KVPolicyTesting
+
+/// Codes all rows but the newest four, or breaks a rule.
+private struct Miscoder: RowCodec {
+  enum Fault: CaseIterable { case none, twice, newestValues, newestKeys, byNumber }
+
+  static let name = "miscoder"
+  static let summary = "breaks a rule"
+  static let source = "a test"
+
+  let tiers = [
+    Tier(
+      keys: CodeFormat(bits: 4, group: 4, .ofRow), values: CodeFormat(bits: 3, group: 8, .ofRow))
+  ]
+  var wholeRows: Int { 4 }
+  var fault = Fault.none
+
+  init(_ fault: Fault) { self.fault = fault }
+  init(_ settings: inout Settings) throws(PolicyError) {}
+
+  mutating func code(_ layer: borrowing LayerView, plan: inout CodePlan) {
+    for head in 0..<layer.shape.keyHeads {
+      let lane = layer.lane(head)
+      switch fault {
+      case .none:
+        plan.code(keys: lane.plainKeys().dropLast(4), of: lane.id)
+        plan.code(values: lane.plainValues().dropLast(4), of: lane.id)
+      case .twice: plan.code(keys: lane.rowsByPosition().prefix(12), of: lane.id)
+      case .newestValues: plan.code(values: lane.plainValues(), of: lane.id)
+      case .newestKeys: plan.code(keys: lane.plainKeys().suffix(3), of: lane.id)
+      case .byNumber: if lane.keyTier(0) == nil { plan.code(keys: [0], of: lane.id) }
+      }
+    }
+  }
+}
+
+/// Keeps the newest rows.
+private struct Latest: KVCachePolicy {
+  static let name = "latest"
+  static let summary = "keeps the newest rows"
+  static let source = "a test"
+
+  init() {}
+  init(_ settings: inout Settings) throws(PolicyError) {}
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    cache.forEachLane { lane in
+      if lane.count > 24 { plan.keep(lane.rowsByPosition().suffix(24), of: lane.id) }
+    }
+  }
+}
+
+@Suite("checkPolicy and codecs") struct CodecCheckTests {
+  private func broken(_ fault: Miscoder.Fault) -> [PolicyRule] {
+    checkPolicy(codec: Miscoder(fault)) { Latest() }.map(\.rule)
+  }
+
+  @Test("finds nothing to complain about in a codec that codes old rows once")
+  func sound() { #expect(broken(.none).isEmpty) }
+
+  @Test("finds rows that are coded twice, and newest rows that are coded")
+  func codes() {
+    for fault in [Miscoder.Fault.twice, .newestValues, .newestKeys] {
+      #expect(broken(fault).contains(.codesWhatItSays), "\(fault)")
+    }
+  }
+
+  @Test("finds a codec that takes a row's number for its age")
+  func numbers() { #expect(broken(.byNumber).contains(.rowNumbers)) }
+
+  @Test("finds rows that are neither what was appended nor its codes", arguments: [0, 1])
+  func contents(_ steps: Int) throws {
+    let shape = PolicyTrial().shape
+    let engine = try PlainEngine(
+      .random(shape: shape, seed: 1), policy: Latest(), codec: Miscoder(.none))
+    var report = PolicyReport()
+    let watch = CodeWatch(engine)
+    engine.sequence.onCode = { watch.note($0, $1, &report) }
+    try engine.read(20)
+    try engine.step(steps)
+    watch.check(.step(index: steps), &report)
+    #expect(report.violations.isEmpty)
+    // A watch that knows nothing of the coded rows, and one that expects another text.
+    var strangers: [PolicyReport] = [PolicyReport(), PolicyReport()]
+    CodeWatch(engine).check(.step(index: steps), &strangers[0])
+    engine.source = .random(shape: shape, seed: 2)
+    CodeWatch(engine).check(.step(index: steps), &strangers[1])
+    for stranger in strangers { #expect(stranger.violations.map(\.rule) == [.codesWhatItSays]) }
+  }
+}
