@@ -1,3 +1,4 @@
+import KVPolicyKit
 import ReferenceModel
 
 /// The attention outputs of a run's steps: recorded, or compared with those of the reference.
