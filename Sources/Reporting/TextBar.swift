@@ -17,4 +17,20 @@ package enum TextBar {
     let whole = String(repeating: "█", count: eighths / 8)
     return eighths.isMultiple(of: 8) ? whole : whole + String(blocks[eighths % 8 - 1])
   }
+
+  /// The heights of a mark.
+  private static let heights = Array("▁▂▃▄▅▆▇█")
+
+  /// A mark per value: the higher the value, the taller; `·` for a value that is not above 0.
+  ///
+  /// - Parameters:
+  ///   - values: the values.
+  ///   - most: the value of the tallest mark.
+  package static func marks(_ values: [Double], most: Double) -> String {
+    String(
+      values.map { value in
+        guard value > 0, value.isFinite, most > 0 else { return value > 0 ? "█" : "·" }
+        return heights[min(7, Int(value / most * 8))]
+      })
+  }
 }

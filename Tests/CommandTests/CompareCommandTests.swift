@@ -30,6 +30,27 @@ struct CompareCommandTests {
     let policies: [Policy]
   }
 
+  @Test(
+    "the oracle runs where it is named, and the inside of the model is shown where it is wanted")
+  func oracle() throws {
+    let workshop = try Workshop()
+    let words =
+      ["compare", "--model", "@/bytes", "--policies", "full,oracle,random", "--json", "@/out.json"]
+      + CompareCommandTests.small
+    let outcome = workshop.run(words + ["--fidelity"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("attention output"))
+    #expect(outcome.output.contains("kept after the prompt"))
+    #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    #expect(try workshop.read("out.json").contains("\"fidelity\""))
+    let report = try report(workshop.read("out.json"))
+    #expect(report.policies.map(\.label) == ["full", "oracle", "random"])
+    #expect(report.policies[1].rowsPerLaneMost == 16 && report.policies[1].budget == 16)
+    let plain = workshop.run(words)
+    #expect(plain.status == 0 && !plain.output.contains("attention output"))
+    #expect(try !workshop.read("out.json").contains("\"fidelity\""))
+  }
+
   private func report(_ text: String) throws -> Report {
     try JSONDecoder().decode(Report.self, from: Data(text.utf8))
   }

@@ -14,6 +14,9 @@ import ReferenceModel
 /// let result = try comparison.run([.init(PolicyConfiguration("h2o"))], tokens: tokens)
 /// print(result.table)
 /// ```
+///
+/// An entry named `oracle` runs ``FutureAttention``, which has seen the continuation: a ceiling.
+/// Full attention then reads the text once more before the entries, to note its weights.
 public struct Comparison {
   /// The configuration of the reference.
   public static let reference = PolicyConfiguration("full")
@@ -30,6 +33,9 @@ public struct Comparison {
   public var chunk = LlamaSession.defaultChunk
   /// How rows are stored.
   public var store = StoreConfiguration()
+  /// Whether errors of the attention output and overlaps of what is kept are measured too. It takes
+  /// a little of the decode time, and memory for full attention's outputs of all steps.
+  public var measuresFidelity = false
   /// The model's name in the result.
   public var modelName = ""
   /// The text's name in the result.
@@ -66,27 +72,59 @@ public struct Comparison {
     let text = try checkedText(tokens)
     try warmUp(text)
     let isExact = model.arithmetic == .exact
-    let runs = entries.count(where: { !isReference($0) }) + 1
+    let needsFuture = entries.contains(where: FutureAttention.isNamed)
+    let runs = entries.count(where: { !isReference($0) }) + (needsFuture ? 2 : 1)
+    let exact = isExact ? model : LlamaModel(model, arithmetic: .exact)
     var full = PolicyRun(
-      comparison: self, model: isExact ? model : LlamaModel(model, arithmetic: .exact),
+      comparison: self, model: exact,
       entry: PolicyEntry(Comparison.reference, label: isExact ? nil : "full, exact"), text: text,
       place: (0, runs))
     var recorded = RecordedLogits(steps: decodeTokens, vocabulary: model.configuration.vocabulary)
     let reference = try full.measure(.recording, &recorded, progress: progress)
     var measured = isExact ? [] : [reference]
-    var place = 0
+    var observed = isExact ? [] : [full.observed]
+    let future = needsFuture ? try lookAhead(exact, text, runs: runs, progress: progress) : nil
+    var place = needsFuture ? 1 : 0
     for entry in entries {
       if isReference(entry) {
         measured.append(reference.presented(as: entry))
+        observed.append(full.observed)
         continue
       }
       place += 1
       var run = PolicyRun(
         comparison: self, model: model, entry: entry, text: text, place: (place, runs))
+      run.future = FutureAttention.isNamed(by: entry) ? future : nil
+      run.referenceOutputs = full.meter?.recorded
       let measurement = try run.measure(.comparing, &recorded, progress: progress)
       measured.append(measurement.relative(to: reference))
+      observed.append(run.observed)
     }
-    return result(measured)
+    var report = result(measured)
+    if measuresFidelity { report.fidelity = ComparisonFidelity(observed.compactMap(\.self)) }
+    return report
+  }
+
+  /// Full attention's weights of the steps to come.
+  private func lookAhead(
+    _ model: LlamaModel, _ text: [Int], runs: Int, progress: (RunProgress) -> Void
+  ) throws -> FutureMasses {
+    let session = model.makeSession(
+      try PagedKVStore(shape: model.shape, configuration: store)
+        .makeSequence(PolicyAssignment(FullWeights(model.shape), shape: model.shape)))
+    func report(_ tokens: Int) {
+      progress(
+        RunProgress(
+          label: "full, for the oracle", run: 1, runs: runs, tokens: tokens,
+          totalTokens: text.count))
+    }
+    report(0)
+    try session.prefill(Array(text[..<promptTokens]), chunk: chunk)
+    return try FutureMasses(model.shape, steps: decodeTokens, tokens: text.count) { step in
+      if step % 8 == 0 { report(promptTokens + step) }
+      try session.decode(text[promptTokens + step])
+      return (session.sequence.policy(ofLayer: 0) as? FullWeights)?.weights ?? []
+    }
   }
 
   /// Whether a run of `entry` would repeat the reference.
@@ -115,7 +153,11 @@ public struct Comparison {
 
   /// Makes every policy once and discards it, so that mistakes are found before the first run.
   private func checkConfigurations(_ entries: [PolicyEntry]) throws {
-    for configuration in [Comparison.reference] + entries.map(\.configuration) {
+    for entry in entries where FutureAttention.isNamed(by: entry) {
+      _ = try FutureAttention(entry.configuration, nil)
+    }
+    let others = entries.filter { !FutureAttention.isNamed(by: $0) }
+    for configuration in [Comparison.reference] + others.map(\.configuration) {
       _ = try configuration.makePolicies(
         registry, shape: model.shape, model: model.identity, store: store)
     }

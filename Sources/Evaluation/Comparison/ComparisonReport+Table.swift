@@ -26,7 +26,8 @@ extension ComparisonReport {
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")\(arithmetic.note)
       """
-    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n"
+    let inside = fidelity.map { "\n" + $0.text(policies.map(\.label)) + "\n" } ?? ""
+    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n" + inside
   }
 
   private var tierColumn: TextTable.Column {

@@ -42,6 +42,9 @@ public struct ComparisonReport: Codable, Equatable, Sendable {
   public var keyHeads: Int
   /// One measurement per policy, in the order of the entries.
   public var policies: [PolicyMeasurement]
+  /// Errors of the attention output, and overlaps of what is kept; nil if they were not measured
+  /// (``Comparison/measuresFidelity``).
+  public var fidelity: ComparisonFidelity?
 }
 
 /// What one policy kept, cost and changed. Bytes are counted by the store.

@@ -19,6 +19,14 @@ struct PolicyRun {
   let text: [Int]
   /// The index of this run, and the number of runs.
   let place: (run: Int, runs: Int)
+  /// The attention to come, for the policy that has seen it.
+  var future: FutureMasses?
+  /// Full attention's outputs to compare with; nil in the reference's own run.
+  var referenceOutputs: [Float]?
+  /// The attention outputs, if the comparison wants them.
+  private(set) var meter: OutputMeter?
+  /// What the run showed of its inside, if the comparison wants it.
+  private(set) var observed: ObservedRun?
   private var fidelity = Fidelity()
 
   init(
@@ -36,9 +44,7 @@ struct PolicyRun {
   mutating func measure(
     _ role: Role, _ recorded: inout RecordedLogits, progress: (RunProgress) -> Void
   ) throws -> PolicyMeasurement {
-    let session = try model.makeSession(
-      entry.configuration, registry: comparison.registry,
-      in: PagedKVStore(shape: model.shape, configuration: comparison.store))
+    let session = try makeSession()
     let clock = ContinuousClock()
 
     progress(at(0))
@@ -46,6 +52,7 @@ struct PolicyRun {
     try session.prefill(Array(text[..<comparison.promptTokens]), chunk: comparison.chunk)
     let promptTime = clock.now - start
     let promptHooks = session.policyTime.total
+    let afterPrompt = watch(session)
 
     var decodeTime = Duration.zero
     for step in 0..<comparison.decodeTokens {
@@ -62,10 +69,36 @@ struct PolicyRun {
       }
     }
     progress(at(text.count))
+    if let meter {
+      observed = ObservedRun(
+        outputErrors: meter.meanErrors, afterPrompt: afterPrompt,
+        atEnd: ObservedRun.kept(session.sequence, model.shape))
+    }
     return measurement(
       session.sequence.statistics, grows: session.sequence.grows,
       prompt: (promptTime.seconds, promptHooks),
       decode: (decodeTime.seconds, session.policyTime.total - promptHooks))
+  }
+
+  /// A session under the entry's policy, in a store of its own.
+  private func makeSession() throws -> LlamaSession {
+    let store = try PagedKVStore(shape: model.shape, configuration: comparison.store)
+    guard let future else {
+      return try model.makeSession(entry.configuration, registry: comparison.registry, in: store)
+    }
+    let oracle = try FutureAttention(entry.configuration, future)
+    return model.makeSession(
+      store.makeSequence(try PolicyAssignment(oracle, shape: model.shape)))
+  }
+
+  /// Watches the attention outputs of the steps, if the comparison wants them. Returns what each
+  /// lane holds now.
+  private mutating func watch(_ session: LlamaSession) -> [[Int]] {
+    guard comparison.measuresFidelity else { return [] }
+    let meter = OutputMeter(model, steps: comparison.decodeTokens, reference: referenceOutputs)
+    self.meter = meter
+    session.onAttention = { layer, output in meter.add(layer: layer, output) }
+    return ObservedRun.kept(session.sequence, model.shape)
   }
 
   private func at(_ tokens: Int) -> RunProgress {

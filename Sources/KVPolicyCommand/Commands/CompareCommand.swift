@@ -23,6 +23,9 @@ struct CompareCommand: Command {
       Option(
         "--page-rows", "4|8|16|32|64", "rows per page",
         default: "\(StoreConfiguration.Default.pageRows)"),
+      Option(
+        flag: "--fidelity",
+        "also the error of each layer's attention output, and what is kept alike"),
       .threads, .arithmetic, .json, .csv, .wide,
     ],
     notes: """
@@ -30,6 +33,10 @@ struct CompareCommand: Command {
       follow, one by one, whatever it would have predicted. Full attention always runs first: it is
       what the others are compared with, in exact arithmetic whatever arithmetic they use. A FILE of
       '-' is standard input.
+
+      The policy 'oracle' exists here only: it has seen the text to come, and keeps the rows that full
+      attention will attend to most. It is a ceiling, as 'random' is a floor, but no optimum: it chooses
+      row by row. 'all' does not name it.
 
       Without --text the bundled model reads a document of the tasks, such as 'kvpolicy document' prints: it
       knows their language and no other. Other models read a built-in story.
@@ -48,7 +55,10 @@ struct CompareCommand: Command {
     try refuseTwoInputs([text] + configurations)
     let sizes = try Sizes(arguments, chunk: chunk(arguments), rows: rows(arguments))
     let (threads, arithmetic) = (try threads(arguments), try arithmetic(arguments))
-    let named = try named(
+    // Its name is known here only, and only where it is written: 'all' are the policies to use.
+    let listed = try arguments.list("--policies", default: CompareCommand.defaultPolicies)
+    let namer = listed.contains(FutureAttention.name) ? knowingTheOracle : self
+    let named = try namer.named(
       arguments, default: CompareCommand.defaultPolicies, budget: CompareCommand.defaultBudget,
       tokens: sizes.prompt)
     let model = model(arguments)
@@ -66,13 +76,19 @@ struct CompareCommand: Command {
     var comparison = Comparison(
       model: LlamaModel(files, threads: threads, arithmetic: arithmetic), registry: registry)
     sizes.set(&comparison)
+    comparison.measuresFidelity = arguments.has("--fidelity")
     comparison.modelName = model.name
     comparison.textName = reading.name
-    let entries = try entries(named, in: cost(comparison.model.shape, comparison.store))
+    let entries = try namer.entries(named, in: cost(comparison.model.shape, comparison.store))
     let report = try measure(comparison, entries + configured, tokens: reading.tokens)
     try output.write(
       json: try report.json(), csv: report.csv,
       table: arguments.has("--wide") ? report.wideTable : report.table, to: terminal)
+  }
+
+  /// This command with a registry that knows the oracle's name.
+  private var knowingTheOracle: CompareCommand {
+    CompareCommand(registry: registry.adding(FutureAttention.self), terminal: terminal)
   }
 
   private func measure(

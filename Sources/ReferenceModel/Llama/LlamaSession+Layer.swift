@@ -26,7 +26,19 @@ extension LlamaSession {
       unsafe chooseRows(layer: layer, rows)
       unsafe attendStep(layer: layer, rows, alone: false)
       endStep(layer: layer)
+      if let onAttention { unsafe show(rows.last, of: layer, to: onAttention) }
     }
+  }
+
+  /// Lends the attention output of a token.
+  @unsafe private func show(
+    _ row: TokenRows, of layer: Int, to body: (_ layer: Int, _ output: Span<Float>) -> Void
+  ) {
+    guard sequence.failure == nil else { return }
+    let width = model.configuration.queryHeads * model.configuration.headDimension
+    // `mixed` has a token's outputs of all query heads, and nothing writes there meanwhile.
+    let output = unsafe UnsafeBufferPointer(start: row.mixed, count: width)
+    body(layer, unsafe output.span)
   }
 
   /// Appends the rows of some tokens to the cache.

@@ -20,6 +20,10 @@ public final class LlamaSession {
   var decided = CachePlan()
   /// Measures what attention changes in prompts; nil if nothing is measured.
   var meter: AttentionMeter?
+  /// Called in every step with the attention output of each layer, before its projection: the new
+  /// token's `queryHeads * headDimension` values. Not called in chunks of a prompt, nor in steps of
+  /// many sessions at once. Nil costs nothing.
+  package var onAttention: ((_ layer: Int, _ output: Span<Float>) -> Void)?
 
   let scratch: Scratch
   /// Rotates to positions in the text: a window that moves on with the text.
