@@ -19,7 +19,7 @@ public enum Amount: Hashable, Sendable {
   /// The mean rows per lane of an amount that is given in rows.
   ///
   /// - Throws: `PolicyError.impossible` for any other amount: bytes become rows by the shape of a
-  ///   cache, and a share by the length of a prompt. ``PolicyRegistry/settings(of:spending:in:)``
+  ///   cache, and a share by the length of a prompt. ``PolicyRegistry/settings(of:with:spending:in:)``
   ///   asks policies for settings in rows only.
   public var rows: Int {
     get throws(PolicyError) {
@@ -27,7 +27,7 @@ public enum Amount: Hashable, Sendable {
         throw .impossible(
           policy: "budget",
           reason: "its rows depend on the cache and the prompt; resolve it with "
-            + "PolicyRegistry.settings(of:spending:in:), or give rows")
+            + "PolicyRegistry.settings(of:with:spending:in:), or give rows")
       }
       return rows
     }
