@@ -3,13 +3,13 @@
 #
 #   docs/results/make.sh FOLDER      the folder for results, which also holds the artifacts
 #
-# Needs `kvpolicy` on the PATH and the model of Scripts/fetch_model.sh. A run that is stopped goes on when it is started
-# again.
+# Needs `kvpolicy` on the PATH, the model of Scripts/fetch_model.sh, and Debian's package bible-kjv. A run that is
+# stopped goes on when it is started again.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:?name a folder for the results}
 mkdir -p "$folder"
-cp "$here/bundled.json" "$here/needle.json" "$folder"
+cp "$here"/*.json "$folder"
 ln -sfn "$here/../../Models" "$folder/Models"
 cd "$folder"
 
@@ -28,3 +28,8 @@ kvpolicy report ten.jsonl --figures figures --format csv >/dev/null
 
 kvpolicy sweep needle.json --out needle.jsonl
 kvpolicy report needle.jsonl --format csv >needle.csv
+
+# A text of 70,000 words in the public domain, without the numbers of verses.
+bible -f 'ge1:1-ex40:38' | sed -E 's/^[^ ]+ //' >text-long.txt
+kvpolicy sweep chunked.json --out chunked.jsonl
+kvpolicy report chunked.jsonl --format csv >chunked.csv
