@@ -7,7 +7,8 @@ import KVPolicyKit
 /// is known. After the prompt and after every step it keeps, in each lane, the `capacity` rows with
 /// the most attention still to come; rows of equal attention go from the newest on. The choice is
 /// greedy, row by row, and takes no account of what a row's value does to later layers. So it is
-/// no optimum: another set of rows can be better.
+/// no optimum: another set of rows can be better. What it knows of the future is not counted among
+/// its bytes.
 ///
 /// Source: this project; after L. A. Belady, "A study of replacement algorithms", IBM Systems
 /// Journal 1966, which drops what is needed last.
