@@ -23,9 +23,7 @@
   }
 
   /// Places in a block: `CodeFormat.legalGroups` allows no more.
-  ///
-  /// Kernels divide by it: in other modules a stored constant would be a call and a division.
-  @inlinable package static var placesPerBlock: Int { 256 }
+  package static let placesPerBlock = 256
 
   /// How the blocks of each tier are laid out, and where they come from.
   private(set) var layouts: [CodeBlock]

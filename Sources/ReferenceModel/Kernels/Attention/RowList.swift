@@ -31,22 +31,11 @@ import KVPolicyKit
   /// Adds a row of the lane, with the first byte of its numbers, and prefetches `bytes` bytes.
   @inline(__always)
   mutating func append(_ row: Int, _ address: UnsafeRawPointer, bytes: Int) {
-    unsafe append(row..<row &+ 1, address, stride: bytes)
-  }
-
-  /// Adds consecutive rows of the lane, which lie `stride` bytes apart, and prefetches them.
-  @inline(__always)
-  mutating func append(_ added: Range<Int>, _ address: UnsafeRawPointer, stride: Int) {
-    unsafe address.ask(bytes: added.count &* stride)
-    if unsafe count > 0 && Int(room.rows[count &- 1]) != added.lowerBound &- 1 {
-      unsafe isConsecutive = false
-    }
-    let (addresses, rows) = unsafe (room.addresses + count, room.rows + count)
-    for index in 0..<added.count { unsafe addresses[index] = unsafe address + index &* stride }
-    for index in 0..<added.count {
-      unsafe rows[index] = Int32(truncatingIfNeeded: added.lowerBound &+ index)
-    }
-    unsafe count &+= added.count
+    unsafe address.ask(bytes: bytes)
+    if unsafe count > 0 && Int(room.rows[count &- 1]) != row &- 1 { unsafe isConsecutive = false }
+    unsafe room.addresses[count] = unsafe address
+    unsafe room.rows[count] = Int32(truncatingIfNeeded: row)
+    unsafe count &+= 1
   }
 
   /// Removes all rows.

@@ -55,14 +55,6 @@ extension Kernels {
   }
 
   /// Lends the rows of a tier: all at once, or block by block where rows of a block share scales.
-  ///
-  /// Works in runs, because most rows lie in their block as they lie in the lane:
-  ///
-  /// ```text
-  /// row     40  41  42  43  44  45  46  47    The block, the addresses and the prefetch are
-  /// place  256 257 258 259 260 300 301 302    found once for a run, and the scales of four
-  ///        └─── run of 5 ────┘ └run of 3─┘    rows are read at once.
-  /// ```
   @unsafe private static func lend(
     _ side: CodedRows, tier: Int, _ layout: CodeBlock, _ empty: RowList, _ part: Range<Int>,
     _ body: (RowList) -> Void
@@ -72,11 +64,8 @@ extension Kernels {
     let isOfRow = unsafe list.encoding.scaling == .ofRowWithZero
     var current = -1
     var (isOfTier, base) = unsafe (false, UnsafeRawPointer(side.places))
-    var row = part.lowerBound
-    while row < part.upperBound {
-      let rows = unsafe run(side.places, from: row, to: part.upperBound)
-      row = rows.upperBound
-      let place = unsafe Int(side.places[rows.lowerBound])
+    for row in part {
+      let place = unsafe Int(side.places[row])
       guard place >= 0 else { continue }
       let block = place / CodedSide.placesPerBlock
       if block != current {
@@ -91,83 +80,32 @@ extension Kernels {
         unsafe list.block = unsafe base
       }
       guard isOfTier else { continue }
-      let line = unsafe base + place % CodedSide.placesPerBlock &* layout.rowBytes
-      if isOfRow { unsafe readScales(line, rows.count, layout, list) }
-      unsafe list.append(rows, line + layout.firstCode, stride: layout.rowBytes)
+      let line = place % CodedSide.placesPerBlock &* layout.rowBytes
+      if isOfRow { unsafe readScales(base + line, layout, list) }
+      unsafe list.append(row, base + line + layout.firstCode, bytes: layout.rowBytes)
     }
     guard unsafe list.count > 0 else { return }
     if isOfRow { unsafe padScales(of: list) }
     unsafe body(list)
   }
 
-  /// The longest run of rows from `first` on, before `end`, whose codes follow each other in one
-  /// block; one row if `first` is in the store's format.
+  /// Reads scales and zeros of the row that a list gets next.
   @unsafe @inline(__always)
-  private static func run(
-    _ places: UnsafePointer<Int32>, from first: Int, to end: Int
-  ) -> Range<Int> {
-    let place = unsafe places[first]
-    guard place >= 0 else { return first..<first &+ 1 }
-    let room = CodedSide.placesPerBlock &- Int(place) % CodedSide.placesPerBlock
-    let last = min(end, first &+ room)
-    var row = first &+ 1
-    while row < last, unsafe Int(places[row]) == Int(place) &+ row &- first { row &+= 1 }
-    return first..<row
-  }
-
-  /// Reads scales and zeros of the `count` rows that a list gets next.
-  @unsafe @inline(__always)
-  private static func readScales(
-    _ line: UnsafeRawPointer, _ count: Int, _ layout: CodeBlock, _ list: RowList
-  ) {
-    var row = 0
-    if layout.scales == 2 && !layout.isWide {
-      // Most rows: two groups of 32 channels.
-      while row &+ 4 <= count {
-        let target = unsafe list.scales(0) + list.count + row
-        unsafe readTwoGroups(line + row &* layout.rowBytes, layout.rowBytes, target)
-        row &+= 4
-      }
-    }
-    while row < count {
-      unsafe readScales(line + row &* layout.rowBytes, layout, list, list.count &+ row)
-      row &+= 1
-    }
-  }
-
-  /// Reads two scales and two zeros, in 16-bit floats, of each of four rows.
-  @unsafe @inline(__always)
-  private static func readTwoGroups(
-    _ line: UnsafeRawPointer, _ bytes: Int, _ target: UnsafeMutablePointer<Float>
-  ) {
-    let a = unsafe twoLines(line, line + bytes)
-    let b = unsafe twoLines(line + 2 &* bytes, line + 3 &* bytes)
-    let (scales, most) = unsafe (UnsafeMutableRawPointer(target), 4 &* RowList.most)
-    unsafe scales.storeBytes(of: SIMD4(a[0], a[4], b[0], b[4]), as: SIMD4<Float>.self)
-    unsafe (scales + 2 &* most).storeBytes(
-      of: SIMD4(a[1], a[5], b[1], b[5]), as: SIMD4<Float>.self)
-    unsafe (scales + most).storeBytes(of: SIMD4(a[2], a[6], b[2], b[6]), as: SIMD4<Float>.self)
-    unsafe (scales + 3 &* most).storeBytes(
-      of: SIMD4(a[3], a[7], b[3], b[7]), as: SIMD4<Float>.self)
-  }
-
-  /// Four floats of each of two lines.
-  @unsafe @inline(__always)
-  private static func twoLines(_ first: UnsafeRawPointer, _ second: UnsafeRawPointer) -> Float8 {
-    floats(
-      SIMD8<Float16>(
-        lowHalf: unsafe first.loadUnaligned(as: SIMD4<Float16>.self),
-        highHalf: unsafe second.loadUnaligned(as: SIMD4<Float16>.self)))
-  }
-
-  /// Reads scales and zeros of one row to their places in a list.
-  @unsafe @inline(__always)
-  private static func readScales(
-    _ line: UnsafeRawPointer, _ layout: CodeBlock, _ list: RowList, _ row: Int
-  ) {
+  private static func readScales(_ line: UnsafeRawPointer, _ layout: CodeBlock, _ list: RowList) {
     let count = layout.scales
+    if count == 2 && !layout.isWide {
+      // Most rows: two groups of 32 channels.
+      let halves = unsafe line.loadUnaligned(as: SIMD4<Float16>.self)
+      let four = SIMD4(Float(halves.x), Float(halves.y), Float(halves.z), Float(halves.w))
+      let target = unsafe list.scales(0) + list.count
+      unsafe target[0] = four.x
+      unsafe target[2 &* RowList.most] = four.y
+      unsafe target[RowList.most] = four.z
+      unsafe target[3 &* RowList.most] = four.w
+      return
+    }
     for group in 0..<count {
-      let target = unsafe list.scales(group) + row
+      let target = unsafe list.scales(group) + list.count
       if layout.isWide {
         unsafe target[0] = (line + 4 &* group).loadUnaligned(as: Float.self)
         unsafe target[RowList.most] = (line + 4 &* (count &+ group)).loadUnaligned(as: Float.self)
