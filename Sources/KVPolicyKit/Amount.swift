@@ -19,8 +19,8 @@ public enum Amount: Hashable, Sendable {
   /// The mean rows per lane of an amount that is given in rows.
   ///
   /// - Throws: `PolicyError.impossible` for any other amount: bytes become rows by the shape of a
-  ///   cache, and a share by the length of a prompt. ``PolicyRegistry/settings(of:with:spending:in:)``
-  ///   asks policies for settings in rows only.
+  ///   cache, and a share by the length of a prompt.
+  ///   ``PolicyRegistry/settings(of:with:spending:in:)`` asks policies for settings in rows only.
   public var rows: Int {
     get throws(PolicyError) {
       guard case .rows(let rows) = self else {

@@ -22,7 +22,8 @@ public protocol KVCachePolicy: Sendable, SendableMetatype {
 
   /// The settings that spend a budget in rows, for comparing policies at equal size; nil if the
   /// policy takes no budget, so that tables say so. A budget in bytes becomes rows by
-  /// ``PolicyRegistry/settings(of:with:spending:in:)``, for which more rows must never need fewer bytes.
+  /// ``PolicyRegistry/settings(of:with:spending:in:)``, for which more rows must never need fewer
+  /// bytes.
   ///
   /// - Throws: `PolicyError.impossible` if the policy cannot work with so small a budget.
   static func settings(budget: Amount) throws(PolicyError) -> [String: JSONValue]?

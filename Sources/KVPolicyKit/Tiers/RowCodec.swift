@@ -21,8 +21,8 @@ public protocol RowCodec: PolicyPart {
   /// Bytes of state outside the cache. Default: 0.
   var stateBytes: Int { get }
   /// Rows of a lane that stay in the store's format however long a text is; all others end in the
-  /// first tier. Budgets in bytes count so. The values of so many newest rows are never coded, and
-  /// their keys only together with as many others. Default: 0.
+  /// first tier. Budgets in bytes count them as such. If there are n of them, the values of the
+  /// newest n rows are never coded, and their keys only in a block of n rows. Default: 0.
   var wholeRows: Int { get }
 
   /// Looks at a layer after a chunk of the prompt, as ``KVCachePolicy/prefill(_:)`` and after it.
