@@ -122,7 +122,7 @@ extension Lane {
   ///
   /// Codes are never moved: their rows need no slot.
   func compactIfWorthwhile() {
-    guard !isDense else { return }
+    guard !isDense, mayHaveHoles else { return }
     let stored = hasCodes ? slots.count { $0 >= 0 } : count
     guard stored > 0 else { return }
     let holes = pagesHeld * layout.pageRows - stored
@@ -163,5 +163,13 @@ extension Lane {
     unsafe addresses = freshAddresses
     for (place, row) in rows.enumerated() { slots[row] = Int32(place) }
     isDense = stored == count
+  }
+
+  /// Whether the lane may have two pages of holes: O(1), where a lane with codes must count its
+  /// slots to know.
+  private var mayHaveHoles: Bool {
+    // At least these many rows have a slot: all whose key or value is in the store's format.
+    let coded = coded.map { min($0.keys.count, $0.values.count) } ?? 0
+    return pagesHeld * layout.pageRows - (count - coded) >= 2 * layout.pageRows
   }
 }

@@ -79,6 +79,18 @@
     return unsafe (Int(blocks[block].tier), UnsafeRawPointer(address))
   }
 
+  /// How many rows from a coded row on lie one behind the other in its block, of the rows before
+  /// `end`; at least 1.
+  @unsafe @inlinable @inline(__always) package func run(from row: Int, to end: Int) -> Int {
+    let place = unsafe places[row]
+    // In the next block the places would be consecutive too.
+    let inBlock = CodeBlock.placesPerBlock - Int(place) % CodeBlock.placesPerBlock
+    let most = min(end - row, inBlock)
+    var count = 1
+    while count < most, unsafe places[row &+ count] == place &+ Int32(count) { count &+= 1 }
+    return count
+  }
+
   /// Decodes a row to as many floats as a head has elements, one number after the other, if the row
   /// is stored as codes: the definition of what kernels compute faster.
   ///

@@ -18,7 +18,7 @@ extension CodeBlock {
       for row in 1..<max(rows, 1) { unsafe range.add(source + (row * width + channel)) }
       let scales = EightScales(range, greatestCode: format.greatestCode, isWide)
       for lane in 0..<8 {
-        unsafe store(scales.scale[lane], scales.zero[lane], at: channel + lane, line: block)
+        unsafe store(scales.scale[lane], scales.zero[lane], at: channel + lane, of: block)
       }
       for row in 0..<rows {
         let codes = unsafe scales.codes(of: source + (row * width + channel))
@@ -31,7 +31,6 @@ extension CodeBlock {
   @unsafe func encodeRowInEights(
     _ source: UnsafePointer<Float>, row: Int, into block: UnsafeMutableRawPointer
   ) {
-    let line = unsafe block + scaleOffset(row: row)
     let codes = unsafe block + codeOffset(row: row)
     for index in 0..<scales {
       let channels = index * format.group..<(index + 1) * format.group
@@ -40,7 +39,8 @@ extension CodeBlock {
         unsafe range.add(source + channel)
       }
       let scales = EightScales(range.joined, greatestCode: format.greatestCode, isWide)
-      unsafe store(scales.scale[0], scales.zero[0], at: index, line: line)
+      unsafe store(
+        scales.scale[0], scales.zero[0], at: scale(index, row: row), of: block)
       for channel in stride(from: channels.lowerBound, to: channels.upperBound, by: 8) {
         let eight = unsafe scales.codes(of: source + channel)
         unsafe store(eight: eight, channel: channel, codes: codes)

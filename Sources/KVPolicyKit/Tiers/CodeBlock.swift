@@ -2,8 +2,11 @@
 ///
 /// ```text
 /// .ofChannel   scale of each channel, zero of each channel, then the codes of row 0, row 1, …
-/// .ofRow       row 0: scale of each group, zero of each group, codes; row 1: …
+/// .ofRow       scales of group 0 of all rows, of group 1, …, then so the zeros, then the codes
 /// ```
+///
+/// So the scales of neighbouring rows are read together, and the codes of a row begin where a
+/// cache line begins, or divides evenly.
 ///
 /// The codes of a row are contiguous: channel 0 in the lowest bits of the first byte. Scales and
 /// zeros are 32-bit floats in a store of 32-bit floats, else 16-bit floats. Nothing is aligned.
@@ -15,7 +18,8 @@ package struct CodeBlock: Hashable, Sendable {
   package let isWide: Bool
   /// Rows of a block.
   package let rows: Int
-  /// The number of scales, and of zeros, in one line. A line is a row, or the whole block.
+  /// The number of scales, and of zeros, that rows have: one for each group of a row, or one for
+  /// each channel of the block.
   package let scales: Int
   /// Bytes from one row's codes to the next row's.
   package let rowBytes: Int
@@ -24,6 +28,9 @@ package struct CodeBlock: Hashable, Sendable {
 
   /// Rows of a block whose groups lie within rows.
   static let rowsOfOwnScales = 16
+
+  /// Places in a block: `CodeFormat.legalGroups` allows no more.
+  @inlinable @inline(__always) package static var placesPerBlock: Int { 256 }
 
   /// - Throws: `StoreError.badSetting` for a format that rows of this width cannot have.
   package init(_ format: CodeFormat, width: Int, isWide: Bool) throws(StoreError) {
@@ -39,9 +46,9 @@ package struct CodeBlock: Hashable, Sendable {
     let ofRow = format.grouping == .ofRow
     rows = ofRow ? CodeBlock.rowsOfOwnScales : format.group
     scales = ofRow ? width / format.group : width
-    firstCode = 2 * scales * (isWide ? 4 : 2)
+    firstCode = 2 * scales * (ofRow ? rows : 1) * (isWide ? 4 : 2)
     // A row's codes end with a whole byte.
-    rowBytes = (width * format.storedBits + 7) / 8 + (ofRow ? firstCode : 0)
+    rowBytes = (width * format.storedBits + 7) / 8
   }
 
   /// Bits that a code takes in memory; 0 for floats.
@@ -49,16 +56,18 @@ package struct CodeBlock: Hashable, Sendable {
 
   /// Bytes of a block, rounded up to 64, so that every block starts on a cache line.
   package var bytes: Int {
-    let header = format.grouping == .ofChannel ? firstCode : 0
-    return (header + rows * rowBytes + 63) / 64 * 64
+    (firstCode + rows * rowBytes + 63) / 64 * 64
   }
 
   /// A row's part of a full block, rounded up.
   package var bytesPerRow: Int { (bytes + rows - 1) / rows }
 
-  /// The scales that serve a row, as an offset into the block.
-  func scaleOffset(row: Int) -> Int {
-    format.grouping == .ofRow ? row * rowBytes : 0
+  /// The number of scales in the block, which is the index of the first zero.
+  package var firstZero: Int { format.grouping == .ofRow ? scales * rows : scales }
+
+  /// The index of a row's scale of a group, or of a channel where rows share scales.
+  func scale(_ group: Int, row: Int) -> Int {
+    format.grouping == .ofRow ? group * rows + row : group
   }
 
   /// The codes of a row, as an offset into the block.
@@ -78,7 +87,7 @@ extension CodeBlock {
     for channel in 0..<width {
       let scale = unsafe CodeScale(
         source + channel, stride: width, count: rows, greatestCode: format.greatestCode, isWide)
-      unsafe store(scale.scale, scale.zero, at: channel, line: block)
+      unsafe store(scale.scale, scale.zero, at: channel, of: block)
       for row in 0..<rows {
         unsafe store(
           scale.code(of: source[row * width + channel]), channel: channel,
@@ -96,13 +105,12 @@ extension CodeBlock {
       return unsafe floats.encode(source, count: width, to: block + row * rowBytes)
     }
     if isInEights { return unsafe encodeRowInEights(source, row: row, into: block) }
-    let line = unsafe block + scaleOffset(row: row)
     let codes = unsafe block + codeOffset(row: row)
     for group in 0..<scales {
       let first = group * format.group
       let scale = unsafe CodeScale(
         source + first, stride: 1, count: format.group, greatestCode: format.greatestCode, isWide)
-      unsafe store(scale.scale, scale.zero, at: group, line: line)
+      unsafe store(scale.scale, scale.zero, at: self.scale(group, row: row), of: block)
       for channel in first..<first + format.group {
         unsafe store(scale.code(of: source[channel]), channel: channel, codes: codes)
       }
@@ -116,11 +124,11 @@ extension CodeBlock {
     if format == .floats {
       return unsafe floats.decode(block + row * rowBytes, count: width, to: target)
     }
-    let line = unsafe block + scaleOffset(row: row)
     for channel in 0..<width {
       let group = format.grouping == .ofRow ? channel / format.group : channel
-      let code = unsafe code(row, channel, of: block)
-      unsafe target[channel] = Float(code) * float(group, line) + float(scales + group, line)
+      let (code, index) = unsafe (code(row, channel, of: block), scale(group, row: row))
+      unsafe target[channel] =
+        Float(code) * float(index, block) + float(firstZero + index, block)
     }
   }
 
@@ -135,24 +143,24 @@ extension CodeBlock {
     return byte >> UInt8(bit % 8) & UInt8((1 << format.storedBits) - 1)
   }
 
-  /// Scale or zero `index` of a line.
-  @unsafe func float(_ index: Int, _ line: UnsafeRawPointer) -> Float {
+  /// Scale `index` of a block, or from `firstZero` on a zero.
+  @unsafe func float(_ index: Int, _ block: UnsafeRawPointer) -> Float {
     unsafe isWide
-      ? line.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
-      : Float(line.loadUnaligned(fromByteOffset: 2 * index, as: Float16.self))
+      ? block.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
+      : Float(block.loadUnaligned(fromByteOffset: 2 * index, as: Float16.self))
   }
 
-  /// Stores scale and zero `index` of a line.
+  /// Stores scale and zero `index` of a block.
   @unsafe func store(
-    _ scale: Float, _ zero: Float, at index: Int, line: UnsafeMutableRawPointer
+    _ scale: Float, _ zero: Float, at index: Int, of block: UnsafeMutableRawPointer
   ) {
-    let (first, second) = (index, scales + index)
+    let (first, second) = (index, firstZero + index)
     if isWide {
-      unsafe line.storeBytes(of: scale, toByteOffset: 4 * first, as: Float.self)
-      unsafe line.storeBytes(of: zero, toByteOffset: 4 * second, as: Float.self)
+      unsafe block.storeBytes(of: scale, toByteOffset: 4 * first, as: Float.self)
+      unsafe block.storeBytes(of: zero, toByteOffset: 4 * second, as: Float.self)
     } else {
-      unsafe line.storeBytes(of: Float16(scale), toByteOffset: 2 * first, as: Float16.self)
-      unsafe line.storeBytes(of: Float16(zero), toByteOffset: 2 * second, as: Float16.self)
+      unsafe block.storeBytes(of: Float16(scale), toByteOffset: 2 * first, as: Float16.self)
+      unsafe block.storeBytes(of: Float16(zero), toByteOffset: 2 * second, as: Float16.self)
     }
   }
 

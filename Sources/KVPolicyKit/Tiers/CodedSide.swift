@@ -22,9 +22,6 @@
     var taken: UInt64 = 0
   }
 
-  /// Places in a block: `CodeFormat.legalGroups` allows no more.
-  package static let placesPerBlock = 256
-
   /// How the blocks of each tier are laid out, and where they come from.
   private(set) var layouts: [CodeBlock]
   private(set) var pools: [PagePool]
@@ -38,6 +35,12 @@
   /// Rows that are codes.
   private(set) var count = 0
   private(set) var blocks: [Block] = []
+  /// Blocks not given back.
+  private(set) var blocksHeld = 0
+  /// Bytes of the blocks not given back.
+  private var blockBytes = 0
+  /// Bytes of all codes. Scales that rows share count in equal parts.
+  private(set) var rowBytes = 0
   @unsafe private(set) var addresses: [UnsafeMutableRawPointer?]
   /// Per tier: the block that is being filled row by row, or -1.
   private var open: [Int]
@@ -58,6 +61,7 @@
     (width, layouts, pools, map) = (other.width, other.layouts, other.pools, other.map)
     (places, count, blocks) = (other.places, other.count, other.blocks)
     (open, holes) = (other.open, other.holes)
+    (blocksHeld, blockBytes, rowBytes) = (other.blocksHeld, other.blockBytes, other.rowBytes)
     unsafe addresses = other.addresses
     for block in blocks where block.page >= 0 { pools[Int(block.tier)].retain(block.page) }
   }
@@ -67,24 +71,14 @@
   }
 
   /// Bytes of the blocks, and of the bookkeeping: 24 for a block and 4 for a row.
-  var bytes: Int {
-    let held = blocks.reduce(0) { $1.page < 0 ? $0 : $0 + layouts[Int($1.tier)].bytes }
-    return held + blocks.count * 24 + places.count * 4
-  }
-
-  /// Bytes of all codes. Scales that rows share count in equal parts.
-  var rowBytes: Int {
-    blocks.reduce(0) { total, block in
-      block.page < 0 ? total : total + Int(block.live) * layouts[Int(block.tier)].bytesPerRow
-    }
-  }
+  var bytes: Int { blockBytes + blocks.count * 24 + places.count * 4 }
 
   /// Bytes of the codes at some places, of which -1 has none. Scales that rows share count in equal
   /// parts.
   func rowBytes(at places: some Sequence<Int32>) -> Int {
     places.reduce(0) { total, place in
       guard place >= 0 else { return total }
-      return total + layouts[Int(blocks[Int(place) / Self.placesPerBlock].tier)].bytesPerRow
+      return total + layouts[Int(blocks[Int(place) / CodeBlock.placesPerBlock].tier)].bytesPerRow
     }
   }
 
@@ -96,9 +90,6 @@
     }
   }
 
-  /// Blocks not given back.
-  var blocksHeld: Int { blocks.count { $0.page >= 0 } }
-
   /// The place of a row's codes; nil if the row is in the store's format.
   func place(of row: Int) -> Int? {
     guard row < places.count, places[row] >= 0 else { return nil }
@@ -107,12 +98,12 @@
 
   /// The tier of a row's codes; nil if the row is in the store's format.
   func tier(of row: Int) -> Int? {
-    place(of: row).map { Int(blocks[$0 / Self.placesPerBlock].tier) }
+    place(of: row).map { Int(blocks[$0 / CodeBlock.placesPerBlock].tier) }
   }
 
   /// Reads a coded row back.
   @unsafe package func decode(place: Int, to target: UnsafeMutablePointer<Float>) {
-    let (block, index) = (place / Self.placesPerBlock, place % Self.placesPerBlock)
+    let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
     // A bug in the store if the block was given back: places are those of live rows only.
     guard let base = unsafe addresses[block] else { preconditionFailure("no such block") }
     let layout = layouts[Int(blocks[block].tier)]
@@ -153,10 +144,11 @@
   /// Gives up the codes of a row.
   func free(_ row: Int) {
     guard let place = place(of: row) else { return }
-    let (block, index) = (place / Self.placesPerBlock, place % Self.placesPerBlock)
+    let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
     places[row] = -1
     count -= 1
     blocks[block].live -= 1
+    rowBytes -= layouts[Int(blocks[block].tier)].bytesPerRow
     blocks[block].taken &= ~(1 << UInt64(index))
     holes[Int(blocks[block].tier)] += 1
     guard blocks[block].live == 0 else { return }
@@ -166,6 +158,7 @@
   private func giveBack(_ block: Int) {
     let tier = Int(blocks[block].tier)
     holes[tier] -= Int(blocks[block].filled)
+    (blocksHeld, blockBytes) = (blocksHeld - 1, blockBytes - layouts[tier].bytes)
     pools[tier].release(blocks[block].page)
     blocks[block].page = -1
     unsafe addresses[block] = nil
@@ -230,11 +223,12 @@
       blocks[block].filled += 1
     }
     blocks[block].live += 1
+    rowBytes += layouts[Int(blocks[block].tier)].bytesPerRow
     blocks[block].taken |= 1 << UInt64(index)
     // After the new codes are counted, so that the block of the old ones, which may be the same, is
     // not given back.
     free(Int(row))
-    places[Int(row)] = Int32(block * Self.placesPerBlock + index)
+    places[Int(row)] = Int32(block * CodeBlock.placesPerBlock + index)
     count += 1
   }
 
@@ -272,6 +266,7 @@
 
   private func addBlock(_ tier: Int) throws(StoreError) -> Int {
     let page = try pools[tier].allocate()
+    (blocksHeld, blockBytes) = (blocksHeld + 1, blockBytes + layouts[tier].bytes)
     let fresh = Block(page: page, tier: Int32(tier), filled: 0, live: 0)
     guard let gap = blocks.firstIndex(where: { $0.page < 0 }) else {
       blocks.append(fresh)
@@ -288,7 +283,7 @@
     var live = blocks.map { _ in Int32(0) }
     for place in places where place >= 0 {
       let (block, index) = (
-        Int(place) / Self.placesPerBlock, place % Int32(Self.placesPerBlock)
+        Int(place) / CodeBlock.placesPerBlock, place % Int32(CodeBlock.placesPerBlock)
       )
       guard block < blocks.count, blocks[block].page >= 0, index < blocks[block].filled else {
         return "place \(place) has no codes"
@@ -305,6 +300,12 @@
       if isFilled, own.contains(where: { $0.taken.nonzeroBitCount != Int($0.live) }) {
         return "a block's places with rows are not its rows"
       }
+    }
+    let held = blocks.filter { $0.page >= 0 }
+    let heldBytes = held.reduce(0) { $0 + layouts[Int($1.tier)].bytes }
+    let codeBytes = held.reduce(0) { $0 + Int($1.live) * layouts[Int($1.tier)].bytesPerRow }
+    guard (held.count, heldBytes, codeBytes) == (blocksHeld, blockBytes, rowBytes) else {
+      return "blocks or their bytes are counted wrong"
     }
     for (block, rows) in zip(blocks, live) where block.page >= 0 {
       if block.live != rows { return "a block counts \(block.live) rows and has \(rows)" }

@@ -1,11 +1,14 @@
 import KVPolicyKit
 
+#if arch(x86_64) && KVPOLICY_FMA
+  // The compiler's module of intrinsics. From the same operations of SIMD types the compiler makes
+  // one instruction for each element whose count or mask it can simplify.
+  private import _Builtin_intrinsics.intel
+#endif
+
 /// The codes of a row as floats, without scale and zero. The first code is in the lowest bits.
 ///
-/// Each element of a vector keeps its code where the code is in the word that all share: a mask and
-/// a power of two take less time than shifts by different counts. The code in the word's upper bits
-/// would make the word negative: its upper bit is flipped, which subtracts half of what codes
-/// count, and the half is added again.
+/// Each element of a vector shifts its own code down in a copy of the word that all share.
 enum Codes4: @unsafe LaneFormat {
   @unsafe @inline(__always)
   static func loadVector(_ row: UnsafeRawPointer, at element: Int) -> FloatVector {
@@ -14,27 +17,13 @@ enum Codes4: @unsafe LaneFormat {
       let (low, high) = unsafe (
         codes.loadUnaligned(as: UInt32.self), (codes + 4).loadUnaligned(as: UInt32.self)
       )
-      let words = WordVector(
-        lowHalf: SIMD8(repeating: low), highHalf: SIMD8(repeating: high))
-      let masks = WordVector(
-        0xF, 0xF0, 0xF00, 0xF000, 0xF_0000, 0xF0_0000, 0xF00_0000, 0xF000_0000,
-        0xF, 0xF0, 0xF00, 0xF000, 0xF_0000, 0xF0_0000, 0xF00_0000, 0xF000_0000)
-      let flips = WordVector(
-        0, 0, 0, 0, 0, 0, 0, 0x8000_0000, 0, 0, 0, 0, 0, 0, 0, 0x8000_0000)
-      let powers = FloatVector(
-        1, 0x1p-4, 0x1p-8, 0x1p-12, 0x1p-16, 0x1p-20, 0x1p-24, 0x1p-28,
-        1, 0x1p-4, 0x1p-8, 0x1p-12, 0x1p-16, 0x1p-20, 0x1p-24, 0x1p-28)
-      let halves = FloatVector(0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 8)
+      let words = WordVector(lowHalf: SIMD8(repeating: low), highHalf: SIMD8(repeating: high))
+      let shifts = WordVector(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28)
     #else
       let words = unsafe WordVector(repeating: codes.loadUnaligned(as: UInt32.self))
-      let masks = WordVector(
-        0xF, 0xF0, 0xF00, 0xF000, 0xF_0000, 0xF0_0000, 0xF00_0000, 0xF000_0000)
-      let flips = WordVector(0, 0, 0, 0, 0, 0, 0, 0x8000_0000)
-      let powers = FloatVector(
-        1, 0x1p-4, 0x1p-8, 0x1p-12, 0x1p-16, 0x1p-20, 0x1p-24, 0x1p-28)
-      let halves = FloatVector(0, 0, 0, 0, 0, 0, 0, 8)
+      let shifts = WordVector(0, 4, 8, 12, 16, 20, 24, 28)
     #endif
-    return multiplyAdd(floats(signed: (words & masks) ^ flips), powers, halves)
+    return floats(signed: fields(of: words, at: shifts, mask: 15))
   }
 
   @unsafe @inline(__always)
@@ -51,21 +40,12 @@ enum Codes2: @unsafe LaneFormat {
     let codes = unsafe row + element / 4
     #if KVPOLICY_AVX512
       let words = unsafe WordVector(repeating: codes.loadUnaligned(as: UInt32.self))
-      let masks = WordVector(
-        3, 3 << 2, 3 << 4, 3 << 6, 3 << 8, 3 << 10, 3 << 12, 3 << 14,
-        3 << 16, 3 << 18, 3 << 20, 3 << 22, 3 << 24, 3 << 26, 3 << 28, 3 << 30)
-      let flips = WordVector(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x8000_0000)
-      let powers = FloatVector(
-        1, 0x1p-2, 0x1p-4, 0x1p-6, 0x1p-8, 0x1p-10, 0x1p-12, 0x1p-14,
-        0x1p-16, 0x1p-18, 0x1p-20, 0x1p-22, 0x1p-24, 0x1p-26, 0x1p-28, 0x1p-30)
-      let halves = FloatVector(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2)
-      return multiplyAdd(floats(signed: (words & masks) ^ flips), powers, halves)
+      let shifts = WordVector(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
     #else
       let words = unsafe WordVector(repeating: UInt32(codes.loadUnaligned(as: UInt16.self)))
-      let masks = WordVector(3, 3 << 2, 3 << 4, 3 << 6, 3 << 8, 3 << 10, 3 << 12, 3 << 14)
-      let powers = FloatVector(1, 0x1p-2, 0x1p-4, 0x1p-6, 0x1p-8, 0x1p-10, 0x1p-12, 0x1p-14)
-      return floats(signed: words & masks) * powers
+      let shifts = WordVector(0, 2, 4, 6, 8, 10, 12, 14)
     #endif
+    return floats(signed: fields(of: words, at: shifts, mask: 3))
   }
 
   @unsafe @inline(__always)
@@ -108,4 +88,25 @@ enum SignedBytes: @unsafe LaneFormat {
 @inline(__always)
 private func floats(signed words: WordVector) -> FloatVector {
   unsafe floats(unsafeBitCast(words, to: IntVector.self))
+}
+
+/// The bits of each word from a place of its own on, up to the width of the mask.
+@inline(__always)
+private func fields(of words: WordVector, at places: WordVector, mask: UInt32) -> WordVector {
+  let masks = WordVector(repeating: mask)
+  #if KVPOLICY_AVX512
+    // All types are 512 bits.
+    let shifted = unsafe _mm512_srlv_epi32(
+      unsafeBitCast(words, to: SIMD8<Int64>.self), unsafeBitCast(places, to: SIMD8<Int64>.self))
+    return unsafe unsafeBitCast(
+      _mm512_and_si512(shifted, unsafeBitCast(masks, to: SIMD8<Int64>.self)), to: WordVector.self)
+  #elseif arch(x86_64) && KVPOLICY_FMA
+    // All types are 256 bits.
+    let shifted = unsafe _mm256_srlv_epi32(
+      unsafeBitCast(words, to: SIMD4<Int64>.self), unsafeBitCast(places, to: SIMD4<Int64>.self))
+    return unsafe unsafeBitCast(
+      _mm256_and_si256(shifted, unsafeBitCast(masks, to: SIMD4<Int64>.self)), to: WordVector.self)
+  #else
+    return words &>> places & masks
+  #endif
 }

@@ -139,14 +139,14 @@ import KVPolicyKit
     let top = unsafe Kernels.greatestMagnitude(query, count: count)
     // Below 2⁻¹⁰⁰ the inverse might be infinite.
     let inverse = top < 0x1p-100 ? 0 : 32_767 / top
-    // Near 1.5 · 2²³ a float has no bits for a fraction, and its lowest bits are the integer.
-    let magic: Float = 0x1.8p23
+    let factor = Float8(repeating: inverse)
     var first = 0
     while first < count {
-      for number in 0..<32 {
-        let integer = unsafe (query[first &+ number] * inverse + magic).bitPattern
-        unsafe target[first &+ Numbers.place(number)] = Int16(truncatingIfNeeded: integer)
-      }
+      let (a, b) = unsafe Numbers.order(
+        rounded(query + first, times: factor), rounded(query + first + 16, times: factor))
+      let place = unsafe UnsafeMutableRawPointer(target + first)
+      unsafe place.storeBytes(of: a, as: SIMD16<Int16>.self)
+      unsafe place.storeBytes(of: b, toByteOffset: 32, as: SIMD16<Int16>.self)
       first &+= 32
     }
     return inverse == 0 ? 0 : top / 32_767

@@ -10,8 +10,8 @@ protocol IntegerNumbers {
   static var bytes: Int { get }
   /// 32 numbers as two registers. Rows may start at any address.
   @unsafe static func load(_ p: UnsafeRawPointer) -> (SIMD16<Int16>, SIMD16<Int16>)
-  /// Where the two registers have a number: an index from 0 to 31.
-  static func place(_ number: Int) -> Int
+  /// 32 consecutive integers of 16 bits in the order of the two registers.
+  static func order(_ a: SIMD16<Int16>, _ b: SIMD16<Int16>) -> (SIMD16<Int16>, SIMD16<Int16>)
 }
 
 extension SignedBytes: IntegerNumbers {
@@ -25,7 +25,10 @@ extension SignedBytes: IntegerNumbers {
     )
   }
 
-  static func place(_ number: Int) -> Int { number }
+  @inline(__always)
+  static func order(_ a: SIMD16<Int16>, _ b: SIMD16<Int16>) -> (SIMD16<Int16>, SIMD16<Int16>) {
+    (a, b)
+  }
 }
 
 extension Codes8: IntegerNumbers {
@@ -39,7 +42,10 @@ extension Codes8: IntegerNumbers {
     )
   }
 
-  static func place(_ number: Int) -> Int { number }
+  @inline(__always)
+  static func order(_ a: SIMD16<Int16>, _ b: SIMD16<Int16>) -> (SIMD16<Int16>, SIMD16<Int16>) {
+    (a, b)
+  }
 }
 
 extension Codes4: IntegerNumbers {
@@ -52,7 +58,10 @@ extension Codes4: IntegerNumbers {
     return (pairs & 15, pairs &>> 4)
   }
 
-  static func place(_ number: Int) -> Int { number % 2 * 16 + number / 2 }
+  @inline(__always)
+  static func order(_ a: SIMD16<Int16>, _ b: SIMD16<Int16>) -> (SIMD16<Int16>, SIMD16<Int16>) {
+    split(a, b)
+  }
 }
 
 extension Codes2: IntegerNumbers {
@@ -67,8 +76,66 @@ extension Codes2: IntegerNumbers {
     return ((fours &>> lower) & 3, (fours &>> (lower &+ 4)) & 3)
   }
 
-  static func place(_ number: Int) -> Int { number % 4 * 8 + number / 4 }
+  @inline(__always)
+  static func order(_ a: SIMD16<Int16>, _ b: SIMD16<Int16>) -> (SIMD16<Int16>, SIMD16<Int16>) {
+    let (even, odd) = split(a, b)
+    return split(even, odd)
+  }
 }
+
+/// 16 floats times a factor, at most 32,767 in size, rounded to integers; ties go to even integers.
+@unsafe @inline(__always)
+func rounded(_ p: UnsafePointer<Float>, times factor: Float8) -> SIMD16<Int16> {
+  let (a, b) = unsafe (load8(p) * factor, load8(p + 8) * factor)
+  #if arch(x86_64) && KVPOLICY_FMA
+    return packed(_mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b)))
+  #else
+    var result = SIMD16<Int16>.zero
+    for lane in 0..<8 {
+      result[lane] = Int16(a[lane].rounded(.toNearestOrEven))
+      result[8 + lane] = Int16(b[lane].rounded(.toNearestOrEven))
+    }
+    return result
+  #endif
+}
+
+/// Of 32 consecutive integers the first of every two, and the second of every two.
+@inline(__always)
+private func split(
+  _ a: SIMD16<Int16>, _ b: SIMD16<Int16>
+) -> (SIMD16<Int16>, SIMD16<Int16>) {
+  #if arch(x86_64) && KVPOLICY_FMA
+    // All types are 256 bits. Pairs become words of 32 bits with one of the two.
+    let (x, y) = unsafe (
+      unsafeBitCast(a, to: SIMD8<Int32>.self), unsafeBitCast(b, to: SIMD8<Int32>.self)
+    )
+    let mask = SIMD8<Int32>(repeating: 0xFFFF)
+    let first = unsafe _mm256_packus_epi32(
+      unsafeBitCast(x & mask, to: SIMD4<Int64>.self),
+      unsafeBitCast(y & mask, to: SIMD4<Int64>.self))
+    let second = unsafe _mm256_packs_epi32(
+      unsafeBitCast(x &>> 16, to: SIMD4<Int64>.self),
+      unsafeBitCast(y &>> 16, to: SIMD4<Int64>.self))
+    return (packed(first), packed(second))
+  #else
+    var (first, second) = (SIMD16<Int16>.zero, SIMD16<Int16>.zero)
+    for lane in 0..<8 {
+      (first[lane], second[lane]) = (a[2 * lane], a[2 * lane + 1])
+      (first[8 + lane], second[8 + lane]) = (b[2 * lane], b[2 * lane + 1])
+    }
+    return (first, second)
+  #endif
+}
+
+#if arch(x86_64) && KVPOLICY_FMA
+  /// What an instruction packed half by half, in the order of its operands.
+  @inline(__always)
+  private func packed(_ halves: SIMD4<Int64>) -> SIMD16<Int16> {
+    // Both types are 256 bits.
+    unsafe unsafeBitCast(
+      SIMD4(halves[0], halves[2], halves[1], halves[3]), to: SIMD16<Int16>.self)
+  }
+#endif
 
 /// Multiplies 16 numbers by 16 others, and adds the products of neighbours to eight sums.
 ///

@@ -13,6 +13,12 @@ extension Kernels {
   ) {
     let depth = unsafe rows.headDimension
     let (width, groups) = unsafe greatest(rows, value: false)
+    if let codes = unsafe rows.codes {
+      // The values of these rows are read next, and then the keys of the rows behind them.
+      unsafe ask(for: codes.values, range)
+      let end = unsafe min(range.upperBound + range.count, rows.count)
+      unsafe ask(for: codes.keys, range.upperBound..<end)
+    }
     unsafe ListRoom.lend(heads: group, width: width, groups: groups) { room in
       var mapped = unsafe ListLogits(
         queries: queries, queryStride: depth, group: group, scale: scale,

@@ -28,14 +28,19 @@ import KVPolicyKit
   /// Whether the rows are consecutive rows of the lane.
   private(set) var isConsecutive = true
 
-  /// Adds a row of the lane, with the first byte of its numbers, and prefetches `bytes` bytes.
+  /// Adds `more` consecutive rows of the lane: the first byte of their numbers, and the bytes from
+  /// one row to the next.
   @inline(__always)
-  mutating func append(_ row: Int, _ address: UnsafeRawPointer, bytes: Int) {
-    unsafe address.ask(bytes: bytes)
+  mutating func append(
+    _ row: Int, count more: Int = 1, _ address: UnsafeRawPointer, stride: Int = 0
+  ) {
     if unsafe count > 0 && Int(room.rows[count &- 1]) != row &- 1 { unsafe isConsecutive = false }
-    unsafe room.addresses[count] = unsafe address
-    unsafe room.rows[count] = Int32(truncatingIfNeeded: row)
-    unsafe count &+= 1
+    let (addresses, rows) = unsafe (room.addresses + count, room.rows + count)
+    for index in 0..<more {
+      unsafe addresses[index] = unsafe address + index &* stride
+      unsafe rows[index] = Int32(truncatingIfNeeded: row &+ index)
+    }
+    unsafe count &+= more
   }
 
   /// Removes all rows.

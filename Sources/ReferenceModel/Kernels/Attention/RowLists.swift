@@ -7,13 +7,14 @@ extension Kernels {
     of rows: LaneRows, _ range: Range<Int>, value: Bool, _ room: ListRoom,
     _ body: (RowList) -> Void
   ) {
+    let side = unsafe rows.codes.map { unsafe value ? $0.values : $0.keys }
+    let places = unsafe side?.places
     var first = range.lowerBound
     while first < range.upperBound {
       let part = unsafe first..<min(first + RowList.most, range.upperBound)
       first = part.upperBound
-      unsafe lendWhole(rows, part, value: value, room, body)
-      guard let codes = unsafe rows.codes else { continue }
-      let side = unsafe value ? codes.values : codes.keys
+      unsafe lendWhole(rows, part, places, value: value, room, body)
+      guard let side = unsafe side else { continue }
       for tier in unsafe side.layouts.indices {
         let layout = unsafe side.layouts[tier]
         if let encoding = unsafe RowEncoding(layout, isMapped: side.map != nil) {
@@ -38,16 +39,38 @@ extension Kernels {
     return (depth, groups)
   }
 
+  /// Prefetches blocks of codes of a range's rows: a list reads a row's scales long before
+  /// arithmetic could hide the wait for them.
+  @unsafe static func ask(for side: CodedRows, _ range: Range<Int>) {
+    var last = -1
+    // Rows of a block are neighbours in most lanes, and blocks have 16 rows or more.
+    for row in stride(from: range.lowerBound, to: range.upperBound, by: 16) {
+      let place = unsafe Int(side.places[row])
+      let block = place / CodeBlock.placesPerBlock
+      guard place >= 0, block != last else { continue }
+      last = block
+      let (tier, address) = unsafe side.block(block)
+      let layout = unsafe side.layouts[tier]
+      if layout.scales > 0 { unsafe address.ask(bytes: layout.bytes) }
+    }
+  }
+
   /// Lends the rows in the store's format.
   @unsafe private static func lendWhole(
-    _ rows: LaneRows, _ part: Range<Int>, value: Bool, _ room: ListRoom, _ body: (RowList) -> Void
+    _ rows: LaneRows, _ part: Range<Int>, _ places: UnsafePointer<Int32>?, value: Bool,
+    _ room: ListRoom, _ body: (RowList) -> Void
   ) {
+    if let places = unsafe places {
+      var signs: Int32 = -1
+      for row in part { unsafe signs &= ~places[row] }
+      if signs < 0 { return }
+    }
     var list = unsafe RowList(RowEncoding(rows.format, width: rows.headDimension), room)
-    let places = unsafe rows.codes.map { unsafe value ? $0.values.places : $0.keys.places }
     for row in part {
       if let places = unsafe places, unsafe places[row] >= 0 { continue }
       let address = unsafe value ? rows.value(row) : rows.key(row)
-      unsafe list.append(row, address + list.encoding.firstNumber, bytes: rows.rowBytes)
+      unsafe address.ask(bytes: rows.rowBytes)
+      unsafe list.append(row, address + list.encoding.firstNumber)
     }
     guard unsafe list.count > 0 else { return }
     if unsafe list.encoding.scaling == .ofRow { unsafe readScales(of: list) }
@@ -62,58 +85,46 @@ extension Kernels {
     var list = unsafe empty
     let isOfBlock = unsafe list.encoding.scaling == .ofBlock
     let isOfRow = unsafe list.encoding.scaling == .ofRowWithZero
-    var current = -1
-    var (isOfTier, base) = unsafe (false, UnsafeRawPointer(side.places))
-    for row in part {
+    var row = part.lowerBound
+    while row < part.upperBound {
       let place = unsafe Int(side.places[row])
-      guard place >= 0 else { continue }
-      let block = place / CodedSide.placesPerBlock
-      if block != current {
-        if isOfBlock, unsafe list.count > 0 {
-          unsafe body(list)
-          unsafe list.removeAll()
-        }
-        current = block
-        let found = unsafe side.block(block)
-        isOfTier = unsafe found.tier == tier
-        unsafe base = unsafe found.address
-        unsafe list.block = unsafe base
+      guard place >= 0 else {
+        row += 1
+        continue
       }
-      guard isOfTier else { continue }
-      let line = place % CodedSide.placesPerBlock &* layout.rowBytes
-      if isOfRow { unsafe readScales(base + line, layout, list) }
-      unsafe list.append(row, base + line + layout.firstCode, bytes: layout.rowBytes)
+      let (own, base) = unsafe side.block(place / CodeBlock.placesPerBlock)
+      let run = unsafe side.run(from: row, to: part.upperBound)
+      row += run
+      guard own == tier else { continue }
+      if isOfBlock, unsafe list.count > 0, unsafe list.block != base {
+        unsafe body(list)
+        unsafe list.removeAll()
+      }
+      unsafe list.block = unsafe base
+      let first = place % CodeBlock.placesPerBlock
+      if isOfRow { unsafe readScales(base, layout, first, run, list) }
+      let codes = unsafe base + layout.firstCode + first &* layout.rowBytes
+      unsafe codes.ask(bytes: run &* layout.rowBytes)
+      unsafe list.append(row &- run, count: run, codes, stride: layout.rowBytes)
     }
     guard unsafe list.count > 0 else { return }
     if isOfRow { unsafe padScales(of: list) }
     unsafe body(list)
   }
 
-  /// Reads scales and zeros of the row that a list gets next.
-  @unsafe @inline(__always)
-  private static func readScales(_ line: UnsafeRawPointer, _ layout: CodeBlock, _ list: RowList) {
-    let count = layout.scales
-    if count == 2 && !layout.isWide {
-      // Most rows: two groups of 32 channels.
-      let halves = unsafe line.loadUnaligned(as: SIMD4<Float16>.self)
-      let four = SIMD4(Float(halves.x), Float(halves.y), Float(halves.z), Float(halves.w))
-      let target = unsafe list.scales(0) + list.count
-      unsafe target[0] = four.x
-      unsafe target[2 &* RowList.most] = four.y
-      unsafe target[RowList.most] = four.z
-      unsafe target[3 &* RowList.most] = four.w
-      return
-    }
-    for group in 0..<count {
+  /// Reads scales and zeros of the next rows of a list: rows of a block from `first` on.
+  @unsafe private static func readScales(
+    _ block: UnsafeRawPointer, _ layout: CodeBlock, _ first: Int, _ count: Int, _ list: RowList
+  ) {
+    let format = layout.isWide ? RowFormat.f32 : .f16
+    let size = layout.isWide ? 4 : 2
+    for group in 0..<layout.scales {
       let target = unsafe list.scales(group) + list.count
-      if layout.isWide {
-        unsafe target[0] = (line + 4 &* group).loadUnaligned(as: Float.self)
-        unsafe target[RowList.most] = (line + 4 &* (count &+ group)).loadUnaligned(as: Float.self)
-      } else {
-        unsafe target[0] = Float((line + 2 &* group).loadUnaligned(as: Float16.self))
-        unsafe target[RowList.most] = Float(
-          (line + 2 &* (count &+ group)).loadUnaligned(as: Float16.self))
-      }
+      let source = unsafe block + size &* (group &* layout.rows &+ first)
+      unsafe load(source, format: format, count: count, into: target)
+      unsafe load(
+        source + size &* layout.firstZero, format: format, count: count,
+        into: target + RowList.most)
     }
   }
 
@@ -149,10 +160,10 @@ extension Kernels {
       var list = unsafe RowList(RowEncoding(.f32, width: width), room)
       for row in part {
         let place = unsafe Int(side.places[row])
-        guard place >= 0, unsafe side.block(place / CodedSide.placesPerBlock).tier == tier
+        guard place >= 0, unsafe side.block(place / CodeBlock.placesPerBlock).tier == tier
         else { continue }
         let target = unsafe base + list.count * width
-        if unsafe side.decode(row, to: target) { unsafe list.append(row, target, bytes: 0) }
+        if unsafe side.decode(row, to: target) { unsafe list.append(row, target) }
       }
       if unsafe list.count > 0 { unsafe body(list) }
     }

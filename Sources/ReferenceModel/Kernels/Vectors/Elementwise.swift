@@ -120,7 +120,7 @@ extension Kernels {
       top.replace(with: -v, where: -v .> top)
       i &+= vectorWidth
     }
-    var greatest = top.max()
+    var greatest = top.greatest
     while i < count {
       greatest = unsafe max(greatest, abs(x[i]))
       i &+= 1

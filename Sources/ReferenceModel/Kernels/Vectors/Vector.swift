@@ -142,6 +142,15 @@ extension SIMD8 where Scalar == Float {
     let two = four.lowHalf + four.highHalf
     return two.x + two.y
   }
+
+  /// The greatest element of numbers, of which none is a NaN.
+  @inlinable @inline(__always)
+  package var greatest: Float {
+    var four = lowHalf
+    four.replace(with: highHalf, where: highHalf .> four)
+    let two = SIMD2(four.x > four.z ? four.x : four.z, four.y > four.w ? four.y : four.w)
+    return two.x > two.y ? two.x : two.y
+  }
 }
 
 #if KVPOLICY_AVX512
@@ -149,5 +158,13 @@ extension SIMD8 where Scalar == Float {
     /// The sum of the elements as a tree: element i with i + 8, then as of eight elements.
     @inlinable @inline(__always)
     package var total: Float { (lowHalf + highHalf).total }
+
+    /// The greatest element of numbers, of which none is a NaN.
+    @inlinable @inline(__always)
+    package var greatest: Float {
+      var eight = lowHalf
+      eight.replace(with: highHalf, where: highHalf .> eight)
+      return eight.greatest
+    }
   }
 #endif
