@@ -1,6 +1,6 @@
 import Foundation
 
-/// Text and numbers in the form that HTML and SVG require.
+/// Text and numbers in the form that HTML, SVG and Markdown require.
 package enum Markup {
   /// Text escaped for an element and for a quoted attribute. Control characters, many of which XML
   /// does not allow, are shown as escapes; other characters that XML does not allow become U+FFFD.
@@ -18,6 +18,14 @@ package enum Markup {
       }
     }
     return escaped
+  }
+
+  /// Text in which no character marks up Markdown or HTML. Control characters are shown as escapes.
+  package static func inMarkdown(_ text: String) -> String {
+    TerminalText.escaped(text).reduce(into: "") { result, character in
+      if "\\|`*_<>[]&#".contains(character) { result.append("\\") }
+      result.append(character)
+    }
   }
 
   /// A coordinate, rounded to a tenth of a unit: `12.5`, `3`.

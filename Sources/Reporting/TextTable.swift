@@ -1,4 +1,4 @@
-/// Lines of cells set in columns, for a terminal.
+/// Lines of cells set in columns, for a terminal or a document.
 package struct TextTable {
   /// The side on which a column's cells line up.
   package enum Alignment {
@@ -66,6 +66,16 @@ package struct TextTable {
     }
     if !left.isEmpty { legend.append(("left out", "\(Markup.list(left)); --wide shows them")) }
     return legend.isEmpty ? text(of: shown) : text(of: shown) + "\n\n" + TerminalText.list(legend)
+  }
+
+  /// The table in Markdown, without a legend: a line of headings, one of alignments, and the cells.
+  ///
+  /// - Parameter isWide: whether every column is shown, or only those that fit the terminal.
+  package func markdown(isWide: Bool = true) -> String {
+    let shown = isWide ? Array(columns.indices) : fitting
+    var lines = rows.map { row in shown.map { Markup.inMarkdown(row[$0]) } }
+    lines.insert(shown.map { columns[$0].alignment == .left ? "---" : "---:" }, at: 1)
+    return lines.map { "| \($0.joined(separator: " | ")) |\n" }.joined()
   }
 
   /// The columns that fit the terminal.

@@ -47,6 +47,10 @@ struct ControlCharacterTests {
     #expect(TerminalText.list([("x" + text, "y" + text)]) == "x" + shown + "  y" + shown)
     let csv = ReportText.csv([("a", { $0 }), ("b", { _ in "2" })], [text])
     #expect(csv == "a,b\n" + shown + ",2\n")
+    let lines = ReportText.jsonLines([("a", { $0 })], [text])
+    #expect(lines.dropLast().allSatisfy { TerminalText.escaped(String($0)) == String($0) })
+    #expect(lines.split(separator: "\n").count == 1 && lines.hasSuffix("\"}\n"))
+    #expect(table.markdown().hasSuffix("| x" + Markup.inMarkdown(shown) + "y | 1 |\n"))
     let isLineEnd = ["\n", "\r\n", "\t"].contains(text)
     #expect(Markup.escaped(text) == (isLineEnd ? text : shown))
   }

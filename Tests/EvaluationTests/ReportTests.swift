@@ -115,6 +115,49 @@ struct ReportTests {
     #expect(lines[2].hasPrefix("\"my, \"\"own\"\"\","))
   }
 
+  @Test("Markdown has the cells of the table, and escapes what would mark up")
+  func markdown() {
+    var report = report()
+    report.policies[1].label = "a|*b*"
+    #expect(
+      report.markdown(isWide: false) == """
+        | policy | budget | rows/lane | mean | peak | KL | top-1 | decode/s |
+        | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+        | full | + | 1024 | 23.0 MiB | 24.0 MiB | 0 | 100.0% | 64.0 |
+        | a\\|\\*b\\* | 1.0 MiB | 240-256 | 23.0 MiB | 500 B | 0.1128 | 82.8% | 64.0 |
+
+        """)
+    #expect(
+      report.markdown(isWide: true).hasPrefix("| policy | budget | rows/lane | mean | peak | at"))
+  }
+
+  @Test("lines of JSON have numbers, words and nothing; what is not finite is a word, as in JSON")
+  func jsonLines() throws {
+    let lines = try report().jsonLines.split(separator: "\n").map {
+      try JSONValue.parse(String($0))
+    }
+    guard lines.count == 2, case .object(let full) = lines[0], case .object(let other) = lines[1]
+    else {
+      Issue.record("the lines are no two objects")
+      return
+    }
+    #expect(full["budget"] == .null && full["readRows"] == .null && full["grows"] == true)
+    #expect(full["rowsPerLaneMean"] == 250.5 && full["configuration"] == #"{"policy":"full"}"#)
+    #expect(other["label"] == #"my, "own""# && other["perplexity"] == "inf")
+    #expect(other["budget"] == 256 && other["budgetBytes"] == .integer(1 << 20))
+  }
+
+  @Test("a report in a format is what the property of this name has")
+  func formatted() {
+    let report = report()
+    #expect(TableFormat.allCases.map(\.rawValue) == ["table", "markdown", "csv", "jsonl"])
+    #expect(report.formatted(as: .table) == report.table)
+    #expect(report.formatted(as: .table, isWide: true) == report.wideTable)
+    #expect(report.formatted(as: .markdown) == report.markdown(isWide: false))
+    #expect(report.formatted(as: .csv) == report.csv)
+    #expect(report.formatted(as: .jsonl) == report.jsonLines)
+  }
+
   @Test(
     "bytes are in the largest unit that leaves at least one",
     arguments: [

@@ -191,7 +191,7 @@ struct SweepReportTests {
           return record
         }
         let report = try report(records)
-        for format in SweepReport.Format.allCases { #expect(!report.text(format).isEmpty) }
+        for format in TableFormat.allCases { #expect(!report.text(format).isEmpty) }
         #expect(report.figures.allSatisfy { isWellFormed($0.svg) })
         let page = SweepPage(report, registry: .all).html
         #expect(!page.contains(/(d|transform|data-v)="[^"]*(nan|inf)/))
@@ -261,7 +261,7 @@ struct SweepReportTests {
     #expect(table.contains("█████████") && !table.contains("#"))
     #expect(report.text(.table).contains("##########") && table.contains("≈"))
     let lines = report.text(.jsonl).split(separator: "\n")
-    #expect(lines.count == 2)
+    #expect(lines.count == 2 && lines[0].contains(#""difference":null,"#))
     let rows = self.table(report.text(.csv).replacing(#""{""policy"":""full""}""#, with: "full"))
     #expect(rows[0]["quality"] == "0.95" && rows[0]["difference"] == "")
     #expect(report.text(.markdown).contains("| full | – | 95.0 ± "))

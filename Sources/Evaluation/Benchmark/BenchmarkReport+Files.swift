@@ -16,7 +16,7 @@ public enum BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible 
   }
 }
 
-/// The benchmark as JSON and CSV for programs.
+/// The benchmark as JSON, CSV and lines of JSON for programs.
 extension BenchmarkReport {
   /// The report as JSON text, keys sorted; see ``BenchmarkReport`` for the schema.
   public func json() throws -> String { try ReportText.json(self) }
@@ -48,6 +48,13 @@ extension BenchmarkReport {
       ? ReportText.csv(MachineFloor.Team.fields, floor.teams)
       : ReportText.csv(BenchmarkRow.fields, rows)
   }
+
+  /// The rows as lines of JSON: the columns and rows of ``csv``.
+  public var jsonLines: String {
+    conditions == nil
+      ? ReportText.jsonLines(MachineFloor.Team.fields, floor.teams)
+      : ReportText.jsonLines(BenchmarkRow.fields, rows)
+  }
 }
 
 extension Spread {
@@ -60,10 +67,9 @@ extension Spread {
 extension MachineFloor.Team {
   fileprivate static var fields: [ReportText.Field<MachineFloor.Team>] {
     [
-      ("threads", { "\($0.threads)" }),
-      ("readBandwidth", { "\($0.readBandwidth.median)" }),
-      ("cacheBandwidth", { "\($0.cacheBandwidth.median)" }),
-      ("operationRate", { "\($0.operationRate.median)" }),
+      ("threads", { $0.threads }), ("readBandwidth", { $0.readBandwidth.median }),
+      ("cacheBandwidth", { $0.cacheBandwidth.median }),
+      ("operationRate", { $0.operationRate.median }),
     ]
   }
 }
@@ -71,29 +77,23 @@ extension MachineFloor.Team {
 extension BenchmarkRow {
   fileprivate static var fields: [ReportText.Field<BenchmarkRow>] {
     [
-      ("work", { $0.work.rawValue }), ("tokens", { "\($0.tokens)" }), ("label", { $0.label }),
-      ("configuration", { $0.configuration.text }),
-      ("seconds", { "\($0.seconds.median)" }), ("secondsLeast", { "\($0.seconds.least)" }),
-      ("secondsMost", { "\($0.seconds.most)" }),
-      ("tokensPerSecond", { "\($0.tokensPerSecond.median)" }),
-      ("tokensPerSecondLeast", { "\($0.tokensPerSecond.least)" }),
-      ("tokensPerSecondMost", { "\($0.tokensPerSecond.most)" }),
-      ("bytes", { "\($0.bytes)" }), ("operations", { "\($0.operations)" }),
-      ("floorSeconds", { "\($0.floorSeconds)" }), ("floorShare", { "\($0.floorShare)" }),
-      ("prefillHookSeconds", { "\($0.hookSeconds.prefill)" }),
-      ("stepHookSeconds", { "\($0.hookSeconds.step)" }),
-      ("evictHookSeconds", { "\($0.hookSeconds.evict)" }),
-      ("applySeconds", { "\($0.hookSeconds.apply)" }), ("hookShare", { "\($0.hookShare)" }),
-      ("rowsPerLane", { "\($0.rowsPerLane)" }), ("residentBytes", { "\($0.residentBytes)" }),
-      ("policyBytes", { "\($0.policyBytes)" }), ("sequences", { "\($0.sequences ?? 1)" }),
-      ("budget", { $0.budget.map { "\($0)" } ?? "" }),
-      ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
-      ("budgetBytes", { $0.budgetBytes.map { "\($0)" } ?? "" }),
-      ("grows", { $0.grows.map { "\($0)" } ?? "" }),
-      ("meanResidentBytes", { $0.meanResidentBytes.map { "\($0)" } ?? "" }),
-      ("peakResidentBytes", { $0.peakResidentBytes.map { "\($0)" } ?? "" }),
-      ("readRows", { $0.readRows.map { "\($0)" } ?? "" }),
-      ("readBytes", { $0.readBytes.map { "\($0)" } ?? "" }),
+      ("work", { $0.work.rawValue }), ("tokens", { $0.tokens }), ("label", { $0.label }),
+      ("configuration", { $0.configuration.text }), ("seconds", { $0.seconds.median }),
+      ("secondsLeast", { $0.seconds.least }), ("secondsMost", { $0.seconds.most }),
+      ("tokensPerSecond", { $0.tokensPerSecond.median }),
+      ("tokensPerSecondLeast", { $0.tokensPerSecond.least }),
+      ("tokensPerSecondMost", { $0.tokensPerSecond.most }), ("bytes", { $0.bytes }),
+      ("operations", { $0.operations }), ("floorSeconds", { $0.floorSeconds }),
+      ("floorShare", { $0.floorShare }), ("prefillHookSeconds", { $0.hookSeconds.prefill }),
+      ("stepHookSeconds", { $0.hookSeconds.step }), ("evictHookSeconds", { $0.hookSeconds.evict }),
+      ("applySeconds", { $0.hookSeconds.apply }), ("hookShare", { $0.hookShare }),
+      ("rowsPerLane", { $0.rowsPerLane }), ("residentBytes", { $0.residentBytes }),
+      ("policyBytes", { $0.policyBytes }), ("sequences", { $0.sequences ?? 1 }),
+      ("budget", { $0.budget }), ("takesBudget", { $0.takesBudget }),
+      ("budgetBytes", { $0.budgetBytes }), ("grows", { $0.grows }),
+      ("meanResidentBytes", { $0.meanResidentBytes }),
+      ("peakResidentBytes", { $0.peakResidentBytes }), ("readRows", { $0.readRows }),
+      ("readBytes", { $0.readBytes }),
     ]
   }
 }

@@ -3,7 +3,7 @@ import ReferenceModel
 import Reporting
 
 /// The benchmark as text for people.
-extension BenchmarkReport {
+extension BenchmarkReport: TabularReport {
   /// The machine's floor, and, if a model ran, the speed of each piece of work and the time in
   /// hooks. Tables fit 80 columns; the end of each table names the columns that were left out.
   public var table: String { text(isWide: false) }
@@ -11,8 +11,16 @@ extension BenchmarkReport {
   /// The tables with every column, however wide.
   public var wideTable: String { text(isWide: true) }
 
+  /// The table of speeds in Markdown, or that of the machine if no model ran; those of batches and
+  /// hooks are left out.
+  ///
+  /// - Parameter isWide: whether it has every column, or only those of ``table``.
+  public func markdown(isWide: Bool) -> String {
+    (conditions == nil ? floor.textTable : speedTable).markdown(isWide: isWide)
+  }
+
   private func text(isWide: Bool) -> String {
-    guard let conditions else { return floor.table(isWide: isWide) + "\n" }
+    guard let conditions else { return floor.textTable.page(isWide: isWide) + "\n" }
     let heading = """
       \(TerminalText.escaped(conditions.model)): \(conditions.layers) layers x \(conditions.keyHeads) key heads, \
       \(conditions.rowFormat.rawValue) rows, \(conditions.pageRows) rows a page
@@ -22,14 +30,14 @@ extension BenchmarkReport {
       """
     let hasBatches = rows.contains { $0.work == .batch }
     let parts = [
-      TerminalText.wrapped(heading), floor.table(isWide: isWide),
+      TerminalText.wrapped(heading), floor.textTable.page(isWide: isWide),
       speeds(conditions.rowFormat, isWide: isWide),
     ]
     return (parts + (hasBatches ? [batches(isWide: isWide)] : []) + [hooks(isWide: isWide)])
       .joined(separator: "\n\n") + "\n"
   }
 
-  private func speeds(_ format: RowFormat, isWide: Bool) -> String {
+  private var speedTable: TextTable {
     let showsReads = rows.contains { $0.readRows != nil }
     var table = TextTable(speedColumns + (showsReads ? TextTable.readColumns : []))
     for row in rows {
@@ -47,6 +55,10 @@ extension BenchmarkReport {
       ]
       table.add(cells + (showsReads ? TextTable.readCells(row.readRows, row.readBytes) : []))
     }
+    return table
+  }
+
+  private func speeds(_ format: RowFormat, isWide: Bool) -> String {
     // The extra time of q8_0 rows. The floor does not show it, because it counts bytes and not
     // conversions.
     let blocks =
@@ -59,7 +71,7 @@ extension BenchmarkReport {
             + "(docs/performance.md)"
         )
       ] : []
-    return table.page(isWide: isWide, notes: blocks)
+    return speedTable.page(isWide: isWide, notes: blocks)
   }
 
   private var speedColumns: [TextTable.Column] {
@@ -151,7 +163,7 @@ extension BenchmarkRow {
 
 extension MachineFloor {
   /// A table with a line per number of threads.
-  func table(isWide: Bool) -> String {
+  fileprivate var textTable: TextTable {
     var table = TextTable([
       .init("threads"), .init("memory GB/s"), .init("least-most", leaves: 1), .init("cache GB/s"),
       .init("least-most", leaves: 1), .init("GFLOP/s"), .init("least-most", leaves: 1),
@@ -165,7 +177,7 @@ extension MachineFloor {
       }
       table.add(["\(team.threads)"] + cells)
     }
-    return table.page(isWide: isWide)
+    return table
   }
 }
 

@@ -2,7 +2,7 @@ import KVPolicyKit
 import Reporting
 
 /// The capacity report as text for people.
-extension CapacityReport {
+extension CapacityReport: TabularReport {
   /// A heading with the conditions, a table that fits 80 columns with one line per policy, and a
   /// legend. The end names the columns that were left out.
   public var table: String { text(isWide: false) }
@@ -10,9 +10,18 @@ extension CapacityReport {
   /// The table with every column, however wide.
   public var wideTable: String { text(isWide: true) }
 
-  private func text(isWide: Bool) -> String {
+  /// The table in Markdown.
+  ///
+  /// - Parameter isWide: whether it has every column, or only those of ``table``.
+  public func markdown(isWide: Bool) -> String { textTable.markdown(isWide: isWide) }
+
+  private var textTable: TextTable {
     var table = TextTable(columns)
     for row in rows { table.add(cells(row)) }
+    return table
+  }
+
+  private func text(isWide: Bool) -> String {
     let heading = """
       \(TerminalText.escaped(conditions.model)): a pool of \(Quantities.bytes(conditions.poolBytes)); each sequence reads \
       \(conditions.promptTokens) tokens and generates \(conditions.generatedTokens)
@@ -20,7 +29,7 @@ extension CapacityReport {
       \(conditions.pageRows) rows a page, \(conditions.threads) thread\(conditions.threads == 1 ? "" : "s")\
       \(conditions.arithmetic.note)
       """
-    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n"
+    return TerminalText.wrapped(heading) + "\n\n" + textTable.page(isWide: isWide) + "\n"
   }
 
   private var columns: [TextTable.Column] {

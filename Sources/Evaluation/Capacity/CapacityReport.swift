@@ -46,6 +46,9 @@ public struct CapacityReport: Codable, Equatable, Sendable {
   /// The rows as comma-separated values (RFC 4180): a header, then a line per policy. Numbers are
   /// written in full; an absent value is an empty field.
   public var csv: String { ReportText.csv(CapacityRow.fields, rows) }
+
+  /// The rows as lines of JSON: the columns of ``csv``, and a line per policy.
+  public var jsonLines: String { ReportText.jsonLines(CapacityRow.fields, rows) }
 }
 
 /// The capacity under one policy.
@@ -93,17 +96,13 @@ extension CapacityRow {
   fileprivate static var fields: [ReportText.Field<CapacityRow>] {
     [
       ("label", { $0.label }), ("configuration", { $0.configuration.text }),
-      ("sequences", { "\($0.sequences)" }), ("fitting", { "\($0.fitting)" }),
-      ("bytesPerSequence", { "\($0.bytesPerSequence)" }),
-      ("fullAt", { $0.fullAt.map { "\($0)" } ?? "" }),
-      ("tokensPerSecond", { $0.tokensPerSecond.map { "\($0)" } ?? "" }),
-      ("bytesInUse", { "\($0.bytesInUse)" }), ("policyBytes", { "\($0.policyBytes)" }),
-      ("rowsPerLane", { "\($0.rowsPerLane)" }), ("steps", { "\($0.steps)" }),
-      ("timedSteps", { "\($0.timedSteps)" }),
-      ("budget", { $0.budget.map { "\($0)" } ?? "" }),
-      ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
-      ("budgetBytes", { $0.budgetBytes.map { "\($0)" } ?? "" }), ("grows", { "\($0.grows)" }),
-      ("meanBytesPerSequence", { "\($0.meanBytesPerSequence)" }),
+      ("sequences", { $0.sequences }), ("fitting", { $0.fitting }),
+      ("bytesPerSequence", { $0.bytesPerSequence }), ("fullAt", { $0.fullAt }),
+      ("tokensPerSecond", { $0.tokensPerSecond }), ("bytesInUse", { $0.bytesInUse }),
+      ("policyBytes", { $0.policyBytes }), ("rowsPerLane", { $0.rowsPerLane }),
+      ("steps", { $0.steps }), ("timedSteps", { $0.timedSteps }), ("budget", { $0.budget }),
+      ("takesBudget", { $0.takesBudget }), ("budgetBytes", { $0.budgetBytes }),
+      ("grows", { $0.grows }), ("meanBytesPerSequence", { $0.meanBytesPerSequence }),
     ]
   }
 }

@@ -2,7 +2,7 @@ import KVPolicyKit
 import Reporting
 
 /// The comparison as text for people.
-extension ComparisonReport {
+extension ComparisonReport: TabularReport {
   /// A heading with the conditions, a table that fits 80 columns, and a legend. The end names the
   /// columns that were left out.
   public var table: String { text(isWide: false) }
@@ -10,7 +10,14 @@ extension ComparisonReport {
   /// The table with every column, however wide.
   public var wideTable: String { text(isWide: true) }
 
-  private func text(isWide: Bool) -> String {
+  /// The table of the policies in Markdown; errors and overlaps (``fidelity``) are left out.
+  ///
+  /// - Parameter isWide: whether it has every column, or only those of ``table``.
+  public func markdown(isWide: Bool) -> String {
+    policyTable(isWide: isWide).markdown(isWide: isWide)
+  }
+
+  private func policyTable(isWide: Bool) -> TextTable {
     let showsReads = policies.contains { $0.readRows != nil }
     let showsTiers = isWide && policies.contains { $0.tiers != nil }
     var table = TextTable(
@@ -20,6 +27,10 @@ extension ComparisonReport {
       let tiers = policy.tierCell(lanes: layers * keyHeads)
       table.add(policy.cells + (showsReads ? read : []) + (showsTiers ? [tiers] : []))
     }
+    return table
+  }
+
+  private func text(isWide: Bool) -> String {
     let heading = """
       \(TerminalText.escaped(model)), \(TerminalText.escaped(text)) text: \(promptTokens) prompt tokens in chunks of \(chunk), \
       \(decodeTokens) forced tokens
@@ -27,7 +38,8 @@ extension ComparisonReport {
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")\(arithmetic.note)
       """
     let inside = fidelity.map { "\n" + $0.text(policies.map(\.label)) + "\n" } ?? ""
-    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n" + inside
+    return TerminalText.wrapped(heading) + "\n\n" + policyTable(isWide: isWide).page(isWide: isWide)
+      + "\n" + inside
   }
 
   private var tierColumn: TextTable.Column {

@@ -68,33 +68,37 @@ struct ReportRow: Sendable {
   /// Whether the interval of the difference holds 0; nil without a difference.
   var isWithin: Bool? { difference.map(\.isWithinInterval) }
 
-  /// The members of a line for programs, in order. Scores are as measured: shares from 0 to 1,
-  /// perplexities as nats.
-  var fields: [(name: String, value: JSONValue)] {
-    func number(_ value: Double?) -> JSONValue {
-      value.flatMap { $0.isFinite ? .number($0) : nil } ?? .null
-    }
-    let (range, distance) = (quality?.range, difference?.difference)
-    return [
-      ("model", .string(cell.model.name)), ("content", .string(cell.model.content)),
-      ("task", .string(cell.task.name)), ("settings", .string(cell.task.settings.text)),
-      ("length", JSONValue(cell.length)), ("policy", .string(label)),
-      ("configuration", .string(cell.policy.configuration.text)),
-      ("budget", budget.isEmpty ? .null : .string(budget)),
-      ("seeds", JSONValue(seeds)), ("documents", JSONValue(documents)),
-      ("score", .string(cell.task.score)), ("better", .string(cell.task.better.rawValue)),
-      ("quality", number(quality?.value)), ("qualityLow", number(range?.lowerBound)),
-      ("qualityHigh", number(range?.upperBound)), ("difference", number(distance?.value)),
-      ("differenceLow", number(distance?.range?.lowerBound)),
-      ("differenceHigh", number(distance?.range?.upperBound)),
-      ("withinInterval", isWithin.map { .bool($0) } ?? .null),
-      ("rowsHeld", number(rowsHeld)), ("rowsRead", number(rowsRead)),
-      ("residentBytes", number(residentBytes)), ("meanResidentBytes", number(meanResidentBytes)),
-      ("peakResidentBytes", number(peakResidentBytes)),
-      ("policyStateBytes", number(policyStateBytes)), ("footprint", number(footprint)),
-      ("peakFootprint", number(peakFootprint)), ("firstTokenSeconds", number(firstTokenSeconds)),
-      ("tokensPerSecond", number(tokensPerSecond)),
+  /// The columns for programs. Scores are as measured: shares from 0 to 1, perplexities as nats.
+  static var fields: [ReportText.Field<ReportRow>] {
+    [
+      ("model", { $0.cell.model.name }), ("content", { $0.cell.model.content }),
+      ("task", { $0.cell.task.name }), ("settings", { $0.cell.task.settings.text }),
+      ("length", { $0.cell.length }), ("policy", { $0.label }),
+      ("configuration", { $0.cell.policy.configuration.text }),
+      ("budget", { $0.budget.isEmpty ? JSONValue.null : .string($0.budget) }),
+      ("seeds", { $0.seeds }), ("documents", { $0.documents }),
+      ("score", { $0.cell.task.score }), ("better", { $0.cell.task.better.rawValue }),
+      ("quality", { number($0.quality?.value) }),
+      ("qualityLow", { number($0.quality?.range?.lowerBound) }),
+      ("qualityHigh", { number($0.quality?.range?.upperBound) }),
+      ("difference", { number($0.difference?.difference.value) }),
+      ("differenceLow", { number($0.difference?.difference.range?.lowerBound) }),
+      ("differenceHigh", { number($0.difference?.difference.range?.upperBound) }),
+      ("withinInterval", { $0.isWithin }), ("rowsHeld", { number($0.rowsHeld) }),
+      ("rowsRead", { number($0.rowsRead) }), ("residentBytes", { number($0.residentBytes) }),
+      ("meanResidentBytes", { number($0.meanResidentBytes) }),
+      ("peakResidentBytes", { number($0.peakResidentBytes) }),
+      ("policyStateBytes", { number($0.policyStateBytes) }),
+      ("footprint", { number($0.footprint) }), ("peakFootprint", { number($0.peakFootprint) }),
+      ("firstTokenSeconds", { number($0.firstTokenSeconds) }),
+      ("tokensPerSecond", { number($0.tokensPerSecond) }),
     ]
+  }
+
+  /// A mean, as an integer where it is whole; nothing where there is no finite number.
+  private static func number(_ value: Double?) -> JSONValue {
+    guard let value, value.isFinite else { return .null }
+    return Int(exactly: value).map { JSONValue.integer($0) } ?? .number(value)
   }
 }
 

@@ -1,59 +1,23 @@
-import KVPolicyKit
 import Reporting
 
 /// The report as text: for a terminal, for a document, and for programs.
 extension SweepReport {
-  /// A form of the report as text.
-  public enum Format: String, CaseIterable, Sendable {
-    /// Lines for a terminal, with bars.
-    case table
-    /// Tables of Markdown.
-    case markdown
-    /// A line of comma-separated values for each policy, budget and task.
-    case csv
-    /// A line of JSON for each policy, budget and task.
-    case jsonl
-  }
-
-  /// The report in a format.
+  /// The report in a format. Markdown has a table for each task, and the notes.
   ///
   /// - Parameters:
-  ///   - format: the kind of text.
+  ///   - format: the format.
   ///   - blocks: whether bars may have block characters; a table has `#` without them.
-  public func text(_ format: Format, blocks: Bool = false) -> String {
+  public func text(_ format: TableFormat, blocks: Bool = false) -> String {
     switch format {
     case .table: table(blocks: blocks)
     case .markdown: markdown
-    case .csv: csv
-    case .jsonl: rows.map(SweepReport.line).joined()
+    case .csv: ReportText.csv(ReportRow.fields, rows)
+    case .jsonl: ReportText.jsonLines(ReportRow.fields, rows)
     }
   }
 
   /// All rows in the order of tasks.
   var rows: [ReportRow] { groups.flatMap(\.rows) }
-
-  /// A row as one line of JSON.
-  static func line(_ row: ReportRow) -> String {
-    let members = Dictionary(uniqueKeysWithValues: row.fields.map { ($0.name, $0.value) })
-    return TerminalText.escaped(json: JSONValue.object(members).text) + "\n"
-  }
-
-  private var csv: String {
-    guard let first = rows.first else { return "" }
-    let lines = rows.map { row in row.fields.map { SweepReport.field($0.value) } }
-    let fields = first.fields.enumerated().map { index, field in
-      (name: field.name, text: { (line: [String]) in line[index] })
-    }
-    return ReportText.csv(fields, lines)
-  }
-
-  private static func field(_ value: JSONValue) -> String {
-    switch value {
-    case .string(let text): text
-    case .null: ""
-    default: value.text
-    }
-  }
 
   private func table(blocks: Bool) -> String {
     let tables = groups.map { group in
@@ -91,24 +55,11 @@ extension SweepReport {
       let columns = ReportColumn.all(
         score: group.scale.title(group.score), difference: group.scale.differenceUnit,
         to: referenceTitle)
-      let lines =
-        [columns.map(\.title), columns.map { $0.isText ? "---" : "---:" }]
-        + group.rows.map { row in columns.map { $0.text(row) } }
-      return "## \(SweepReport.inMarkdown(group.words))\n\n"
-        + lines.enumerated().map { index, cells in
-          let texts = index == 1 ? cells : cells.map(SweepReport.inMarkdown)
-          return "| \(texts.joined(separator: " | ")) |\n"
-        }.joined()
+      var table = TextTable(columns.map { .init($0.title, $0.isText ? .left : .right) })
+      for row in group.rows { table.add(columns.map { $0.text(row) }) }
+      return "## \(Markup.inMarkdown(group.words))\n\n" + table.markdown()
     }
-    let list = notes.map { "- \(SweepReport.inMarkdown($0))\n" }.joined()
+    let list = notes.map { "- \(Markup.inMarkdown($0))\n" }.joined()
     return (tables + (list.isEmpty ? [] : [list])).joined(separator: "\n")
-  }
-
-  /// Text in which no character marks up Markdown or HTML.
-  private static func inMarkdown(_ text: String) -> String {
-    TerminalText.escaped(text).reduce(into: "") { result, character in
-      if "\\|`*_<>[]&#".contains(character) { result.append("\\") }
-      result.append(character)
-    }
   }
 }

@@ -2,7 +2,7 @@ import KVPolicyKit
 import MiniTasks
 import Reporting
 
-/// The report as JSON and CSV for programs.
+/// The report as JSON, CSV and lines of JSON for programs.
 extension TaskReport {
   /// The report as JSON text, keys sorted; see ``TaskReport`` for the schema.
   public func json() throws -> String { try ReportText.json(self) }
@@ -19,6 +19,9 @@ extension TaskReport {
   /// of check has two columns, such as `onceHits` and `onceChecks`. An absent value is an empty
   /// field.
   public var csv: String { ReportText.csv(TaskMeasurement.fields, policies) }
+
+  /// The measurements as lines of JSON: the columns of ``csv``, and a line per policy and budget.
+  public var jsonLines: String { ReportText.jsonLines(TaskMeasurement.fields, policies) }
 }
 
 extension TaskMeasurement {
@@ -26,26 +29,23 @@ extension TaskMeasurement {
     let tallies = TaskCheck.Kind.allCases.flatMap { kind -> [ReportText.Field<TaskMeasurement>] in
       let name = kind.rawValue
       return [
-        (name + "Hits", { "\($0.kinds[name]?.hits ?? 0)" }),
-        (name + "Checks", { "\($0.kinds[name]?.checks ?? 0)" }),
+        (name + "Hits", { $0.kinds[name]?.hits ?? 0 }),
+        (name + "Checks", { $0.kinds[name]?.checks ?? 0 }),
       ]
     }
     return [
       ("label", { $0.label }), ("configuration", { $0.configuration.text }),
-      ("budget", { $0.budget.map { "\($0)" } ?? "" }),
+      ("budget", { $0.budget }),
     ] + tallies + [
-      ("rowsPerLaneMean", { "\($0.rowsPerLaneMean)" }),
-      ("residentBytes", { "\($0.residentBytes)" }),
-      ("peakResidentBytes", { "\($0.peakResidentBytes)" }),
-      ("policyStateBytes", { "\($0.policyStateBytes)" }), ("footprint", { "\($0.footprint)" }),
-      ("writtenTokens", { "\($0.writtenTokens)" }),
-      ("promptTokensPerSecond", { "\($0.promptTokensPerSecond)" }),
-      ("decodeTokensPerSecond", { "\($0.decodeTokensPerSecond)" }),
-      ("takesBudget", { $0.takesBudget.map { "\($0)" } ?? "" }),
-      ("budgetBytes", { $0.budgetBytes.map { "\($0)" } ?? "" }), ("grows", { "\($0.grows)" }),
-      ("meanResidentBytes", { "\($0.meanResidentBytes)" }),
-      ("readRows", { $0.readRows.map { "\($0)" } ?? "" }),
-      ("readBytes", { $0.readBytes.map { "\($0)" } ?? "" }),
+      ("rowsPerLaneMean", { $0.rowsPerLaneMean }), ("residentBytes", { $0.residentBytes }),
+      ("peakResidentBytes", { $0.peakResidentBytes }),
+      ("policyStateBytes", { $0.policyStateBytes }), ("footprint", { $0.footprint }),
+      ("writtenTokens", { $0.writtenTokens }),
+      ("promptTokensPerSecond", { $0.promptTokensPerSecond }),
+      ("decodeTokensPerSecond", { $0.decodeTokensPerSecond }), ("takesBudget", { $0.takesBudget }),
+      ("budgetBytes", { $0.budgetBytes }), ("grows", { $0.grows }),
+      ("meanResidentBytes", { $0.meanResidentBytes }), ("readRows", { $0.readRows }),
+      ("readBytes", { $0.readBytes }),
     ]
   }
 }

@@ -3,7 +3,7 @@ import MiniTasks
 import Reporting
 
 /// The report as text for people.
-extension TaskReport {
+extension TaskReport: TabularReport {
   /// A heading with the conditions, a table that fits 80 columns with a line per policy and budget,
   /// and a legend. The end names the columns that were left out.
   public var table: String { text(isWide: false) }
@@ -11,7 +11,12 @@ extension TaskReport {
   /// The table with every column, however wide.
   public var wideTable: String { text(isWide: true) }
 
-  private func text(isWide: Bool) -> String {
+  /// The table in Markdown.
+  ///
+  /// - Parameter isWide: whether it has every column, or only those of ``table``.
+  public func markdown(isWide: Bool) -> String { textTable.markdown(isWide: isWide) }
+
+  private var textTable: TextTable {
     let columns = columns.filter { $0.kind != .again || isDialogue }
     let showsReads = policies.contains { $0.readRows != nil }
     var table = TextTable(columns.map(\.column) + (showsReads ? TextTable.readColumns : []))
@@ -19,13 +24,17 @@ extension TaskReport {
       let cells = policy.cells(columns.compactMap(\.kind))
       table.add(cells + (showsReads ? TextTable.readCells(policy.readRows, policy.readBytes) : []))
     }
+    return table
+  }
+
+  private func text(isWide: Bool) -> String {
     let heading = """
       \(TerminalText.escaped(model)): \(documents) \(isDialogue ? "dialogue" : "document")\(documents == 1 ? "" : "s") of \
       \(documentTokens) tokens, answers of up to \(responseTokens)\(seed == 0 ? "" : ", seed \(seed)")
       \(layers) layers x \(keyHeads) key heads, \(rowFormat.rawValue) rows, \
       \(pageRows) rows a page, \(threads) thread\(threads == 1 ? "" : "s")
       """
-    return TerminalText.wrapped(heading) + "\n\n" + table.page(isWide: isWide) + "\n"
+    return TerminalText.wrapped(heading) + "\n\n" + textTable.page(isWide: isWide) + "\n"
   }
 
   private var isDialogue: Bool { kind == TaskMixture.Kind.dialogue.rawValue }

@@ -25,7 +25,7 @@ struct BenchCommand: Command {
       Option(
         "--repeats", "COUNT", "how often each thing is timed",
         default: "\(Benchmark.Default.repeats)"),
-      .threads, .arithmetic, .rows(), .json, .csv, .wide,
+      .threads, .arithmetic, .rows(), .json, .csv, .format("what is printed"), .wide,
       Option("--compare", "FILE", "also compare with an earlier --json file of this command"),
       Option(flag: "--floor", "only measure the machine"),
     ],
@@ -36,6 +36,9 @@ struct BenchCommand: Command {
       there. Tokens are random, from a fixed seed. Sequences that decode together share each pass over
       the weights; each has a prompt of its own. A share (--budget 1/4) is one of the longest prompt or
       depth. A FILE of '-' is standard input.
+
+      The form 'table' has several tables: the machine, speeds, batches and hooks. Other forms have the
+      table of speeds alone, or that of the machine with --floor.
       """)
   static let defaultPolicies = "full,streamingllm,h2o,snapkv,morphkv,tova"
   static let defaultBudget = "512"
@@ -66,6 +69,10 @@ struct BenchCommand: Command {
     let model = model(arguments)
     let output = try ReportOutput(
       arguments, of: self, inputs: [model.path, earlierPath] + configurations)
+    if earlierPath != nil, output.format != .table {
+      throw CommandError.usage(
+        "--compare has no effect with --format \(output.format.rawValue); leave one of them out")
+    }
     let configured = try configuredEntries(configurations, taken: named.names)
     let earlier = try earlierPath.map { try earlierReport($0) }
 
@@ -80,22 +87,18 @@ struct BenchCommand: Command {
     terminal.announce(try benchmark.plan(entries))
     let report = try measure(benchmark, entries)
     let change = earlier.map { "\n" + BenchmarkChange(now: report, before: $0).table } ?? ""
-    let table = arguments.has("--wide") ? report.wideTable : report.table
-    try output.write(
-      json: try report.json(), csv: report.csv, table: table + change, to: terminal)
+    try output.write(report, rest: change, to: terminal)
   }
 
   private func measureFloor(_ arguments: Arguments, threads: Int) throws {
     for option in BenchCommand.syntax.options {
-      if !["--floor", "--threads", "--json", "--csv", "--wide"].contains(option.name) {
+      if !["--floor", "--threads", "--json", "--csv", "--format", "--wide"].contains(option.name) {
         try arguments.refuse("--floor", with: option.name)
       }
     }
     let output = try ReportOutput(arguments, of: self, inputs: [])
     let report = Benchmark.floor(threads: threads)
-    try output.write(
-      json: try report.json(), csv: report.csv,
-      table: arguments.has("--wide") ? report.wideTable : report.table, to: terminal)
+    try output.write(report, to: terminal)
   }
 
   private func measure(

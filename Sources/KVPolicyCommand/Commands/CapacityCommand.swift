@@ -26,7 +26,8 @@ struct CapacityCommand: Command {
       Option(
         "--most", "COUNT", "sequences that are run together at most",
         default: "\(Capacity.Default.mostSequences)"),
-      .chunk, .threads, .arithmetic, .rows(), .json, .csv, .wide,
+      .chunk, .threads, .arithmetic, .rows(), .json, .csv,
+      .format("the table"), .wide,
     ],
     notes: """
       One sequence of each policy runs to its end first, and its bytes are counted after every step:
@@ -62,9 +63,7 @@ struct CapacityCommand: Command {
     let entries = try entries(named, in: cost(capacity.model.shape, capacity.store)) + configured
     terminal.announce(try capacity.plan(entries))
     let report = try measure(capacity, entries)
-    try output.write(
-      json: try report.json(), csv: report.csv,
-      table: arguments.has("--wide") ? report.wideTable : report.table, to: terminal)
+    try output.write(report, to: terminal)
   }
 
   private func measure(

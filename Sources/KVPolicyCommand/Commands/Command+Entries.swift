@@ -7,6 +7,12 @@ extension Option {
   static let json = Option("--json", "FILE", "write the results as JSON; '-' prints them instead")
   static let csv = Option("--csv", "FILE", "write the results as CSV; '-' prints them instead")
   static let wide = Option(flag: "--wide", "show every column, however wide")
+  static func format(_ what: String) -> Option {
+    Option(
+      "--format", TableFormat.allCases.map(\.rawValue).joined(separator: "|"),
+      "the form of \(what)",
+      default: TableFormat.table.rawValue)
+  }
   static func policies(_ names: String) -> Option {
     Option("--policies", "NAMES", "names with commas between, or 'all'", default: names)
   }
@@ -140,19 +146,42 @@ extension Command {
   }
 }
 
-/// The files that a report is written to.
+extension Command {
+  /// The format that `--format` names, or else the table.
+  ///
+  /// - Parameter files: the outputs of the run.
+  /// - Throws: `CommandError.usage` for an unknown format, and where one of `files` is printed
+  ///   instead.
+  func format(
+    _ arguments: Arguments, beside files: [OutputFile?] = []
+  ) throws(CommandError) -> TableFormat {
+    guard let format = try arguments.choice("--format", of: TableFormat.self) else { return .table }
+    if files.contains(where: { $0?.isStandardOutput == true }) {
+      throw .usage(
+        "--format has no effect if a file is printed instead of the table; name a file")
+    }
+    return format
+  }
+}
+
+/// The files that a report is written to, and the form in which its table is printed.
 struct ReportOutput {
   let json: OutputFile?
   let csv: OutputFile?
   /// The HTML page, for commands that write one.
   let page: OutputFile?
-  /// All of them.
+  /// The form of the table.
+  let format: TableFormat
+  /// Whether the table has every column.
+  let isWide: Bool
+  /// All of the files.
   var files: [OutputFile?] { [json, csv, page] }
 
-  /// The files that `--json` and `--csv` name, and the page at the path `page`.
+  /// The files that `--json` and `--csv` name, the page at the path `page`, and the form of the
+  /// table by `--format` and `--wide`.
   ///
-  /// - Throws: `CommandError.usage` if a file is one of the command's inputs, or two of the files
-  ///   are the same; `CommandError.failure` if a file cannot be written.
+  /// - Throws: `CommandError.usage` if a file is one of the command's inputs, two of the files are
+  ///   the same, or an option has no effect; `CommandError.failure` if a file cannot be written.
   init(
     _ arguments: Arguments, of command: some Command, inputs: [String?], page: String? = nil
   ) throws(CommandError) {
@@ -167,21 +196,33 @@ struct ReportOutput {
         }
       }
     }
+    format = try command.format(arguments, beside: [json, csv, self.page])
+    isWide = arguments.has("--wide")
+    if isWide, format == .csv || format == .jsonl {
+      throw .usage("--wide has no effect with --format \(format.rawValue): it has every column")
+    }
   }
 
-  /// Writes the report to its files. Prints the table, unless one of the files is standard output.
+  /// Writes the report to its files. Prints its table, unless one of the files is standard output.
+  ///
+  /// - Parameters:
+  ///   - report: the report.
+  ///   - page: the page's text, for commands that write one.
+  ///   - rest: what people read after the table; no other format has it.
+  ///   - terminal: the terminal.
   func write(
-    json: String, csv: String, page: String = "", table: String, to terminal: Terminal
-  ) throws(CommandError) {
+    _ report: some TabularReport, page: String = "", rest: String = "", to terminal: Terminal
+  ) throws {
     // Files first: printing fails if the reader of the table stops early (`| head`).
-    let files = [(self.json, json), (self.csv, csv), (self.page, page)]
+    let files = [(json, try report.json()), (csv, report.csv), (self.page, page)]
     for case (let file?, let content) in files where !file.isStandardOutput {
       try file.write(content)
     }
     if let printed = files.first(where: { $0.0?.isStandardOutput == true })?.1 {
       try terminal.print(printed)
     } else {
-      try terminal.show(table)
+      let table = report.formatted(as: format, isWide: isWide)
+      try terminal.show(format == .table ? table + rest : table)
     }
   }
 }

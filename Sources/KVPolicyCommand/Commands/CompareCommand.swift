@@ -26,7 +26,7 @@ struct CompareCommand: Command {
       Option(
         flag: "--fidelity",
         "also the error of each layer's attention output, and what is kept alike"),
-      .threads, .arithmetic, .json, .csv, .wide,
+      .threads, .arithmetic, .json, .csv, .format("the table"), .wide,
     ],
     notes: """
       Every policy reads the first tokens of the text as its prompt and is then given the tokens that
@@ -37,6 +37,8 @@ struct CompareCommand: Command {
       The policy 'oracle' exists here only: it has seen the text to come, and keeps the rows that full
       attention will attend to most. It is a ceiling, as 'random' is a floor, but no optimum: it chooses
       row by row. 'all' does not name it.
+
+      --fidelity adds tables of errors and overlaps, which only the form 'table' and the --json FILE have.
 
       Without --text the bundled model reads a document of the tasks, such as 'kvpolicy document' prints: it
       knows their language and no other. Other models read a built-in story.
@@ -63,6 +65,10 @@ struct CompareCommand: Command {
       tokens: sizes.prompt)
     let model = model(arguments)
     let output = try ReportOutput(arguments, of: self, inputs: [model.path, text] + configurations)
+    if arguments.has("--fidelity"), output.format != .table, output.json == nil {
+      throw CommandError.usage(
+        "--fidelity has no effect with --format \(output.format.rawValue) alone; add --json FILE")
+    }
     let configured = try configuredEntries(configurations, taken: named.names)
     let given = try text.map { (try input($0).text(), name: input($0).name) }
 
@@ -81,9 +87,7 @@ struct CompareCommand: Command {
     comparison.textName = reading.name
     let entries = try namer.entries(named, in: cost(comparison.model.shape, comparison.store))
     let report = try measure(comparison, entries + configured, tokens: reading.tokens)
-    try output.write(
-      json: try report.json(), csv: report.csv,
-      table: arguments.has("--wide") ? report.wideTable : report.table, to: terminal)
+    try output.write(report, to: terminal)
   }
 
   /// This command with a registry that knows the oracle's name.

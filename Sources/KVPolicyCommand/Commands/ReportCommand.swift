@@ -14,9 +14,7 @@ struct ReportCommand: Command {
         "--against", "NAME",
         "the policy to which differences are taken, at equal budgets", default: "full"),
       Option("--figures", "FOLDER", "write every figure as SVG, and its numbers as CSV"),
-      Option(
-        "--format", SweepReport.Format.allCases.map(\.rawValue).joined(separator: "|"),
-        "the form of the summary", default: SweepReport.Format.table.rawValue),
+      .format("the summary"),
     ],
     notes: """
       FILE is a results file of 'kvpolicy sweep' or 'merge'. The page is one file that needs no network:
@@ -38,8 +36,8 @@ struct ReportCommand: Command {
       throw CommandError.usage("results are missing; name one or more files")
     }
     try refuseTwoInputs(paths)
-    let format = try arguments.choice("--format", of: SweepReport.Format.self) ?? .table
     let page = try output(arguments.text("--out"), not: paths)
+    let format = try format(arguments, beside: [page])
     let report = try report(paths, against: arguments.text("--against"))
     try page?.checkNotRead()
     // Files first: printing fails if the reader of the summary stops early (`| head`).

@@ -27,8 +27,10 @@ struct TasksCommand: Command {
         "--threads", "COUNT", "documents that are read at the same time", default: "one per core"),
       Option(
         "--html", "FILE", "write a page to look at; '-' prints it instead", default: defaultPage),
-      Option(flag: "--no-html", "write no page; nor is one written beside what '-' prints"),
-      .json, .csv, .wide,
+      Option(
+        flag: "--no-html",
+        "write no page; nor is one written beside what '-' or another form than 'table' prints"),
+      .json, .csv, .format("the table"), .wide,
     ],
     notes: """
       A document names words that the items of a long list must hold, some once, some in a range, some every
@@ -65,7 +67,8 @@ struct TasksCommand: Command {
     let storyBudget = try storyBudget(arguments, sizes)
     let model = ModelAtHand(arguments.text("--model") ?? BundledModel.name)
     let output = try ReportOutput(
-      arguments, of: self, inputs: [model.path] + configurations, page: page(arguments))
+      arguments, of: self, inputs: [model.path] + configurations,
+      page: page(arguments, beside: format(arguments)))
     let configured = try configuredEntries(
       configurations, taken: named.names + [Comparison.reference.main.policy])
 
@@ -80,17 +83,19 @@ struct TasksCommand: Command {
       comparison, entries(named, in: cost) + configured, story: told + configured)
     let seeAlso = output.page.map { "\nThe page is \(TerminalText.escaped($0.path)).\n" } ?? ""
     try output.write(
-      json: try report.json(), csv: report.csv,
-      page: output.page == nil ? "" : TaskPage(report).html,
-      table: (arguments.has("--wide") ? report.wideTable : report.table) + seeAlso, to: terminal)
+      report, page: output.page == nil ? "" : TaskPage(report).html, rest: seeAlso, to: terminal)
+    if output.format != .table, let page = output.page {
+      terminal.note("the page is \(page.path)")
+    }
   }
 
   /// The path of the page, or nil for no page. If results are printed for another program, a page
   /// is written only if `--html` asks for it.
-  private func page(_ arguments: Arguments) -> String? {
+  private func page(_ arguments: Arguments, beside format: TableFormat) -> String? {
     if arguments.has("--no-html") { return nil }
     if let path = arguments.text("--html") { return path }
-    if ["--json", "--csv"].contains(where: { arguments.text($0) == "-" }) { return nil }
+    let isPrinted = ["--json", "--csv"].contains { arguments.text($0) == "-" }
+    if isPrinted || format != .table { return nil }
     let folder = terminal.workingFolder
     return folder == "." ? TasksCommand.defaultPage : folder + "/" + TasksCommand.defaultPage
   }

@@ -71,11 +71,10 @@ extension SweepReport {
       csv: ReportText.csv(
         [
           ("policy", { _ in policies[column.policy].label }), ("budget", { _ in column.budget }),
-          ("length", { "\($0.length)" }), ("depth", { "\($0.depth)" }),
-          ("value", { "\(scale.shown($0.score.value))" }),
-          ("low", { scale.shown($0.score).map { "\($0.lowerBound)" } ?? "" }),
-          ("high", { scale.shown($0.score).map { "\($0.upperBound)" } ?? "" }),
-          ("documents", { "\($0.score.documents)" }),
+          ("length", { $0.length }), ("depth", { $0.depth }),
+          ("value", { scale.shown($0.score.value) }),
+          ("low", { scale.shown($0.score)?.lowerBound }),
+          ("high", { scale.shown($0.score)?.upperBound }), ("documents", { $0.score.documents }),
         ], spots))
     figure.policy = column.policy
     return figure

@@ -60,10 +60,10 @@ extension SweepReport {
       caption: "\(title) by position, \(condition)", .lines(chart), better: better,
       csv: ReportText.csv(
         [
-          ("policy", { $0.label }), ("budget", { $0.entry.budget }),
-          ("position", { "\($0.position)" }), ("value", { "\(scale.shown($0.score.value))" }),
-          ("low", { scale.shown($0.score).map { "\($0.lowerBound)" } ?? "" }),
-          ("high", { scale.shown($0.score).map { "\($0.upperBound)" } ?? "" }),
+          ("policy", { $0.label }), ("budget", { $0.entry.budget }), ("position", { $0.position }),
+          ("value", { scale.shown($0.score.value) }),
+          ("low", { scale.shown($0.score)?.lowerBound }),
+          ("high", { scale.shown($0.score)?.upperBound }),
         ], places))
   }
 

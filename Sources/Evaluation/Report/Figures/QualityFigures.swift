@@ -64,11 +64,11 @@ extension SweepReport {
       caption: cost.axis.title, .lines(chart), better: better,
       csv: ReportText.csv(
         [
-          ("policy", { $0.0.row.label }), ("budget", { $0.0.row.budget }),
-          (cost.name, { "\($0.0.x)" }), ("quality", { "\(scale.shown($0.0.quality.value))" }),
-          ("low", { scale.shown($0.0.quality).map { "\($0.lowerBound)" } ?? "" }),
-          ("high", { scale.shown($0.0.quality).map { "\($0.upperBound)" } ?? "" }),
-          ("documents", { "\($0.0.row.documents)" }), ("front", { $0.1 ? "1" : "0" }),
+          ("policy", { $0.0.row.label }), ("budget", { $0.0.row.budget }), (cost.name, { $0.0.x }),
+          ("quality", { scale.shown($0.0.quality.value) }),
+          ("low", { scale.shown($0.0.quality)?.lowerBound }),
+          ("high", { scale.shown($0.0.quality)?.upperBound }),
+          ("documents", { $0.0.row.documents }), ("front", { $0.1 ? "1" : "0" }),
         ], lines))
   }
 }

@@ -104,7 +104,7 @@ public struct SweepPage {
 
   /// The numbers as JSON lines, for the link that saves them.
   private var data: String {
-    let lines = groups.flatMap(\.rows).map(SweepReport.line).joined()
+    let lines = ReportText.jsonLines(ReportRow.fields, groups.flatMap(\.rows))
     return """
       <script type="application/jsonl" id="numbers">
       \(Markup.script(json: lines))</script>

@@ -20,8 +20,8 @@ public enum SweepTable {
   private static func scoreFields(_ names: [String]) -> [ReportText.Field<Line>] {
     names.flatMap { name -> [ReportText.Field<Line>] in
       [
-        (name + "Sum", { $0.document.scores[name].map { "\($0.sum)" } ?? "" }),
-        (name + "Count", { $0.document.scores[name].map { "\($0.count)" } ?? "" }),
+        (name + "Sum", { $0.document.scores[name]?.sum }),
+        (name + "Count", { $0.document.scores[name]?.count }),
       ]
     }
   }
@@ -40,42 +40,38 @@ public enum SweepTable {
     static var cellFields: [ReportText.Field<Line>] {
       [
         ("id", { $0.record.id }), ("model", { $0.cell.model.name }),
-        ("task", { $0.cell.task.name }), ("length", { "\($0.cell.length)" }),
-        ("seed", { "\($0.cell.seed)" }), ("policy", { $0.cell.policy.label }),
+        ("task", { $0.cell.task.name }), ("length", { $0.cell.length }), ("seed", { $0.cell.seed }),
+        ("policy", { $0.cell.policy.label }),
         ("configuration", { $0.cell.policy.configuration.text }),
         ("budget", { $0.cell.budget.asked ?? "" }),
-        ("budgetKind", { $0.cell.budget.kind.rawValue }),
-        ("budgetRows", { $0.cell.budget.rows.map { "\($0)" } ?? "" }),
-        ("budgetBytes", { $0.cell.budget.bytes.map { "\($0)" } ?? "" }),
-        ("document", { "\($0.document.number)" }),
-        ("depth", { $0.document.depth.map { "\($0)" } ?? "" }),
-        ("score", { $0.cell.task.score }),
+        ("budgetKind", { $0.cell.budget.kind.rawValue }), ("budgetRows", { $0.cell.budget.rows }),
+        ("budgetBytes", { $0.cell.budget.bytes }), ("document", { $0.document.number }),
+        ("depth", { $0.document.depth }), ("score", { $0.cell.task.score }),
       ]
     }
 
     static var cacheFields: [ReportText.Field<Line>] {
       [
-        ("promptTokens", { "\($0.document.promptTokens)" }),
-        ("decodeTokens", { "\($0.document.decodeTokens)" }),
+        ("promptTokens", { $0.document.promptTokens }),
+        ("decodeTokens", { $0.document.decodeTokens }),
         (
           "rowsPerLane",
           { line in
             let lanes = Double(line.cell.model.layers) * Double(line.cell.model.keyHeads)
-            return "\(Double(line.document.cache.rowsLive) / lanes)"
+            return Double(line.document.cache.rowsLive) / lanes
           }
         ),
-        ("residentBytes", { "\($0.document.cache.residentBytes)" }),
-        ("meanResidentBytes", { "\($0.document.cache.meanResidentBytes)" }),
-        ("peakResidentBytes", { "\($0.document.cache.peakResidentBytes)" }),
-        ("policyStateBytes", { "\($0.document.cache.policyStateBytes)" }),
-        ("footprint", { "\($0.document.cache.footprint)" }),
-        ("peakFootprint", { "\($0.document.cache.peakFootprint)" }),
-        ("readRows", { $0.document.cache.meanReadRows.map { "\($0)" } ?? "" }),
-        ("readBytes", { $0.document.cache.meanReadBytes.map { "\($0)" } ?? "" }),
-        ("firstTokenSeconds", { $0.times.map { "\($0.firstTokenSeconds)" } ?? "" }),
-        ("promptSeconds", { $0.times.map { "\($0.promptSeconds)" } ?? "" }),
-        ("decodeSeconds", { $0.times.map { "\($0.decodeSeconds)" } ?? "" }),
-        ("hookSeconds", { $0.times.map { "\($0.hooks.total)" } ?? "" }),
+        ("residentBytes", { $0.document.cache.residentBytes }),
+        ("meanResidentBytes", { $0.document.cache.meanResidentBytes }),
+        ("peakResidentBytes", { $0.document.cache.peakResidentBytes }),
+        ("policyStateBytes", { $0.document.cache.policyStateBytes }),
+        ("footprint", { $0.document.cache.footprint }),
+        ("peakFootprint", { $0.document.cache.peakFootprint }),
+        ("readRows", { $0.document.cache.meanReadRows }),
+        ("readBytes", { $0.document.cache.meanReadBytes }),
+        ("firstTokenSeconds", { $0.times?.firstTokenSeconds }),
+        ("promptSeconds", { $0.times?.promptSeconds }),
+        ("decodeSeconds", { $0.times?.decodeSeconds }), ("hookSeconds", { $0.times?.hooks.total }),
       ]
     }
   }
