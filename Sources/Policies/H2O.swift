@@ -7,6 +7,9 @@ import KVPolicyKit
 /// `utils_real_drop`, but each key head keeps one set of tokens, for which the scores of its query
 /// heads are reduced to one score. Keeping an `average` instead of a sum removes the advantage of
 /// early tokens, which more queries have seen (NVIDIA/kvpress `ObservedAttentionPress`).
+///
+/// The variant `morphkv` is the rule that ghadiaravi13/MorphKV implements under this name, to
+/// compare with (`patch_llama.py`).
 public struct H2O: KVCachePolicy {
   /// The name in configurations.
   public static let name = "h2o"
@@ -23,12 +26,23 @@ public struct H2O: KVCachePolicy {
     case average
   }
 
+  /// Whose H2O: two repositories have rules of this name.
+  enum Variant: String, CaseIterable {
+    /// FMInference/H2O.
+    case official
+    /// ghadiaravi13/MorphKV. The last queries of a prompt count, with a softmax that includes later
+    /// rows; nothing is forgotten before the first decode step; a step forgets before its output.
+    case morphkv
+  }
+
   let heavy: Int
   let recent: Int
   let score: Score
   let reduction: GroupReduction
   let keyPositions: KeyPositions
   let when: Timing
+  /// The prompt's last queries under variant `morphkv`; else nil.
+  private var lastQueries: LastPromptQueries?
   /// Scores of one lane, if the column does not hold them directly; kept for their memory.
   private var scores: [Float] = []
 
@@ -45,7 +59,14 @@ public struct H2O: KVCachePolicy {
       "positions", default: .original,
       "rotate keys at their index in the text, or rank in the cache")
     when = try settings.choice("when", default: .everyStep, "when to forget")
+    let variant: Variant = try settings.choice(
+      "variant", default: .official, "the authors' H2O, or the baseline of MorphKV's repository")
     guard heavy + recent > 0 else { throw settings.impossible("heavy + recent must be at least 1") }
+    guard variant == .morphkv else { return }
+    try settings.refuseChanges(["score", "positions", "when"]) {
+      "'\($0)' belongs to \"variant\": \"official\", and the other variant knows only its default"
+    }
+    lastQueries = LastPromptQueries(limit: heavy + recent - 1)
   }
 
   /// Half of the budget for heavy tokens, half for recent tokens.
@@ -54,9 +75,10 @@ public struct H2O: KVCachePolicy {
     return ["heavy": .number(Double(rows - rows / 2)), "recent": .number(Double(rows / 2))]
   }
 
-  /// The attention that every token receives.
+  /// The attention that every token receives, or the queries to compute it from.
   public var signals: Set<Signal> {
-    when == .everyStep ? [.promptColumnSums, .stepProbabilities] : [.promptColumnSums]
+    if lastQueries != nil { return [.queries(.atPosition), .stepProbabilities] }
+    return when == .everyStep ? [.promptColumnSums, .stepProbabilities] : [.promptColumnSums]
   }
 
   /// The attention received so far; one entry per query head if `gqa` is `max`, else one in all.
@@ -64,27 +86,46 @@ public struct H2O: KVCachePolicy {
     [.ring("attention", width: reduction == .max ? shape.group : 1)]
   }
 
-  /// As the setting `when` says.
-  public var cadence: Cadence { when.cadence }
+  /// As the setting `when` says; under variant `morphkv` in every step, and never in a prompt.
+  public var cadence: Cadence {
+    lastQueries == nil ? when.cadence : Cadence(prompt: .never, every: 1)
+  }
+  /// After the output, which still uses the rows that go; under variant `morphkv` before it.
+  public var phase: Phase { lastQueries == nil ? .afterOutput : .beforeOutput }
   /// As the setting `positions` says.
   public var positions: PositionRule { keyPositions.rule }
 
   /// The recent tokens.
   public var protection: Protection { Protection(recent: recent) }
-  /// Bytes of the scores of one lane.
-  public var stateBytes: Int { scores.count * 4 }
+  /// Bytes of the scores of one lane, and of a prompt's last queries while it is read.
+  public var stateBytes: Int { scores.count * 4 + (lastQueries?.bytes ?? 0) }
 
-  /// Adds the attention of the chunk's queries.
+  /// Adds the attention of the chunk's queries; under variant `morphkv`, when the prompt ends, of
+  /// the prompt's last queries.
   public mutating func prefill(_ layer: borrowing LayerView) {
+    guard lastQueries == nil else { return prefillLast(layer) }
     layer.forEachLane { lane in
       for query in 0..<lane.group { add(lane.promptColumnSums(query), query, to: lane) }
     }
   }
 
-  /// Adds the attention of the new token.
+  /// Keeps the chunk's queries and, when the prompt ends, adds the attention of the last ones.
+  private mutating func prefillLast(_ layer: borrowing LayerView) {
+    lastQueries?.add(layer)
+    guard case .chunk(_, isLast: true) = layer.moment, let queries = lastQueries else { return }
+    layer.forEachLane { lane in
+      for query in 0..<lane.group {
+        add(queries.attention(of: query, to: lane, layer.shape).span, query, to: lane)
+      }
+    }
+    lastQueries?.remove(layer: layer.layer)
+  }
+
+  /// Adds the attention of the new token; under variant `morphkv` only in lanes that are full.
   public mutating func step(_ layer: borrowing LayerView) {
     guard when == .everyStep else { return }
     layer.forEachLane { lane in
+      guard lastQueries == nil || lane.count >= heavy + recent else { return }
       for query in 0..<lane.group { add(lane.probabilities(query), query, to: lane) }
     }
   }

@@ -59,6 +59,8 @@ package struct PolicyVariant: Sendable, CustomStringConvertible {
     PolicyVariant("h2o", ["heavy": 1, "recent": 0, "score": "average", "gqa": "max"], rows: 1),
     PolicyVariant("h2o", ["heavy": 8, "recent": 6, "positions": "compacted"], rows: 14),
     PolicyVariant("h2o", ["heavy": 8, "recent": 6, "when": "afterPrompt"]),
+    PolicyVariant("h2o", ["heavy": 8, "recent": 6, "variant": "morphkv"], rows: 14),
+    PolicyVariant("h2o", ["heavy": 1, "recent": 0, "variant": "morphkv", "gqa": "max"], rows: 1),
     PolicyVariant("snapkv", ["capacity": 16, "window": 4]),
     PolicyVariant(
       "snapkv",

@@ -26,6 +26,10 @@ kvpolicy report bundled.jsonl --out bundled.html --format csv >bundled.csv
 grep -E '"label":"(full|streamingllm|h2o|snapkv|morphkv|kvzip|leverage|lagkv|rkv|kivi 4-bit)"' bundled.jsonl >ten.jsonl
 kvpolicy report ten.jsonl --figures figures --format csv >/dev/null
 
+# The H2O of MorphKV's repository: shares of one half, and a window of an eighth.
+kvpolicy sweep h2o.json --out h2o.jsonl
+kvpolicy report h2o.jsonl --format csv >h2o.csv
+
 kvpolicy sweep needle.json --out needle.jsonl
 kvpolicy report needle.jsonl --format csv >needle.csv
 

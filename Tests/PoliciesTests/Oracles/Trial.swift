@@ -95,12 +95,15 @@ final class Numbers {
     return result
   }
 
-  /// Attention logits of the query at `query` over the keys at `tokens`; −∞ for later keys.
-  func logits(_ layer: Int, _ queryHead: Int, query: Int, over tokens: [Int]) -> [Double] {
+  /// Attention logits of the query at `query` over the keys at `tokens`; −∞ for later keys unless
+  /// `seesLater`.
+  func logits(
+    _ layer: Int, _ queryHead: Int, query: Int, over tokens: [Int], seesLater: Bool = false
+  ) -> [Double] {
     let q = queries[layer * shape.queryHeads + queryHead][query]
     let lane = keys[layer * shape.keyHeads + queryHead / shape.group]
     return tokens.map { token in
-      guard token <= query else { return -.infinity }
+      guard seesLater || token <= query else { return -.infinity }
       let k = lane[token]
       var sum = 0.0
       for index in q.indices { sum += q[index] * k[index] }

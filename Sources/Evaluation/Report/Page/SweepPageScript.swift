@@ -46,8 +46,10 @@ enum SweepPageScript {
       function marks(plot) {
         return all(".mark,.at", plot).map((mark) => {
           const box = mark.getBoundingClientRect();
-          return { mark, x: box.x + box.width / 2, y: box.y + box.height / 2, size: box.width };
-        }).filter((one) => one.size > 0).sort((a, b) => a.x - b.x || a.y - b.y);
+          const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+          // An upright stroke is a mark without a width; a hidden mark has no height either.
+          return { mark, ...middle, size: box.width, isShown: box.width + box.height > 0 };
+        }).filter((one) => one.isShown).sort((a, b) => a.x - b.x || a.y - b.y);
       }
 
       function pick(plot, mark) {
