@@ -51,58 +51,87 @@ import KVPolicyKit
     }
   }
 
-  /// Computes the logits of `heads` heads, a literal at each use.
+  /// Computes the logits of `heads` heads, a literal at each use: two rows at a time, whose sums
+  /// share the queries' registers.
   @inline(__always)
   private func compute<Numbers: IntegerNumbers>(
     _: Numbers.Type, _ list: RowList, head: Int, heads: Int
   ) {
     let (units, added) = unsafe round(Numbers.self, list.encoding, head: head, heads: heads)
-    let (scaling, width) = unsafe (list.encoding.scaling, list.encoding.width)
-    let (q0, q1, q2) = unsafe (room.rounded, room.rounded + width, room.rounded + 2 &* width)
-    for row in unsafe 0..<list.count {
-      var (r0, r1, r2) = (Float8.zero, Float8.zero, Float8.zero)
+    let (scaling, size) = unsafe (list.encoding.scaling, list.encoding.group)
+    var row = 0
+    while unsafe row < list.count {
+      // Past the last row, the last key is used again; nobody reads the second sum.
+      let last = unsafe min(row &+ 1, list.count &- 1)
+      var (a, b) = (ScaledSums(), ScaledSums())
       var zeros = added
       for index in unsafe 0..<list.encoding.groups {
-        var (s0, s1, s2) = (SIMD8<Int32>.zero, SIMD8<Int32>.zero, SIMD8<Int32>.zero)
-        var p = unsafe list.key(row) + index &* list.encoding.groupBytes
-        var number = unsafe index &* list.encoding.group
-        let end = unsafe number &+ list.encoding.group
-        while number < end {
-          let keys = unsafe Numbers.load(p)
-          unsafe add(keys, q0 + number, to: &s0)
-          if heads > 1 { unsafe add(keys, q1 + number, to: &s1) }
-          if heads > 2 { unsafe add(keys, q2 + number, to: &s2) }
-          unsafe p += Numbers.bytes
-          number &+= 32
+        let first = unsafe index &* list.encoding.groupBytes
+        let (sumsA, sumsB) = unsafe sums(
+          Numbers.self, list.key(row) + first, list.key(last) + first,
+          room.rounded + index &* size, width: list.encoding.width, size, heads: heads)
+        if scaling == .ofBlock {
+          (a, b) = (ScaledSums(sumsA, heads: heads), ScaledSums(sumsB, heads: heads))
+          continue
         }
         let scales = unsafe list.scales(index)
-        let scale = unsafe Float8(repeating: scaling == .ofBlock ? 1 : scales[row])
-        r0 = multiplyAdd(floats(s0), scale, r0)
-        if heads > 1 { r1 = multiplyAdd(floats(s1), scale, r1) }
-        if heads > 2 { r2 = multiplyAdd(floats(s2), scale, r2) }
+        unsafe a.add(sumsA, times: scales[row], heads: heads)
+        unsafe b.add(sumsB, times: scales[last], heads: heads)
         if scaling == .ofRowWithZero {
-          let sums = unsafe UnsafeRawPointer(room.groupSums + 4 &* index)
-          zeros = unsafe multiplyAdd(
-            sums.loadUnaligned(as: SIMD4<Float>.self),
-            SIMD4(repeating: scales[RowList.most &+ row]), zeros)
+          unsafe zeros.add(room.groupSums + 4 &* index, times: scales + RowList.most + row)
         }
       }
-      let products = multiplyAdd(totals(r0, r1, r2, r2), units, zeros)
-      let target = unsafe room.sums + (head &* RowList.most &+ row)
-      unsafe target[0] = products.x
-      if heads > 1 { unsafe target[RowList.most] = products.y }
-      if heads > 2 { unsafe target[2 &* RowList.most] = products.z }
+      let first = multiplyAdd(
+        totals(a.r0, b.r0, a.r1, b.r1), SIMD4(units.x, units.x, units.y, units.y),
+        SIMD4(lowHalf: zeros.z0, highHalf: zeros.z1))
+      let target = unsafe UnsafeMutableRawPointer(room.sums + (head &* RowList.most &+ row))
+      unsafe target.storeBytes(of: first.lowHalf, as: SIMD2<Float>.self)
+      if heads > 1 {
+        unsafe target.storeBytes(
+          of: first.highHalf, toByteOffset: 4 &* RowList.most, as: SIMD2<Float>.self)
+      }
+      if heads > 2 {
+        let third = multiplyAdd(
+          totals(a.r2, b.r2, a.r2, b.r2).lowHalf, SIMD2(repeating: units.z), zeros.z2)
+        unsafe target.storeBytes(
+          of: third, toByteOffset: 8 &* RowList.most, as: SIMD2<Float>.self)
+      }
+      row &+= 2
     }
+  }
+
+  /// The sums of one group of two rows with up to three queries, which are `width` integers apart.
+  @inline(__always)
+  private func sums<Numbers: IntegerNumbers>(
+    _: Numbers.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer,
+    _ queries: UnsafePointer<Int16>, width: Int, _ count: Int, heads: Int
+  ) -> (KeySums, KeySums) {
+    var (sumsA, sumsB) = (KeySums(), KeySums())
+    var (number, offset) = (0, 0)
+    while number < count {
+      let (keysA, keysB) = unsafe (Numbers.load(a + offset), Numbers.load(b + offset))
+      let query = unsafe queries + number
+      unsafe add(keysA, keysB, query, to: &sumsA.s0, &sumsB.s0)
+      if heads > 1 { unsafe add(keysA, keysB, query + width, to: &sumsA.s1, &sumsB.s1) }
+      if heads > 2 { unsafe add(keysA, keysB, query + 2 &* width, to: &sumsA.s2, &sumsB.s2) }
+      offset &+= Numbers.bytes
+      number &+= 32
+    }
+    return (sumsA, sumsB)
   }
 
   @inline(__always)
   private func add(
-    _ keys: (SIMD16<Int16>, SIMD16<Int16>), _ query: UnsafePointer<Int16>,
-    to sums: inout SIMD8<Int32>
+    _ a: (SIMD16<Int16>, SIMD16<Int16>), _ b: (SIMD16<Int16>, SIMD16<Int16>),
+    _ query: UnsafePointer<Int16>, to sumsA: inout SIMD8<Int32>, _ sumsB: inout SIMD8<Int32>
   ) {
-    let q = unsafe UnsafeRawPointer(query)
-    unsafe addProducts(keys.0, q.loadUnaligned(as: SIMD16<Int16>.self), to: &sums)
-    unsafe addProducts(keys.1, (q + 32).loadUnaligned(as: SIMD16<Int16>.self), to: &sums)
+    let bytes = unsafe UnsafeRawPointer(query)
+    let first = unsafe bytes.loadUnaligned(as: SIMD16<Int16>.self)
+    let second = unsafe (bytes + 32).loadUnaligned(as: SIMD16<Int16>.self)
+    addProducts(a.0, first, to: &sumsA)
+    addProducts(b.0, first, to: &sumsB)
+    addProducts(a.1, second, to: &sumsA)
+    addProducts(b.1, second, to: &sumsB)
   }
 
   /// Rounds the queries of up to three heads, in the order of the numbers' registers, and sums
@@ -112,7 +141,7 @@ import KVPolicyKit
   @inline(__always)
   private func round<Numbers: IntegerNumbers>(
     _: Numbers.Type, _ encoding: RowEncoding, head: Int, heads: Int
-  ) -> (units: SIMD4<Float>, added: SIMD4<Float>) {
+  ) -> (units: SIMD4<Float>, added: ZeroSums) {
     var (units, added) = (SIMD4<Float>.zero, SIMD4<Float>.zero)
     for number in 0..<heads {
       let query = unsafe queries + (head &+ number) &* queryStride
@@ -126,7 +155,9 @@ import KVPolicyKit
           scale * Kernels.total(part, count: encoding.group)
       }
     }
-    return (units, added)
+    let zeros = ZeroSums(
+      z0: SIMD2(repeating: added.x), z1: SIMD2(repeating: added.y), z2: SIMD2(repeating: added.z))
+    return (units, zeros)
   }
 
   /// Rounds a query, and returns its unit: a NaN if some element is not finite.
@@ -150,5 +181,53 @@ import KVPolicyKit
       first &+= 32
     }
     return inverse == 0 ? 0 : top / 32_767
+  }
+}
+
+/// Sums of a row with up to three queries, as integers.
+private struct KeySums {
+  var s0 = SIMD8<Int32>.zero
+  var s1 = SIMD8<Int32>.zero
+  var s2 = SIMD8<Int32>.zero
+}
+
+/// The same sums times the scales of groups.
+private struct ScaledSums {
+  private(set) var r0 = Float8.zero
+  private(set) var r1 = Float8.zero
+  private(set) var r2 = Float8.zero
+
+  init() {}
+
+  /// Sums without a scale.
+  @inline(__always)
+  init(_ sums: KeySums, heads: Int) {
+    r0 = floats(sums.s0)
+    if heads > 1 { r1 = floats(sums.s1) }
+    if heads > 2 { r2 = floats(sums.s2) }
+  }
+
+  @inline(__always)
+  mutating func add(_ sums: KeySums, times scale: Float, heads: Int) {
+    let scales = Float8(repeating: scale)
+    r0 = multiplyAdd(floats(sums.s0), scales, r0)
+    if heads > 1 { r1 = multiplyAdd(floats(sums.s1), scales, r1) }
+    if heads > 2 { r2 = multiplyAdd(floats(sums.s2), scales, r2) }
+  }
+}
+
+/// What is added to the products of two rows with three queries.
+private struct ZeroSums {
+  var z0: SIMD2<Float>
+  var z1: SIMD2<Float>
+  var z2: SIMD2<Float>
+
+  /// Adds the sums of three queries, each times the zeros of two rows.
+  @unsafe @inline(__always)
+  mutating func add(_ sums: UnsafePointer<Float>, times zeros: UnsafePointer<Float>) {
+    let pair = unsafe UnsafeRawPointer(zeros).loadUnaligned(as: SIMD2<Float>.self)
+    z0 = unsafe multiplyAdd(pair, SIMD2(repeating: sums[0]), z0)
+    z1 = unsafe multiplyAdd(pair, SIMD2(repeating: sums[1]), z1)
+    z2 = unsafe multiplyAdd(pair, SIMD2(repeating: sums[2]), z2)
   }
 }
