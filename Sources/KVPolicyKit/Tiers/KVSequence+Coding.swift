@@ -152,19 +152,21 @@ extension LaneView {
   public func plainValues() -> [Int] { plainRows(lane.coded?.values) }
 
   private func plainRows(_ side: CodedSide?) -> [Int] {
-    let wanted = lane.count - (side?.count ?? 0)
-    var found: [Int] = []
-    found.reserveCapacity(wanted)
-    var row = lane.count
-    while found.count < wanted {
+    // Constants, because each access to the lane's own arrays would be checked.
+    let (positions, places) = (lane.positions, side?.places ?? [])
+    var missing = positions.count - (side?.count ?? 0)
+    var found = [Int](repeating: 0, count: missing)
+    var (row, isInOrder) = (positions.count, true)
+    while missing > 0 {
       row -= 1
-      if side?.place(of: row) == nil { found.append(row) }
+      guard row >= places.count || places[row] < 0 else { continue }
+      missing -= 1
+      found[missing] = row
+      if missing + 1 < found.count, positions[row] > positions[found[missing + 1]] {
+        isInOrder = false
+      }
     }
-    found.reverse()
-    let isInOrder = zip(found, found.dropFirst()).allSatisfy { one, next in
-      lane.positions[one] < lane.positions[next]
-    }
-    if !isInOrder { found.sort { lane.positions[$0] < lane.positions[$1] } }
+    if !isInOrder { found.sort { positions[$0] < positions[$1] } }
     return found
   }
 }

@@ -30,6 +30,7 @@ final class Scratch {
   let promptRows = [FloatBuffer(), FloatBuffer()]  // a lane's heads × queries × rows
   let promptQueries = [FloatBuffer(), FloatBuffer()]  // queries × a lane's heads × headDimension
   let blocks: [FloatBuffer]  // per thread: 128 keys, or the scratch of a `ChunkBlock`
+  let lists: [FloatBuffer]  // per thread: rows that are codes, see `ListRoom`
   let matrix: MatrixScratch
 
   init(_ configuration: LlamaConfiguration, threads: Int) {
@@ -47,6 +48,7 @@ final class Scratch {
     // Room for 128 keys from the start: a thread that first takes part in a later step then
     // allocates nothing.
     blocks = (0..<threads).map { _ in FloatBuffer(ChunkShape.run * width) }
+    lists = (0..<threads).map { _ in FloatBuffer() }
     matrix = MatrixScratch(threads: threads)
   }
 

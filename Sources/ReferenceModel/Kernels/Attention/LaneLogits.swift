@@ -5,16 +5,18 @@ extension Kernels {
   ///
   /// `queries` holds the `group` query heads that share the lane, `group × headDimension`. Nothing
   /// is written outside `range`. With `inIntegers`, products with keys that are integers are sums
-  /// of integers: see `IntegerLogits`.
+  /// of integers: see `IntegerLogits`. Rows that are codes need memory, which is that of `memory`
+  /// or is allocated.
   @unsafe package static func logits(
     queries: UnsafePointer<Float>, group: Int, rows: LaneRows, range: Range<Int>, scale: Float,
-    inIntegers: Bool = false, into logits: UnsafeMutablePointer<Float>, stride: Int
+    inIntegers: Bool = false, memory: FloatBuffer? = nil,
+    into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have logits")
     guard unsafe rows.codes == nil else {
       return unsafe logitsOfLists(
         queries: queries, group: group, rows: rows, range: range, scale: scale,
-        inIntegers: inIntegers, into: logits, stride: stride)
+        inIntegers: inIntegers, memory: memory, into: logits, stride: stride)
     }
     switch unsafe rows.format {
     case .f32:
@@ -24,7 +26,7 @@ extension Kernels {
     case .q8_0:
       unsafe logitsOfLists(
         queries: queries, group: group, rows: rows, range: range, scale: scale,
-        inIntegers: inIntegers, into: logits, stride: stride)
+        inIntegers: inIntegers, memory: memory, into: logits, stride: stride)
     }
   }
 

@@ -9,7 +9,7 @@ extension Kernels {
   /// The logits of a lane with codes, or with rows in q8_0; as `logits`.
   @unsafe static func logitsOfLists(
     queries: UnsafePointer<Float>, group: Int, rows: LaneRows, range: Range<Int>, scale: Float,
-    inIntegers: Bool, into logits: UnsafeMutablePointer<Float>, stride: Int
+    inIntegers: Bool, memory: FloatBuffer?, into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     let depth = unsafe rows.headDimension
     let (width, groups) = unsafe greatest(rows, value: false)
@@ -19,7 +19,7 @@ extension Kernels {
       let end = unsafe min(range.upperBound + range.count, rows.count)
       unsafe ask(for: codes.keys, range.upperBound..<end)
     }
-    unsafe ListRoom.lend(heads: group, width: width, groups: groups) { room in
+    unsafe ListRoom.lend(heads: group, width: width, groups: groups, memory) { room in
       var mapped = unsafe ListLogits(
         queries: queries, queryStride: depth, group: group, scale: scale,
         isInteger: inIntegers, logits: logits, stride: stride, room: room)

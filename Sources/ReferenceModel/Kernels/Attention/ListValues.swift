@@ -8,10 +8,10 @@ extension Kernels {
   /// Adds the weighted values of a lane with codes, or with rows in q8_0, to `out`; as `mixValues`.
   @unsafe static func mixLists(
     weights: UnsafePointer<Float>, stride: Int, group: Int, rows: LaneRows, range: Range<Int>,
-    into out: UnsafeMutablePointer<Float>
+    memory: FloatBuffer?, into out: UnsafeMutablePointer<Float>
   ) {
     let (width, groups) = unsafe greatest(rows, value: true)
-    unsafe ListRoom.lend(heads: group, width: width, groups: groups) { room in
+    unsafe ListRoom.lend(heads: group, width: width, groups: groups, memory) { room in
       let job = unsafe ListValues(
         weights: weights, stride: stride, group: group, out: out, width: width, room: room)
       unsafe forEachList(of: rows, range, value: true, room) { list in unsafe job.add(list) }

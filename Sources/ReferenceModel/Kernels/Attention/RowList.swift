@@ -90,25 +90,39 @@ import KVPolicyKit
   /// For each group four floats: sums of three queries.
   let groupSums: UnsafeMutablePointer<Float>
 
-  /// Lends memory for rows of `width` numbers, in any of their groups, and for some query heads.
-  @unsafe static func lend(heads: Int, width: Int, groups: Int, _ body: (ListRoom) -> Void) {
+  /// Lends memory for rows of `width` numbers, in any of their groups, and for some query heads: a
+  /// buffer's, or memory that is allocated.
+  @unsafe static func lend(
+    heads: Int, width: Int, groups: Int, _ memory: FloatBuffer?, _ body: (ListRoom) -> Void
+  ) {
     let most = unsafe RowList.most
-    let parts =
-      3 * most + 2 * most * groups + 2 * heads * most + 2 * heads * width
-    let floats = parts + 4 * width + 4 * groups
+    let floats =
+      3 * most + 2 * most * groups + 2 * heads * most + 2 * heads * width + 4 * width + 4 * groups
+    if let memory {
+      return unsafe body(ListRoom(memory.room(floats), heads: heads, width: width, groups: groups))
+    }
     unsafe withUnsafeTemporaryAllocation(byteCount: 4 * floats, alignment: 64) { memory in
       guard let base = memory.baseAddress else { return }
-      let first = unsafe base.assumingMemoryBound(to: Float.self) + 3 * most
-      let products = unsafe first + 2 * most * groups
-      let mapped = unsafe products + 2 * heads * most
       unsafe body(
         ListRoom(
-          addresses: base.assumingMemoryBound(to: UnsafeRawPointer.self),
-          rows: (base + 8 * most).assumingMemoryBound(to: Int32.self), scales: first,
-          products: products, sums: products + heads * most, mapped: mapped,
-          scaled: mapped + heads * width, line: mapped + 2 * heads * width,
-          rounded: (base + 4 * (parts + 2 * width)).assumingMemoryBound(to: Int16.self),
-          groupSums: base.assumingMemoryBound(to: Float.self) + parts + 4 * width))
+          base.assumingMemoryBound(to: Float.self), heads: heads, width: width, groups: groups))
     }
+  }
+
+  /// Divides memory for the parts.
+  private init(_ base: UnsafeMutablePointer<Float>, heads: Int, width: Int, groups: Int) {
+    let most = unsafe RowList.most
+    let memory = UnsafeMutableRawPointer(base)
+    // An address takes the room of two floats, and three rounded queries that of 1.5 × width.
+    unsafe addresses = memory.assumingMemoryBound(to: UnsafeRawPointer.self)
+    unsafe rows = (memory + 8 * most).assumingMemoryBound(to: Int32.self)
+    unsafe scales = base + 3 * most
+    unsafe products = scales + 2 * most * groups
+    unsafe sums = products + heads * most
+    unsafe mapped = sums + heads * most
+    unsafe scaled = mapped + heads * width
+    unsafe line = scaled + heads * width
+    unsafe rounded = UnsafeMutableRawPointer(line + 2 * width).assumingMemoryBound(to: Int16.self)
+    unsafe groupSums = line + 4 * width
   }
 }

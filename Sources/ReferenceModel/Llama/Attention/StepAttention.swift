@@ -137,7 +137,7 @@ import KVPolicyKit
     session.share(splits, alone: alone, with: self) { step, thread, splits in
       for split in splits {
         step.computeLogits(split, thread: thread)
-        step.mixValues(split)
+        step.mixValues(split, thread: thread)
       }
     }
     noteLogSums()
@@ -157,8 +157,8 @@ import KVPolicyKit
 
   /// Computes the attention output from the logits.
   func mixValues() {
-    session.share(splits, alone: alone, with: self) { step, _, splits in
-      for split in splits { step.mixValues(split) }
+    session.share(splits, alone: alone, with: self) { step, thread, splits in
+      for split in splits { step.mixValues(split, thread: thread) }
     }
     join()
   }
@@ -168,7 +168,7 @@ import KVPolicyKit
     let input = (step: self, moment: moment)
     // No data race: the hook reads signals and changes only columns and the policy's memory, while
     // the other items read rows and change attention weights.
-    session.share(1 + splits, alone: alone, with: input) { input, _, items in
+    session.share(1 + splits, alone: alone, with: input) { input, thread, items in
       let step = input.step
       for item in items {
         if item == 0 {
@@ -176,7 +176,7 @@ import KVPolicyKit
             layer: step.layer, moment: input.moment, signals: step.signals,
             beside: step.session.model.team.threads)
         } else {
-          step.mixValues(item - 1)
+          step.mixValues(item - 1, thread: thread)
         }
       }
     }
@@ -199,7 +199,8 @@ import KVPolicyKit
       } else {
         unsafe Kernels.logits(
           queries: queries, group: group, rows: rows, range: range, scale: scale,
-          inIntegers: session.model.arithmetic != .exact, into: target, stride: stride)
+          inIntegers: session.model.arithmetic != .exact,
+          memory: self.rows.scratch.lists[thread], into: target, stride: stride)
       }
       guard let logits = unsafe logits else { return }
       for head in first..<first + group {
@@ -257,14 +258,15 @@ import KVPolicyKit
   }
 
   /// Sums the values of a split, each times its attention weight.
-  private func mixValues(_ split: Int) {
+  private func mixValues(_ split: Int, thread: Int) {
     if unsafe unweighed[split] != 0 { weigh(split) }
     let (head, run) = (split / runs, split % runs)
     let first = head * group
     unsafe session.sequence.withReadRows(layer: layer, list: head) { rows in
       unsafe Kernels.mixValues(
         weights: attentionWeights + first * stride, stride: stride, group: group, rows: rows,
-        range: range(split, of: rows.count), into: mixed + (run * heads + first) * width)
+        range: range(split, of: rows.count), memory: self.rows.scratch.lists[thread],
+        into: mixed + (run * heads + first) * width)
     }
   }
 
