@@ -12,9 +12,9 @@ public enum TableFormat: String, CaseIterable, Sendable {
 
 /// A report that prints its table in every format.
 ///
-/// CSV and lines of JSON have the same columns and rows. Their numbers are as they were measured, in
-/// the units that the columns' names state. A report with several tables says which of them is its
-/// table.
+/// CSV and lines of JSON have the same columns and rows. Their numbers are as they were measured,
+/// in the units that the columns' names state. A report with several tables says which of them is
+/// its table.
 public protocol TabularReport {
   /// The whole report as JSON text, keys sorted.
   func json() throws -> String
