@@ -70,7 +70,7 @@ package struct TextTable {
 
   /// The table in Markdown, without a legend: a line of headings, one of alignments, and the cells.
   ///
-  /// - Parameter isWide: whether every column is shown, or only those that fit the terminal.
+  /// - Parameter isWide: whether every column is shown, or only the columns that fit.
   package func markdown(isWide: Bool = true) -> String {
     let shown = isWide ? Array(columns.indices) : fitting
     var lines = rows.map { row in shown.map { Markup.inMarkdown(row[$0]) } }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the numbers and pictures of docs/claims.md: half an hour on two cores, and half an hour for SmolLM2.
+# Makes the numbers and pictures of docs/claims.md: half an hour on two cores, and two hours for SmolLM2.
 #
 #   docs/results/make.sh FOLDER      the folder for results, which also holds the artifacts
 #
@@ -37,3 +37,10 @@ kvpolicy report needle.jsonl --format csv >needle.csv
 bible -f 'ge1:1-ex40:38' | sed -E 's/^[^ ]+ //' >text-long.txt
 kvpolicy sweep chunked.json --out chunked.jsonl
 kvpolicy report chunked.jsonl --format csv >chunked.csv
+
+# The five books of Moses.
+bible -f 'ge1:1-de34:12' | sed -E 's/^[^ ]+ //' >text-longer.txt
+kvpolicy sweep language.json --out language.jsonl
+kvpolicy report language.jsonl --format csv >language.csv
+kvpolicy sweep response.json --out response.jsonl
+kvpolicy report response.jsonl --format csv >response.csv
