@@ -127,6 +127,26 @@ struct SweepCommandTests {
     #expect(later.output.contains("12 cells, 6 to run") && later.output.contains("done"))
   }
 
+  @Test("a dry run prints its cells as Markdown, CSV and lines of JSON, and the estimate as a note")
+  func dryFormats() throws {
+    let workshop = try Self.workshop()
+    let plan = ["sweep", "@/plan.json", "--dry-run", "--format"]
+    for (format, lines, first) in [
+      ("csv", 13, "cell,id,policy,"), ("jsonl", 12, #"{"budget":null,"cell":0,"#),
+      ("markdown", 14, "| cell | id | policy |"),
+    ] {
+      let dry = workshop.run(plan + [format])
+      let rows = dry.output.split(separator: "\n")
+      #expect(dry.status == 0 && rows.count == lines, "\(format): \(dry.output)")
+      #expect(rows.first?.hasPrefix(first) == true, "\(dry.output)")
+      #expect(dry.errors.contains("12 cells, 12 to run"))
+    }
+    let wrong = workshop.run(plan + ["xml"])
+    #expect(wrong.status != 0 && wrong.errors.contains("xml") && wrong.errors.contains("jsonl"))
+    let run = workshop.run(["sweep", "@/plan.json", "--out", "@/r.jsonl", "--format", "csv"])
+    #expect(run.status != 0 && run.errors.contains("--format has no effect without --dry-run"))
+  }
+
   @Test("a record that is run again has the same numbers")
   func rerun() throws {
     let workshop = try Self.workshop()

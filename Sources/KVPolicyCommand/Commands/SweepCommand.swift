@@ -13,6 +13,7 @@ struct SweepCommand: Command {
       .jobs,
       Option("--shard", "I/N", "run only every N-th cell, from the I-th on"),
       Option(flag: "--dry-run", "list the cells and estimate the time; run nothing"),
+      .format("the cells of a dry run"),
     ],
     notes: """
       PLAN is a JSON file: "models", "policies", "budgets", "tasks", "lengths", "seeds", "documents" and
@@ -34,6 +35,8 @@ struct SweepCommand: Command {
     guard let path = arguments.operands.first else {
       throw CommandError.usage("a plan is missing; name a JSON file")
     }
+    try arguments.demand("--dry-run", for: "--format")
+    let format = try format(arguments)
     let isDry = arguments.has("--dry-run")
     let out = isDry ? arguments.text("--out") : try arguments.required("--out")
     let jobs = try jobs(arguments)
@@ -56,7 +59,7 @@ struct SweepCommand: Command {
       terminal.note("\(name) is not run: it needs an artifact")
     }
     let cells = opened.cells.filter { shard?.has($0.place) ?? true }
-    if isDry { return try list(cells, of: opened.sweep, done: try done(out)) }
+    if isDry { return try list(cells, of: opened.sweep, done: try done(out), as: format) }
     guard let out else { return }
     let log = try ResultsLog(out, terminal: terminal)
     try check(log.lines, for: opened.sweep)
@@ -108,18 +111,29 @@ struct SweepCommand: Command {
     return Set(try ResultsFile(input(out)).lines.map(\.record.id))
   }
 
-  private func list(_ cells: [PlannedCell], of sweep: Sweep, done: Set<String>) throws {
-    var table = TextTable([
-      .init("cell"), .init("id", .left), .init("policy", .left), .init("budget"),
-      .init("task", .left), .init("length"), .init("seed"), .init("documents"),
-      .init("state", .left), .init("model", .left),
-    ])
+  /// Prints the cells in a format, and an estimate of the time, which is a note beside CSV and
+  /// lines of JSON.
+  private func list(
+    _ cells: [PlannedCell], of sweep: Sweep, done: Set<String>, as format: TableFormat
+  ) throws {
+    let fields: [ReportText.Field<PlannedCell>] = [
+      ("cell", { $0.place }), ("id", { $0.id }), ("policy", { $0.cell.policy.label }),
+      ("budget", { $0.cell.budget.asked }), ("task", { $0.cell.task.name }),
+      ("length", { $0.cell.length }), ("seed", { $0.cell.seed }),
+      ("documents", { $0.cell.documents }),
+      ("state", { done.contains($0.id) ? "done" : "to do" }), ("model", { $0.cell.model.name }),
+    ]
+    let texts: Set = ["id", "policy", "task", "state", "model"]
+    var table = TextTable(fields.map { .init($0.name, texts.contains($0.name) ? .left : .right) })
     for cell in cells {
-      table.add([
-        "\(cell.place)", cell.id, cell.cell.policy.label, cell.cell.budget.asked ?? "-",
-        cell.cell.task.name, "\(cell.cell.length)", "\(cell.cell.seed)",
-        "\(cell.cell.documents)", done.contains(cell.id) ? "done" : "to do", cell.cell.model.name,
-      ])
+      table.add(
+        fields.map { field in
+          switch field.value(cell).json {
+          case .string(let text): text
+          case .null: "-"
+          case let number: number.text
+          }
+        })
     }
     let rest = cells.filter { !done.contains($0.id) }
     let seconds = try sweep.estimatedSeconds(rest)
@@ -131,7 +145,13 @@ struct SweepCommand: Command {
     let summary =
       "\(Markup.count(cells.count, "cell")), \(rest.count) to run; at the speed of full attention "
       + "about \(time) with \(Markup.count(sweep.jobs, "job"))"
-    try terminal.show(table.text + "\n\n" + TerminalText.wrapped(summary) + "\n")
+    switch format {
+    case .table: try terminal.show(table.text + "\n\n" + TerminalText.wrapped(summary) + "\n")
+    case .markdown: try terminal.show(table.markdown())
+    case .csv: try terminal.show(ReportText.csv(fields, cells))
+    case .jsonl: try terminal.show(ReportText.jsonLines(fields, cells))
+    }
+    if format != .table { terminal.note(summary) }
   }
 }
 
