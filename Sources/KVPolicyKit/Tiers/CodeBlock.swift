@@ -2,14 +2,14 @@
 ///
 /// ```text
 /// .ofChannel   scale of each channel, zero of each channel, then the codes of row 0, row 1, …
-/// .ofRow       scales of group 0 of all rows, of group 1, …, then so the zeros, then the codes
+/// .ofRow       scales of group 0 of all rows, scales of group 1, …, zeros in the same order, codes
 /// ```
 ///
-/// So the scales of neighbouring rows are read together, and the codes of a row begin where a
-/// cache line begins, or divides evenly.
+/// The scales of neighbouring rows are read together, and a row's codes seldom cross a cache line.
 ///
 /// The codes of a row are contiguous: channel 0 in the lowest bits of the first byte. Scales and
-/// zeros are 32-bit floats in a store of 32-bit floats, else 16-bit floats. Nothing is aligned.
+/// zeros are 32-bit floats in a store of 32-bit floats, else 16-bit floats. No address in a block may
+/// be assumed to be aligned.
 package struct CodeBlock: Hashable, Sendable {
   package let format: CodeFormat
   /// Channels of a row.
