@@ -8,8 +8,8 @@
 /// The scales of neighbouring rows are read together, and a row's codes seldom cross a cache line.
 ///
 /// The codes of a row are contiguous: channel 0 in the lowest bits of the first byte. Scales and
-/// zeros are 32-bit floats in a store of 32-bit floats, else 16-bit floats. No address in a block may
-/// be assumed to be aligned.
+/// zeros are 32-bit floats in a store of 32-bit floats, else 16-bit floats. Kernels may not assume
+/// that an address in a block is aligned.
 package struct CodeBlock: Hashable, Sendable {
   package let format: CodeFormat
   /// Channels of a row.
