@@ -26,7 +26,7 @@ struct ReadSets {
 /// Asking the reader of a layer, and lending the rows that it names.
 extension KVSequence {
   /// Asks the reader of a layer, if there is one, what the step's queries read. Until the next call
-  /// ``withReadRows(layer:list:_:)`` lends these rows.
+  /// ``withReadRows(layer:_:)`` lends these rows.
   ///
   /// - Parameter signals: the step's rotated queries.
   /// - Throws: `StoreError.badPlan` for a plan that the lanes contradict, which ends the sequence.
@@ -57,8 +57,33 @@ extension KVSequence {
     return readSets.lists[list]?.count ?? lane(ofList: list, layer).count
   }
 
-  /// Lends the rows of a list to an attention kernel, in the order of the list.
+  /// Lends the rows of every list of a layer to attention kernels, each in the order of the list.
+  ///
+  /// Each list costs a dozen atomic operations, because the arrays of its lane are retained: so a
+  /// step lends a layer's lists once, and not each block of rows.
   @unsafe package func withReadRows<Result>(
+    layer: Int, _ body: (UnsafeBufferPointer<LaneRows>) -> Result
+  ) -> Result {
+    let lists = readsPart ? readSets.lists.count : shape.keyHeads
+    return unsafe withUnsafeTemporaryAllocation(of: LaneRows.self, capacity: lists) { memory in
+      unsafe lend(layer: layer, from: 0, in: memory, body)
+    }
+  }
+
+  /// Lends the lists from `list` on, each inside the scope of the list before it.
+  @unsafe private func lend<Result>(
+    layer: Int, from list: Int, in memory: UnsafeMutableBufferPointer<LaneRows>,
+    _ body: (UnsafeBufferPointer<LaneRows>) -> Result
+  ) -> Result {
+    guard list < memory.count else { return unsafe body(UnsafeBufferPointer(memory)) }
+    return unsafe withReadRows(layer: layer, list: list) { rows in
+      unsafe memory.initializeElement(at: list, to: rows)
+      return unsafe lend(layer: layer, from: list + 1, in: memory, body)
+    }
+  }
+
+  /// Lends the rows of one list.
+  @unsafe private func withReadRows<Result>(
     layer: Int, list: Int, _ body: (LaneRows) -> Result
   ) -> Result {
     guard readsPart else { return unsafe lane(layer, list).withRows(body) }

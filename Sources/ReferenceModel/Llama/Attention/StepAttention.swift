@@ -134,10 +134,12 @@ import KVPolicyKit
   /// Computes the attention output of every query head in one parallel region, where no policy
   /// decides before the output.
   func run() {
-    session.share(splits, alone: alone, with: self) { step, thread, splits in
-      for split in splits {
-        step.computeLogits(split, thread: thread)
-        step.mixValues(split, thread: thread)
+    unsafe lendLists { input in
+      unsafe session.share(splits, alone: alone, with: input) { input, thread, splits in
+        for split in splits {
+          unsafe input.step.computeLogits(split, of: input.lists, thread: thread)
+          unsafe input.step.mixValues(split, of: input.lists, thread: thread)
+        }
       }
     }
     noteLogSums()
@@ -146,10 +148,15 @@ import KVPolicyKit
 
   /// Computes only the logits, and the attention weights if the policy is shown probabilities.
   func computeLogits() {
-    session.share(splits, alone: alone, with: self) { step, thread, splits in
-      for split in splits {
-        step.computeLogits(split, thread: thread)
-        if step.shown.stepProbabilities || step.keepsQuery { step.weigh(split) }
+    unsafe lendLists { input in
+      unsafe session.share(splits, alone: alone, with: input) { input, thread, splits in
+        let step = unsafe input.step
+        for split in splits {
+          unsafe step.computeLogits(split, of: input.lists, thread: thread)
+          if step.shown.stepProbabilities || step.keepsQuery {
+            unsafe step.weigh(split, of: input.lists)
+          }
+        }
       }
     }
     noteLogSums()
@@ -157,56 +164,71 @@ import KVPolicyKit
 
   /// Computes the attention output from the logits.
   func mixValues() {
-    session.share(splits, alone: alone, with: self) { step, thread, splits in
-      for split in splits { step.mixValues(split, thread: thread) }
-    }
-    join()
-  }
-
-  /// Computes the attention output from the logits, while one thread shows the policy the step.
-  func mixValues(showing moment: Moment) {
-    let input = (step: self, moment: moment)
-    // No data race: the hook reads signals and changes only columns and the policy's memory, while
-    // the other items read rows and change attention weights.
-    session.share(1 + splits, alone: alone, with: input) { input, thread, items in
-      let step = input.step
-      for item in items {
-        if item == 0 {
-          step.session.observe(
-            layer: step.layer, moment: input.moment, signals: step.signals,
-            beside: step.session.model.team.threads)
-        } else {
-          step.mixValues(item - 1, thread: thread)
+    unsafe lendLists { input in
+      unsafe session.share(splits, alone: alone, with: input) { input, thread, splits in
+        for split in splits {
+          unsafe input.step.mixValues(split, of: input.lists, thread: thread)
         }
       }
     }
     join()
   }
 
+  /// Computes the attention output from the logits, while one thread shows the policy the step.
+  func mixValues(showing moment: Moment) {
+    unsafe lendLists { input in
+      let input = unsafe (step: input.step, lists: input.lists, moment: moment)
+      // No data race: the hook reads signals and changes only columns and the policy's memory,
+      // while the other items read rows and change attention weights.
+      unsafe session.share(1 + splits, alone: alone, with: input) { input, thread, items in
+        let step = unsafe input.step
+        for item in items {
+          if item == 0 {
+            unsafe step.session.observe(
+              layer: step.layer, moment: input.moment, signals: step.signals,
+              beside: step.session.model.team.threads)
+          } else {
+            unsafe step.mixValues(item - 1, of: input.lists, thread: thread)
+          }
+        }
+      }
+    }
+    join()
+  }
+
+  /// The layer's lists of rows, or the rows of each lane.
+  private typealias Lists = UnsafeBufferPointer<LaneRows>
+
+  /// Lends the lists to the work of the team.
+  private func lendLists(_ body: (_ input: (step: StepAttention, lists: Lists)) -> Void) {
+    unsafe session.sequence.withReadRows(layer: layer) { lists in
+      unsafe body((step: self, lists: lists))
+    }
+  }
+
   // MARK: Work on a split
 
   /// Computes the logits of a split, and copies them where the policy or `hide` needs a copy.
-  private func computeLogits(_ split: Int, thread: Int) {
+  private func computeLogits(_ split: Int, of lists: Lists, thread: Int) {
     let head = split / runs
     let first = head * group
-    unsafe session.sequence.withReadRows(layer: layer, list: head) { rows in
-      let range = unsafe range(split, of: rows.count)
-      let queries = unsafe self.rows.queries + first * width
-      let target = unsafe attentionWeights + first * stride
-      guard !range.isEmpty else { return }
-      if isPlaced {
-        unsafe computePlacedLogits(queries, rows, head: head, range, thread: thread, into: target)
-      } else {
-        unsafe Kernels.logits(
-          queries: queries, group: group, rows: rows, range: range, scale: scale,
-          inIntegers: session.model.arithmetic != .exact,
-          memory: self.rows.scratch.lists[thread], into: target, stride: stride)
-      }
-      guard let logits = unsafe logits else { return }
-      for head in first..<first + group {
-        let start = head * stride + range.lowerBound
-        unsafe (logits + start).update(from: attentionWeights + start, count: range.count)
-      }
+    let list = unsafe lists[head]
+    let range = unsafe range(split, of: list.count)
+    let queries = unsafe rows.queries + first * width
+    let target = unsafe attentionWeights + first * stride
+    guard !range.isEmpty else { return }
+    if isPlaced {
+      unsafe computePlacedLogits(queries, list, head: head, range, thread: thread, into: target)
+    } else {
+      unsafe Kernels.logits(
+        queries: queries, group: group, rows: list, range: range, scale: scale,
+        inIntegers: session.model.arithmetic != .exact,
+        memory: rows.scratch.lists[thread], into: target, stride: stride)
+    }
+    guard let logits = unsafe logits else { return }
+    for head in first..<first + group {
+      let start = head * stride + range.lowerBound
+      unsafe (logits + start).update(from: attentionWeights + start, count: range.count)
     }
   }
 
@@ -224,9 +246,9 @@ import KVPolicyKit
   }
 
   /// Turns the logits of a split into attention weights relative to its greatest logit.
-  private func weigh(_ split: Int) {
+  private func weigh(_ split: Int, of lists: Lists) {
     let (head, run) = (split / runs, split % runs)
-    let range = range(split, of: session.sequence.readCount(layer: layer, list: head))
+    let range = unsafe range(split, of: lists[head].count)
     for queryHead in head * group..<(head + 1) * group {
       // The floats up to the next whole tile are overwritten. They belong to the same query head,
       // and no other split uses them.
@@ -258,16 +280,15 @@ import KVPolicyKit
   }
 
   /// Sums the values of a split, each times its attention weight.
-  private func mixValues(_ split: Int, thread: Int) {
-    if unsafe unweighed[split] != 0 { weigh(split) }
+  private func mixValues(_ split: Int, of lists: Lists, thread: Int) {
+    if unsafe unweighed[split] != 0 { unsafe weigh(split, of: lists) }
     let (head, run) = (split / runs, split % runs)
     let first = head * group
-    unsafe session.sequence.withReadRows(layer: layer, list: head) { rows in
-      unsafe Kernels.mixValues(
-        weights: attentionWeights + first * stride, stride: stride, group: group, rows: rows,
-        range: range(split, of: rows.count), memory: self.rows.scratch.lists[thread],
-        into: mixed + (run * heads + first) * width)
-    }
+    let list = unsafe lists[head]
+    unsafe Kernels.mixValues(
+      weights: attentionWeights + first * stride, stride: stride, group: group, rows: list,
+      range: range(split, of: list.count), memory: rows.scratch.lists[thread],
+      into: mixed + (run * heads + first) * width)
   }
 
   /// Combines the splits of every query head, in order, into its attention output; last comes what
