@@ -38,7 +38,7 @@ import Testing
 
   /// Checks the bytes of rows against a formula per lane, and all bytes but the policy's against
   /// the rows and the bookkeeping: of each row a position and a slot, of each coded row two places,
-  /// of each page and block 24 bytes.
+  /// of each page 24 bytes, and of each block 32.
   private func check(
     _ statistics: CacheStatistics, formula: Int, rows: Int, blocks: Int,
     _ location: SourceLocation = #_sourceLocation
@@ -51,7 +51,7 @@ import Testing
     #expect(
       tiers.reduce(0) { $0 + $1.keys } == shape.lanes * rows
         && tiers.reduce(0) { $0 + $1.values } == shape.lanes * rows, sourceLocation: location)
-    let bookkeeping = shape.lanes * (rows * (8 + 8) + (rows / page + blocks) * 24)
+    let bookkeeping = shape.lanes * (rows * (8 + 8) + rows / page * 24 + blocks * 32)
     let resident = statistics.residentBytes - statistics.policyStateBytes
     #expect(
       abs(resident - want - bookkeeping) * 50 <= want + bookkeeping,

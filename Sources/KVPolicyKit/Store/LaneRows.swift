@@ -60,35 +60,26 @@
   /// What is stored of a row; nil for all of it.
   package let map: UnsafePointer<KeyMap>?
   private let blocks: UnsafeBufferPointer<CodedSide.Block>
-  private let addresses: UnsafeBufferPointer<UnsafeMutableRawPointer?>
 
   fileprivate init(
     side: CodedSide, places: UnsafePointer<Int32>, layouts: UnsafeBufferPointer<CodeBlock>,
-    map: UnsafePointer<KeyMap>?, blocks: UnsafeBufferPointer<CodedSide.Block>,
-    addresses: UnsafeBufferPointer<UnsafeMutableRawPointer?>
+    map: UnsafePointer<KeyMap>?, blocks: UnsafeBufferPointer<CodedSide.Block>
   ) {
     unsafe self.side = unsafe .passUnretained(side)
     unsafe (self.places, self.layouts, self.map) = unsafe (places, layouts, map)
-    unsafe (self.blocks, self.addresses) = unsafe (blocks, addresses)
+    unsafe self.blocks = unsafe blocks
   }
 
-  /// The tier and the first byte of a block that some live row's place names.
-  @unsafe package func block(_ block: Int) -> (tier: Int, address: UnsafeRawPointer) {
+  /// The tier, the first byte and the entry of a block that some live row's place names.
+  @unsafe func block(
+    _ block: Int
+  ) -> (tier: Int, address: UnsafeRawPointer, entry: UnsafeRawPointer) {
+    // Places of live rows name blocks of the lane, so there is a base address.
+    let entry = unsafe blocks.baseAddress.unsafelyUnwrapped + block
+    let found = unsafe entry.pointee
     // A bug in the store if the block was given back: places are those of live rows only.
-    guard let address = unsafe addresses[block] else { preconditionFailure("no such block") }
-    return unsafe (Int(blocks[block].tier), UnsafeRawPointer(address))
-  }
-
-  /// How many rows from a coded row on lie one behind the other in its block, of the rows before
-  /// `end`; at least 1.
-  @unsafe @inlinable @inline(__always) package func run(from row: Int, to end: Int) -> Int {
-    let place = unsafe places[row]
-    // In the next block the places would be consecutive too.
-    let inBlock = CodeBlock.placesPerBlock - Int(place) % CodeBlock.placesPerBlock
-    let most = min(end - row, inBlock)
-    var count = 1
-    while count < most, unsafe places[row &+ count] == place &+ Int32(count) { count &+= 1 }
-    return count
+    guard let address = unsafe found.address else { preconditionFailure("no such block") }
+    return unsafe (Int(found.tier), UnsafeRawPointer(address), UnsafeRawPointer(entry))
   }
 
   /// Decodes a row to as many floats as a head has elements, one number after the other, if the row
@@ -134,12 +125,10 @@ extension CodedSide {
     unsafe withMap { map in
       unsafe layouts.withUnsafeBufferPointer { layouts in
         unsafe blocks.withUnsafeBufferPointer { blocks in
-          unsafe addresses.withUnsafeBufferPointer { addresses in
-            unsafe body(
-              CodedRows(
-                side: self, places: places.baseAddress.unsafelyUnwrapped, layouts: layouts,
-                map: map, blocks: blocks, addresses: addresses))
-          }
+          unsafe body(
+            CodedRows(
+              side: self, places: places.baseAddress.unsafelyUnwrapped, layouts: layouts,
+              map: map, blocks: blocks))
         }
       }
     }

@@ -22,7 +22,9 @@ extension CodeBlock {
       }
       for row in 0..<rows {
         let codes = unsafe scales.codes(of: source + (row * width + channel))
-        unsafe store(eight: codes, channel: channel, codes: block + codeOffset(row: row))
+        unsafe isByWord
+          ? store(words: codes, row: row, channel: channel, of: block)
+          : store(eight: codes, row: row, channel: channel, of: block)
       }
     }
   }
@@ -31,7 +33,6 @@ extension CodeBlock {
   @unsafe func encodeRowInEights(
     _ source: UnsafePointer<Float>, row: Int, into block: UnsafeMutableRawPointer
   ) {
-    let codes = unsafe block + codeOffset(row: row)
     for index in 0..<scales {
       let channels = index * format.group..<(index + 1) * format.group
       var range = unsafe EightRanges(source + channels.lowerBound)
@@ -43,15 +44,15 @@ extension CodeBlock {
         scales.scale[0], scales.zero[0], at: scale(index, row: row), of: block)
       for channel in stride(from: channels.lowerBound, to: channels.upperBound, by: 8) {
         let eight = unsafe scales.codes(of: source + channel)
-        unsafe store(eight: eight, channel: channel, codes: codes)
+        unsafe store(eight: eight, row: row, channel: channel, of: block)
       }
     }
   }
 
   @unsafe private func store(
-    eight codes: SIMD8<UInt32>, channel: Int, codes target: UnsafeMutableRawPointer
+    eight codes: SIMD8<UInt32>, row: Int, channel: Int, of block: UnsafeMutableRawPointer
   ) {
-    let place = unsafe target + channel / 8 &* storedBits
+    let place = unsafe block + place(row: row, channel: channel).byte
     switch storedBits {
     case 2:
       let word = (codes &* SIMD8(1, 4, 16, 64, 256, 1024, 4096, 16384)).wrappedSum()
@@ -65,6 +66,31 @@ extension CodeBlock {
         unsafe place.storeBytes(
           of: UInt8(truncatingIfNeeded: codes[lane]), toByteOffset: lane, as: UInt8.self)
       }
+    }
+  }
+
+  /// Stores eight codes in a block by words: even channels in the lower half of a word, odd channels
+  /// in the upper half.
+  @unsafe private func store(
+    words codes: SIMD8<UInt32>, row: Int, channel: Int, of block: UnsafeMutableRawPointer
+  ) {
+    let place = unsafe block + wordOffset(row: row, channel: channel)
+    switch storedBits {
+    case 2:
+      // Eight codes are the lower half of each half of a word, and the next eight are the upper.
+      let powers = SIMD8<UInt32>(1, 1 << 16, 1 << 2, 1 << 18, 1 << 4, 1 << 20, 1 << 6, 1 << 22)
+      let bits = (codes &* powers).wrappedSum()
+      let isUpper = channel % 16 != 0
+      let old = unsafe isUpper ? place.load(as: UInt32.self) : 0
+      unsafe place.storeBytes(of: isUpper ? old | bits << 8 : bits, as: UInt32.self)
+    case 4:
+      let powers = SIMD8<UInt32>(1, 1 << 16, 1 << 4, 1 << 20, 1 << 8, 1 << 24, 1 << 12, 1 << 28)
+      unsafe place.storeBytes(of: (codes &* powers).wrappedSum(), as: UInt32.self)
+    default:
+      let powers = SIMD4<UInt32>(1, 1 << 16, 1 << 8, 1 << 24)
+      unsafe place.storeBytes(of: (codes.lowHalf &* powers).wrappedSum(), as: UInt32.self)
+      unsafe place.storeBytes(
+        of: (codes.highHalf &* powers).wrappedSum(), toByteOffset: 4 * rows, as: UInt32.self)
     }
   }
 }

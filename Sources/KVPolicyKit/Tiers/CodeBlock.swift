@@ -1,15 +1,24 @@
 /// How some rows' keys, or values, lie in a block of memory as codes.
 ///
 /// ```text
-/// .ofChannel   scale of each channel, zero of each channel, then the codes of row 0, row 1, …
+/// .ofChannel   scale of each channel, zero of each channel, then word 0 of row 0, of row 1, …, of
+///              the last row, word 1 of row 0, …
 /// .ofRow       scales of group 0 of all rows, scales of group 1, …, zeros in the same order, codes
 /// ```
 ///
-/// The scales of neighbouring rows are read together, and a row's codes seldom cross a cache line.
+/// Where rows share scales (`.ofChannel`), neighbouring words of memory belong to neighbouring rows,
+/// so that each element of a vector can be the sum of one row. A word of 32 bits has the codes of
+/// neighbouring channels: even channels in its lower half, odd channels in its upper half, both from
+/// the lowest bits on. So the two channels of a pair are two integers of 16 bits in one word. If the
+/// rows are no multiple of eight, or a row's codes are no whole words, the codes of a row are
+/// contiguous instead.
 ///
-/// The codes of a row are contiguous: channel 0 in the lowest bits of the first byte. Scales and
-/// zeros are 32-bit floats in a store of 32-bit floats, else 16-bit floats. Kernels may not assume
-/// that an address in a block is aligned.
+/// Where rows have scales of their own (`.ofRow`), the scales of neighbouring rows are read
+/// together. The codes of a row are contiguous, and seldom cross a cache line: channel 0 is in the
+/// lowest bits of the first byte.
+///
+/// Scales and zeros are 32-bit floats in a store of 32-bit floats, else 16-bit floats. Kernels may
+/// not assume that an address in a block is aligned.
 package struct CodeBlock: Hashable, Sendable {
   package let format: CodeFormat
   /// Channels of a row.
@@ -21,7 +30,7 @@ package struct CodeBlock: Hashable, Sendable {
   /// The number of scales, and of zeros, that rows have: one for each group of a row, or one for
   /// each channel of the block.
   package let scales: Int
-  /// Bytes from one row's codes to the next row's.
+  /// Bytes of a row's codes.
   package let rowBytes: Int
   /// Where in the block the codes of row 0 begin.
   package let firstCode: Int
@@ -70,8 +79,26 @@ package struct CodeBlock: Hashable, Sendable {
     format.grouping == .ofRow ? group * rows + row : group
   }
 
-  /// The codes of a row, as an offset into the block.
-  func codeOffset(row: Int) -> Int { firstCode + row * rowBytes }
+  /// Whether neighbouring words belong to neighbouring rows.
+  package var isByWord: Bool {
+    format.grouping == .ofChannel && rows.isMultiple(of: 8) && rowBytes.isMultiple(of: 4)
+  }
+
+  /// Where a code begins: a byte of the block, and a bit of this byte.
+  func place(row: Int, channel: Int) -> (byte: Int, bit: Int) {
+    guard isByWord else {
+      let bit = channel * storedBits
+      return (firstCode + row * rowBytes + bit / 8, bit % 8)
+    }
+    let channels = 32 / storedBits
+    let bit = channel % 2 * 16 + channel % channels / 2 * storedBits
+    return (wordOffset(row: row, channel: channel) + bit / 8, bit % 8)
+  }
+
+  /// Where the word with a channel's code begins, in a block by words.
+  func wordOffset(row: Int, channel: Int) -> Int {
+    firstCode + 4 * (channel * storedBits / 32 * rows + row)
+  }
 }
 
 /// Reading and writing: the definition, one element at a time.
@@ -90,8 +117,7 @@ extension CodeBlock {
       unsafe store(scale.scale, scale.zero, at: channel, of: block)
       for row in 0..<rows {
         unsafe store(
-          scale.code(of: source[row * width + channel]), channel: channel,
-          codes: block + codeOffset(row: row))
+          scale.code(of: source[row * width + channel]), row: row, channel: channel, of: block)
       }
     }
   }
@@ -105,14 +131,13 @@ extension CodeBlock {
       return unsafe floats.encode(source, count: width, to: block + row * rowBytes)
     }
     if isInEights { return unsafe encodeRowInEights(source, row: row, into: block) }
-    let codes = unsafe block + codeOffset(row: row)
     for group in 0..<scales {
       let first = group * format.group
       let scale = unsafe CodeScale(
         source + first, stride: 1, count: format.group, greatestCode: format.greatestCode, isWide)
       unsafe store(scale.scale, scale.zero, at: self.scale(group, row: row), of: block)
       for channel in first..<first + format.group {
-        unsafe store(scale.code(of: source[channel]), channel: channel, codes: codes)
+        unsafe store(scale.code(of: source[channel]), row: row, channel: channel, of: block)
       }
     }
   }
@@ -137,10 +162,9 @@ extension CodeBlock {
 
   /// The code of one element.
   @unsafe package func code(_ row: Int, _ channel: Int, of block: UnsafeRawPointer) -> UInt8 {
-    let bit = channel * format.storedBits
-    let byte = unsafe block.load(
-      fromByteOffset: codeOffset(row: row) + bit / 8, as: UInt8.self)
-    return byte >> UInt8(bit % 8) & UInt8((1 << format.storedBits) - 1)
+    let (offset, bit) = place(row: row, channel: channel)
+    let byte = unsafe block.load(fromByteOffset: offset, as: UInt8.self)
+    return byte >> UInt8(bit) & UInt8((1 << storedBits) - 1)
   }
 
   /// Scale `index` of a block, or from `firstZero` on a zero.
@@ -164,12 +188,14 @@ extension CodeBlock {
     }
   }
 
-  @unsafe private func store(_ code: UInt8, channel: Int, codes: UnsafeMutableRawPointer) {
-    let bit = channel * format.storedBits
-    let mask = UInt8((1 << format.storedBits) - 1) << UInt8(bit % 8)
-    let byte = unsafe codes.load(fromByteOffset: bit / 8, as: UInt8.self)
-    unsafe codes.storeBytes(
-      of: byte & ~mask | code << UInt8(bit % 8), toByteOffset: bit / 8, as: UInt8.self)
+  @unsafe private func store(
+    _ code: UInt8, row: Int, channel: Int, of block: UnsafeMutableRawPointer
+  ) {
+    let (offset, bit) = place(row: row, channel: channel)
+    let mask = UInt8((1 << storedBits) - 1) << UInt8(bit)
+    let byte = unsafe block.load(fromByteOffset: offset, as: UInt8.self)
+    unsafe block.storeBytes(
+      of: byte & ~mask | code << UInt8(bit), toByteOffset: offset, as: UInt8.self)
   }
 }
 

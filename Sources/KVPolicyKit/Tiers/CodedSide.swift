@@ -9,7 +9,9 @@
   // Every place lies in a block that is held, at an index below the block's rows;
   // `checkInvariants` proves it.
 
-  struct Block {
+  @safe struct Block {
+    /// The first byte; nil for a block that was given back.
+    @unsafe var address: UnsafeMutableRawPointer?
     /// The page of the tier's pool, or -1 for a block that was given back.
     var page: PagePool.PageID
     /// The index of the block's tier.
@@ -41,7 +43,6 @@
   private var blockBytes = 0
   /// Bytes of all codes. Scales that rows share count in equal parts.
   private(set) var rowBytes = 0
-  @unsafe private(set) var addresses: [UnsafeMutableRawPointer?]
   /// Per tier: the block that is being filled row by row, or -1.
   private var open: [Int]
   /// Per tier: places of its blocks that were written and hold no row.
@@ -51,7 +52,6 @@
     self.width = width
     self.layouts = layouts
     self.pools = pools
-    unsafe addresses = []
     open = layouts.map { _ in -1 }
     holes = layouts.map { _ in 0 }
   }
@@ -62,7 +62,6 @@
     (places, count, blocks) = (other.places, other.count, other.blocks)
     (open, holes) = (other.open, other.holes)
     (blocksHeld, blockBytes, rowBytes) = (other.blocksHeld, other.blockBytes, other.rowBytes)
-    unsafe addresses = other.addresses
     for block in blocks where block.page >= 0 { pools[Int(block.tier)].retain(block.page) }
   }
 
@@ -70,8 +69,8 @@
     for block in blocks where block.page >= 0 { pools[Int(block.tier)].release(block.page) }
   }
 
-  /// Bytes of the blocks, and of the bookkeeping: 24 for a block and 4 for a row.
-  var bytes: Int { blockBytes + blocks.count * 24 + places.count * 4 }
+  /// Bytes of the blocks, and of the bookkeeping: 32 for a block and 4 for a row.
+  var bytes: Int { blockBytes + blocks.count * 32 + places.count * 4 }
 
   /// Bytes of the codes at some places, of which -1 has none. Scales that rows share count in equal
   /// parts.
@@ -105,7 +104,7 @@
   @unsafe package func decode(place: Int, to target: UnsafeMutablePointer<Float>) {
     let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
     // A bug in the store if the block was given back: places are those of live rows only.
-    guard let base = unsafe addresses[block] else { preconditionFailure("no such block") }
+    guard let base = unsafe blocks[block].address else { preconditionFailure("no such block") }
     let layout = layouts[Int(blocks[block].tier)]
     guard let map else { return unsafe layout.decodeRow(index, of: base, to: target) }
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: layout.width) { room in
@@ -161,7 +160,7 @@
     (blocksHeld, blockBytes) = (blocksHeld - 1, blockBytes - layouts[tier].bytes)
     pools[tier].release(blocks[block].page)
     blocks[block].page = -1
-    unsafe addresses[block] = nil
+    unsafe blocks[block].address = nil
     if open[tier] == block { open[tier] = -1 }
   }
 
@@ -178,7 +177,7 @@
     if layout.format.grouping == .ofChannel {
       for first in stride(from: 0, to: rows.count, by: layout.rows) {
         let block = try addBlock(tier)
-        guard let base = unsafe addresses[block] else { continue }
+        guard let base = unsafe blocks[block].address else { continue }
         unsafe source.withUnsafeBufferPointer { source in
           // The source has `width` floats of each row, and the block's rows are among them.
           guard let start = source.baseAddress else { return }
@@ -190,7 +189,7 @@
       for (number, row) in rows.enumerated() {
         let block = try openBlock(tier)
         let index = firstRoom(of: block)
-        guard let base = unsafe addresses[block] else { continue }
+        guard let base = unsafe blocks[block].address else { continue }
         unsafe source.withUnsafeBufferPointer { source in
           guard let start = source.baseAddress else { return }
           unsafe layout.encodeRow(start + number * layout.width, row: index, into: base)
@@ -259,7 +258,7 @@
         from: pools[tier].address(blocks[block].page), byteCount: layouts[tier].bytes)
       pools[tier].release(blocks[block].page)
       blocks[block].page = copy
-      unsafe addresses[block] = unsafe target
+      unsafe blocks[block].address = unsafe target
     }
     return block
   }
@@ -267,14 +266,13 @@
   private func addBlock(_ tier: Int) throws(StoreError) -> Int {
     let page = try pools[tier].allocate()
     (blocksHeld, blockBytes) = (blocksHeld + 1, blockBytes + layouts[tier].bytes)
-    let fresh = Block(page: page, tier: Int32(tier), filled: 0, live: 0)
+    let fresh = unsafe Block(
+      address: pools[tier].address(page), page: page, tier: Int32(tier), filled: 0, live: 0)
     guard let gap = blocks.firstIndex(where: { $0.page < 0 }) else {
       blocks.append(fresh)
-      unsafe addresses.append(pools[tier].address(page))
       return blocks.count - 1
     }
     blocks[gap] = fresh
-    unsafe addresses[gap] = unsafe pools[tier].address(page)
     return gap
   }
 

@@ -84,9 +84,34 @@ enum SignedBytes: @unsafe LaneFormat {
   }
 }
 
+/// Codes that lie in words of neighbouring rows, as `CodeBlock` describes.
+protocol WordCodes {
+  /// Bits of a code.
+  static var bits: Int { get }
+}
+
+extension Codes2: WordCodes { static var bits: Int { 2 } }
+extension Codes4: WordCodes { static var bits: Int { 4 } }
+extension Codes8: WordCodes { static var bits: Int { 8 } }
+
+extension WordCodes {
+  /// Pairs of neighbouring channels in a word.
+  @inline(__always)
+  static var pairs: Int { 16 / bits }
+
+  /// Pair `index` of each word: the code of the even channel in the lower half, that of the odd
+  /// channel in the upper half.
+  @inline(__always)
+  static func pair(_ index: Int, of words: WordVector) -> WordVector {
+    let mask = UInt32((1 << bits) - 1) &* 0x1_0001
+    let place = UInt32(truncatingIfNeeded: index &* bits)
+    return fields(of: words, at: WordVector(repeating: place), mask: mask)
+  }
+}
+
 /// Words as floats, read as signed integers, which convert in one instruction.
 @inline(__always)
-private func floats(signed words: WordVector) -> FloatVector {
+func floats(signed words: WordVector) -> FloatVector {
   unsafe floats(unsafeBitCast(words, to: IntVector.self))
 }
 

@@ -23,8 +23,6 @@ import KVPolicyKit
   let queryStride: Int
   let group: Int
   let scale: Float
-  /// What is added to each head's products; nil for nothing.
-  let constants: UnsafePointer<Float>?
   let room: ListRoom
 
   /// Computes the logits of a list's rows, at `room.sums`.
@@ -43,37 +41,34 @@ import KVPolicyKit
     var head = 0
     while unsafe head < group {
       switch unsafe group &- head {
-      case 1: unsafe compute(Numbers.self, list, head: head, heads: 1)
-      case 2: unsafe compute(Numbers.self, list, head: head, heads: 2)
-      default: unsafe compute(Numbers.self, list, head: head, heads: 3)
+      case 1: unsafe compute(Numbers.self, OneHead.self, list, head: head)
+      case 2: unsafe compute(Numbers.self, TwoHeads.self, list, head: head)
+      default: unsafe compute(Numbers.self, ThreeHeads.self, list, head: head)
       }
       head &+= 3
     }
   }
 
-  /// Computes the logits of `heads` heads, a literal at each use: two rows at a time, whose sums
-  /// share the queries' registers.
-  @inline(__always)
-  private func compute<Numbers: IntegerNumbers>(
-    _: Numbers.Type, _ list: RowList, head: Int, heads: Int
+  /// Computes the logits of up to three heads: two rows at a time, whose sums share the queries'
+  /// registers.
+  private func compute<Numbers: IntegerNumbers, Heads: HeadCount>(
+    _: Numbers.Type, _: Heads.Type, _ list: RowList, head: Int
   ) {
-    let (units, added) = unsafe round(Numbers.self, list.encoding, head: head, heads: heads)
+    let heads = Heads.heads
+    let units = unsafe round(Numbers.self, list.encoding, head: head, heads: heads)
     let (scaling, size) = unsafe (list.encoding.scaling, list.encoding.group)
     var row = 0
     while unsafe row < list.count {
       // Past the last row, the last key is used again; nobody reads the second sum.
       let last = unsafe min(row &+ 1, list.count &- 1)
+      if head == 0 { unsafe list.prefetch(rows: 2) }
       var (a, b) = (ScaledSums(), ScaledSums())
-      var zeros = added
+      var zeros = ZeroSums()
       for index in unsafe 0..<list.encoding.groups {
         let first = unsafe index &* list.encoding.groupBytes
         let (sumsA, sumsB) = unsafe sums(
           Numbers.self, list.key(row) + first, list.key(last) + first,
           room.rounded + index &* size, width: list.encoding.width, size, heads: heads)
-        if scaling == .ofBlock {
-          (a, b) = (ScaledSums(sumsA, heads: heads), ScaledSums(sumsB, heads: heads))
-          continue
-        }
         let scales = unsafe list.scales(index)
         unsafe a.add(sumsA, times: scales[row], heads: heads)
         unsafe b.add(sumsB, times: scales[last], heads: heads)
@@ -137,17 +132,16 @@ import KVPolicyKit
   /// Rounds the queries of up to three heads, in the order of the numbers' registers, and sums
   /// their groups.
   ///
-  /// - Returns: for each head the unit, and what is added, both times the scale of logits.
+  /// - Returns: for each head the unit times the scale of logits.
   @inline(__always)
   private func round<Numbers: IntegerNumbers>(
     _: Numbers.Type, _ encoding: RowEncoding, head: Int, heads: Int
-  ) -> (units: SIMD4<Float>, added: ZeroSums) {
-    var (units, added) = (SIMD4<Float>.zero, SIMD4<Float>.zero)
+  ) -> SIMD4<Float> {
+    var units = SIMD4<Float>.zero
     for number in 0..<heads {
       let query = unsafe queries + (head &+ number) &* queryStride
       let target = unsafe room.rounded + number &* encoding.width
       units[number] = unsafe scale * round(Numbers.self, query, encoding.width, into: target)
-      if let constants = unsafe constants { added[number] = unsafe constants[head &+ number] }
       guard encoding.scaling == .ofRowWithZero else { continue }
       for index in 0..<encoding.groups {
         let part = unsafe query + index &* encoding.group
@@ -155,9 +149,7 @@ import KVPolicyKit
           scale * Kernels.total(part, count: encoding.group)
       }
     }
-    let zeros = ZeroSums(
-      z0: SIMD2(repeating: added.x), z1: SIMD2(repeating: added.y), z2: SIMD2(repeating: added.z))
-    return (units, zeros)
+    return units
   }
 
   /// Rounds a query, and returns its unit: a NaN if some element is not finite.
@@ -166,21 +158,18 @@ import KVPolicyKit
     _: Numbers.Type, _ query: UnsafePointer<Float>, _ count: Int,
     into target: UnsafeMutablePointer<Int16>
   ) -> Float {
-    guard unsafe Kernels.isFinite(query, count: count) else { return .nan }
-    let top = unsafe Kernels.greatestMagnitude(query, count: count)
-    // Below 2⁻¹⁰⁰ the inverse might be infinite.
-    let inverse = top < 0x1p-100 ? 0 : 32_767 / top
-    let factor = Float8(repeating: inverse)
+    let rounding = unsafe QueryRounding(query, count: count)
+    guard rounding.unit.isFinite else { return .nan }
     var first = 0
     while first < count {
       let (a, b) = unsafe Numbers.order(
-        rounded(query + first, times: factor), rounded(query + first + 16, times: factor))
+        rounding.sixteen(query + first), rounding.sixteen(query + first + 16))
       let place = unsafe UnsafeMutableRawPointer(target + first)
       unsafe place.storeBytes(of: a, as: SIMD16<Int16>.self)
       unsafe place.storeBytes(of: b, toByteOffset: 32, as: SIMD16<Int16>.self)
       first &+= 32
     }
-    return inverse == 0 ? 0 : top / 32_767
+    return rounding.unit
   }
 }
 
@@ -197,16 +186,6 @@ private struct ScaledSums {
   private(set) var r1 = Float8.zero
   private(set) var r2 = Float8.zero
 
-  init() {}
-
-  /// Sums without a scale.
-  @inline(__always)
-  init(_ sums: KeySums, heads: Int) {
-    r0 = floats(sums.s0)
-    if heads > 1 { r1 = floats(sums.s1) }
-    if heads > 2 { r2 = floats(sums.s2) }
-  }
-
   @inline(__always)
   mutating func add(_ sums: KeySums, times scale: Float, heads: Int) {
     let scales = Float8(repeating: scale)
@@ -218,9 +197,9 @@ private struct ScaledSums {
 
 /// What is added to the products of two rows with three queries.
 private struct ZeroSums {
-  var z0: SIMD2<Float>
-  var z1: SIMD2<Float>
-  var z2: SIMD2<Float>
+  private(set) var z0 = SIMD2<Float>.zero
+  private(set) var z1 = SIMD2<Float>.zero
+  private(set) var z2 = SIMD2<Float>.zero
 
   /// Adds the sums of three queries, each times the zeros of two rows.
   @unsafe @inline(__always)

@@ -157,6 +157,29 @@ func addProducts(_ a: SIMD16<Int16>, _ b: SIMD16<Int16>, to sums: inout SIMD8<In
   #endif
 }
 
+/// As `addProducts`, of two integers of 16 bits in each word; `codes` are from 0 to 255.
+@inline(__always)
+func addPairProducts(_ codes: WordVector, _ others: WordVector, to sums: inout IntVector) {
+  #if KVPOLICY_AVX512
+    // All types are 512 bits.
+    sums &+= unsafe unsafeBitCast(
+      _mm512_madd_epi16(
+        unsafeBitCast(codes, to: SIMD8<Int64>.self), unsafeBitCast(others, to: SIMD8<Int64>.self)),
+      to: IntVector.self)
+  #elseif arch(x86_64) && KVPOLICY_FMA
+    // All types are 256 bits.
+    sums &+= unsafe unsafeBitCast(
+      _mm256_madd_epi16(
+        unsafeBitCast(codes, to: SIMD4<Int64>.self), unsafeBitCast(others, to: SIMD4<Int64>.self)),
+      to: IntVector.self)
+  #else
+    let (x, y) = unsafe (
+      unsafeBitCast(codes, to: IntVector.self), unsafeBitCast(others, to: IntVector.self)
+    )
+    sums &+= (x & 0xFFFF) &* ((y &<< 16) &>> 16) &+ (x &>> 16) &* (y &>> 16)
+  #endif
+}
+
 @inline(__always)
 private func widened(_ bytes: SIMD16<UInt8>) -> SIMD16<Int16> {
   #if arch(x86_64) && KVPOLICY_FMA

@@ -54,10 +54,7 @@ extension Kernels {
       let (second, third) = (min(row &+ 1, last), min(row &+ 2, last))
       // Past the last row, the last key is used again; the products with it are not stored.
       let keys = unsafe (rows.key(row), rows.key(second), rows.key(third))
-      // Prefetch the values, which are read once the block of rows has its logits, and the keys of
-      // a tile that is far enough ahead for memory to answer in time.
-      unsafe rows.askForValues(row, second, third)
-      unsafe rows.askForKeys(row &+ 32)
+      unsafe rows.prefetch(beside: row, second, third)
       var head = 0
       while head < group {
         let q = unsafe queries + head &* queryStride

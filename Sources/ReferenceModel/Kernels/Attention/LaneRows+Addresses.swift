@@ -6,10 +6,8 @@ protocol RowAddresses {
   @unsafe func key(_ row: Int) -> UnsafeRawPointer
   /// The first byte of the numbers of a value.
   @unsafe func value(_ row: Int) -> UnsafeRawPointer
-  /// Prefetches the keys of three rows from `row` on, or of fewer at the end of the lane.
-  @unsafe func askForKeys(_ row: Int)
-  /// Prefetches the values of three rows.
-  @unsafe func askForValues(_ first: Int, _ second: Int, _ third: Int)
+  /// Prefetches, while the keys of three rows are multiplied, a part of what is read next.
+  @unsafe func prefetch(beside first: Int, _ second: Int, _ third: Int)
 }
 
 extension LaneRows: @unsafe RowAddresses {
@@ -39,20 +37,17 @@ extension LaneRows: @unsafe RowAddresses {
 /// Prefetching. A lane's pages may be anywhere in memory, and during the arithmetic of attention a
 /// processor looks too little ahead. Without prefetching it would wait for each page in turn.
 extension LaneRows {
-  /// Prefetches the keys of three rows from `row` on, if the lane has that many.
+  /// Prefetches the values, which are read once the block of rows has its logits, and the keys of
+  /// three rows that are far enough ahead for memory to answer in time, if the lane has them.
   @unsafe @inline(__always)
-  func askForKeys(_ row: Int) {
+  func prefetch(beside first: Int, _ second: Int, _ third: Int) {
+    unsafe value(first).ask(bytes: rowBytes)
+    unsafe value(second).ask(bytes: rowBytes)
+    unsafe value(third).ask(bytes: rowBytes)
+    let row = first &+ 32
     guard unsafe row &+ 3 <= count else { return }
     unsafe key(row).ask(bytes: rowBytes)
     unsafe key(row &+ 1).ask(bytes: rowBytes)
     unsafe key(row &+ 2).ask(bytes: rowBytes)
-  }
-
-  /// Prefetches the values of three live rows.
-  @unsafe @inline(__always)
-  func askForValues(_ first: Int, _ second: Int, _ third: Int) {
-    unsafe value(first).ask(bytes: rowBytes)
-    unsafe value(second).ask(bytes: rowBytes)
-    unsafe value(third).ask(bytes: rowBytes)
   }
 }

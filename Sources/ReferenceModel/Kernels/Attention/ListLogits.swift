@@ -3,8 +3,7 @@ import KVPolicyKit
 /// Products with keys that are integers with scales, without making floats of whole keys.
 ///
 /// A key's product with a query q is Σ q·(code·s + z). Where scales belong to groups of a row it is
-/// s · Σ q·code + z · Σ q for each group. Where they belong to channels they are multiplied with
-/// the query, once for a block: Σ (q·s)·code + Σ q·z.
+/// s · Σ q·code + z · Σ q for each group. Where they belong to channels, see `BlockLogits`.
 extension Kernels {
   /// The logits of a lane with codes, or with rows in q8_0; as `logits`.
   @unsafe static func logitsOfLists(
@@ -13,13 +12,12 @@ extension Kernels {
   ) {
     let depth = unsafe rows.headDimension
     let (width, groups) = unsafe greatest(rows, value: false)
-    if let codes = unsafe rows.codes {
-      // The values of these rows are read next, and then the keys of the rows behind them.
-      unsafe ask(for: codes.values, range)
-      let end = unsafe min(range.upperBound + range.count, rows.count)
-      unsafe ask(for: codes.keys, range.upperBound..<end)
-    }
     unsafe ListRoom.lend(heads: group, width: width, groups: groups, memory) { room in
+      // The values of these rows are read next, and then the keys of the rows behind them.
+      let end = unsafe min(range.upperBound + range.count, rows.count)
+      unsafe room.queue.pointee.append(rows, range, value: true)
+      unsafe room.queue.pointee.append(rows, range.upperBound..<end, value: false)
+      unsafe room.queue.pointee.divide(among: range.count)
       var mapped = unsafe ListLogits(
         queries: queries, queryStride: depth, group: group, scale: scale,
         isInteger: inIntegers, logits: logits, stride: stride, room: room)
@@ -68,13 +66,15 @@ extension Kernels {
     let isInteger = unsafe isInteger && IntegerLogits.serves(list.encoding)
     switch unsafe list.encoding.scaling {
     case .ofRow where isInteger, .ofRowWithZero where isInteger:
-      unsafe integers(queries, queryStride, adding: nil).compute(list)
+      unsafe IntegerLogits(
+        queries: queries, queryStride: queryStride, group: group, scale: scale, room: room
+      ).compute(list)
     case .none: unsafe products(list, queries, scale, into: room.sums)
     case .ofRow: unsafe addGroups(list, hasZeros: false)
     case .ofRowWithZero: unsafe addGroups(list, hasZeros: true)
-    case .ofBlock: unsafe computeByChannel(list, inIntegers: isInteger)
+    case .ofBlock: return unsafe computeBlock(list)
     }
-    unsafe deliver(list)
+    unsafe deliver(list, room.sums, RowList.most)
   }
 
   /// Products with scales and zeros of each row's groups, at `room.sums`.
@@ -104,37 +104,13 @@ extension Kernels {
     }
   }
 
-  /// Products with scales and zeros of a block's channels, at `room.sums`.
-  private func computeByChannel(_ list: RowList, inIntegers: Bool) {
-    guard let block = unsafe list.block else { return }
-    let width = unsafe list.encoding.width
-    let (scales, zeros) = unsafe (room.line, room.line + width)
-    unsafe Kernels.load(
-      block, format: list.encoding.isWide ? .f32 : .f16, count: 2 * width, into: scales)
-    // `products` is free: its floats are used for groups of rows only.
-    let sums = unsafe room.products
-    for head in unsafe 0..<group {
-      let (query, target) = unsafe (queries + head &* queryStride, room.scaled + head &* width)
-      unsafe sums[head] =
-        scale
-        * Kernels.multiply(
-          query, by: scales, into: target, addingProductsWith: zeros, count: width)
-    }
-    if inIntegers { return unsafe integers(room.scaled, width, adding: sums).compute(list) }
-    var folded = unsafe self
-    unsafe folded.queryStride = width
-    unsafe folded.products(list, room.scaled, scale, into: room.sums)
-    for head in unsafe 0..<group {
-      unsafe Kernels.add(sums[head], to: room.sums + head &* RowList.most, count: list.count)
-    }
-  }
-
-  private func integers(
-    _ queries: UnsafePointer<Float>, _ stride: Int, adding constants: UnsafePointer<Float>?
-  ) -> IntegerLogits {
-    unsafe IntegerLogits(
-      queries: queries, queryStride: stride, group: group, scale: scale, constants: constants,
+  /// The logits of rows that share scales.
+  private func computeBlock(_ list: RowList) {
+    let block = unsafe BlockLogits(
+      queries: queries, queryStride: queryStride, group: group, scale: scale, isInteger: isInteger,
       room: room)
+    let sums = unsafe block.compute(list)
+    unsafe deliver(list, sums, BlockLogits.stride)
   }
 
   /// `factor · Σ query · number` for a group of channels of each row, `most` floats for each head.
@@ -162,10 +138,10 @@ extension Kernels {
   }
 
   /// Writes the sums to the logits of the list's rows.
-  private func deliver(_ list: RowList) {
+  private func deliver(_ list: RowList, _ sums: UnsafePointer<Float>, _ sumStride: Int) {
     let isConsecutive = unsafe list.isConsecutive
     for head in unsafe 0..<group {
-      let (sums, target) = unsafe (room.sums + head &* RowList.most, logits + head &* stride)
+      let (sums, target) = unsafe (sums + head &* sumStride, logits + head &* stride)
       if isConsecutive {
         unsafe (target + Int(list.rows[0])).update(from: sums, count: list.count)
       } else {

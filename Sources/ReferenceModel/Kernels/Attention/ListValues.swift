@@ -38,7 +38,8 @@ extension Kernels {
     case .none: unsafe mix(list, room.sums, into: out)
     case .ofRow: unsafe addGroups(list, hasZeros: false)
     case .ofRowWithZero: unsafe addGroups(list, hasZeros: true)
-    case .ofBlock: unsafe addByChannel(list)
+    // `RowEncoding` has no values that share scales: they come as floats.
+    case .ofBlock: preconditionFailure("values have scales of their own")
     }
   }
 
@@ -77,23 +78,6 @@ extension Kernels {
         if hasZeros { unsafe Kernels.add(zeros.total, to: target + head &* width, count: size) }
       }
       unsafe mix(list.group(index), room.products, into: target)
-    }
-  }
-
-  /// Adds values with scales and zeros of a block's channels.
-  private func addByChannel(_ list: RowList) {
-    guard let block = unsafe list.block else { return }
-    let (scales, zeros) = unsafe (room.line, room.line + width)
-    unsafe Kernels.load(
-      block, format: list.encoding.isWide ? .f32 : .f16, count: 2 * width, into: scales)
-    unsafe room.scaled.update(repeating: 0, count: group * width)
-    unsafe mix(list, room.sums, into: room.scaled)
-    for head in unsafe 0..<group {
-      let (mixed, target) = unsafe (room.scaled + head &* width, out + head &* width)
-      let total = unsafe Kernels.total(room.sums + head &* RowList.most, count: list.count)
-      for channel in unsafe 0..<width {
-        unsafe target[channel] += scales[channel] * mixed[channel] + zeros[channel] * total
-      }
     }
   }
 

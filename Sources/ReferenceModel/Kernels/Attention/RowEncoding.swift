@@ -52,8 +52,10 @@ struct RowEncoding {
     }
   }
 
-  /// Rows of a block of codes; nil if a group does not begin with a whole byte.
-  init?(_ block: CodeBlock, isMapped: Bool) {
+  /// Rows of a block of codes; nil if kernels do not read such codes: if a group does not begin with
+  /// a whole byte, and where rows share scales, if they are values, or neither rows nor channels are whole
+  /// registers.
+  init?(_ block: CodeBlock, isMapped: Bool, value: Bool) {
     (width, isWide) = (block.width, block.isWide)
     self.isMapped = isMapped
     guard block.storedBits > 0 else {
@@ -66,6 +68,9 @@ struct RowEncoding {
     default: numbers = .codes8
     }
     guard block.format.grouping == .ofRow else {
+      guard !value, block.isByWord, block.rows.isMultiple(of: vectorWidth),
+        block.width.isMultiple(of: vectorWidth)
+      else { return nil }
       (scaling, group, groupBytes) = (.ofBlock, width, 0)
       return
     }

@@ -1,7 +1,7 @@
 import KVPolicyKit
 
-/// Rows of a lane that a kernel reads at once, wherever they are in memory: all in one encoding,
-/// and all of one block if rows of a block share scales.
+/// Rows of a lane that a kernel reads at once, wherever they are in memory, all in one encoding. Rows
+/// that share scales are consecutive rows of one block.
 @unsafe struct RowList: @unsafe RowAddresses {
   // Lists have at most `most` rows, and every array has room for them. Groups are below the
   // encoding's number of groups.
@@ -10,8 +10,8 @@ import KVPolicyKit
   static let most = 128
 
   let encoding: RowEncoding
-  /// The block of the last row; nil for rows in the store's format.
-  var block: UnsafeRawPointer?
+  /// The rows' block, and the index of the first row in it; nil for rows without shared scales.
+  private(set) var block: (layout: CodeBlock, base: UnsafeRawPointer, first: Int)?
   private(set) var count = 0
   /// Bytes from a row's first byte to the first number that kernels read.
   private var offset = 0
@@ -43,8 +43,12 @@ import KVPolicyKit
     unsafe count &+= more
   }
 
-  /// Removes all rows.
-  mutating func removeAll() { unsafe (count, isConsecutive) = (0, true) }
+  /// Takes the rows of a run in place of all others.
+  mutating func take(_ run: CodedRun, _ layout: CodeBlock) {
+    unsafe (count, isConsecutive) = (run.rows.count, true)
+    unsafe room.rows[0] = Int32(truncatingIfNeeded: run.rows.lowerBound)
+    unsafe block = unsafe (layout, run.base, run.index)
+  }
 
   /// The scales of a group, row by row, and `most` floats behind them the zeros. Numbers behind the
   /// last row, up to a whole vector, are 0.
@@ -64,9 +68,11 @@ import KVPolicyKit
   @inline(__always)
   func value(_ row: Int) -> UnsafeRawPointer { unsafe key(row) }
   @inline(__always)
-  func askForKeys(_ row: Int) {}
+  func prefetch(beside first: Int, _ second: Int, _ third: Int) { unsafe prefetch(rows: 3) }
+
+  /// Prefetches a part of what is read next, in proportion to some rows of the list.
   @inline(__always)
-  func askForValues(_ first: Int, _ second: Int, _ third: Int) {}
+  func prefetch(rows: Int) { unsafe room.queue.pointee.ask(rows: rows) }
 }
 
 /// Memory for one list at a time, and for what kernels compute from it.
@@ -85,10 +91,13 @@ import KVPolicyKit
   let scaled: UnsafeMutablePointer<Float>
   /// Two floats for each channel: scales and zeros of a block.
   let line: UnsafeMutablePointer<Float>
-  /// Three queries, rounded.
+  /// Every head's query, rounded.
   let rounded: UnsafeMutablePointer<Int16>
   /// For each group four floats: sums of three queries.
   let groupSums: UnsafeMutablePointer<Float>
+  /// For each head its query's unit, and what is added to all its products.
+  let units: UnsafeMutablePointer<(unit: Float, constant: Float)>
+  let queue: UnsafeMutablePointer<PrefetchQueue>
 
   /// Lends memory for rows of `width` numbers, in any of their groups, and for some query heads: a
   /// buffer's, or memory that is allocated.
@@ -96,24 +105,41 @@ import KVPolicyKit
     heads: Int, width: Int, groups: Int, _ memory: FloatBuffer?, _ body: (ListRoom) -> Void
   ) {
     let most = unsafe RowList.most
-    let floats =
-      3 * most + 2 * most * groups + 2 * heads * most + 2 * heads * width + 4 * width + 4 * groups
+    // An address takes the room of two floats, a piece to prefetch that of four, and a rounded query half the room of a query.
+    let perHead = 2 * most + 2 * width + (width + 1) / 2 + 2
+    let floats = 3 * most + 2 * most * groups + 2 * width + 4 * groups + heads * perHead
+    let total = unsafe floats + 4 * PrefetchQueue.most
     if let memory {
-      return unsafe body(ListRoom(memory.room(floats), heads: heads, width: width, groups: groups))
+      return unsafe lend(memory.room(total), heads: heads, width: width, groups: groups, body)
     }
-    unsafe withUnsafeTemporaryAllocation(byteCount: 4 * floats, alignment: 64) { memory in
+    unsafe withUnsafeTemporaryAllocation(byteCount: 4 * total, alignment: 64) { memory in
       guard let base = memory.baseAddress else { return }
-      unsafe body(
-        ListRoom(
-          base.assumingMemoryBound(to: Float.self), heads: heads, width: width, groups: groups))
+      unsafe lend(
+        base.assumingMemoryBound(to: Float.self), heads: heads, width: width, groups: groups, body)
+    }
+  }
+
+  private static func lend(
+    _ base: UnsafeMutablePointer<Float>, heads: Int, width: Int, groups: Int,
+    _ body: (ListRoom) -> Void
+  ) {
+    let pieces = unsafe UnsafeMutableRawPointer(base).assumingMemoryBound(
+      to: PrefetchQueue.Piece.self)
+    var queue = unsafe PrefetchQueue(pieces)
+    unsafe withUnsafeMutablePointer(to: &queue) { queue in
+      let rest = unsafe base + 4 * PrefetchQueue.most
+      unsafe body(ListRoom(rest, heads: heads, width: width, groups: groups, queue))
     }
   }
 
   /// Divides memory for the parts.
-  private init(_ base: UnsafeMutablePointer<Float>, heads: Int, width: Int, groups: Int) {
+  private init(
+    _ base: UnsafeMutablePointer<Float>, heads: Int, width: Int, groups: Int,
+    _ queue: UnsafeMutablePointer<PrefetchQueue>
+  ) {
     let most = unsafe RowList.most
     let memory = UnsafeMutableRawPointer(base)
-    // An address takes the room of two floats, and three rounded queries that of 1.5 × width.
+    unsafe self.queue = unsafe queue
     unsafe addresses = memory.assumingMemoryBound(to: UnsafeRawPointer.self)
     unsafe rows = (memory + 8 * most).assumingMemoryBound(to: Int32.self)
     unsafe scales = base + 3 * most
@@ -122,7 +148,10 @@ import KVPolicyKit
     unsafe mapped = sums + heads * most
     unsafe scaled = mapped + heads * width
     unsafe line = scaled + heads * width
-    unsafe rounded = UnsafeMutableRawPointer(line + 2 * width).assumingMemoryBound(to: Int16.self)
-    unsafe groupSums = line + 4 * width
+    unsafe groupSums = line + 2 * width
+    let pairs = unsafe groupSums + 4 * groups
+    unsafe units = UnsafeMutableRawPointer(pairs).assumingMemoryBound(
+      to: (unit: Float, constant: Float).self)
+    unsafe rounded = UnsafeMutableRawPointer(units + heads).assumingMemoryBound(to: Int16.self)
   }
 }

@@ -1,0 +1,311 @@
+import KVPolicyKit
+
+/// Logits of keys whose channels have scales that all rows of a block share.
+///
+/// A key's product with a query q is Σ q·(code·s + z) = Σ (q·s)·code + Σ q·z. So a query is
+/// multiplied with the scales once for a block. Words of neighbouring rows lie side by side, and
+/// each element of a register is the sum of one row; no register is ever summed across:
+///
+/// ```text
+///           row 0  row 1 … row 7
+///   word 0    w      w       w     × channels 0…7 of the query (of 4 bits) ┐ for three heads and
+///   word 1    w      w       w     × channels 8…15                         ┘ two registers of rows
+/// ```
+///
+/// Products of integers take both codes of a pair at once, as two integers of 16 bits. The query is
+/// rounded as in `IntegerLogits`.
+@unsafe struct BlockLogits {
+  // A list's rows are rows of its block, which has whole registers of rows and of channels:
+  // registers that contain the list's rows lie in the block. Sums have room for the rows of a list
+  // and two registers.
+
+  /// Floats from one head's sums to the next head's.
+  static var stride: Int { unsafe 2 * RowList.most }
+
+  let queries: UnsafePointer<Float>
+  let queryStride: Int
+  let group: Int
+  let scale: Float
+  let isInteger: Bool
+  let room: ListRoom
+
+  /// Computes the logits of a list's rows, and returns where they are, `stride` floats apart for
+  /// each head.
+  func compute(_ list: RowList) -> UnsafePointer<Float> {
+    guard let (layout, base, first) = unsafe list.block else {
+      return unsafe UnsafePointer(room.products)
+    }
+    unsafe fold(layout, base)
+    let start = first / vectorWidth * vectorWidth
+    let last = unsafe first + list.count - 1
+    let rows = start..<(last / vectorWidth + 1) * vectorWidth
+    switch layout.storedBits {
+    case 2: unsafe multiply(Codes2.self, layout, base, rows)
+    case 4: unsafe multiply(Codes4.self, layout, base, rows)
+    default: unsafe multiply(Codes8.self, layout, base, rows)
+    }
+    return unsafe UnsafePointer(room.products + (first - start))
+  }
+
+  // MARK: Queries
+
+  private func fold(_ layout: CodeBlock, _ block: UnsafeRawPointer) {
+    var head = 0
+    while unsafe head < group {
+      switch unsafe (group &- head, layout.isWide) {
+      case (1, true): unsafe fold(F32Format.self, OneHead.self, head, layout, block)
+      case (2, true): unsafe fold(F32Format.self, TwoHeads.self, head, layout, block)
+      case (_, true): unsafe fold(F32Format.self, ThreeHeads.self, head, layout, block)
+      case (1, false): unsafe fold(F16Format.self, OneHead.self, head, layout, block)
+      case (2, false): unsafe fold(F16Format.self, TwoHeads.self, head, layout, block)
+      case (_, false): unsafe fold(F16Format.self, ThreeHeads.self, head, layout, block)
+      }
+      head &+= 3
+    }
+  }
+
+  /// Multiplies up to three queries with a block's scales and zeros, and rounds them for integers.
+  private func fold<Format: FloatFormat, Heads: HeadCount>(
+    _: Format.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock, _ block: UnsafeRawPointer
+  ) {
+    let width = layout.width
+    let zeros = unsafe block + width &* Format.elementBytes
+    let (query, target) = unsafe (queries + head &* queryStride, room.scaled + head &* width)
+    var (f0, f1, f2) = (FoldedQuery(), FoldedQuery(), FoldedQuery())
+    var channel = 0
+    while channel < width {
+      let offset = channel &* Format.elementBytes
+      let (s, z) = unsafe (Format.loadVector(block + offset), Format.loadVector(zeros + offset))
+      let (q, t) = unsafe (query + channel, target + channel)
+      unsafe f0.add(q, s, z, into: t)
+      if Heads.heads > 1 { unsafe f1.add(q + queryStride, s, z, into: t + width) }
+      if Heads.heads > 2 { unsafe f2.add(q + 2 &* queryStride, s, z, into: t + 2 &* width) }
+      channel &+= vectorWidth
+    }
+    unsafe finish(f0, head, width)
+    if Heads.heads > 1 { unsafe finish(f1, head &+ 1, width) }
+    if Heads.heads > 2 { unsafe finish(f2, head &+ 2, width) }
+  }
+
+  /// Rounds a head's query for integers, and notes what its products are multiplied with, and what
+  /// is added to them.
+  @inline(__always)
+  private func finish(_ query: FoldedQuery, _ head: Int, _ width: Int) {
+    var unit: Float = 1
+    if unsafe isInteger {
+      let rounding = QueryRounding(query.top)
+      unsafe rounding.round(
+        room.scaled + head &* width, count: width, into: room.rounded + head &* width)
+      unit = rounding.unit
+    }
+    unsafe room.units[head] = unsafe (scale * unit, scale * query.zeros.total)
+  }
+
+  // MARK: Products
+
+  private func multiply<Codes: WordCodes>(
+    _: Codes.Type, _ layout: CodeBlock, _ block: UnsafeRawPointer, _ rows: Range<Int>
+  ) {
+    let words = unsafe block + layout.firstCode
+    var head = 0
+    while unsafe head < group {
+      switch unsafe group &- head {
+      case 1: unsafe multiply(Codes.self, OneHead.self, head, layout, words, rows)
+      case 2: unsafe multiply(Codes.self, TwoHeads.self, head, layout, words, rows)
+      default: unsafe multiply(Codes.self, ThreeHeads.self, head, layout, words, rows)
+      }
+      head &+= 3
+    }
+  }
+
+  /// Multiplies two registers of rows at a time. At the end of an odd number of registers the last
+  /// one takes both places.
+  private func multiply<Codes: WordCodes, Heads: HeadCount>(
+    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock, _ words: UnsafeRawPointer,
+    _ rows: Range<Int>
+  ) {
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let second = min(row &+ vectorWidth, rows.upperBound &- vectorWidth)
+      let pair = unsafe (words + 4 &* row, words + 4 &* second)
+      let sums =
+        unsafe isInteger
+        ? integerSums(Codes.self, Heads.self, head, layout, pair)
+        : floatSums(Codes.self, Heads.self, head, layout, pair)
+      let target = unsafe room.products + (head &* Self.stride &- rows.lowerBound)
+      unsafe store(sums.a, Heads.self, head, to: target + row)
+      unsafe store(sums.b, Heads.self, head, to: target + second)
+      row &+= 2 &* vectorWidth
+    }
+  }
+
+  @inline(__always)
+  private func integerSums<Codes: WordCodes, Heads: HeadCount>(
+    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock,
+    _ words: (UnsafeRawPointer, UnsafeRawPointer)
+  ) -> (a: HeadSums, b: HeadSums) {
+    var (a, b) = (PairSums(), PairSums())
+    let step = 2 &* layout.width
+    var query = unsafe UnsafeRawPointer(room.rounded) + head &* step
+    let end = unsafe query + step
+    let share = Codes.rows(perWordOf: layout)
+    var offset = 0
+    while unsafe query < end {
+      let x = unsafe (words.0 + offset).loadUnaligned(as: WordVector.self)
+      let y = unsafe (words.1 + offset).loadUnaligned(as: WordVector.self)
+      for index in 0..<Codes.pairs {
+        let (p, q) = (Codes.pair(index, of: x), Codes.pair(index, of: y))
+        unsafe a.add(p, query, step, Heads.self)
+        unsafe b.add(q, query, step, Heads.self)
+        unsafe query += 4
+      }
+      if head == 0 { unsafe room.queue.pointee.ask(rows: share) }
+      offset &+= 4 &* layout.rows
+    }
+    return (a.floats, b.floats)
+  }
+
+  @inline(__always)
+  private func floatSums<Codes: WordCodes, Heads: HeadCount>(
+    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock,
+    _ words: (UnsafeRawPointer, UnsafeRawPointer)
+  ) -> (a: HeadSums, b: HeadSums) {
+    var (a, b) = (HeadSums(), HeadSums())
+    let width = layout.width
+    var query = unsafe UnsafePointer(room.scaled) + head &* width
+    let end = unsafe query + width
+    let share = Codes.rows(perWordOf: layout)
+    var offset = 0
+    while unsafe query < end {
+      let x = unsafe (words.0 + offset).loadUnaligned(as: WordVector.self)
+      let y = unsafe (words.1 + offset).loadUnaligned(as: WordVector.self)
+      for index in 0..<Codes.pairs {
+        let (p, q) = (Codes.pair(index, of: x), Codes.pair(index, of: y))
+        unsafe a.add(lower(p), query, width, Heads.self)
+        unsafe b.add(lower(q), query, width, Heads.self)
+        unsafe a.add(upper(p), query + 1, width, Heads.self)
+        unsafe b.add(upper(q), query + 1, width, Heads.self)
+        unsafe query += 2
+      }
+      if head == 0 { unsafe room.queue.pointee.ask(rows: share) }
+      offset &+= 4 &* layout.rows
+    }
+    return (a, b)
+  }
+
+  @inline(__always)
+  private func store<Heads: HeadCount>(
+    _ sums: HeadSums, _: Heads.Type, _ head: Int, to target: UnsafeMutablePointer<Float>
+  ) {
+    unsafe store(sums.s0, head, target)
+    if Heads.heads > 1 { unsafe store(sums.s1, head &+ 1, target + Self.stride) }
+    if Heads.heads > 2 { unsafe store(sums.s2, head &+ 2, target + 2 &* Self.stride) }
+  }
+
+  @inline(__always)
+  private func store(
+    _ sums: FloatVector, _ head: Int, _ target: UnsafeMutablePointer<Float>
+  ) {
+    let (unit, constant) = unsafe room.units[head]
+    unsafe storeVector(
+      multiplyAdd(sums, FloatVector(repeating: unit), FloatVector(repeating: constant)), target)
+  }
+}
+
+extension WordCodes {
+  /// Rows of two registers, divided among the words of a row.
+  @inline(__always)
+  fileprivate static func rows(perWordOf layout: CodeBlock) -> Int {
+    max(1, 4 &* pairs &* vectorWidth / layout.width)
+  }
+}
+
+/// How many query heads a tile has: a type, so that each number has machine code of its own.
+protocol HeadCount {
+  static var heads: Int { get }
+}
+
+enum OneHead: HeadCount { static var heads: Int { 1 } }
+enum TwoHeads: HeadCount { static var heads: Int { 2 } }
+enum ThreeHeads: HeadCount { static var heads: Int { 3 } }
+
+/// What is known of a query once it is multiplied with the scales of a block.
+private struct FoldedQuery {
+  /// The products with zeros, to be summed.
+  private(set) var zeros = FloatVector.zero
+  private(set) var top = GreatestMagnitude()
+
+  /// Multiplies a register of the query with the scales, and with the zeros.
+  @unsafe @inline(__always)
+  mutating func add(
+    _ query: UnsafePointer<Float>, _ s: FloatVector, _ z: FloatVector,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let q = unsafe loadVector(query)
+    let product = q * s
+    unsafe storeVector(product, target)
+    zeros = multiplyAdd(q, z, zeros)
+    top.add(product)
+  }
+}
+
+/// Sums of a register of rows with up to three queries.
+private struct HeadSums {
+  var s0 = FloatVector.zero
+  var s1 = FloatVector.zero
+  var s2 = FloatVector.zero
+
+  /// Adds a channel's codes, times the channel's element of each query.
+  @unsafe @inline(__always)
+  mutating func add<Heads: HeadCount>(
+    _ codes: FloatVector, _ query: UnsafePointer<Float>, _ stride: Int, _: Heads.Type
+  ) {
+    s0 = unsafe multiplyAdd(codes, FloatVector(repeating: query[0]), s0)
+    if Heads.heads > 1 {
+      s1 = unsafe multiplyAdd(codes, FloatVector(repeating: query[stride]), s1)
+    }
+    if Heads.heads > 2 {
+      s2 = unsafe multiplyAdd(codes, FloatVector(repeating: query[2 &* stride]), s2)
+    }
+  }
+}
+
+/// The same sums of integers.
+private struct PairSums {
+  private var s0 = IntVector.zero
+  private var s1 = IntVector.zero
+  private var s2 = IntVector.zero
+
+  var floats: HeadSums {
+    HeadSums(
+      s0: ReferenceModel.floats(s0), s1: ReferenceModel.floats(s1), s2: ReferenceModel.floats(s2))
+  }
+
+  /// Adds the codes of a pair of channels, times the pair of each query; queries are `stride` bytes
+  /// apart.
+  @unsafe @inline(__always)
+  mutating func add<Heads: HeadCount>(
+    _ codes: WordVector, _ query: UnsafeRawPointer, _ stride: Int, _: Heads.Type
+  ) {
+    unsafe addPairs(codes, query, to: &s0)
+    if Heads.heads > 1 { unsafe addPairs(codes, query + stride, to: &s1) }
+    if Heads.heads > 2 { unsafe addPairs(codes, query + 2 &* stride, to: &s2) }
+  }
+
+  @unsafe @inline(__always)
+  private func addPairs(
+    _ codes: WordVector, _ query: UnsafeRawPointer, to sums: inout IntVector
+  ) {
+    let pair = unsafe query.loadUnaligned(as: UInt32.self)
+    addPairProducts(codes, WordVector(repeating: pair), to: &sums)
+  }
+}
+
+/// The codes of even channels, and of odd channels, as floats.
+@inline(__always)
+private func lower(_ pairs: WordVector) -> FloatVector {
+  ReferenceModel.floats(signed: pairs & WordVector(repeating: 0xFFFF))
+}
+
+@inline(__always)
+private func upper(_ pairs: WordVector) -> FloatVector { ReferenceModel.floats(signed: pairs &>> 16) }
