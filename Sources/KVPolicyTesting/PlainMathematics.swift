@@ -41,10 +41,8 @@ enum Plain {
     // Every slot holds a live row, so the page was not given back and its address is not null.
     return unsafe (0..<rows.count).map { row in
       var floats = unsafe [Float](repeating: 0, count: rows.headDimension)
-      if let codes = unsafe rows.codes {
-        let side = unsafe value ? codes.values : codes.keys
-        if unsafe side.decode(row, to: &floats) { return floats }
-      }
+      let side = unsafe value ? rows.codes?.values : rows.codes?.keys
+      if let side = unsafe side, unsafe side.decode(row, to: &floats) { return floats }
       let slot = unsafe Int(rows.slots[row])
       guard let page = unsafe rows.pages[slot / rows.pageRows] else { return [] }
       let index = unsafe slot % rows.pageRows + (value ? rows.pageRows : 0)

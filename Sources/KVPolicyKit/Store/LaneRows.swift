@@ -42,10 +42,10 @@
 
 /// The rows of a lane, or of a list of its rows, that are stored as codes.
 @unsafe package struct LaneCodes {
-  /// The keys.
-  package let keys: CodedRows
-  /// The values.
-  package let values: CodedRows
+  /// The keys; nil if none of the lane's is a code.
+  package let keys: CodedRows?
+  /// The values; nil if none of the lane's is a code.
+  package let values: CodedRows?
 }
 
 /// The keys, or the values, of some rows that are stored as codes. Every pointer is valid while the
@@ -59,27 +59,40 @@
   package let layouts: UnsafeBufferPointer<CodeBlock>
   /// What is stored of a row; nil for all of it.
   package let map: UnsafePointer<KeyMap>?
-  private let blocks: UnsafeBufferPointer<CodedSide.Block>
+  private let blocks: UnsafePointer<CodedSide.Block>
 
   fileprivate init(
     side: CodedSide, places: UnsafePointer<Int32>, layouts: UnsafeBufferPointer<CodeBlock>,
-    map: UnsafePointer<KeyMap>?, blocks: UnsafeBufferPointer<CodedSide.Block>
+    map: UnsafePointer<KeyMap>?, blocks: UnsafePointer<CodedSide.Block>
   ) {
     unsafe self.side = unsafe .passUnretained(side)
     unsafe (self.places, self.layouts, self.map) = unsafe (places, layouts, map)
     unsafe self.blocks = unsafe blocks
   }
 
-  /// The tier, the first byte and the entry of a block that some live row's place names.
-  @unsafe func block(
-    _ block: Int
-  ) -> (tier: Int, address: UnsafeRawPointer, entry: UnsafeRawPointer) {
-    // Places of live rows name blocks of the lane, so there is a base address.
-    let entry = unsafe blocks.baseAddress.unsafelyUnwrapped + block
-    let found = unsafe entry.pointee
+  // Blocks are those that some live row's place names, so that they are held and have entries.
+
+  /// Bytes of what the lane notes of a block.
+  package static var entryBytes: Int { MemoryLayout<CodedSide.Block>.stride }
+
+  /// Where the lane notes a block; for a prefetch also behind the last block.
+  @unsafe package func entry(ofBlock block: Int) -> UnsafeRawPointer {
+    unsafe UnsafeRawPointer(blocks + block)
+  }
+
+  /// The first byte of a block.
+  @unsafe package func address(ofBlock block: Int) -> UnsafeRawPointer {
     // A bug in the store if the block was given back: places are those of live rows only.
-    guard let address = unsafe found.address else { preconditionFailure("no such block") }
-    return unsafe (Int(found.tier), UnsafeRawPointer(address), UnsafeRawPointer(entry))
+    guard let address = unsafe blocks[block].address else { preconditionFailure("no such block") }
+    return UnsafeRawPointer(address)
+  }
+
+  /// The tier of a block.
+  @unsafe func tier(ofBlock block: Int) -> Int { unsafe Int(blocks[block].tier) }
+
+  /// Bytes of a block.
+  @unsafe package func bytes(ofBlock block: Int) -> Int {
+    unsafe layouts[tier(ofBlock: block)].bytes
   }
 
   /// Decodes a row to as many floats as a head has elements, one number after the other, if the row
@@ -118,17 +131,18 @@ extension Lane.Coded {
 }
 
 extension CodedSide {
-  /// Lends rows at some places.
+  /// Lends rows at some places; nil if no row of the lane is a code.
   @unsafe fileprivate func withRows<Result>(
-    _ places: UnsafeBufferPointer<Int32>, _ body: (CodedRows) -> Result
+    _ places: UnsafeBufferPointer<Int32>, _ body: (CodedRows?) -> Result
   ) -> Result {
-    unsafe withMap { map in
+    guard count > 0 else { return body(nil) }
+    return unsafe withMap { map in
       unsafe layouts.withUnsafeBufferPointer { layouts in
         unsafe blocks.withUnsafeBufferPointer { blocks in
           unsafe body(
             CodedRows(
               side: self, places: places.baseAddress.unsafelyUnwrapped, layouts: layouts,
-              map: map, blocks: blocks))
+              map: map, blocks: blocks.baseAddress.unsafelyUnwrapped))
         }
       }
     }

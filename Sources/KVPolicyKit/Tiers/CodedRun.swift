@@ -9,11 +9,6 @@
   package let tier: Int
   /// The block's first byte, which is valid while the lane is not changed.
   @unsafe package let base: UnsafeRawPointer
-  /// Where the lane notes the block: the blocks of the next rows are mostly noted behind it.
-  @unsafe package let entry: UnsafeRawPointer
-
-  /// Bytes of an entry.
-  package static let entryBytes = MemoryLayout<CodedSide.Block>.stride
 }
 
 extension CodedRows {
@@ -24,11 +19,11 @@ extension CodedRows {
     guard row < range.upperBound else { return nil }
     let place = unsafe Int(places[row])
     let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
-    let found = unsafe self.block(block)
-    let most = unsafe min(range.upperBound &- row, layouts[found.tier].rows &- index)
+    let tier = unsafe tier(ofBlock: block)
+    let most = unsafe min(range.upperBound &- row, layouts[tier].rows &- index)
     return unsafe CodedRun(
-      rows: row..<row &+ consecutive(from: row, atMost: most), index: index, tier: found.tier,
-      base: found.address, entry: found.entry)
+      rows: row..<row &+ consecutive(from: row, atMost: most), index: index, tier: tier,
+      base: address(ofBlock: block))
   }
 
   /// How many rows have consecutive places, from a row on that is a code; at least 1.

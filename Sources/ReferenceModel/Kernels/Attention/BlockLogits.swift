@@ -308,4 +308,6 @@ private func lower(_ pairs: WordVector) -> FloatVector {
 }
 
 @inline(__always)
-private func upper(_ pairs: WordVector) -> FloatVector { ReferenceModel.floats(signed: pairs &>> 16) }
+private func upper(_ pairs: WordVector) -> FloatVector {
+  ReferenceModel.floats(signed: pairs &>> 16)
+}

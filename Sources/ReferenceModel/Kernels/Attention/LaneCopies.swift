@@ -9,7 +9,7 @@ extension Kernels {
     let depth = unsafe rows.headDimension
     for row in range {
       let target = unsafe out + (row &- range.lowerBound) &* depth
-      if let codes = unsafe rows.codes, unsafe codes.keys.decode(row, to: target) {
+      if let side = unsafe rows.codes?.keys, unsafe side.decode(row, to: target) {
         continue
       }
       unsafe load(rows.key(row), format: rows.format, count: depth, into: target)
@@ -24,7 +24,7 @@ extension Kernels {
     let depth = unsafe rows.headDimension
     for row in range {
       let target = unsafe out + (row &- range.lowerBound) &* depth
-      if let codes = unsafe rows.codes, unsafe codes.values.decode(row, to: target) {
+      if let side = unsafe rows.codes?.values, unsafe side.decode(row, to: target) {
         continue
       }
       unsafe load(rows.value(row), format: rows.format, count: depth, into: target)

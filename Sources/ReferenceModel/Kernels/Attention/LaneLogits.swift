@@ -13,7 +13,7 @@ extension Kernels {
     into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have logits")
-    guard unsafe rows.codes == nil else {
+    guard unsafe rows.codes?.keys == nil else {
       return unsafe logitsOfLists(
         queries: queries, group: group, rows: rows, range: range, scale: scale,
         inIntegers: inIntegers, memory: memory, into: logits, stride: stride)

@@ -10,7 +10,7 @@ extension Kernels {
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have values")
     if !adding { unsafe out.update(repeating: 0, count: group * rows.headDimension) }
-    guard unsafe rows.codes == nil else {
+    guard unsafe rows.codes?.values == nil else {
       return unsafe mixLists(
         weights: weights, stride: stride, group: group, rows: rows, range: range, memory: memory,
         into: out)

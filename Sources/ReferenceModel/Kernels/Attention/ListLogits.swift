@@ -22,7 +22,7 @@ extension Kernels {
         queries: queries, queryStride: depth, group: group, scale: scale,
         isInteger: inIntegers, logits: logits, stride: stride, room: room)
       let whole = unsafe mapped
-      if let map = unsafe rows.codes?.keys.map { unsafe mapped.map(by: map.pointee) }
+      if let map = unsafe rows.codes?.keys?.map { unsafe mapped.map(by: map.pointee) }
       unsafe forEachList(of: rows, range, value: false, room) { list in
         unsafe (list.encoding.isMapped ? mapped : whole).compute(list)
       }

@@ -38,7 +38,9 @@ import KVPolicyKit
   }
 
   /// Divides the lines among some rows.
-  mutating func divide(among rows: Int) { unsafe share = unsafe (lines * 256 + rows) / max(rows, 1) }
+  mutating func divide(among rows: Int) {
+    unsafe share = unsafe (lines * 256 + rows) / max(rows, 1)
+  }
 
   /// Prefetches the share of some rows.
   @inline(__always)
@@ -64,38 +66,34 @@ import KVPolicyKit
 extension PrefetchQueue {
   /// Adds the keys, or the values, of some rows of a lane; and what tells where the codes of as many
   /// rows behind them are.
+  ///
+  /// Of rows that are codes it adds the blocks of every 16th row, because in most lanes the rows of
+  /// a block, which has 16 rows or more, are neighbours.
   mutating func append(_ rows: LaneRows, _ range: Range<Int>, value: Bool) {
-    guard let codes = unsafe rows.codes else {
+    guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys else {
       return unsafe append(rows, whole: range, value: value)
     }
-    let side = unsafe value ? codes.values : codes.keys
-    var (row, count) = (range.lowerBound, 0)
-    while let run = unsafe side.run(in: row..<range.upperBound) {
-      unsafe append(rows, whole: row..<run.rows.lowerBound, value: value)
-      (row, count) = (run.rows.upperBound, count + 1)
-      unsafe append(run, side.layouts[run.tier])
-      if row == range.upperBound {
-        unsafe append(run.entry + CodedRun.entryBytes, bytes: count * CodedRun.entryBytes)
+    var (last, blocks) = (-1, 0)
+    for first in stride(from: range.lowerBound, to: range.upperBound, by: 16) {
+      let place = unsafe Int(side.places[first])
+      guard place >= 0 else {
+        unsafe append(rows, whole: first..<min(first + 16, range.upperBound), value: value)
+        continue
       }
+      let block = place / CodeBlock.placesPerBlock
+      guard block != last else { continue }
+      (last, blocks) = (block, blocks + 1)
+      unsafe append(side.address(ofBlock: block), bytes: side.bytes(ofBlock: block))
     }
-    unsafe append(rows, whole: row..<range.upperBound, value: value)
-    // A prefetch cannot fault, so the lane may have fewer places.
+    // The entries of the next blocks are mostly behind the last block's. A prefetch cannot fault, so
+    // there may be fewer entries and places.
+    unsafe append(side.entry(ofBlock: last + 1), bytes: blocks * CodedRows.entryBytes)
     unsafe append(side.places + range.upperBound, bytes: 4 * range.count)
-  }
-
-  /// Adds the codes of a run, and the scales of its block.
-  private mutating func append(_ run: CodedRun, _ layout: CodeBlock) {
-    if layout.isByWord || run.rows.count == layout.rows {
-      return unsafe append(run.base, bytes: layout.bytes)
-    }
-    let codes = unsafe run.base + layout.firstCode + run.index &* layout.rowBytes
-    unsafe append(codes, bytes: run.rows.count &* layout.rowBytes)
-    if run.index == 0 { unsafe append(run.base, bytes: layout.firstCode) }
   }
 
   /// Adds the keys, or the values, of rows in the store's format.
   private mutating func append(_ rows: LaneRows, whole: Range<Int>, value: Bool) {
-    for row in whole {
+    for row in whole where unsafe rows.slots[row] >= 0 {
       unsafe append(value ? rows.value(row) : rows.key(row), bytes: rows.rowBytes)
     }
   }

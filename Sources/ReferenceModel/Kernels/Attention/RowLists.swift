@@ -11,11 +11,11 @@ extension Kernels {
     while first < range.upperBound {
       let part = unsafe first..<min(first + RowList.most, range.upperBound)
       first = part.upperBound
-      guard let codes = unsafe rows.codes else {
+      guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys
+      else {
         unsafe lendWhole(rows, part, nil, value: value, room, body)
         continue
       }
-      let side = unsafe value ? codes.values : codes.keys
       var count = 0
       for tier in unsafe side.layouts.indices {
         let layout = unsafe side.layouts[tier]
@@ -34,10 +34,12 @@ extension Kernels {
   @unsafe static func greatest(_ rows: LaneRows, value: Bool) -> (width: Int, groups: Int) {
     let depth = unsafe rows.headDimension
     var groups = unsafe RowEncoding(rows.format, width: depth).groups
-    guard let codes = unsafe rows.codes else { return (depth, groups) }
-    let layouts = unsafe value ? codes.values.layouts : codes.keys.layouts
-    for tier in layouts.indices {
-      guard let encoding = RowEncoding(unsafe layouts[tier], isMapped: false, value: value) else { continue }
+    guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys else {
+      return (depth, groups)
+    }
+    for tier in unsafe side.layouts.indices {
+      let layout = unsafe side.layouts[tier]
+      guard let encoding = RowEncoding(layout, isMapped: false, value: value) else { continue }
       groups = max(groups, encoding.groups)
     }
     return (depth, groups)
