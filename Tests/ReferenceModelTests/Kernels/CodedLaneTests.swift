@@ -32,6 +32,13 @@ private struct CodedLayer: Sendable, CustomStringConvertible {
         headDimension: 48, format: .f32),
       CodedLayer(configuration: #"{"policy": "mikv"}"#, headDimension: 64, format: .q8_0),
       CodedLayer(configuration: #"{"policy": "think"}"#, headDimension: 32, format: .f32),
+      // Blocks of an odd number of registers of rows, and blocks of which a kernel reads a part.
+      CodedLayer(
+        configuration: #"{"policy": "kivi", "keyBits": 4, "groupSize": 24, "residual": 24}"#,
+        headDimension: 96),
+      CodedLayer(
+        configuration: #"{"policy": "kivi", "keyBits": 8, "groupSize": 32, "residual": 64}"#,
+        headDimension: 64),
       // Groups that do not begin with whole bytes, and groups of a few channels.
       CodedLayer(
         configuration: #"{"policy": "mikv", "lowBits": 4, "groupSize": 1}"#, headDimension: 12),
