@@ -70,7 +70,7 @@
     unsafe self.blocks = unsafe blocks
   }
 
-  // Blocks are those that some live row's place names, so that they are held and have entries.
+  // Callers name a block by the place of a live row, so the block is held and has an entry.
 
   /// Bytes of what the lane notes of a block.
   package static var entryBytes: Int { MemoryLayout<CodedSide.Block>.stride }

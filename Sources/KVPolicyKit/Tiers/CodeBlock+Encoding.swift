@@ -69,8 +69,8 @@ extension CodeBlock {
     }
   }
 
-  /// Stores eight codes in a block by words: even channels in the lower half of a word, odd channels
-  /// in the upper half.
+  /// Stores eight codes in a block by words: even channels in the lower half of a word, odd
+  /// channels in the upper half.
   @unsafe private func store(
     words codes: SIMD8<UInt32>, row: Int, channel: Int, of block: UnsafeMutableRawPointer
   ) {

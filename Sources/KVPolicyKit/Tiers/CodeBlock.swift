@@ -6,12 +6,12 @@
 /// .ofRow       scales of group 0 of all rows, scales of group 1, …, zeros in the same order, codes
 /// ```
 ///
-/// Where rows share scales (`.ofChannel`), neighbouring words of memory belong to neighbouring rows,
-/// so that each element of a vector can be the sum of one row. A word of 32 bits has the codes of
-/// neighbouring channels: even channels in its lower half, odd channels in its upper half, both from
-/// the lowest bits on. So the two channels of a pair are two integers of 16 bits in one word. If the
-/// rows are no multiple of eight, or a row's codes are no whole words, the codes of a row are
-/// contiguous instead.
+/// Where rows share scales (`.ofChannel`), neighbouring words of memory belong to neighbouring
+/// rows, so that each element of a vector can be the sum of one row. A word of 32 bits has the
+/// codes of neighbouring channels: even channels in its lower half, odd channels in its upper half,
+/// both from the lowest bits on. So the two channels of a pair are two integers of 16 bits in one
+/// word. If the rows are no multiple of eight, or a row's codes are no whole words, the codes of a
+/// row are contiguous instead.
 ///
 /// Where rows have scales of their own (`.ofRow`), the scales of neighbouring rows are read
 /// together. The codes of a row are contiguous, and seldom cross a cache line: channel 0 is in the

@@ -1,5 +1,5 @@
-/// Consecutive rows of a lane, or of a list of its rows, whose codes lie one behind the other in one
-/// block.
+/// Consecutive rows of a lane, or of a list of its rows, whose codes lie one behind the other in
+/// one block.
 @safe package struct CodedRun {
   /// The numbers of the rows, or their indices in the list.
   package let rows: Range<Int>

@@ -119,7 +119,7 @@ import KVPolicyKit
   }
 
   /// Multiplies two registers of rows at a time. At the end of an odd number of registers the last
-  /// one takes both places.
+  /// register takes both places.
   private func multiply<Codes: WordCodes, Heads: HeadCount>(
     _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock, _ words: UnsafeRawPointer,
     _ rows: Range<Int>
@@ -128,10 +128,15 @@ import KVPolicyKit
     while row < rows.upperBound {
       let second = min(row &+ vectorWidth, rows.upperBound &- vectorWidth)
       let pair = unsafe (words + 4 &* row, words + 4 &* second)
-      let sums =
-        unsafe isInteger
-        ? integerSums(Codes.self, Heads.self, head, layout, pair)
-        : floatSums(Codes.self, Heads.self, head, layout, pair)
+      let sums: (a: HeadSums, b: HeadSums)
+      if unsafe isInteger {
+        let (a, b) = unsafe self.sums(
+          Codes.self, Heads.self, head, layout, pair, room.rounded, of: PairSums.self)
+        sums = (a.floats, b.floats)
+      } else {
+        sums = unsafe self.sums(
+          Codes.self, Heads.self, head, layout, pair, room.scaled, of: HeadSums.self)
+      }
       let target = unsafe room.products + (head &* Self.stride &- rows.lowerBound)
       unsafe store(sums.a, Heads.self, head, to: target + row)
       unsafe store(sums.b, Heads.self, head, to: target + second)
@@ -139,52 +144,26 @@ import KVPolicyKit
     }
   }
 
+  /// Sums the products of two registers of rows with the queries, and prefetches in between.
   @inline(__always)
-  private func integerSums<Codes: WordCodes, Heads: HeadCount>(
+  private func sums<Codes: WordCodes, Heads: HeadCount, Sums: RowSums>(
     _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock,
-    _ words: (UnsafeRawPointer, UnsafeRawPointer)
-  ) -> (a: HeadSums, b: HeadSums) {
-    var (a, b) = (PairSums(), PairSums())
-    let step = 2 &* layout.width
-    var query = unsafe UnsafeRawPointer(room.rounded) + head &* step
-    let end = unsafe query + step
-    let share = Codes.rows(perWordOf: layout)
-    var offset = 0
-    while unsafe query < end {
-      let x = unsafe (words.0 + offset).loadUnaligned(as: WordVector.self)
-      let y = unsafe (words.1 + offset).loadUnaligned(as: WordVector.self)
-      for index in 0..<Codes.pairs {
-        let (p, q) = (Codes.pair(index, of: x), Codes.pair(index, of: y))
-        unsafe a.add(p, query, step, Heads.self)
-        unsafe b.add(q, query, step, Heads.self)
-        unsafe query += 4
-      }
-      if head == 0 { unsafe room.queue.pointee.ask(rows: share) }
-      offset &+= 4 &* layout.rows
-    }
-    return (a.floats, b.floats)
-  }
-
-  @inline(__always)
-  private func floatSums<Codes: WordCodes, Heads: HeadCount>(
-    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock,
-    _ words: (UnsafeRawPointer, UnsafeRawPointer)
-  ) -> (a: HeadSums, b: HeadSums) {
-    var (a, b) = (HeadSums(), HeadSums())
+    _ words: (UnsafeRawPointer, UnsafeRawPointer), _ queries: UnsafePointer<Sums.Element>,
+    of _: Sums.Type
+  ) -> (a: Sums, b: Sums) {
+    var (a, b) = (Sums(), Sums())
     let width = layout.width
-    var query = unsafe UnsafePointer(room.scaled) + head &* width
+    var query = unsafe queries + head &* width
     let end = unsafe query + width
-    let share = Codes.rows(perWordOf: layout)
+    // The rows of two registers, divided among the words of a row.
+    let share = max(1, 4 &* Codes.pairs &* vectorWidth / width)
     var offset = 0
     while unsafe query < end {
       let x = unsafe (words.0 + offset).loadUnaligned(as: WordVector.self)
       let y = unsafe (words.1 + offset).loadUnaligned(as: WordVector.self)
       for index in 0..<Codes.pairs {
-        let (p, q) = (Codes.pair(index, of: x), Codes.pair(index, of: y))
-        unsafe a.add(lower(p), query, width, Heads.self)
-        unsafe b.add(lower(q), query, width, Heads.self)
-        unsafe a.add(upper(p), query + 1, width, Heads.self)
-        unsafe b.add(upper(q), query + 1, width, Heads.self)
+        unsafe a.add(Codes.pair(index, of: x), query, width, Heads.self)
+        unsafe b.add(Codes.pair(index, of: y), query, width, Heads.self)
         unsafe query += 2
       }
       if head == 0 { unsafe room.queue.pointee.ask(rows: share) }
@@ -209,14 +188,6 @@ import KVPolicyKit
     let (unit, constant) = unsafe room.units[head]
     unsafe storeVector(
       multiplyAdd(sums, FloatVector(repeating: unit), FloatVector(repeating: constant)), target)
-  }
-}
-
-extension WordCodes {
-  /// Rows of two registers, divided among the words of a row.
-  @inline(__always)
-  fileprivate static func rows(perWordOf layout: CodeBlock) -> Int {
-    max(1, 4 &* pairs &* vectorWidth / layout.width)
   }
 }
 
@@ -250,28 +221,43 @@ private struct FoldedQuery {
 }
 
 /// Sums of a register of rows with up to three queries.
-private struct HeadSums {
+private protocol RowSums {
+  /// An element of a query.
+  associatedtype Element
+  init()
+  /// Adds the codes of a pair of channels, times the pair of each query; queries are `stride`
+  /// elements apart.
+  @unsafe mutating func add<Heads: HeadCount>(
+    _ codes: WordVector, _ query: UnsafePointer<Element>, _ stride: Int, _: Heads.Type)
+}
+
+private struct HeadSums: @unsafe RowSums {
   var s0 = FloatVector.zero
   var s1 = FloatVector.zero
   var s2 = FloatVector.zero
 
-  /// Adds a channel's codes, times the channel's element of each query.
   @unsafe @inline(__always)
   mutating func add<Heads: HeadCount>(
-    _ codes: FloatVector, _ query: UnsafePointer<Float>, _ stride: Int, _: Heads.Type
+    _ codes: WordVector, _ query: UnsafePointer<Float>, _ stride: Int, _: Heads.Type
   ) {
-    s0 = unsafe multiplyAdd(codes, FloatVector(repeating: query[0]), s0)
-    if Heads.heads > 1 {
-      s1 = unsafe multiplyAdd(codes, FloatVector(repeating: query[stride]), s1)
-    }
-    if Heads.heads > 2 {
-      s2 = unsafe multiplyAdd(codes, FloatVector(repeating: query[2 &* stride]), s2)
-    }
+    let even = ReferenceModel.floats(signed: codes & WordVector(repeating: 0xFFFF))
+    let odd = ReferenceModel.floats(signed: codes &>> 16)
+    unsafe s0 = multiplied(even, odd, query, s0)
+    if Heads.heads > 1 { unsafe s1 = multiplied(even, odd, query + stride, s1) }
+    if Heads.heads > 2 { unsafe s2 = multiplied(even, odd, query + 2 &* stride, s2) }
+  }
+
+  @unsafe @inline(__always)
+  private func multiplied(
+    _ even: FloatVector, _ odd: FloatVector, _ query: UnsafePointer<Float>, _ sum: FloatVector
+  ) -> FloatVector {
+    let first = unsafe multiplyAdd(even, FloatVector(repeating: query[0]), sum)
+    return unsafe multiplyAdd(odd, FloatVector(repeating: query[1]), first)
   }
 }
 
 /// The same sums of integers.
-private struct PairSums {
+private struct PairSums: @unsafe RowSums {
   private var s0 = IntVector.zero
   private var s1 = IntVector.zero
   private var s2 = IntVector.zero
@@ -281,33 +267,20 @@ private struct PairSums {
       s0: ReferenceModel.floats(s0), s1: ReferenceModel.floats(s1), s2: ReferenceModel.floats(s2))
   }
 
-  /// Adds the codes of a pair of channels, times the pair of each query; queries are `stride` bytes
-  /// apart.
   @unsafe @inline(__always)
   mutating func add<Heads: HeadCount>(
-    _ codes: WordVector, _ query: UnsafeRawPointer, _ stride: Int, _: Heads.Type
+    _ codes: WordVector, _ query: UnsafePointer<Int16>, _ stride: Int, _: Heads.Type
   ) {
-    unsafe addPairs(codes, query, to: &s0)
-    if Heads.heads > 1 { unsafe addPairs(codes, query + stride, to: &s1) }
-    if Heads.heads > 2 { unsafe addPairs(codes, query + 2 &* stride, to: &s2) }
+    unsafe addPair(codes, query, to: &s0)
+    if Heads.heads > 1 { unsafe addPair(codes, query + stride, to: &s1) }
+    if Heads.heads > 2 { unsafe addPair(codes, query + 2 &* stride, to: &s2) }
   }
 
   @unsafe @inline(__always)
-  private func addPairs(
-    _ codes: WordVector, _ query: UnsafeRawPointer, to sums: inout IntVector
+  private func addPair(
+    _ codes: WordVector, _ query: UnsafePointer<Int16>, to sums: inout IntVector
   ) {
-    let pair = unsafe query.loadUnaligned(as: UInt32.self)
+    let pair = unsafe UnsafeRawPointer(query).loadUnaligned(as: UInt32.self)
     addPairProducts(codes, WordVector(repeating: pair), to: &sums)
   }
-}
-
-/// The codes of even channels, and of odd channels, as floats.
-@inline(__always)
-private func lower(_ pairs: WordVector) -> FloatVector {
-  ReferenceModel.floats(signed: pairs & WordVector(repeating: 0xFFFF))
-}
-
-@inline(__always)
-private func upper(_ pairs: WordVector) -> FloatVector {
-  ReferenceModel.floats(signed: pairs &>> 16)
 }

@@ -64,11 +64,11 @@ import KVPolicyKit
 }
 
 extension PrefetchQueue {
-  /// Adds the keys, or the values, of some rows of a lane; and what tells where the codes of as many
-  /// rows behind them are.
+  /// Adds the keys, or the values, of some rows of a lane. It also adds the lane's tables which say
+  /// where the next rows' codes are.
   ///
-  /// Of rows that are codes it adds the blocks of every 16th row, because in most lanes the rows of
-  /// a block, which has 16 rows or more, are neighbours.
+  /// Of rows that are codes it adds the blocks of every 16th row: in most lanes the rows of a block
+  /// are neighbours, and a block has 16 rows or more.
   mutating func append(_ rows: LaneRows, _ range: Range<Int>, value: Bool) {
     guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys else {
       return unsafe append(rows, whole: range, value: value)
@@ -85,8 +85,8 @@ extension PrefetchQueue {
       (last, blocks) = (block, blocks + 1)
       unsafe append(side.address(ofBlock: block), bytes: side.bytes(ofBlock: block))
     }
-    // The entries of the next blocks are mostly behind the last block's. A prefetch cannot fault, so
-    // there may be fewer entries and places.
+    // The entries of the next blocks are mostly behind the last block's entry. A prefetch cannot
+    // fault, so there may be fewer entries and places.
     unsafe append(side.entry(ofBlock: last + 1), bytes: blocks * CodedRows.entryBytes)
     unsafe append(side.places + range.upperBound, bytes: 4 * range.count)
   }

@@ -52,9 +52,9 @@ struct RowEncoding {
     }
   }
 
-  /// Rows of a block of codes; nil if kernels do not read such codes: if a group does not begin with
-  /// a whole byte, and where rows share scales, if they are values, or neither rows nor channels are whole
-  /// registers.
+  /// Rows of a block of codes; nil if kernels do not read such codes. These are groups that do not
+  /// begin with a whole byte; and, where rows share scales, values, and blocks whose rows or
+  /// channels do not fill registers.
   init?(_ block: CodeBlock, isMapped: Bool, value: Bool) {
     (width, isWide) = (block.width, block.isWide)
     self.isMapped = isMapped

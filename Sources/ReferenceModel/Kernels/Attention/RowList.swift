@@ -1,7 +1,7 @@
 import KVPolicyKit
 
-/// Rows of a lane that a kernel reads at once, wherever they are in memory, all in one encoding. Rows
-/// that share scales are consecutive rows of one block.
+/// Rows of a lane that a kernel reads at once, wherever they are in memory, all in one encoding.
+/// Rows that share scales are consecutive rows of one block.
 @unsafe struct RowList: @unsafe RowAddresses {
   // Lists have at most `most` rows, and every array has room for them. Groups are below the
   // encoding's number of groups.
@@ -105,7 +105,8 @@ import KVPolicyKit
     heads: Int, width: Int, groups: Int, _ memory: FloatBuffer?, _ body: (ListRoom) -> Void
   ) {
     let most = unsafe RowList.most
-    // An address takes the room of two floats, a piece to prefetch that of four, and a rounded query half the room of a query.
+    // An address takes the room of two floats, a piece to prefetch the room of four floats, and a
+    // rounded query half the room of a query.
     let perHead = 2 * most + 2 * width + (width + 1) / 2 + 2
     let floats = 3 * most + 2 * most * groups + 2 * width + 4 * groups + heads * perHead
     let total = unsafe floats + 4 * PrefetchQueue.most
