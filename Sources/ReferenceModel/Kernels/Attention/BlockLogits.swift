@@ -49,6 +49,7 @@ import KVPolicyKit
 
   // MARK: Queries
 
+  /// Multiplies all queries with a block's scales and zeros.
   private func fold(_ layout: CodeBlock, _ block: UnsafeRawPointer) {
     var head = 0
     while unsafe head < group {

@@ -110,48 +110,6 @@ extension Kernels {
     return sums.total + rest
   }
 
-  /// The greatest magnitude of `count` finite floats; 0 if there are none.
-  @unsafe static func greatestMagnitude(_ x: UnsafePointer<Float>, count: Int) -> Float {
-    var top = FloatVector.zero
-    var i = 0
-    while i &+ vectorWidth <= count {
-      let v = unsafe loadVector(x + i)
-      top.replace(with: v, where: v .> top)
-      top.replace(with: -v, where: -v .> top)
-      i &+= vectorWidth
-    }
-    var greatest = top.greatest
-    while i < count {
-      greatest = unsafe max(greatest, abs(x[i]))
-      i &+= 1
-    }
-    return greatest
-  }
-
-  /// `y = x · factors`, element by element, over `count` floats.
-  ///
-  /// - Returns: the sum of `x · terms`.
-  @unsafe static func multiply(
-    _ x: UnsafePointer<Float>, by factors: UnsafePointer<Float>,
-    into y: UnsafeMutablePointer<Float>, addingProductsWith terms: UnsafePointer<Float>, count: Int
-  ) -> Float {
-    var sums = FloatVector.zero
-    var i = 0
-    while i &+ vectorWidth <= count {
-      let v = unsafe loadVector(x + i)
-      unsafe storeVector(v * loadVector(factors + i), y + i)
-      sums = unsafe multiplyAdd(v, loadVector(terms + i), sums)
-      i &+= vectorWidth
-    }
-    var rest: Float = 0
-    while i < count {
-      unsafe y[i] = x[i] * factors[i]
-      rest = unsafe multiplyAdd(x[i], terms[i], rest)
-      i &+= 1
-    }
-    return sums.total + rest
-  }
-
   /// Uses four accumulators, so that the additions do not wait for each other.
   @unsafe @inline(__always)
   private static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Float {
