@@ -34,11 +34,16 @@
   }
 
   /// Multiplies every token by up to three matrices.
+  ///
+  /// - Parameter errand: what this thread does in a step while other threads multiply; in a chunk,
+  ///   before the products.
   func multiply(
-    _ x: FloatBuffer, by first: Product, _ second: Product? = nil, _ third: Product? = nil
+    _ x: FloatBuffer, by first: Product, _ second: Product? = nil, _ third: Product? = nil,
+    beside errand: () -> Void = {}
   ) {
     let isInteger = unsafe model.arithmetic == .allInteger
     guard unsafe kind == .step || isInteger else {
+      errand()
       unsafe multiplyChunk(x, by: first)
       if let second { unsafe multiplyChunk(x, by: second) }
       if let third { unsafe multiplyChunk(x, by: third) }
@@ -49,11 +54,13 @@
       third.map { unsafe ($0.weights, $0.target.base) })
     let (team, matrix) = unsafe (model.team, scratch.matrix)
     if unsafe (isInteger || model.arithmetic == .integer) && group.contains({ $0.blockSize > 1 }) {
-      unsafe Kernels.multiplyInIntegers(group, x.base, count: count, scratch: matrix, team: team)
+      unsafe Kernels.multiplyInIntegers(
+        group, x.base, count: count, scratch: matrix, team: team, beside: errand)
     } else if unsafe count == 1 {
-      unsafe Kernels.multiply(group, x.base, scratch: matrix, team: team)
+      unsafe Kernels.multiply(group, x.base, scratch: matrix, team: team, beside: errand)
     } else {
-      unsafe Kernels.multiply(group, few: x.base, count: count, scratch: matrix, team: team)
+      unsafe Kernels.multiply(
+        group, few: x.base, count: count, scratch: matrix, team: team, beside: errand)
     }
   }
 

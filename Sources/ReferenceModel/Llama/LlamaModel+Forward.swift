@@ -94,14 +94,15 @@ extension LlamaModel {
       unsafe attend(layer: layer, sessions, scratch)
     }
     unsafe moveStreamsToFront(of: sessions, scratch)
-    for (session, token) in zip(sessions, tokens) {
-      session.finish(session.nextStep)
-      session.revised?.advance(token)
-      // Until the logits are computed, the whole batch needs the scratch memory of one session.
-      session.sequence.begin()
+    let last = unsafe ForwardPass(self, scratch, count: sessions.count, kind: .step)
+    unsafe computeVocabularyLogits(of: sessions, last) {
+      for (session, token) in zip(sessions, tokens) {
+        session.finish(session.nextStep, beside: team.threads)
+        session.revised?.advance(token)
+        // Until the logits are computed, the whole batch needs the scratch memory of one session.
+        session.sequence.begin()
+      }
     }
-    unsafe computeVocabularyLogits(
-      of: sessions, ForwardPass(self, scratch, count: sessions.count, kind: .step))
     for session in sessions {
       session.notePrediction()
       session.sequence.end()
@@ -176,21 +177,25 @@ extension LlamaModel {
     }
   }
 
-  /// Final norm and head: the vocabulary logits of every session whose step was completed.
+  /// Final norm and head: the vocabulary logits of every session whose step was completed. Beside
+  /// the last product, this thread does an errand that changes no scratch memory: ending the step in
+  /// the caches.
   @unsafe private func computeVocabularyLogits(
-    of sessions: some RandomAccessCollection<LlamaSession>, _ pass: ForwardPass
+    of sessions: some RandomAccessCollection<LlamaSession>, _ pass: ForwardPass,
+    beside errand: () -> Void
   ) {
-    guard sessions.contains(where: { $0.sequence.failure == nil }) else { return }
+    guard sessions.contains(where: { $0.sequence.failure == nil }) else { return errand() }
     let scratch = unsafe pass.scratch
     unsafe pass.norm(scratch.stream, weights.outputNorm, into: scratch.normed)
     // A single session's logits go straight to their buffer, without a copy.
     if sessions.count == 1, let session = sessions.first {
-      unsafe pass.multiply(scratch.normed, by: (weights.head, session.scratch.logits))
+      unsafe pass.multiply(
+        scratch.normed, by: (weights.head, session.scratch.logits), beside: errand)
       return
     }
     let vocabulary = configuration.vocabulary
     let all = unsafe scratch.allLogits.room(sessions.count * vocabulary)
-    unsafe pass.multiply(scratch.normed, by: (weights.head, scratch.allLogits))
+    unsafe pass.multiply(scratch.normed, by: (weights.head, scratch.allLogits), beside: errand)
     for (number, session) in sessions.enumerated() where session.sequence.failure == nil {
       unsafe session.scratch.logits.base.update(from: all + number * vocabulary, count: vocabulary)
     }

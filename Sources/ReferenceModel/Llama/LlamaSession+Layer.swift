@@ -62,13 +62,16 @@ extension LlamaSession {
   }
 
   /// Ends a chunk or step in the cache, which then asks the policies that decide about the whole
-  /// sequence.
-  func finish(_ moment: Moment) {
+  /// sequence, and the codecs.
+  ///
+  /// - Parameter threads: number of threads that are busy meanwhile, this one included. The time is
+  ///   divided by it.
+  func finish(_ moment: Moment, beside threads: Int = 1) {
     guard sequence.failure == nil else { return }
     var watch = Stopwatch()
     // The sequence keeps the error as its `failure`.
     try? sequence.finish(moment: moment)
-    policyTime.evict += watch.lap()
+    policyTime.evict += watch.lap() / Double(threads)
   }
 
   /// Computes the attention output of a chunk, then asks the policy.
@@ -257,6 +260,9 @@ extension LlamaSession {
   @unsafe private func rotate(_ rows: TokenRows, _ tokens: Range<Int>, from first: Int) {
     let configuration = model.configuration
     let (width, pairing) = (configuration.headDimension, configuration.rope.pairing)
+    // A copy for all tokens: each use of the session's own table counts references that threads
+    // share.
+    let rotary = rotary
     for token in tokens {
       unsafe rotary.rotate(
         rows.queries + token * configuration.queryHeads * width, heads: configuration.queryHeads,

@@ -10,13 +10,16 @@ extension Kernels {
   /// at once (`InputTile`), while it is in the cache. An input's products do not depend on the
   /// number of other inputs. For quantised types they are summed in another order than the products
   /// of a single input.
+  ///
+  /// - Parameter errand: what the caller does while other threads multiply.
   @unsafe package static func multiply(
     _ group: MatrixGroup, few x: UnsafePointer<Float>, count: Int, scratch: MatrixScratch,
-    team: ThreadTeam
+    team: ThreadTeam, beside errand: () -> Void = {}
   ) {
     let inputs = unsafe VectorInputs(x, count: count, for: group, scratch)
     let runs = group.total { $0.runs }
-    team.share(runs, grain: 1, with: (group: group, inputs: inputs)) { job, _, runs in
+    let job = (group: group, inputs: inputs)
+    team.share(runs, grain: 1, with: job, beside: errand) { job, _, runs in
       unsafe job.group.forEachPart(of: runs, { $0.runs }) { member, runs in
         let products = unsafe FewInputs(w: member.w, inputs: job.inputs, y: member.y)
         for run in runs { unsafe products.multiply(run) }

@@ -8,7 +8,7 @@ extension Kernels {
   ///   - x: `count` inputs of `columns` floats each; each matrix has `count × rows` products.
   @unsafe package static func multiplyInIntegers(
     _ group: MatrixGroup, _ x: UnsafePointer<Float>, count: Int, scratch: MatrixScratch,
-    team: ThreadTeam
+    team: ThreadTeam, beside errand: () -> Void = {}
   ) {
     let blocks = count &* (group.columns / 32)
     let rounded = unsafe scratch.rounded(blocks: blocks)
@@ -21,7 +21,7 @@ extension Kernels {
     }
     let job = unsafe IntegerProducts(
       group: group, x: x, rounded: UnsafeRawPointer(rounded), count: count, zero: scratch.zero)
-    unsafe team.share(job.runs, grain: 1, with: job) { job, _, runs in
+    unsafe team.share(job.runs, grain: 1, with: job, beside: errand) { job, _, runs in
       unsafe job.multiply(runs)
     }
   }

@@ -7,13 +7,16 @@ extension Kernels {
     unsafe multiply(MatrixGroup((w, y)), x, scratch: scratch, team: team)
   }
 
-  /// `y = W·x` for each of up to three matrices, in one parallel region.
+  /// `y = W·x` for each of up to three matrices, in one parallel region, beside an errand of the
+  /// caller.
   @unsafe package static func multiply(
-    _ group: MatrixGroup, _ x: UnsafePointer<Float>, scratch: MatrixScratch, team: ThreadTeam
+    _ group: MatrixGroup, _ x: UnsafePointer<Float>, scratch: MatrixScratch, team: ThreadTeam,
+    beside errand: () -> Void = {}
   ) {
     let input = unsafe VectorInputs(x, count: 1, for: group, scratch)
     let runs = group.total { $0.runs }
-    team.share(runs, grain: 1, with: (group: group, input: input)) { job, _, runs in
+    let job = (group: group, input: input)
+    team.share(runs, grain: 1, with: job, beside: errand) { job, _, runs in
       unsafe job.group.forEachPart(of: runs, { $0.runs }) { member, runs in
         unsafe multiplyRuns(of: member.w, runs, job.input, into: member.y)
       }

@@ -54,12 +54,16 @@ package final class ThreadTeam: Sendable {
   ///
   /// A decode step may allocate nothing, so `body` works on `input`, which stays on the caller's
   /// stack, and captures nothing: captured variables would be boxed for each region.
+  ///
+  /// - Parameter errand: what the caller does before it takes part, while the other threads work.
+  ///   It may change nothing that `body` reads, and may not begin a region.
   package func share<Input>(
-    _ count: Int, grain: Int, with input: Input,
+    _ count: Int, grain: Int, with input: Input, beside errand: () -> Void = {},
     _ body: @escaping (_ input: borrowing Input, _ thread: Int, _ range: Range<Int>) -> Void
   ) {
     precondition(grain > 0, "work is shared out in runs of at least one item")
     if threads == 1 || count <= grain {
+      errand()
       if count > 0 { body(input, 0, 0..<count) }
       return
     }
@@ -74,6 +78,7 @@ package final class ThreadTeam: Sendable {
       unsafe withUnsafePointer(to: region) { address in
         unsafe withUnsafePointer(to: TeamJob(address)) { job in
           unsafe board.open(job, to: workers)
+          errand()
           region.work(as: 0)
           board.close()
         }
