@@ -41,7 +41,8 @@ public struct KIVI: RowCodec {
     tiers = [
       Tier(
         keys: CodeFormat(bits: keyBits, group: group, .ofChannel),
-        values: CodeFormat(bits: valueBits, group: group, .ofRow))
+        // Values become codes one after the other.
+        values: CodeFormat(bits: valueBits, group: group, .ofRow, blockRows: 32))
     ]
   }
 
@@ -62,14 +63,14 @@ public struct KIVI: RowCodec {
       let lane = layer.lane(head)
       let keys = lane.plainKeyCount / residual * residual
       if keys > 0 {
-        let rows = Array(lane.plainKeys().prefix(keys))
+        let rows = lane.plainKeys(oldest: keys)
         if !lane.hasKeyMap, let map = choice?.choose(lane, rows: rows) {
           plan.map(keys: map, of: lane.id)
         }
         plan.code(keys: rows, of: lane.id)
       }
       let values = lane.plainValueCount - residual
-      if values > 0 { plan.code(values: lane.plainValues().prefix(values), of: lane.id) }
+      if values > 0 { plan.code(values: lane.plainValues(oldest: values), of: lane.id) }
     }
   }
 }

@@ -77,7 +77,7 @@ import Testing
     // The newest 128 rows begin with the last row of a page.
     let begun = page * 2 * width * float
     try check(
-      statistics, formula: bytes + begun, rows: 639, blocks: keys / 32 + (values + 15) / 16)
+      statistics, formula: bytes + begun, rows: 639, blocks: keys / 32 + (values + 31) / 32)
     let tiers = try #require(statistics.tiers)
     #expect(tiers.map(\.name) == ["f16", "\(bits)-bit"])
     #expect(tiers[1].keys == shape.lanes * keys && tiers[1].values == shape.lanes * values)
@@ -91,7 +91,7 @@ import Testing
     // Of the newest 128 rows the keys are codes and the values are not.
     let places = 128 * width * float
     try check(
-      statistics, formula: bytes + places, rows: 640, blocks: keys / 32 + (values + 15) / 16)
+      statistics, formula: bytes + places, rows: 640, blocks: keys / 32 + (values + 31) / 32)
   }
 
   @Test(

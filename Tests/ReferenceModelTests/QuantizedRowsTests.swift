@@ -79,10 +79,12 @@ struct QuantizedRowsTests {
     #expect(row(exact) == row(integer), "prompts stay exact")
     var worst: Float = 0
     for token in text[70...] {
-      for one in [exact, integer] { try one.decode(token) }
-      worst = max(worst, distance(row(exact), row(integer)))
+      // A step each, because the values of a second step, nearly equal, may become other codes.
+      let steps = [exact.fork(), integer.fork()]
+      for step in steps { try step.decode(token) }
+      worst = max(worst, distance(row(steps[0]), row(steps[1])))
     }
-    #expect(0 < worst && worst < 2e-2)
+    #expect(0 < worst && worst < 1e-2, "\(worst)")
   }
 
   /// Chunks read keys and values as floats, while steps read the bytes. Keys may be rotated before

@@ -90,9 +90,18 @@
   /// The tier of a block.
   @unsafe func tier(ofBlock block: Int) -> Int { unsafe Int(blocks[block].tier) }
 
-  /// Bytes of a block.
-  @unsafe package func bytes(ofBlock block: Int) -> Int {
-    unsafe layouts[tier(ofBlock: block)].bytes
+  /// The block of a row's codes, its memory, and how many of its rows begin at the row's place; nil
+  /// if the row is in the store's format.
+  @unsafe package func block(
+    ofRow row: Int
+  ) -> (number: Int, memory: UnsafeRawBufferPointer, rows: Int)? {
+    let place = unsafe Int(places[row])
+    guard place >= 0 else { return nil }
+    let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
+    let tier = unsafe tier(ofBlock: block)
+    let memory = unsafe UnsafeRawBufferPointer(
+      start: address(ofBlock: block), count: layouts[tier].bytes)
+    return unsafe (block, memory, layouts[tier].rows - index)
   }
 
   /// Decodes a row to as many floats as a head has elements, one number after the other, if the row

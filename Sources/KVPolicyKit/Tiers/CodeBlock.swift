@@ -34,9 +34,8 @@ package struct CodeBlock: Hashable, Sendable {
   package let rowBytes: Int
   /// Where in the block the codes of row 0 begin.
   package let firstCode: Int
-
-  /// Rows of a block whose groups lie within rows.
-  static let rowsOfOwnScales = 16
+  /// Bytes of a block, rounded up to 64, so that every block starts on a cache line.
+  package let bytes: Int
 
   /// Places in a block: `CodeFormat.legalGroups` allows no more.
   @inlinable @inline(__always) package static var placesPerBlock: Int { 256 }
@@ -48,25 +47,24 @@ package struct CodeBlock: Hashable, Sendable {
     self.width = width
     self.isWide = isWide
     if format == .floats {
-      (rows, scales, firstCode) = (CodeBlock.rowsOfOwnScales, 0, 0)
+      (rows, scales, firstCode) = (format.blockRows, 0, 0)
       rowBytes = width * (isWide ? 4 : 2)
+      bytes = Self.wholeLines(rows * rowBytes)
       return
     }
     let ofRow = format.grouping == .ofRow
-    rows = ofRow ? CodeBlock.rowsOfOwnScales : format.group
+    rows = ofRow ? format.blockRows : format.group
     scales = ofRow ? width / format.group : width
     firstCode = 2 * scales * (ofRow ? rows : 1) * (isWide ? 4 : 2)
     // A row's codes end with a whole byte.
     rowBytes = (width * format.storedBits + 7) / 8
+    bytes = Self.wholeLines(firstCode + rows * rowBytes)
   }
+
+  private static func wholeLines(_ bytes: Int) -> Int { (bytes + 63) / 64 * 64 }
 
   /// Bits that a code takes in memory; 0 for floats.
   package var storedBits: Int { format.storedBits }
-
-  /// Bytes of a block, rounded up to 64, so that every block starts on a cache line.
-  package var bytes: Int {
-    (firstCode + rows * rowBytes + 63) / 64 * 64
-  }
 
   /// A row's part of a full block, rounded up.
   package var bytesPerRow: Int { (bytes + rows - 1) / rows }

@@ -19,17 +19,24 @@ public struct CodeFormat: Hashable, Sendable {
   public let group: Int
   /// What the elements of a group have in common.
   public let grouping: Grouping
+  /// Rows that are stored in one block of memory where groups are of rows. Attention reads large
+  /// blocks faster; small ones waste less memory where a lane has few such rows, or where rows
+  /// become codes in any order.
+  public let blockRows: Int
 
   /// The legal numbers of bits.
   public static let legalBits = [2, 3, 4, 8]
   /// The legal numbers of elements in a group.
   public static let legalGroups = 1...256
+  /// The legal numbers of rows in a block.
+  public static let legalBlockRows = 1...64
 
   /// A format; ``problem(width:)`` tells whether a cache can have it.
-  public init(bits: Int, group: Int, _ grouping: Grouping) {
+  public init(bits: Int, group: Int, _ grouping: Grouping, blockRows: Int = 16) {
     self.bits = bits
     self.group = group
     self.grouping = grouping
+    self.blockRows = blockRows
   }
 
   /// Floats of 16 bits, or of 32 bits in a store of such rows: for keys that lose channels, and for
@@ -44,6 +51,9 @@ public struct CodeFormat: Hashable, Sendable {
     }
     guard CodeFormat.legalGroups.contains(group) else {
       return "groups of \(group) elements are not possible; use 1 to 256"
+    }
+    guard CodeFormat.legalBlockRows.contains(blockRows) else {
+      return "blocks of \(blockRows) rows are not possible; use 1 to 64"
     }
     guard grouping == .ofChannel || width.isMultiple(of: group) else {
       return "groups of \(group) channels do not divide the \(width) channels of a row; use a "

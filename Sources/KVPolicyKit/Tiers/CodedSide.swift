@@ -36,6 +36,8 @@
   private(set) var places: [Int32] = []
   /// Rows that are codes.
   private(set) var count = 0
+  /// The first row in the store's format, or the number of `places` if there is none.
+  private(set) var firstPlain = 0
   private(set) var blocks: [Block] = []
   /// Blocks not given back.
   private(set) var blocksHeld = 0
@@ -60,6 +62,7 @@
   init(forking other: CodedSide) {
     (width, layouts, pools, map) = (other.width, other.layouts, other.pools, other.map)
     (places, count, blocks) = (other.places, other.count, other.blocks)
+    firstPlain = other.firstPlain
     (open, holes) = (other.open, other.holes)
     (blocksHeld, blockBytes, rowBytes) = (other.blocksHeld, other.blockBytes, other.rowBytes)
     for block in blocks where block.page >= 0 { pools[Int(block.tier)].retain(block.page) }
@@ -138,6 +141,13 @@
   func reorder(_ rows: [Int32]) {
     guard !places.isEmpty else { return }
     places = rows.map { Int($0) < places.count ? places[Int($0)] : -1 }
+    firstPlain = 0
+    passCodes()
+  }
+
+  /// Moves `firstPlain` on to the next row in the store's format.
+  private func passCodes() {
+    while firstPlain < places.count, places[firstPlain] >= 0 { firstPlain += 1 }
   }
 
   /// Gives up the codes of a row.
@@ -145,6 +155,7 @@
     guard let place = place(of: row) else { return }
     let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
     places[row] = -1
+    firstPlain = min(firstPlain, row)
     count -= 1
     blocks[block].live -= 1
     rowBytes -= layouts[Int(blocks[block].tier)].bytesPerRow
@@ -228,6 +239,7 @@
     // not given back.
     free(Int(row))
     places[Int(row)] = Int32(block * CodeBlock.placesPerBlock + index)
+    passCodes()
     count += 1
   }
 
@@ -289,6 +301,9 @@
       live[block] += 1
     }
     if Set(places.filter { $0 >= 0 }).count != count { return "two rows share codes" }
+    if firstPlain != places.firstIndex(where: { $0 < 0 }) ?? places.count {
+      return "row \(firstPlain) is not the first row that is no codes"
+    }
     for (tier, layout) in layouts.enumerated() {
       let own = blocks.filter { $0.page >= 0 && Int($0.tier) == tier }
       if own.reduce(0, { $0 + Int($1.filled - $1.live) }) != holes[tier] {

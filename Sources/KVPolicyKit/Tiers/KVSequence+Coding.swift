@@ -144,30 +144,31 @@ extension LaneView {
     return lane.coded?.keys.tier(of: row)
   }
 
-  /// Rows whose keys are in the store's format, in ascending position. O(such rows) if they are the
-  /// lane's last rows and in order, as in a lane that forgot nothing; else O(rows), and a sort.
-  public func plainKeys() -> [Int] { plainRows(lane.coded?.keys) }
+  /// Rows whose keys are in the store's format, in ascending position: all, or the `limit` oldest.
+  /// O(such rows) where the lane's rows are in order and its first rows are codes, as in a lane that
+  /// forgot nothing; else O(rows), and a sort if they are not in order.
+  public func plainKeys(oldest limit: Int = .max) -> [Int] { plainRows(lane.coded?.keys, limit) }
 
-  /// Rows whose values are in the store's format, in ascending position; as ``plainKeys()``.
-  public func plainValues() -> [Int] { plainRows(lane.coded?.values) }
+  /// Rows whose values are in the store's format, in ascending position; as ``plainKeys(oldest:)``.
+  public func plainValues(oldest limit: Int = .max) -> [Int] {
+    plainRows(lane.coded?.values, limit)
+  }
 
-  private func plainRows(_ side: CodedSide?) -> [Int] {
+  private func plainRows(_ side: CodedSide?, _ limit: Int) -> [Int] {
     // Constants, because each access to the lane's own arrays would be checked.
     let (positions, places) = (lane.positions, side?.places ?? [])
-    var missing = positions.count - (side?.count ?? 0)
-    var found = [Int](repeating: 0, count: missing)
-    var (row, isInOrder) = (positions.count, true)
-    while missing > 0 {
-      row -= 1
-      guard row >= places.count || places[row] < 0 else { continue }
-      missing -= 1
-      found[missing] = row
-      if missing + 1 < found.count, positions[row] > positions[found[missing + 1]] {
-        isInOrder = false
-      }
+    let missing = positions.count - (side?.count ?? 0)
+    let wanted = lane.isOrdered ? max(0, min(limit, missing)) : missing
+    var found: [Int] = []
+    found.reserveCapacity(wanted)
+    var row = side?.firstPlain ?? 0
+    while found.count < wanted {
+      if row >= places.count || places[row] < 0 { found.append(row) }
+      row += 1
     }
-    if !isInOrder { found.sort { positions[$0] < positions[$1] } }
-    return found
+    if lane.isOrdered { return found }
+    found.sort { positions[$0] < positions[$1] }
+    return Array(found.prefix(max(0, limit)))
   }
 }
 

@@ -32,9 +32,10 @@ import KVPolicyKit
   /// Computes the logits of a list's rows, and returns where they are, `stride` floats apart for
   /// each head.
   func compute(_ list: RowList) -> UnsafePointer<Float> {
-    guard let (layout, base, first) = unsafe list.block else {
+    guard let layout = unsafe list.layout, let base = unsafe list.block else {
       return unsafe UnsafePointer(room.products)
     }
+    let first = unsafe list.firstInBlock
     unsafe fold(layout, base)
     let start = first / vectorWidth * vectorWidth
     let last = unsafe first + list.count - 1
@@ -94,7 +95,7 @@ import KVPolicyKit
   private func finish(_ query: FoldedQuery, _ head: Int, _ width: Int) {
     var unit: Float = 1
     if unsafe isInteger {
-      let rounding = QueryRounding(query.top)
+      let rounding = ShortRounding(query.top)
       unsafe rounding.round(
         room.scaled + head &* width, count: width, into: room.rounded + head &* width)
       unit = rounding.unit

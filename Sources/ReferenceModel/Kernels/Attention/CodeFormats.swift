@@ -59,10 +59,7 @@ enum Codes2: @unsafe LaneFormat {
 enum Codes8: @unsafe LaneFormat {
   @unsafe @inline(__always)
   static func loadVector(_ row: UnsafeRawPointer, at element: Int) -> FloatVector {
-    // The bytes are unsigned: their upper bit is put back by the mask.
-    let bytes = unsafe (row + element).loadUnaligned(as: ByteVector.self)
-    let words = unsafe unsafeBitCast(integers(bytes), to: WordVector.self)
-    return floats(signed: words & WordVector(repeating: 255))
+    unsafe floats(signed: words((row + element).loadUnaligned(as: ByteVector.self)))
   }
 
   @unsafe @inline(__always)
@@ -109,6 +106,13 @@ extension WordCodes {
   }
 }
 
+/// Unsigned bytes as words.
+@inline(__always)
+func words(_ bytes: ByteVector) -> WordVector {
+  // The types have equally many words. The mask removes the signs that the bytes were read with.
+  unsafe unsafeBitCast(integers(bytes), to: WordVector.self) & WordVector(repeating: 255)
+}
+
 /// Words as floats, read as signed integers, which convert in one instruction.
 @inline(__always)
 func floats(signed words: WordVector) -> FloatVector {
@@ -117,7 +121,7 @@ func floats(signed words: WordVector) -> FloatVector {
 
 /// The bits of each word from a place of its own on, up to the width of the mask.
 @inline(__always)
-private func fields(of words: WordVector, at places: WordVector, mask: UInt32) -> WordVector {
+func fields(of words: WordVector, at places: WordVector, mask: UInt32) -> WordVector {
   let masks = WordVector(repeating: mask)
   #if KVPOLICY_AVX512
     // All types are 512 bits.

@@ -9,15 +9,6 @@ import KVPolicyKit
   // Rows have `groups` groups of a multiple of 32 numbers; `rounded` has room for the heads of a
   // tile, `groupSums` for four floats for each group, and sums and queries for `group` heads.
 
-  /// Whether the numbers of an encoding can be multiplied in integers.
-  static func serves(_ encoding: RowEncoding) -> Bool {
-    guard encoding.group.isMultiple(of: 32) else { return false }
-    return switch encoding.numbers {
-    case .f32, .f16: false
-    case .signedBytes, .codes2, .codes4, .codes8: true
-    }
-  }
-
   /// The queries, with the scales of a block if there are such.
   let queries: UnsafePointer<Float>
   let queryStride: Int
@@ -158,7 +149,7 @@ import KVPolicyKit
     _: Numbers.Type, _ query: UnsafePointer<Float>, _ count: Int,
     into target: UnsafeMutablePointer<Int16>
   ) -> Float {
-    let rounding = unsafe QueryRounding(query, count: count)
+    let rounding = unsafe ShortRounding(query, count: count)
     guard rounding.unit.isFinite else { return .nan }
     var first = 0
     while first < count {

@@ -157,7 +157,7 @@ func addProducts(_ a: SIMD16<Int16>, _ b: SIMD16<Int16>, to sums: inout SIMD8<In
   #endif
 }
 
-/// As `addProducts`, of two integers of 16 bits in each word; `codes` are from 0 to 255.
+/// As `addProducts`, of two integers of 16 bits in each word.
 @inline(__always)
 func addPairProducts(_ codes: WordVector, _ others: WordVector, to sums: inout IntVector) {
   #if KVPOLICY_AVX512
@@ -176,7 +176,7 @@ func addPairProducts(_ codes: WordVector, _ others: WordVector, to sums: inout I
     let (x, y) = unsafe (
       unsafeBitCast(codes, to: IntVector.self), unsafeBitCast(others, to: IntVector.self)
     )
-    sums &+= (x & 0xFFFF) &* ((y &<< 16) &>> 16) &+ (x &>> 16) &* (y &>> 16)
+    sums &+= ((x &<< 16) &>> 16) &* ((y &<< 16) &>> 16) &+ (x &>> 16) &* (y &>> 16)
   #endif
 }
 

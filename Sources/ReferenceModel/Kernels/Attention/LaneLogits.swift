@@ -9,7 +9,7 @@ extension Kernels {
   /// or is allocated.
   @unsafe package static func logits(
     queries: UnsafePointer<Float>, group: Int, rows: LaneRows, range: Range<Int>, scale: Float,
-    inIntegers: Bool = false, memory: FloatBuffer? = nil,
+    inIntegers: Bool = false, memory: UnsafeMutableBufferPointer<Float>? = nil,
     into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have logits")

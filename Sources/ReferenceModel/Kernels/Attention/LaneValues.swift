@@ -3,25 +3,28 @@ import KVPolicyKit
 extension Kernels {
   /// The weighted sums of a lane's values: `out[g × headDimension] = Σ_r weights[g·stride + r] ·
   /// v_r` over `range`, for each of the `group` query heads. With `adding`, the sums are added to
-  /// `out`. `memory` is as that of `logits`.
+  /// `out`. With `inIntegers`, products with values that are integers are sums of integers: see
+  /// `IntegerValues`. `memory` is as that of `logits`.
   @unsafe package static func mixValues(
     weights: UnsafePointer<Float>, stride: Int, group: Int, rows: LaneRows, range: Range<Int>,
-    adding: Bool = false, memory: FloatBuffer? = nil, into out: UnsafeMutablePointer<Float>
+    adding: Bool = false, inIntegers: Bool = false,
+    memory: UnsafeMutableBufferPointer<Float>? = nil,
+    into out: UnsafeMutablePointer<Float>
   ) {
     precondition(unsafe range.upperBound <= rows.count, "only live rows have values")
     if !adding { unsafe out.update(repeating: 0, count: group * rows.headDimension) }
     guard unsafe rows.codes?.values == nil else {
       return unsafe mixLists(
-        weights: weights, stride: stride, group: group, rows: rows, range: range, memory: memory,
-        into: out)
+        weights: weights, stride: stride, group: group, rows: rows, range: range,
+        inIntegers: inIntegers, memory: memory, into: out)
     }
     switch unsafe rows.format {
     case .f32: unsafe mixLane(F32Format.self, weights, stride, group, rows, range, out)
     case .f16: unsafe mixLane(F16Format.self, weights, stride, group, rows, range, out)
     case .q8_0:
       unsafe mixLists(
-        weights: weights, stride: stride, group: group, rows: rows, range: range, memory: memory,
-        into: out)
+        weights: weights, stride: stride, group: group, rows: rows, range: range,
+        inIntegers: inIntegers, memory: memory, into: out)
     }
   }
 

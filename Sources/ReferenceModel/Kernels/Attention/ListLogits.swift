@@ -8,7 +8,8 @@ extension Kernels {
   /// The logits of a lane with codes, or with rows in q8_0; as `logits`.
   @unsafe static func logitsOfLists(
     queries: UnsafePointer<Float>, group: Int, rows: LaneRows, range: Range<Int>, scale: Float,
-    inIntegers: Bool, memory: FloatBuffer?, into logits: UnsafeMutablePointer<Float>, stride: Int
+    inIntegers: Bool, memory: UnsafeMutableBufferPointer<Float>?,
+    into logits: UnsafeMutablePointer<Float>, stride: Int
   ) {
     let depth = unsafe rows.headDimension
     let (width, groups) = unsafe greatest(rows, value: false)
@@ -18,26 +19,51 @@ extension Kernels {
       unsafe room.queue.pointee.append(rows, range, value: true)
       unsafe room.queue.pointee.append(rows, range.upperBound..<end, value: false)
       unsafe room.queue.pointee.divide(among: range.count)
-      var mapped = unsafe ListLogits(
-        queries: queries, queryStride: depth, group: group, scale: scale,
-        isInteger: inIntegers, logits: logits, stride: stride, room: room)
-      let whole = unsafe mapped
-      if let map = unsafe rows.codes?.keys?.map { unsafe mapped.map(by: map.pointee) }
+      let whole = unsafe Queries(base: queries, stride: depth)
+      let mapped = unsafe rows.codes?.keys?.map.map {
+        unsafe whole.mapped(by: $0.pointee, group: group, into: room.mapped)
+      }
+      let job = unsafe ListLogits(
+        whole: whole, mapped: mapped ?? whole, group: group, scale: scale, isInteger: inIntegers,
+        logits: logits, stride: stride, room: room)
       unsafe forEachList(of: rows, range, value: false, room) { list in
-        unsafe (list.encoding.isMapped ? mapped : whole).compute(list)
+        unsafe job.compute(list)
       }
     }
   }
 }
 
-/// The logits of lists of rows.
-@unsafe struct ListLogits {
-  // Queries, products and sums have room for `group` heads; every list has as many numbers in a row
-  // as the queries.
+/// Queries, `stride` floats apart.
+@unsafe private struct Queries {
+  let base: UnsafePointer<Float>
+  let stride: Int
 
-  /// The queries as the keys are stored.
-  private(set) var queries: UnsafePointer<Float>
-  private(set) var queryStride: Int
+  /// The channels that keys with a map have, each divided by its factor, at `target`.
+  func mapped(by map: KeyMap, group: Int, into target: UnsafeMutablePointer<Float>) -> Queries {
+    let width = map.channels.count
+    for head in 0..<group {
+      let (query, target) = unsafe (base + head * stride, target + head * width)
+      for (index, channel) in map.channels.enumerated() {
+        unsafe target[index] = query[channel]
+      }
+      guard let factors = map.factors else { continue }
+      for (index, factor) in factors.enumerated() { unsafe target[index] /= factor }
+    }
+    return unsafe Queries(base: target, stride: width)
+  }
+
+  /// The queries from an element on.
+  func from(_ element: Int) -> Queries { unsafe Queries(base: base + element, stride: stride) }
+}
+
+/// The logits of lists of rows.
+@unsafe private struct ListLogits {
+  // Queries, products and sums have room for `group` heads; every list has as many numbers in a row
+  // as its queries.
+
+  let whole: Queries
+  /// The queries of keys with a map.
+  let mapped: Queries
   let group: Int
   let scale: Float
   /// Whether codes are multiplied in integers.
@@ -47,47 +73,34 @@ extension Kernels {
   let stride: Int
   let room: ListRoom
 
-  /// Takes the channels of the queries that keys have, each divided by its factor.
-  mutating func map(by map: KeyMap) {
-    let width = map.channels.count
-    for head in unsafe 0..<group {
-      let (query, target) = unsafe (queries + head * queryStride, room.mapped + head * width)
-      for (index, channel) in map.channels.enumerated() {
-        unsafe target[index] = query[channel]
-      }
-      guard let factors = map.factors else { continue }
-      for (index, factor) in factors.enumerated() { unsafe target[index] /= factor }
-    }
-    unsafe (queries, queryStride) = unsafe (UnsafePointer(room.mapped), width)
-  }
-
   /// Computes the logits of a list's rows.
   func compute(_ list: RowList) {
-    let isInteger = unsafe isInteger && IntegerLogits.serves(list.encoding)
+    let queries = unsafe list.encoding.isMapped ? mapped : whole
+    let isInteger = unsafe isInteger && list.encoding.isInteger
     switch unsafe list.encoding.scaling {
     case .ofRow where isInteger, .ofRowWithZero where isInteger:
       unsafe IntegerLogits(
-        queries: queries, queryStride: queryStride, group: group, scale: scale, room: room
+        queries: queries.base, queryStride: queries.stride, group: group, scale: scale, room: room
       ).compute(list)
-    case .none: unsafe products(list, queries, scale, into: room.sums)
-    case .ofRow: unsafe addGroups(list, hasZeros: false)
-    case .ofRowWithZero: unsafe addGroups(list, hasZeros: true)
-    case .ofBlock: return unsafe computeBlock(list)
+    case .none: unsafe products(list, queries, into: room.sums)
+    case .ofRow: unsafe addGroups(list, queries, hasZeros: false)
+    case .ofRowWithZero: unsafe addGroups(list, queries, hasZeros: true)
+    case .ofBlock: return unsafe computeBlock(list, queries)
     }
     unsafe deliver(list, room.sums, RowList.most)
   }
 
   /// Products with scales and zeros of each row's groups, at `room.sums`.
-  private func addGroups(_ list: RowList, hasZeros: Bool) {
+  private func addGroups(_ list: RowList, _ queries: Queries, hasZeros: Bool) {
     let most = unsafe RowList.most
     let size = unsafe list.encoding.group
     for index in unsafe 0..<list.encoding.groups {
-      let part = unsafe queries + index &* size
-      unsafe products(list.group(index), part, scale, into: room.products)
+      let part = unsafe queries.from(index &* size)
+      unsafe products(list.group(index), part, into: room.products)
       let scales = unsafe list.scales(index)
       for head in unsafe 0..<group {
-        let sum =
-          unsafe hasZeros ? Kernels.total(part + head &* queryStride, count: size) * scale : 0
+        let query = unsafe part.base + head &* part.stride
+        let sum = unsafe hasZeros ? Kernels.total(query, count: size) * scale : 0
         let (zeroTimes, isFirst) = (FloatVector(repeating: sum), index == 0)
         let (product, target) = unsafe (room.products + head &* most, room.sums + head &* most)
         var row = 0
@@ -105,36 +118,35 @@ extension Kernels {
   }
 
   /// The logits of rows that share scales.
-  private func computeBlock(_ list: RowList) {
+  private func computeBlock(_ list: RowList, _ queries: Queries) {
     let block = unsafe BlockLogits(
-      queries: queries, queryStride: queryStride, group: group, scale: scale, isInteger: isInteger,
+      queries: queries.base, queryStride: queries.stride, group: group, scale: scale,
+      isInteger: isInteger,
       room: room)
     let sums = unsafe block.compute(list)
     unsafe deliver(list, sums, BlockLogits.stride)
   }
 
-  /// `factor · Σ query · number` for a group of channels of each row, `most` floats for each head.
+  /// `scale · Σ query · number` for a group of channels of each row, `most` floats for each head.
   private func products(
-    _ list: RowList, _ queries: UnsafePointer<Float>, _ factor: Float,
-    into products: UnsafeMutablePointer<Float>
+    _ list: RowList, _ queries: Queries, into products: UnsafeMutablePointer<Float>
   ) {
     switch unsafe list.encoding.numbers {
-    case .f32: unsafe self.products(F32Format.self, list, queries, factor, products)
-    case .f16: unsafe self.products(F16Format.self, list, queries, factor, products)
-    case .signedBytes: unsafe self.products(SignedBytes.self, list, queries, factor, products)
-    case .codes2: unsafe self.products(Codes2.self, list, queries, factor, products)
-    case .codes4: unsafe self.products(Codes4.self, list, queries, factor, products)
-    case .codes8: unsafe self.products(Codes8.self, list, queries, factor, products)
+    case .f32: unsafe self.products(F32Format.self, list, queries, products)
+    case .f16: unsafe self.products(F16Format.self, list, queries, products)
+    case .signedBytes: unsafe self.products(SignedBytes.self, list, queries, products)
+    case .codes2: unsafe self.products(Codes2.self, list, queries, products)
+    case .codes4: unsafe self.products(Codes4.self, list, queries, products)
+    case .codes8: unsafe self.products(Codes8.self, list, queries, products)
     }
   }
 
   private func products<Format: LaneFormat>(
-    _: Format.Type, _ list: RowList, _ queries: UnsafePointer<Float>, _ factor: Float,
-    _ products: UnsafeMutablePointer<Float>
+    _: Format.Type, _ list: RowList, _ queries: Queries, _ products: UnsafeMutablePointer<Float>
   ) {
     unsafe Kernels.rowLogits(
-      Format.self, queries, queryStride: queryStride, group, list, 0..<list.count,
-      depth: list.encoding.group, factor, products, RowList.most)
+      Format.self, queries.base, queryStride: queries.stride, group, list, 0..<list.count,
+      depth: list.encoding.group, scale, products, RowList.most)
   }
 
   /// Writes the sums to the logits of the list's rows.

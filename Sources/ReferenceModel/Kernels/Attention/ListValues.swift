@@ -8,12 +8,14 @@ extension Kernels {
   /// Adds the weighted values of a lane with codes, or with rows in q8_0, to `out`; as `mixValues`.
   @unsafe static func mixLists(
     weights: UnsafePointer<Float>, stride: Int, group: Int, rows: LaneRows, range: Range<Int>,
-    memory: FloatBuffer?, into out: UnsafeMutablePointer<Float>
+    inIntegers: Bool, memory: UnsafeMutableBufferPointer<Float>?,
+    into out: UnsafeMutablePointer<Float>
   ) {
     let (width, groups) = unsafe greatest(rows, value: true)
     unsafe ListRoom.lend(heads: group, width: width, groups: groups, memory) { room in
       let job = unsafe ListValues(
-        weights: weights, stride: stride, group: group, out: out, width: width, room: room)
+        weights: weights, stride: stride, group: group, isInteger: inIntegers, out: out,
+        width: width, room: room)
       unsafe forEachList(of: rows, range, value: true, room) { list in unsafe job.add(list) }
     }
   }
@@ -27,6 +29,8 @@ extension Kernels {
   let weights: UnsafePointer<Float>
   let stride: Int
   let group: Int
+  /// Whether codes are multiplied in integers.
+  let isInteger: Bool
   let out: UnsafeMutablePointer<Float>
   let width: Int
   let room: ListRoom
@@ -60,6 +64,7 @@ extension Kernels {
   }
 
   /// Adds values with scales, and perhaps zeros, of each row's groups.
+  @inline(__always)
   private func addGroups(_ list: RowList, hasZeros: Bool) {
     let (size, most) = unsafe (list.encoding.group, RowList.most)
     for index in unsafe 0..<list.encoding.groups {
@@ -77,7 +82,12 @@ extension Kernels {
         }
         if hasZeros { unsafe Kernels.add(zeros.total, to: target + head &* width, count: size) }
       }
-      unsafe mix(list.group(index), room.products, into: target)
+      if unsafe isInteger && list.encoding.isInteger {
+        unsafe IntegerValues(weights: room.products, group: group, width: width, room: room)
+          .add(list.group(index), into: target)
+      } else {
+        unsafe mix(list.group(index), room.products, into: target)
+      }
     }
   }
 

@@ -67,23 +67,26 @@ extension PrefetchQueue {
   /// Adds the keys, or the values, of some rows of a lane. It also adds the lane's tables which say
   /// where the next rows' codes are.
   ///
-  /// Of rows that are codes it adds the blocks of every 16th row: in most lanes the rows of a block
-  /// are neighbours, and a block has 16 rows or more.
+  /// Of rows that are codes it adds a row's block, and goes on with the row behind the block: in
+  /// most lanes the rows of a block are neighbours. It looks at every 32nd row at least.
   mutating func append(_ rows: LaneRows, _ range: Range<Int>, value: Bool) {
     guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys else {
       return unsafe append(rows, whole: range, value: value)
     }
     var (last, blocks) = (-1, 0)
-    for first in stride(from: range.lowerBound, to: range.upperBound, by: 16) {
-      let place = unsafe Int(side.places[first])
-      guard place >= 0 else {
-        unsafe append(rows, whole: first..<min(first + 16, range.upperBound), value: value)
+    var row = range.lowerBound
+    while row < range.upperBound {
+      guard let block = unsafe side.block(ofRow: row) else {
+        unsafe append(rows, whole: row..<min(row + 16, range.upperBound), value: value)
+        row += 16
         continue
       }
-      let block = place / CodeBlock.placesPerBlock
-      guard block != last else { continue }
-      (last, blocks) = (block, blocks + 1)
-      unsafe append(side.address(ofBlock: block), bytes: side.bytes(ofBlock: block))
+      row += unsafe max(16, min(block.rows, 32))
+      guard unsafe block.number != last else { continue }
+      (last, blocks) = unsafe (block.number, blocks + 1)
+      if let base = unsafe block.memory.baseAddress {
+        unsafe append(base, bytes: block.memory.count)
+      }
     }
     // The entries of the next blocks are mostly behind the last block's entry. A prefetch cannot
     // fault, so there may be fewer entries and places.
@@ -91,10 +94,21 @@ extension PrefetchQueue {
     unsafe append(side.places + range.upperBound, bytes: 4 * range.count)
   }
 
-  /// Adds the keys, or the values, of rows in the store's format.
+  /// Adds the keys, or the values, of rows in the store's format. Rows in consecutive slots of a page
+  /// are contiguous, and become one piece.
   private mutating func append(_ rows: LaneRows, whole: Range<Int>, value: Bool) {
-    for row in whole where unsafe rows.slots[row] >= 0 {
-      unsafe append(value ? rows.value(row) : rows.key(row), bytes: rows.rowBytes)
+    var row = whole.lowerBound
+    while row < whole.upperBound {
+      let slot = unsafe Int(rows.slots[row])
+      var count = 1
+      if slot >= 0 {
+        // Pages have a power of two of rows.
+        let room = unsafe min(whole.upperBound - row, rows.pageRows - slot & (rows.pageRows - 1))
+        while unsafe count < room && Int(rows.slots[row + count]) == slot + count { count += 1 }
+        let first = unsafe value ? rows.value(row) : rows.key(row)
+        unsafe append(first, bytes: count * rows.rowBytes)
+      }
+      row += count
     }
   }
 }

@@ -38,6 +38,14 @@ struct RowEncoding {
   var firstNumber: Int { scaling == .ofRow ? 2 : 0 }
   /// Groups of a row.
   var groups: Int { width / group }
+  /// Whether rows are integers that kernels of integers read, 32 of a group at a time.
+  var isInteger: Bool {
+    guard group.isMultiple(of: 32) else { return false }
+    return switch numbers {
+    case .f32, .f16: false
+    case .signedBytes, .codes2, .codes4, .codes8: true
+    }
+  }
 
   /// Rows in a store's format.
   init(_ format: RowFormat, width: Int) {

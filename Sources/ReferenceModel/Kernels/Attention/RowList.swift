@@ -10,17 +10,19 @@ import KVPolicyKit
   static let most = 128
 
   let encoding: RowEncoding
-  /// The rows' block, and the index of the first row in it; nil for rows without shared scales.
-  private(set) var block: (layout: CodeBlock, base: UnsafeRawPointer, first: Int)?
+  /// How the rows' blocks are laid out; nil for rows that are no codes.
+  let layout: CodeBlock?
+  /// The block of rows that share scales, and the index of the first row in it.
+  private(set) var (block, firstInBlock): (UnsafeRawPointer?, Int)
   private(set) var count = 0
   /// Bytes from a row's first byte to the first number that kernels read.
   private var offset = 0
   private let room: ListRoom
 
-  init(_ encoding: RowEncoding, _ room: ListRoom) {
-    unsafe self.encoding = encoding
+  init(_ encoding: RowEncoding, _ layout: CodeBlock?, _ room: ListRoom) {
+    unsafe (self.encoding, self.layout) = (encoding, layout)
     unsafe self.room = unsafe room
-    unsafe block = nil
+    unsafe (block, firstInBlock) = (nil, 0)
   }
 
   /// The lane's numbers of the rows.
@@ -44,10 +46,10 @@ import KVPolicyKit
   }
 
   /// Takes the rows of a run in place of all others.
-  mutating func take(_ run: CodedRun, _ layout: CodeBlock) {
+  mutating func take(_ run: CodedRun) {
     unsafe (count, isConsecutive) = (run.rows.count, true)
     unsafe room.rows[0] = Int32(truncatingIfNeeded: run.rows.lowerBound)
-    unsafe block = unsafe (layout, run.base, run.index)
+    unsafe (block, firstInBlock) = unsafe (run.base, run.index)
   }
 
   /// The scales of a group, row by row, and `most` floats behind them the zeros. Numbers behind the
@@ -89,9 +91,7 @@ import KVPolicyKit
   let mapped: UnsafeMutablePointer<Float>
   /// `heads × width` floats: queries times the scales of a block.
   let scaled: UnsafeMutablePointer<Float>
-  /// Two floats for each channel: scales and zeros of a block.
-  let line: UnsafeMutablePointer<Float>
-  /// Every head's query, rounded.
+  /// Every head's query, or its weights of `most` rows, rounded.
   let rounded: UnsafeMutablePointer<Int16>
   /// For each group four floats: sums of three queries.
   let groupSums: UnsafeMutablePointer<Float>
@@ -99,25 +99,31 @@ import KVPolicyKit
   let units: UnsafeMutablePointer<(unit: Float, constant: Float)>
   let queue: UnsafeMutablePointer<PrefetchQueue>
 
-  /// Lends memory for rows of `width` numbers, in any of their groups, and for some query heads: a
-  /// buffer's, or memory that is allocated.
+  /// Lends memory for rows of `width` numbers, in any of their groups, and for some query heads:
+  /// `memory` if it is enough, or memory that is allocated.
   @unsafe static func lend(
-    heads: Int, width: Int, groups: Int, _ memory: FloatBuffer?, _ body: (ListRoom) -> Void
+    heads: Int, width: Int, groups: Int, _ memory: UnsafeMutableBufferPointer<Float>?,
+    _ body: (ListRoom) -> Void
   ) {
-    let most = unsafe RowList.most
-    // An address takes the room of two floats, a piece to prefetch the room of four floats, and a
-    // rounded query half the room of a query.
-    let perHead = 2 * most + 2 * width + (width + 1) / 2 + 2
-    let floats = 3 * most + 2 * most * groups + 2 * width + 4 * groups + heads * perHead
-    let total = unsafe floats + 4 * PrefetchQueue.most
-    if let memory {
-      return unsafe lend(memory.room(total), heads: heads, width: width, groups: groups, body)
+    let total = unsafe floats(heads: heads, width: width, groups: groups)
+    if let memory = unsafe memory, memory.count >= total, let base = memory.baseAddress {
+      return unsafe lend(base, heads: heads, width: width, groups: groups, body)
     }
     unsafe withUnsafeTemporaryAllocation(byteCount: 4 * total, alignment: 64) { memory in
       guard let base = memory.baseAddress else { return }
       unsafe lend(
         base.assumingMemoryBound(to: Float.self), heads: heads, width: width, groups: groups, body)
     }
+  }
+
+  /// The floats of memory that are lent.
+  static func floats(heads: Int, width: Int, groups: Int) -> Int {
+    let most = unsafe RowList.most
+    // An address takes the room of two floats, a piece to prefetch the room of four floats, and a
+    // rounded number half the room of a float.
+    let perHead = 2 * most + 2 * width + (max(width, most) + 1) / 2 + 2
+    let floats = 3 * most + 2 * most * groups + 4 * groups + heads * perHead
+    return unsafe floats + 4 * PrefetchQueue.most
   }
 
   private static func lend(
@@ -148,8 +154,7 @@ import KVPolicyKit
     unsafe sums = products + heads * most
     unsafe mapped = sums + heads * most
     unsafe scaled = mapped + heads * width
-    unsafe line = scaled + heads * width
-    unsafe groupSums = line + 2 * width
+    unsafe groupSums = scaled + heads * width
     let pairs = unsafe groupSums + 4 * groups
     unsafe units = UnsafeMutableRawPointer(pairs).assumingMemoryBound(
       to: (unit: Float, constant: Float).self)

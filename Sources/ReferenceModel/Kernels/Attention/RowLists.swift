@@ -21,13 +21,23 @@ extension Kernels {
         let layout = unsafe side.layouts[tier]
         let isMapped = unsafe side.map != nil
         if let encoding = RowEncoding(layout, isMapped: isMapped, value: value) {
-          count += unsafe lend(side, part, tier: tier, layout, RowList(encoding, room), body)
+          count += unsafe lend(
+            side, part, tier: tier, layout, RowList(encoding, layout, room), body)
         } else {
           count += unsafe lendDecoded(side, part, tier: tier, rows.headDimension, room, body)
         }
       }
       if count < part.count { unsafe lendWhole(rows, part, side, value: value, room, body) }
     }
+  }
+
+  /// Floats of memory that kernels need for some query heads and a lane's rows: what they would
+  /// allocate without.
+  @unsafe static func listFloats(heads: Int, _ rows: LaneRows) -> Int {
+    guard unsafe rows.codes != nil || rows.format == .q8_0 else { return 0 }
+    let (keys, values) = unsafe (greatest(rows, value: false), greatest(rows, value: true))
+    return unsafe ListRoom.floats(
+      heads: heads, width: max(keys.width, values.width), groups: max(keys.groups, values.groups))
   }
 
   /// Numbers of a row and groups of a row: the most of all encodings of a lane.
@@ -50,7 +60,7 @@ extension Kernels {
     _ rows: LaneRows, _ part: Range<Int>, _ side: CodedRows?, value: Bool,
     _ room: ListRoom, _ body: (RowList) -> Void
   ) {
-    var list = unsafe RowList(RowEncoding(rows.format, width: rows.headDimension), room)
+    var list = unsafe RowList(RowEncoding(rows.format, width: rows.headDimension), nil, room)
     var row = part.lowerBound
     while row < part.upperBound {
       let run = unsafe side?.run(in: row..<part.upperBound)
@@ -82,7 +92,7 @@ extension Kernels {
       guard run.tier == tier else { continue }
       count += run.rows.count
       if scaling == .ofBlock {
-        unsafe list.take(run, layout)
+        unsafe list.take(run)
         unsafe body(list)
         continue
       }
@@ -143,7 +153,7 @@ extension Kernels {
   ) -> Int {
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: part.count * width) { floats in
       guard let base = floats.baseAddress else { return 0 }
-      var list = unsafe RowList(RowEncoding(.f32, width: width), room)
+      var list = unsafe RowList(RowEncoding(.f32, width: width), nil, room)
       var row = part.lowerBound
       while let run = unsafe side.run(in: row..<part.upperBound) {
         row = run.rows.upperBound

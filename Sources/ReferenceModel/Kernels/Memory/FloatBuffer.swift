@@ -6,7 +6,10 @@
   // `base` holds `capacity` initialised floats; callers ask for `room` before they index.
   @unsafe package private(set) var base: UnsafeMutablePointer<Float>
   private(set) var capacity: Int
-
+  /// All floats, which are valid until the next call of `room`.
+  @unsafe var memory: UnsafeMutableBufferPointer<Float> {
+    unsafe UnsafeMutableBufferPointer(start: base, count: capacity)
+  }
   package init(_ count: Int = 0) {
     capacity = max(16, count)
     unsafe base = Self.allocate(capacity)

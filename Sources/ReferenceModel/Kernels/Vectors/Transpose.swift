@@ -23,6 +23,16 @@ func transposed(
   )
 }
 
+/// The first elements of four vectors, then the second elements, and so on.
+@inline(__always)
+func interleaved(_ r: (Float8, Float8, Float8, Float8)) -> (Float8, Float8, Float8, Float8) {
+  let (a0, a1) = (lowerPairs(r.0, r.1), upperPairs(r.0, r.1))
+  let (a2, a3) = (lowerPairs(r.2, r.3), upperPairs(r.2, r.3))
+  let (b0, b1) = (evenPairs(a0, a2), oddPairs(a0, a2))
+  let (b2, b3) = (evenPairs(a1, a3), oddPairs(a1, a3))
+  return (lowerHalves(b0, b1), lowerHalves(b2, b3), upperHalves(b0, b1), upperHalves(b2, b3))
+}
+
 /// The sums of the elements of four vectors: in each half, neighbours are added, then the two
 /// pairs; last, the two halves.
 @inline(__always)

@@ -39,6 +39,8 @@ import KVPolicyKit
   /// Whether the layer keeps the step's query, and therefore its sum of exponentials.
   private let keepsQuery: Bool
   private let isPlaced: Bool
+  /// Whether codes are multiplied in integers.
+  private let inIntegers: Bool
   /// Floats from one query head's attention weights to the next head's: whole tiles, and
   /// at least the rows of the longest lane.
   private let stride: Int
@@ -57,8 +59,9 @@ import KVPolicyKit
   /// Blocks of 128 rows in a lane of `stride` rows; at least 1.
   private let runs: Int
   @unsafe private let mixed: UnsafeMutablePointer<Float>  // runs × queryHeads × width
-  @unsafe private let tops: UnsafeMutablePointer<Float>  // runs × queryHeads
-  @unsafe private let totals: UnsafeMutablePointer<Float>  // runs × queryHeads
+  // Head by head, because threads begin with different heads: so they seldom write in one cache line.
+  @unsafe private let tops: UnsafeMutablePointer<Float>  // queryHeads × runs
+  @unsafe private let totals: UnsafeMutablePointer<Float>  // queryHeads × runs
   /// One flag per split: not 0 while the split's part of `attentionWeights` still holds logits.
   @unsafe private let unweighed: UnsafeMutablePointer<Float>
 
@@ -75,6 +78,7 @@ import KVPolicyKit
     self.alone = alone
     keepsQuery = session.declared[layer].signals.recentRows > 0
     isPlaced = session.declared[layer].rule != .original
+    inIntegers = session.model.arithmetic != .exact
     group = session.sequence.listGroup
     heads = session.model.configuration.queryHeads
     width = session.model.configuration.headDimension
@@ -199,9 +203,11 @@ import KVPolicyKit
   /// The layer's lists of rows, or the rows of each lane.
   private typealias Lists = UnsafeBufferPointer<LaneRows>
 
-  /// Lends the lists to the work of the team.
+  /// Lends the lists to the work of the team, and makes room for kernels that read codes.
   private func lendLists(_ body: (_ input: (step: StepAttention, lists: Lists)) -> Void) {
     unsafe session.sequence.withReadRows(layer: layer) { lists in
+      let floats = unsafe lists.reduce(0) { unsafe max($0, Kernels.listFloats(heads: group, $1)) }
+      for memory in unsafe rows.scratch.lists { _ = unsafe memory.room(floats) }
       unsafe body((step: self, lists: lists))
     }
   }
@@ -222,8 +228,8 @@ import KVPolicyKit
     } else {
       unsafe Kernels.logits(
         queries: queries, group: group, rows: list, range: range, scale: scale,
-        inIntegers: session.model.arithmetic != .exact,
-        memory: rows.scratch.lists[thread], into: target, stride: stride)
+        inIntegers: inIntegers, memory: rows.scratch.lists[thread].memory, into: target,
+        stride: stride)
     }
     guard let logits = unsafe logits else { return }
     for head in first..<first + group {
@@ -254,8 +260,8 @@ import KVPolicyKit
       // and no other split uses them.
       let x = unsafe attentionWeights + queryHead * stride + range.lowerBound
       let top = unsafe Kernels.greatest(padding: x, count: range.count)
-      unsafe tops[run * heads + queryHead] = top
-      unsafe totals[run * heads + queryHead] = Kernels.exponentials(x, count: range.count, top: top)
+      unsafe tops[queryHead * runs + run] = top
+      unsafe totals[queryHead * runs + run] = Kernels.exponentials(x, count: range.count, top: top)
     }
     unsafe unweighed[split] = 0
   }
@@ -287,8 +293,8 @@ import KVPolicyKit
     let list = unsafe lists[head]
     unsafe Kernels.mixValues(
       weights: attentionWeights + first * stride, stride: stride, group: group, rows: list,
-      range: range(split, of: list.count), memory: rows.scratch.lists[thread],
-      into: mixed + (run * heads + first) * width)
+      range: range(split, of: list.count), inIntegers: inIntegers,
+      memory: rows.scratch.lists[thread].memory, into: mixed + (run * heads + first) * width)
   }
 
   /// Combines the splits of every query head, in order, into its attention output; last comes what
@@ -303,10 +309,9 @@ import KVPolicyKit
       let factor = normalisation(head, top: top, beside: part)
       unsafe target.update(repeating: 0, count: width)
       for run in 0..<runs {
-        let index = run * heads + head
+        let worth = unsafe Kernels.rescaling(from: tops[head * runs + run], to: top)
         unsafe Kernels.add(
-          mixed + index * width, times: Kernels.rescaling(from: tops[index], to: top) * factor,
-          to: target, count: width)
+          mixed + (run * heads + head) * width, times: worth * factor, to: target, count: width)
       }
       guard part.total > 0, let residual else { continue }
       unsafe Kernels.add(
@@ -341,7 +346,7 @@ import KVPolicyKit
       for run in 0..<runs {
         let rows = range(run, of: count)
         let first = head * stride + rows.lowerBound
-        let worth = unsafe Kernels.rescaling(from: tops[run * heads + head], to: top)
+        let worth = unsafe Kernels.rescaling(from: tops[head * runs + run], to: top)
         unsafe Kernels.scale(
           attentionWeights + first, by: worth * factor, into: probabilities + first,
           count: rows.count)
@@ -367,7 +372,7 @@ import KVPolicyKit
   }
 
   private func greatestTop(_ head: Int) -> Float {
-    (0..<runs).reduce(-.infinity) { unsafe max($0, tops[$1 * heads + head]) }
+    (0..<runs).reduce(-.infinity) { unsafe max($0, tops[head * runs + $1]) }
   }
 
   /// The factor that turns attention weights relative to `top` into probabilities; 0 when every
@@ -377,7 +382,7 @@ import KVPolicyKit
   ) -> Float {
     var total: Float = 0
     for run in 0..<runs {
-      let index = run * heads + head
+      let index = head * runs + run
       total += unsafe Kernels.rescaling(from: tops[index], to: top) * totals[index]
     }
     if part.total > 0 { total += Kernels.rescaling(from: part.top, to: top) * part.total }

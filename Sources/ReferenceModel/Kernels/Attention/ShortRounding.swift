@@ -1,5 +1,6 @@
-/// How a query is rounded to integers of 16 bits: an element is approximately `unit · integer`.
-struct QueryRounding {
+/// How a query, or the weights of some rows, are rounded to integers of 16 bits: an element is
+/// approximately `unit · integer`.
+struct ShortRounding {
   /// 1/32767 of the greatest magnitude; a NaN if some element is not finite, and 0 if all are 0.
   let unit: Float
   /// 1 / unit, or 0.
@@ -13,35 +14,37 @@ struct QueryRounding {
   }
 
   @unsafe @inline(__always)
-  init(_ query: UnsafePointer<Float>, count: Int) {
+  init(_ floats: UnsafePointer<Float>, count: Int) {
     var top = GreatestMagnitude()
     var index = 0
     while index &+ vectorWidth <= count {
-      unsafe top.add(loadVector(query + index))
+      unsafe top.add(loadVector(floats + index))
       index &+= vectorWidth
     }
-    if index < count { unsafe top.add(loadVector(query + index, count: count &- index, filler: 0)) }
+    if index < count {
+      unsafe top.add(loadVector(floats + index, count: count &- index, filler: 0))
+    }
     self.init(top)
   }
 
-  /// 16 elements of the query as integers.
+  /// 16 elements as integers.
   @unsafe @inline(__always)
-  func sixteen(_ query: UnsafePointer<Float>) -> SIMD16<Int16> {
-    unsafe rounded(query, times: Float8(repeating: inverse))
+  func sixteen(_ floats: UnsafePointer<Float>) -> SIMD16<Int16> {
+    unsafe rounded(floats, times: Float8(repeating: inverse))
   }
 
-  /// Writes the integers of the query, one after the other.
+  /// Writes the integers of all elements, one after the other.
   @unsafe @inline(__always)
-  func round(_ query: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<Int16>) {
+  func round(_ floats: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<Int16>) {
     guard unit.isFinite else { return }
     var index = 0
     while index &+ 16 <= count {
       unsafe UnsafeMutableRawPointer(target + index).storeBytes(
-        of: sixteen(query + index), as: SIMD16<Int16>.self)
+        of: sixteen(floats + index), as: SIMD16<Int16>.self)
       index &+= 16
     }
     while index < count {
-      unsafe target[index] = Int16((query[index] * inverse).rounded(.toNearestOrEven))
+      unsafe target[index] = Int16((floats[index] * inverse).rounded(.toNearestOrEven))
       index &+= 1
     }
   }
