@@ -178,8 +178,8 @@ extension LlamaModel {
   }
 
   /// Final norm and head: the vocabulary logits of every session whose step was completed. Beside
-  /// the last product, this thread does an errand that changes no scratch memory: ending the step in
-  /// the caches.
+  /// the last product, this thread does an errand that changes no scratch memory: it ends the step
+  /// in the caches.
   @unsafe private func computeVocabularyLogits(
     of sessions: some RandomAccessCollection<LlamaSession>, _ pass: ForwardPass,
     beside errand: () -> Void

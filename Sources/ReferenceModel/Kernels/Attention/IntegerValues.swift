@@ -13,8 +13,8 @@ import KVPolicyKit
 ///   row b       n          n           n       × w_b ┘
 /// ```
 ///
-/// Sums of products are exact in 32 bits: a list has at most `RowList.most` = 128 rows, and a number
-/// is at most 255 in size. So no result depends on their order.
+/// Sums of products are exact in 32 bits, because a list has at most `RowList.most` = 128 rows
+/// and a number is at most 255 in size. So no result depends on their order.
 @unsafe struct IntegerValues {
   // Groups have a multiple of 32 numbers. `rounded` has room for the weights of `group` heads.
 
@@ -78,8 +78,8 @@ import KVPolicyKit
     return rounding.unit
   }
 
-  /// The sums of 32 channels for up to three heads: two rows at a time. Behind an odd number of rows
-  /// the last row is used again, with weight 0.
+  /// The sums of 32 channels for up to three heads: two rows at a time. Behind an odd number of
+  /// rows the last row is used again, with weight 0.
   @inline(__always)
   private func sums<Numbers: PairedNumbers, Heads: HeadCount>(
     _: Numbers.Type, _: Heads.Type, _ list: RowList, _ head: Int, _ offset: Int

@@ -51,46 +51,34 @@ struct PairedSums {
   }
 }
 
-extension Codes4: PairedNumbers {
-  /// Each half of a word has four consecutive codes of its row.
+/// Codes of which eight words have 32: the first codes of all words come first, then the second.
+protocol FourCodes: WordCodes, PairedNumbers {
+  /// 32 codes of a row, four consecutive ones in each word, from its lowest bit on.
+  @unsafe static func words(_ row: UnsafeRawPointer) -> SIMD8<UInt32>
+}
+
+extension Codes4: FourCodes {
+  @unsafe @inline(__always)
+  static func words(_ row: UnsafeRawPointer) -> SIMD8<UInt32> {
+    unsafe SIMD8(truncatingIfNeeded: row.loadUnaligned(as: SIMD8<UInt16>.self))
+  }
+}
+
+extension Codes2: FourCodes {
+  @unsafe @inline(__always)
+  static func words(_ row: UnsafeRawPointer) -> SIMD8<UInt32> {
+    unsafe SIMD8(truncatingIfNeeded: row.loadUnaligned(as: SIMD8<UInt8>.self))
+  }
+}
+
+extension FourCodes {
   @unsafe @inline(__always)
   static func pairs(
     _ i: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer
   ) -> (WordVector, WordVector) {
-    unsafe pairs(
-      i, SIMD8(truncatingIfNeeded: a.loadUnaligned(as: SIMD8<UInt16>.self)),
-      SIMD8(truncatingIfNeeded: b.loadUnaligned(as: SIMD8<UInt16>.self)))
-  }
-
-  @inline(__always)
-  static func inOrder(_ eights: Eights) -> Eights { interleaved(eights) }
-}
-
-extension Codes2: PairedNumbers {
-  /// Each half of a word has four consecutive codes of its row.
-  @unsafe @inline(__always)
-  static func pairs(
-    _ i: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer
-  ) -> (WordVector, WordVector) {
-    unsafe pairs(
-      i, SIMD8(truncatingIfNeeded: a.loadUnaligned(as: SIMD8<UInt8>.self)),
-      SIMD8(truncatingIfNeeded: b.loadUnaligned(as: SIMD8<UInt8>.self)))
-  }
-
-  @inline(__always)
-  static func inOrder(_ eights: Eights) -> Eights { interleaved(eights) }
-}
-
-extension WordCodes {
-  /// Registers 2i and 2i + 1 of the pairs of two rows, four codes of a row in each word. The first
-  /// eight numbers are the first codes of the words, the next eight are the second codes.
-  @inline(__always)
-  fileprivate static func pairs(
-    _ i: Int, _ a: SIMD8<UInt32>, _ b: SIMD8<UInt32>
-  ) -> (WordVector, WordVector) {
-    let words = a | b &<< 16
+    let both = unsafe words(a) | words(b) &<< 16
     #if KVPOLICY_AVX512
-      let twice = WordVector(lowHalf: words, highHalf: words)
+      let twice = WordVector(lowHalf: both, highHalf: both)
       let second = UInt32(truncatingIfNeeded: bits)
       let places = WordVector(lowHalf: SIMD8(repeating: 0), highHalf: SIMD8(repeating: second))
       let mask = (1 &<< second &- 1) &* 0x1_0001
@@ -99,45 +87,45 @@ extension WordCodes {
         fields(of: twice, at: places &+ 2 &* second, mask: mask)
       )
     #else
-      return (pair(2 &* i, of: words), pair(2 &* i &+ 1, of: words))
+      return (pair(2 &* i, of: both), pair(2 &* i &+ 1, of: both))
     #endif
-  }
-}
-
-extension Codes8: PairedNumbers {
-  @unsafe @inline(__always)
-  static func pairs(
-    _ i: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer
-  ) -> (WordVector, WordVector) {
-    let (x, y) = (2 &* i &* vectorWidth, (2 &* i &+ 1) &* vectorWidth)
-    return unsafe (bytePairs(a + x, b + x), bytePairs(a + y, b + y))
-  }
-
-  @unsafe @inline(__always)
-  private static func bytePairs(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> WordVector {
-    unsafe words(a.loadUnaligned(as: ByteVector.self))
-      | words(b.loadUnaligned(as: ByteVector.self)) &<< 16
   }
 
   @inline(__always)
-  static func inOrder(_ eights: Eights) -> Eights { eights }
+  static func inOrder(_ eights: Eights) -> Eights { interleaved(eights) }
 }
 
-extension SignedBytes: PairedNumbers {
-  @unsafe @inline(__always)
-  static func pairs(
-    _ i: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer
-  ) -> (WordVector, WordVector) {
-    let (x, y) = (2 &* i &* vectorWidth, (2 &* i &+ 1) &* vectorWidth)
-    return unsafe (bytePairs(a + x, b + x), bytePairs(a + y, b + y))
-  }
+/// Numbers that are bytes.
+protocol ByteNumbers: PairedNumbers {
+  /// The pairs of a register's bytes of two rows.
+  @unsafe static func bytePairs(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> WordVector
+}
 
+extension Codes8: ByteNumbers {
   @unsafe @inline(__always)
-  private static func bytePairs(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> WordVector {
+  static func bytePairs(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> WordVector {
+    unsafe words(a.loadUnaligned(as: ByteVector.self))
+      | words(b.loadUnaligned(as: ByteVector.self)) &<< 16
+  }
+}
+
+extension SignedBytes: ByteNumbers {
+  @unsafe @inline(__always)
+  static func bytePairs(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> WordVector {
     let x = unsafe integers(a.loadUnaligned(as: ByteVector.self))
     let y = unsafe integers(b.loadUnaligned(as: ByteVector.self))
     // All types have equally many words of 32 bits.
     return unsafe unsafeBitCast(x & 0xFFFF | y &<< 16, to: WordVector.self)
+  }
+}
+
+extension ByteNumbers {
+  @unsafe @inline(__always)
+  static func pairs(
+    _ i: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer
+  ) -> (WordVector, WordVector) {
+    let (x, y) = (2 &* i &* vectorWidth, (2 &* i &+ 1) &* vectorWidth)
+    return unsafe (bytePairs(a + x, b + x), bytePairs(a + y, b + y))
   }
 
   @inline(__always)

@@ -68,7 +68,7 @@ extension PrefetchQueue {
   /// where the next rows' codes are.
   ///
   /// Of rows that are codes it adds a row's block, and goes on with the row behind the block: in
-  /// most lanes the rows of a block are neighbours. It looks at every 32nd row at least.
+  /// most lanes the rows of a block are neighbours. It goes on by 16 to 32 rows at a time.
   mutating func append(_ rows: LaneRows, _ range: Range<Int>, value: Bool) {
     guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys else {
       return unsafe append(rows, whole: range, value: value)
@@ -94,8 +94,8 @@ extension PrefetchQueue {
     unsafe append(side.places + range.upperBound, bytes: 4 * range.count)
   }
 
-  /// Adds the keys, or the values, of rows in the store's format. Rows in consecutive slots of a page
-  /// are contiguous, and become one piece.
+  /// Adds the keys, or the values, of rows in the store's format. Rows in consecutive slots of a
+  /// page are contiguous, and become one piece.
   private mutating func append(_ rows: LaneRows, whole: Range<Int>, value: Bool) {
     var row = whole.lowerBound
     while row < whole.upperBound {

@@ -59,7 +59,7 @@ import KVPolicyKit
   /// Blocks of 128 rows in a lane of `stride` rows; at least 1.
   private let runs: Int
   @unsafe private let mixed: UnsafeMutablePointer<Float>  // runs × queryHeads × width
-  // Head by head, because threads begin with different heads: so they seldom write in one cache line.
+  // Head by head, because threads begin with different heads: they seldom write in one cache line.
   @unsafe private let tops: UnsafeMutablePointer<Float>  // queryHeads × runs
   @unsafe private let totals: UnsafeMutablePointer<Float>  // queryHeads × runs
   /// One flag per split: not 0 while the split's part of `attentionWeights` still holds logits.
