@@ -37,6 +37,53 @@ private struct Miscoder: RowCodec {
   }
 }
 
+/// Codes some of the oldest rows, and compares the lists of rows that are no codes with all rows.
+private struct OldestFirst: RowCodec {
+  static let name = "oldestFirst"
+  static let summary = "checks what lanes say of their rows"
+  static let source = "a test"
+
+  let tiers = [
+    Tier(
+      keys: CodeFormat(bits: 8, group: 4, .ofRow, blockRows: 5),
+      values: CodeFormat(bits: 2, group: 8, .ofRow, blockRows: 64))
+  ]
+  var wholeRows: Int { 4 }
+
+  init() {}
+  init(_ settings: inout Settings) throws(PolicyError) {}
+
+  mutating func code(_ layer: borrowing LayerView, plan: inout CodePlan) {
+    for head in 0..<layer.shape.keyHeads {
+      let lane = layer.lane(head)
+      let plain = lane.rowsByPosition().filter { lane.keyTier($0) == nil }
+      #expect(lane.plainKeys() == plain)
+      for limit in [-1, 0, 1, 3, plain.count, plain.count + 2] {
+        #expect(lane.plainKeys(oldest: limit) == Array(plain.prefix(max(0, limit))))
+      }
+      plan.code(keys: lane.plainKeys(oldest: (plain.count - 4) / 2), of: lane.id)
+      plan.code(values: lane.plainValues(oldest: lane.plainValueCount - 4), of: lane.id)
+    }
+  }
+}
+
+/// Forgets rows in the middle, so that later rows take their numbers.
+private struct Middle: KVCachePolicy {
+  static let name = "middle"
+  static let summary = "forgets rows in the middle"
+  static let source = "a test"
+
+  init() {}
+  init(_ settings: inout Settings) throws(PolicyError) {}
+  static func settings(budget: Amount) -> [String: JSONValue]? { nil }
+  mutating func evict(_ cache: borrowing CacheView, plan: inout CachePlan) {
+    cache.forEachLane { lane in
+      let rows = lane.rowsByPosition()
+      if rows.count > 24 { plan.keep(rows.prefix(9) + rows.suffix(12), of: lane.id) }
+    }
+  }
+}
+
 /// Keeps the newest rows.
 private struct Latest: KVCachePolicy {
   static let name = "latest"
@@ -70,6 +117,27 @@ private struct Latest: KVCachePolicy {
 
   @Test("finds a codec that takes a row's number for its age")
   func numbers() { #expect(broken(.byNumber).contains(.rowNumbers)) }
+
+  @Test("lanes name their oldest rows that are no codes, whatever the order of their rows")
+  func oldest() throws {
+    let shape = PolicyTrial().shape
+    for engine in [
+      try PlainEngine(.random(shape: shape, seed: 1), policy: Latest(), codec: OldestFirst()),
+      try PlainEngine(.random(shape: shape, seed: 1), policy: Middle(), codec: OldestFirst()),
+    ] {
+      try engine.read(40, chunk: 16)
+      try engine.step(60)
+      #expect(engine.sequence.codedRows(layer: 0, head: 0).keys > 0)
+      #expect(engine.sequence.checkInvariants() == nil)
+    }
+  }
+
+  @Test("a format says which rows of a block are legal", arguments: [0, 65])
+  func blockRows(_ rows: Int) {
+    let format = CodeFormat(bits: 4, group: 4, .ofRow, blockRows: rows)
+    #expect(
+      format.problem(width: 8) == "blocks of \(rows) rows are not possible; use 1 to 64")
+  }
 
   @Test("finds rows that are neither what was appended nor its codes", arguments: [0, 1])
   func contents(_ steps: Int) throws {

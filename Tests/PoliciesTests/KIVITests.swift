@@ -103,7 +103,7 @@ struct KIVITests {
       let full = 16 * 2 * 16 * float
       let statistics = engine.sequence.statistics
       // Row numbers, slots, places of codes and the entries of pages and blocks.
-      let bookkeeping = 1_040 * (8 + 8) + (130 + 64) * 32 + 260 * 24
+      let bookkeeping = 1_040 * (8 + 8) + (130 + 32) * 32 + 260 * 24
       let want = shape.lanes * (keys + values + full + bookkeeping)
       #expect(abs(statistics.residentBytes - want) < want / 50)
       #expect(statistics.pagesHeld == shape.lanes * 4)
