@@ -86,6 +86,23 @@ struct SessionReentryTests {
     #expect(calls == 3 * 4 * each)
   }
 
+  @Test(
+    "by an observer of plans can decode with an idle session of the model",
+    .timeLimit(.minutes(1)), arguments: [Scope.layer, .sequence])
+  func idleSession(scope: Scope) throws {
+    let (one, idle, plain) = (try session(scope: scope), try session(), try session())
+    for session in [idle, plain] { try session.prefill([1, 2, 3, 4, 5, 6]) }
+    var tokens: [Int] = []
+    one.sequence.onPlan = { _, _ in
+      tokens.append(tokens.count % 7)
+      #expect(throws: Never.self) { try idle.decode(tokens[tokens.count - 1]) }
+    }
+    try one.prefill([1, 2, 3, 4])
+    for token in 1..<4 { try one.decode(token) }
+    for token in tokens { try plain.decode(token) }
+    #expect(tokens.count >= 4 && logits(idle) == logits(plain))
+  }
+
   @Test("by a reader of a prompt's logits refuses to read and to edit")
   func eachToken() throws {
     let (one, other) = (try session(), try session())

@@ -65,6 +65,22 @@ func teamsEnd() {
   }
 }
 
+@Test(
+  "an errand is done once, and may begin regions", .timeLimit(.minutes(1)), arguments: [1, 2, 5])
+func errands(threads: Int) {
+  let team = ThreadTeam(threads: threads)
+  for count in [0, 1, 64] {
+    var errands = 0
+    let done = Atomic<Int>(0)
+    let errand = {
+      errands += 1
+      team.share(32, grain: 2) { _, range in done.add(range.count, ordering: .relaxed) }
+    }
+    team.share(count, grain: 1, with: (), beside: errand) { _, _, _ in }
+    #expect(errands == 1 && done.load(ordering: .relaxed) == 32)
+  }
+}
+
 @Test("two callers of one team do not disturb each other")
 func twoCallers() async {
   let team = ThreadTeam(threads: 2)

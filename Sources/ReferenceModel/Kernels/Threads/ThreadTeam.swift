@@ -16,6 +16,9 @@ package final class ThreadTeam: Sendable {
   /// Only one region may run at a time. Starting a region inside another on the same thread is a
   /// programmer error.
   private let lock = Mutex(())
+  /// Whether a caller does an errand within a region. Regions that begin meanwhile, perhaps in the
+  /// errand itself, run on their caller's thread alone.
+  private let isOnErrand = Atomic<Bool>(false)
 
   /// The most threads of a team. More would only wait for each other.
   package static let mostThreads = 256
@@ -56,13 +59,13 @@ package final class ThreadTeam: Sendable {
   /// stack, and captures nothing: captured variables would be boxed for each region.
   ///
   /// - Parameter errand: what the caller does before it takes part, while the other threads work.
-  ///   It may change nothing that `body` reads, and may not begin a region.
+  ///   It may change nothing that `body` reads.
   package func share<Input>(
     _ count: Int, grain: Int, with input: Input, beside errand: () -> Void = {},
     _ body: @escaping (_ input: borrowing Input, _ thread: Int, _ range: Range<Int>) -> Void
   ) {
     precondition(grain > 0, "work is shared out in runs of at least one item")
-    if threads == 1 || count <= grain {
+    if threads == 1 || count <= grain || isOnErrand.load(ordering: .relaxed) {
       errand()
       if count > 0 { body(input, 0, 0..<count) }
       return
@@ -78,7 +81,9 @@ package final class ThreadTeam: Sendable {
       unsafe withUnsafePointer(to: region) { address in
         unsafe withUnsafePointer(to: TeamJob(address)) { job in
           unsafe board.open(job, to: workers)
+          isOnErrand.store(true, ordering: .relaxed)
           errand()
+          isOnErrand.store(false, ordering: .relaxed)
           region.work(as: 0)
           board.close()
         }
