@@ -88,7 +88,7 @@ struct SessionReentryTests {
 
   @Test(
     "by an observer of plans can decode with an idle session of the model",
-    .timeLimit(.minutes(1)), arguments: [Scope.layer, .sequence])
+    arguments: [Scope.layer, .sequence])
   func idleSession(scope: Scope) throws {
     let (one, idle, plain) = (try session(scope: scope), try session(), try session())
     for session in [idle, plain] { try session.prefill([1, 2, 3, 4, 5, 6]) }

@@ -65,8 +65,7 @@ func teamsEnd() {
   }
 }
 
-@Test(
-  "an errand is done once, and may begin regions", .timeLimit(.minutes(1)), arguments: [1, 2, 5])
+@Test("an errand is done once, and may begin regions", arguments: [1, 2, 5])
 func errands(threads: Int) {
   let team = ThreadTeam(threads: threads)
   for count in [0, 1, 64] {
