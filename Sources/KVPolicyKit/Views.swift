@@ -349,24 +349,24 @@ public enum Moment: Hashable, Sendable {
   /// products with the page's smallest and greatest element. Products are not scaled.
   ///
   /// - Parameter bounds: becomes `group × pageCount` numbers, by head.
-  /// - Complexity: O(group × pages × headDimension), eight channels at a time; allocates nothing
-  ///   if `bounds` has the room.
+  /// - Complexity: O(group × pages) where the engine has computed them, and then allocates nothing
+  ///   if `bounds` has the room; else O(group × pages × headDimension).
   public func pageBounds(into bounds: inout [Float]) {
     guard let base = unsafe signals.turnedQueries else { notGiven("queries") }
     guard let pages = lane.bounds else { notGiven("digest") }
-    let width = headDimension
     bounds.removeAll(keepingCapacity: true)
-    bounds.append(contentsOf: repeatElement(0, count: group * pageCount))
-    let queries = unsafe base + queryHead(0) * width
-    unsafe bounds.withUnsafeMutableBufferPointer { bounds in
-      guard let target = bounds.baseAddress else { return }
-      // There are `group` queries, and room for `group × pageCount` numbers.
-      if let computed = unsafe signals.pageBounds {
-        unsafe target.update(
-          from: computed + queryHead(0) * signals.pageStride, count: group * pageCount)
-      } else {
-        unsafe pages.products(queries, count: group, pages: pages.pages.indices, into: target)
-      }
+    if let computed = unsafe signals.pageBounds {
+      // The engine has computed `group × pageCount` numbers from here on.
+      let first = unsafe computed + queryHead(0) * signals.pageStride
+      unsafe bounds.append(
+        contentsOf: UnsafeBufferPointer(start: first, count: group * pageCount))
+      return
+    }
+    for head in 0..<group {
+      // There are `group` queries of `headDimension` elements.
+      let query = unsafe UnsafeBufferPointer(
+        start: base + queryHead(head) * headDimension, count: headDimension)
+      unsafe bounds += pages.products(query)
     }
   }
 

@@ -224,4 +224,27 @@ private struct Ballot<Score> {
       }
     }
   }
+
+  @Test("in a range chooses what sorting chooses, and of equal scores the first")
+  func largestInRange() {
+    var numbers = SplitMix64(seed: 71)
+    for rows in 1...70 {
+      let scores = (0..<rows + 9).map { _ in
+        numbers.unit() < 0.7
+          ? (Self.oddFloats + Self.notNumbers).randomElement(using: &numbers) ?? 0
+          : Float(numbers.unit())
+      }
+      let first = Int.random(in: 0...9, using: &numbers)
+      let ranked = (0..<rows).sorted { one, other in
+        if Self.isBelow(scores[first + other], scores[first + one]) { return true }
+        if Self.isBelow(scores[first + one], scores[first + other]) { return false }
+        return one < other
+      }
+      for count in 0...rows + 1 {
+        var chosen = [-1]
+        Selection.largest(count, of: scores, in: first..<first + rows, into: &chosen)
+        #expect(chosen == [-1] + ranked.prefix(count).sorted(), "\(count) of \(rows)")
+      }
+    }
+  }
 }

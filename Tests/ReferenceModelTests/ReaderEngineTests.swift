@@ -65,6 +65,54 @@ struct ReaderEngineTests {
     }
   }
 
+  /// Compares the bounds of a lane's pages, which the engine computes, with the keys of each page.
+  private struct BoundsCheck: RowReader {
+    static let name = "bounds"
+    static let summary = "checks bounds"
+    static let source = "a test"
+    var digest: PageDigest? { PageDigest(rows: 7) }
+    init() {}
+    init(_ settings: inout Settings) throws(PolicyError) {}
+    static func settings(rows: Int) -> [String: JSONValue] { [:] }
+    mutating func read(_ layer: borrowing LayerView, plan: inout ReadPlan) {
+      for head in 0..<layer.shape.keyHeads {
+        let lane = layer.lane(head)
+        var bounds: [Float] = []
+        lane.pageBounds(into: &bounds)
+        #expect(bounds.count == lane.group * lane.pageCount)
+        let none = [Float](repeating: -.infinity, count: lane.headDimension)
+        var (negated, greatest) = (
+          Array(repeating: none, count: lane.pageCount),
+          Array(repeating: none, count: lane.pageCount)
+        )
+        lane.forEachKey(of: Array(0..<lane.count)) { row, key in
+          for channel in 0..<key.count {
+            greatest[row / 7][channel] = max(greatest[row / 7][channel], key[channel])
+            negated[row / 7][channel] = max(negated[row / 7][channel], -key[channel])
+          }
+        }
+        for head in 0..<lane.group {
+          let query = lane.query(0, head: head, .atPosition)
+          for page in 0..<lane.pageCount {
+            let products = (0..<query.count).map {
+              max(query[$0] * greatest[page][$0], -query[$0] * negated[page][$0])
+            }
+            let size = products.reduce(0) { $0 + abs($1) }
+            let bound = bounds[head * lane.pageCount + page]
+            #expect(abs(bound - products.reduce(0, +)) <= 1e-5 * size)
+          }
+        }
+      }
+    }
+  }
+
+  @Test("is given the bounds of all pages", arguments: [RowFormat.f32, .f16])
+  func pageBounds(format: RowFormat) throws {
+    let policies = try PolicyAssignment(FullCache([:]), reader: BoundsCheck(), shape: model.shape)
+    let session = try logits(policies, prompt: 200, steps: 3, format: format).session
+    #expect(session.sequence.length.tokens == 203)
+  }
+
   /// Checks the signals of steps that read three rows of lane 1.
   private struct Watcher: KVCachePolicy {
     static let name = "watcher"

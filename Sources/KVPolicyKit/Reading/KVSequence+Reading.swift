@@ -21,6 +21,24 @@ struct ReadSets {
     keyPlaces.removeAll(keepingCapacity: true)
     valuePlaces.removeAll(keepingCapacity: true)
   }
+
+  // A decode step appends the rows of every lane, so room is made once for many numbers.
+
+  /// Appends some consecutive rows.
+  mutating func append(_ run: Range<Int>) {
+    let start = rows.count
+    rows.append(contentsOf: repeatElement(0, count: run.count))
+    var target = rows.mutableSpan
+    for row in run { target[start + row - run.lowerBound] = Int32(truncatingIfNeeded: row) }
+  }
+
+  /// Appends the slots of the rows from index `first` on, which are rows of a lane.
+  mutating func appendSlots(of lane: Lane, from first: Int) {
+    slots.append(contentsOf: repeatElement(-1, count: rows.count - first))
+    let (rows, all) = (rows, lane.slots)
+    var target = slots.mutableSpan
+    for index in first..<rows.count { target[index] = all[Int(rows[index])] }
+  }
 }
 
 /// Asking the reader of a layer, and lending the rows that it names.
@@ -164,7 +182,7 @@ extension KVSequence {
     guard readSets.rows.count > first else {
       throw .badPlan(lane: lane.id, reason: "no row is read; read at least one")
     }
-    for row in readSets.rows[first...] { readSets.slots.append(lane.slots[Int(row)]) }
+    readSets.appendSlots(of: lane, from: first)
     if hasCodecs { readSets.appendPlaces(of: lane, from: first) }
     return first..<readSets.rows.count
   }
@@ -175,14 +193,19 @@ extension KVSequence {
       throw .badPlan(lane: lane.id, reason: "it reads pages, and the reader declares no digest")
     }
     try check(pages, below: bounds.pages.count, "page", of: lane)
+    if lane.isWhole {
+      // A page's number is its index, so nothing need be read of the pages.
+      for index in pages.indices {
+        let first = Int(pages[index]) * bounds.size
+        readSets.append(first..<min(first + bounds.size, lane.count))
+      }
+      return
+    }
     if lane.isOrdered {
       for index in pages.indices {
-        let positions = bounds.positions(Int(pages[index]))
-        var row = lane.row(atOrAfter: positions.lowerBound)
-        while row < lane.count, lane.positions[row] < positions.upperBound {
-          readSets.rows.append(Int32(row))
-          row += 1
-        }
+        let page = Int(pages[index])
+        let first = lane.row(atOrAfter: bounds.positions(page).lowerBound)
+        readSets.append(first..<first + Int(bounds.pages[page].rows))
       }
       return
     }
@@ -195,10 +218,12 @@ extension KVSequence {
 }
 
 extension Lane {
+  /// Whether nothing was forgotten, so that a row's number is its position.
+  var isWhole: Bool { isOrdered && count > 0 && Int(positions[count - 1]) == count - 1 }
+
   /// The first row of an ordered lane whose position is not below another.
   func row(atOrAfter position: Int) -> Int {
-    // Where nothing was forgotten, a row's number is its position.
-    if position < count, positions[position] == position { return position }
+    if isWhole { return min(position, count) }
     var (low, high) = (0, count)
     while low < high {
       let middle = (low + high) / 2
@@ -214,12 +239,12 @@ extension KVSequence {
     lane(layer, head).bounds?.pages.count ?? 0
   }
 
-  /// Computes the bounds of some pages of a lane for `count` queries: see
-  /// ``LaneView/pageBounds(into:)``.
-  @unsafe package func computeBounds(
-    layer: Int, head: Int, pages: Range<Int>, queries: UnsafePointer<Float>, count: Int,
-    into bounds: UnsafeMutablePointer<Float>
+  /// Lends the numbers that bound the keys of a lane's pages, if its reader wants them: of each
+  /// page `headDimension` smallest elements, then `headDimension` greatest ones.
+  @unsafe package func withPageBounds(
+    layer: Int, head: Int,
+    _ body: (_ numbers: UnsafeRawPointer, _ pages: Int, _ format: RowFormat) -> Void
   ) {
-    unsafe lane(layer, head).bounds?.products(queries, count: count, pages: pages, into: bounds)
+    unsafe lane(layer, head).bounds?.withNumbers(body)
   }
 }

@@ -156,133 +156,37 @@ struct PageBounds {
     }
   }
 
-  /// For each query and each page of a range, the greatest product that a key within the page's
-  /// bounds can have with the query: the sum of max(q · smallest, q · greatest) over the channels.
-  ///
-  /// - Parameters:
-  ///   - queries: `count × width` floats.
-  ///   - range: indices of pages.
-  ///   - bounds: has `count × pages` numbers, query by query, of which those of the range are
-  ///     written.
-  @unsafe func products(
-    _ queries: UnsafePointer<Float>, count: Int, pages range: Range<Int>,
-    into bounds: UnsafeMutablePointer<Float>
-  ) {
-    if isWide {
-      unsafe floats.withUnsafeBufferPointer {
-        unsafe products($0.baseAddress, queries, count, range, bounds)
-      }
-    } else {
-      unsafe halves.withUnsafeBufferPointer {
-        unsafe products($0.baseAddress, queries, count, range, bounds)
-      }
-    }
-  }
-
-  /// The products of one query with every page's bounds.
-  func products(_ query: [Float]) -> [Float] {
+  /// For each page the greatest product that a key within the page's bounds can have with a query:
+  /// the sum of max(q · smallest, q · greatest) over the channels, in the order of `Span.dot`.
+  func products(_ query: some RandomAccessCollection<Float>) -> [Float] {
     precondition(query.count == width, "a query has as many elements as a key")
-    var result = [Float](repeating: 0, count: pages.count)
-    unsafe query.withUnsafeBufferPointer { query in
-      unsafe result.withUnsafeMutableBufferPointer { result in
-        guard let query = query.baseAddress, let result = result.baseAddress else { return }
-        unsafe products(query, count: 1, pages: pages.indices, into: result)
-      }
-    }
-    return result
-  }
-
-  @unsafe private func products<Number: BoundNumber>(
-    _ base: UnsafePointer<Number>?, _ queries: UnsafePointer<Float>, _ count: Int,
-    _ range: Range<Int>, _ bounds: UnsafeMutablePointer<Float>
-  ) {
-    guard let base = unsafe base else { return }
-    for page in range {
-      let numbers = unsafe base + page * 2 * width
-      // Prefetches the bounds of the page that comes eight pages later.
-      unsafe UnsafeRawPointer(numbers + 16 * width).ask(
-        bytes: 2 * width * MemoryLayout<Number>.stride)
-      var query = 0
-      while query < count {
-        let first = unsafe queries + query * width
-        let target = unsafe bounds + query * pages.count + page
-        let stride = pages.count
-        switch count - query {
-        case 1: unsafe products(numbers, first, queries: 1, target, stride)
-        case 2: unsafe products(numbers, first, queries: 2, target, stride)
-        default: unsafe products(numbers, first, queries: 3, target, stride)
-        }
-        query += 3
-      }
-    }
-  }
-
-  /// The products of up to three queries with one page's bounds, which are converted once.
-  /// `queries` is a literal at each use.
-  @unsafe @inline(__always)
-  private func products<Number: BoundNumber>(
-    _ numbers: UnsafePointer<Number>, _ query: UnsafePointer<Float>, queries: Int,
-    _ bounds: UnsafeMutablePointer<Float>, _ stride: Int
-  ) {
-    var (s0, s1, s2) = (SIMD8<Float>.zero, SIMD8<Float>.zero, SIMD8<Float>.zero)
-    var channel = 0
-    while channel &+ 8 <= width {
-      let low = unsafe Number.eight(numbers + channel)
-      let high = unsafe Number.eight(numbers + width + channel)
-      unsafe add(&s0, low, high, query + channel)
-      if queries > 1 { unsafe add(&s1, low, high, query + width + channel) }
-      if queries > 2 { unsafe add(&s2, low, high, query + 2 * width + channel) }
-      channel &+= 8
-    }
-    for index in 0..<queries {
-      var sum = index == 0 ? s0.sum() : index == 1 ? s1.sum() : s2.sum()
-      for channel in channel..<width {
-        let (low, high) = unsafe (Float(numbers[channel]), Float(numbers[width + channel]))
-        let value = unsafe query[index * width + channel]
-        sum += max(value, 0) * high + min(value, 0) * low
+    let numbers = isWide ? floats : halves.map { Float($0) }
+    return pages.indices.map { page in
+      let low = page * 2 * width
+      var sums = SIMD8<Float>.zero
+      for (channel, q) in query.enumerated() {
+        let (least, greatest) = (numbers[low + channel], numbers[low + width + channel])
+        sums[channel % 8] += min(q, 0) * least + max(q, 0) * greatest
       }
       // An infinite key can make a sum that is no number: such a page is worth reading.
-      unsafe bounds[index * stride] = sum.isNaN ? .infinity : sum
+      return sums.sum().isNaN ? .infinity : sums.sum()
     }
   }
 
-  /// Positive elements of a query multiply greatest elements, negative ones smallest elements, so
-  /// that no maximum of products has to be taken.
-  @unsafe @inline(__always)
-  private func add(
-    _ sum: inout SIMD8<Float>, _ low: SIMD8<Float>, _ high: SIMD8<Float>,
-    _ query: UnsafePointer<Float>
+  /// Lends the numbers of all pages, if there are any: of each page `width` smallest elements, then
+  /// `width` greatest ones.
+  @unsafe func withNumbers(
+    _ body: (_ numbers: UnsafeRawPointer, _ pages: Int, _ format: RowFormat) -> Void
   ) {
-    // The shift gives −1 where the sign bit is set, else 0.
-    let bits = unsafe UnsafeRawPointer(query).loadUnaligned(as: SIMD8<Int32>.self)
-    let signs = bits &>> 31
-    let positive = unsafe unsafeBitCast(bits & ~signs, to: SIMD8<Float>.self)
-    let negative = unsafe unsafeBitCast(bits & signs, to: SIMD8<Float>.self)
-    sum += positive * high
-    sum += negative * low
+    let (count, format) = (pages.count, isWide ? RowFormat.f32 : .f16)
+    func lend(_ bytes: UnsafeRawBufferPointer) {
+      if let base = bytes.baseAddress { unsafe body(base, count, format) }
+    }
+    unsafe isWide ? floats.withUnsafeBytes(lend) : halves.withUnsafeBytes(lend)
   }
 }
 
 /// A number that bounds are stored as.
-private protocol BoundNumber: BinaryFloatingPoint {
-  /// Eight numbers as floats.
-  @unsafe static func eight(_ numbers: UnsafePointer<Self>) -> SIMD8<Float>
-}
-
-extension Float: BoundNumber {
-  @unsafe @inline(__always)
-  fileprivate static func eight(_ numbers: UnsafePointer<Float>) -> SIMD8<Float> {
-    unsafe UnsafeRawPointer(numbers).loadUnaligned(as: SIMD8<Float>.self)
-  }
-}
-
-extension Float16: BoundNumber {
-  @unsafe @inline(__always)
-  fileprivate static func eight(_ numbers: UnsafePointer<Float16>) -> SIMD8<Float> {
-    let v = unsafe UnsafeRawPointer(numbers).loadUnaligned(as: SIMD8<Float16>.self)
-    // Element by element, as in `RowFormat.decode`.
-    return SIMD8<Float>(
-      Float(v[0]), Float(v[1]), Float(v[2]), Float(v[3]), Float(v[4]), Float(v[5]), Float(v[6]),
-      Float(v[7]))
-  }
-}
+private protocol BoundNumber: BinaryFloatingPoint {}
+extension Float: BoundNumber {}
+extension Float16: BoundNumber {}

@@ -30,11 +30,61 @@ public enum Selection {
   ) {
     guard count > 0 else { return }
     guard count < range.count else { return chosen.append(contentsOf: 0..<range.count) }
-    func key(_ index: Int) -> UInt64 {
-      RowKey.of(scores[range.lowerBound + index].rank, Int32(clamping: index))
+    unsafe scores[range].withUnsafeBufferPointer { scores in
+      guard let base = scores.baseAddress else { return }
+      unsafe ScoreRun(base: base, count: scores.count).appendLargest(count, to: &chosen)
     }
-    let least = RowKey.threshold(keeping: count, of: range.count, key)
-    for index in 0..<range.count where key(index) >= least { chosen.append(index) }
+  }
+}
+
+/// Consecutive scores, of which some are chosen.
+@unsafe private struct ScoreRun {
+  // `base` has `count` numbers.
+  let base: UnsafePointer<Float>
+  let count: Int
+
+  /// Appends the indices of the `wanted` largest scores, where 0 < wanted < count.
+  func appendLargest(_ wanted: Int, to chosen: inout [Int]) {
+    let (least, equals) = unsafe threshold(keeping: wanted)
+    let leastRank = least.rank
+    var left = equals
+    for index in unsafe 0..<count {
+      // Not for a NaN, which ranks as −∞.
+      if unsafe base[index] < least { continue }
+      let rank = unsafe base[index].rank
+      guard rank > leastRank || rank == leastRank && left > 0 else { continue }
+      left -= rank == leastRank ? 1 : 0
+      chosen.append(index)
+    }
+  }
+
+  /// The least of the `wanted` largest scores, and how many of the scores that equal it are chosen;
+  /// this may be more than there are.
+  ///
+  /// Bisects the floats by their rank, counting the scores that are at least one of them.
+  private func threshold(keeping wanted: Int) -> (least: Float, equals: Int) {
+    // At least `wanted` scores rank from `low` on. Fewer rank from `high` on: `greater` scores.
+    var (low, high) = (Int((-Float.infinity).rank), Int(Float.infinity.rank) + 1)
+    var greater = 0
+    while high - low > 1 {
+      let middle = (low + high) >> 1
+      let least = Float(rank: Int32(truncatingIfNeeded: middle))
+      let number = unsafe number(atLeast: least)
+      if number == wanted { return (least, wanted) }
+      if number > wanted { low = middle } else { (high, greater) = (middle, number) }
+    }
+    return (Float(rank: Int32(truncatingIfNeeded: low)), wanted - greater)
+  }
+
+  /// How many scores are at least a number above −∞. The compiler makes vectors of this loop, which
+  /// it does not of a loop over a range.
+  private func number(atLeast least: Float) -> Int {
+    var (number, index) = (Int32(0), 0)
+    while unsafe index < count {
+      number &+= unsafe base[index] >= least ? 1 : 0
+      index &+= 1
+    }
+    return Int(number)
   }
 }
 
@@ -286,6 +336,11 @@ extension Float: RankedScore {
   fileprivate var rank: Int32 {
     let bits = Int32(bitPattern: isNaN ? (-Float.infinity).bitPattern : (self + 0).bitPattern)
     return bits ^ (bits &>> 31 & 0x7FFF_FFFF)
+  }
+
+  /// The float of a rank, which is that of no NaN.
+  fileprivate init(rank: Int32) {
+    self.init(bitPattern: UInt32(bitPattern: rank ^ (rank &>> 31 & 0x7FFF_FFFF)))
   }
 
   fileprivate static var most: SIMD8<Float> { SIMD8(repeating: .infinity) }

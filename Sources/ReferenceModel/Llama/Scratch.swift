@@ -20,7 +20,7 @@ final class Scratch {
   let attentionWeights = FloatBuffer()  // queryHeads × rows
   let probabilities = FloatBuffer()  // queryHeads × rows, where `attentionWeights` is still needed
   let spread = FloatBuffer()  // 2 × queryHeads × rows: see `SpreadSignals`
-  let pageBounds = FloatBuffer()  // queryHeads × pages of a reader's digest
+  let pageBounds = FloatBuffer()  // queryHeads × (pages of a reader's digest + 2 headDimension)
   let partial = FloatBuffer()  // see `StepAttention`; or blocks × queryHeads × rows
   let residual = FloatBuffer()  // see `ResidualParts`
   var stepTokens: [Int] = []  // the tokens of a step, past tokens that it corrects included
