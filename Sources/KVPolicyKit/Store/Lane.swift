@@ -185,11 +185,10 @@
           count: count, slots: slotBase, pages: pageBase, pageRows: layout.pageRows,
           headDimension: layout.headDimension, format: layout.format, rowBytes: layout.rowBytes,
           isDense: isDense)
-        guard hasCodes, let coded else { return unsafe body(rows) }
-        return unsafe coded.withCodes { codes in
-          unsafe rows.codes = codes
-          return unsafe body(rows)
+        if hasCodes, let coded {
+          unsafe rows.codes = unsafe LaneCodes(keys: coded.keys.lend(), values: coded.values.lend())
         }
+        return unsafe body(rows)
       }
     }
   }

@@ -60,45 +60,59 @@
   /// What is stored of a row; nil for all of it.
   package let map: UnsafePointer<KeyMap>?
   private let blocks: UnsafePointer<CodedSide.Block>
+  /// The first byte of each block.
+  package let addresses: UnsafePointer<UnsafeMutableRawPointer?>
+  /// The number of first rows that lie one behind the other from block 0 on.
+  package let rowsInOrder: Int
+  /// Rows of the blocks of the first tier, which these rows are in.
+  private let blockRows: Int
 
-  fileprivate init(
+  init(
     side: CodedSide, places: UnsafePointer<Int32>, layouts: UnsafeBufferPointer<CodeBlock>,
-    map: UnsafePointer<KeyMap>?, blocks: UnsafePointer<CodedSide.Block>
+    map: UnsafePointer<KeyMap>?, blocks: UnsafePointer<CodedSide.Block>,
+    addresses: UnsafePointer<UnsafeMutableRawPointer?>, rowsInOrder: Int
   ) {
     unsafe self.side = unsafe .passUnretained(side)
     unsafe (self.places, self.layouts, self.map) = unsafe (places, layouts, map)
-    unsafe self.blocks = unsafe blocks
+    unsafe (self.blocks, self.addresses) = unsafe (blocks, addresses)
+    unsafe (self.rowsInOrder, blockRows) = unsafe (rowsInOrder, layouts[0].rows)
   }
 
   // Callers name a block by the place of a live row, so the block is held and has an entry.
 
-  /// Bytes of what the lane notes of a block.
-  package static var entryBytes: Int { MemoryLayout<CodedSide.Block>.stride }
-
-  /// Where the lane notes a block; for a prefetch also behind the last block.
-  @unsafe package func entry(ofBlock block: Int) -> UnsafeRawPointer {
-    unsafe UnsafeRawPointer(blocks + block)
+  /// Where the lane notes the address of a block, in 8 bytes; for a prefetch also behind the last
+  /// block.
+  @unsafe package func note(ofBlock block: Int) -> UnsafeRawPointer {
+    unsafe UnsafeRawPointer(addresses + block)
   }
 
   /// The first byte of a block.
   @unsafe package func address(ofBlock block: Int) -> UnsafeRawPointer {
     // A bug in the store if the block was given back: places are those of live rows only.
-    guard let address = unsafe blocks[block].address else { preconditionFailure("no such block") }
+    guard let address = unsafe addresses[block] else { preconditionFailure("no such block") }
     return UnsafeRawPointer(address)
   }
 
-  /// The tier of a block.
-  @unsafe func tier(ofBlock block: Int) -> Int { unsafe Int(blocks[block].tier) }
+  /// The block of a row's codes, its tier, and the row's index in it; nil if the row is in the
+  /// store's format.
+  @unsafe @inline(__always)
+  func place(of row: Int) -> (block: Int, tier: Int, index: Int)? {
+    if unsafe row < rowsInOrder {
+      let (block, index) = unsafe row.quotientAndRemainder(dividingBy: blockRows)
+      return (block, 0, index)
+    }
+    let place = unsafe Int(places[row])
+    guard place >= 0 else { return nil }
+    let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
+    return unsafe (block, Int(blocks[block].tier), index)
+  }
 
   /// The block of a row's codes, its memory, and how many of its rows begin at the row's place; nil
   /// if the row is in the store's format.
   @unsafe package func block(
     ofRow row: Int
   ) -> (number: Int, memory: UnsafeRawBufferPointer, rows: Int)? {
-    let place = unsafe Int(places[row])
-    guard place >= 0 else { return nil }
-    let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
-    let tier = unsafe tier(ofBlock: block)
+    guard let (block, tier, index) = unsafe place(of: row) else { return nil }
     let memory = unsafe UnsafeRawBufferPointer(
       start: address(ofBlock: block), count: layouts[tier].bytes)
     return unsafe (block, memory, layouts[tier].rows - index)
@@ -113,52 +127,5 @@
     guard place >= 0 else { return false }
     unsafe side._withUnsafeGuaranteedRef { unsafe $0.decode(place: Int(place), to: target) }
     return true
-  }
-}
-
-extension Lane.Coded {
-  /// Lends the places of all rows of the lane.
-  @unsafe func withCodes<Result>(_ body: (LaneCodes) -> Result) -> Result {
-    unsafe keys.places.withUnsafeBufferPointer { keyPlaces in
-      unsafe values.places.withUnsafeBufferPointer { valuePlaces in
-        unsafe withCodes(keyPlaces, valuePlaces, body)
-      }
-    }
-  }
-
-  /// Lends the places of a list of rows. The lists are not empty.
-  @unsafe func withCodes<Result>(
-    _ keyPlaces: UnsafeBufferPointer<Int32>, _ valuePlaces: UnsafeBufferPointer<Int32>,
-    _ body: (LaneCodes) -> Result
-  ) -> Result {
-    unsafe keys.withRows(keyPlaces) { keys in
-      unsafe values.withRows(valuePlaces) { values in
-        unsafe body(LaneCodes(keys: keys, values: values))
-      }
-    }
-  }
-}
-
-extension CodedSide {
-  /// Lends rows at some places; nil if no row of the lane is a code.
-  @unsafe fileprivate func withRows<Result>(
-    _ places: UnsafeBufferPointer<Int32>, _ body: (CodedRows?) -> Result
-  ) -> Result {
-    guard count > 0 else { return body(nil) }
-    return unsafe withMap { map in
-      unsafe layouts.withUnsafeBufferPointer { layouts in
-        unsafe blocks.withUnsafeBufferPointer { blocks in
-          unsafe body(
-            CodedRows(
-              side: self, places: places.baseAddress.unsafelyUnwrapped, layouts: layouts,
-              map: map, blocks: blocks.baseAddress.unsafelyUnwrapped))
-        }
-      }
-    }
-  }
-
-  @unsafe private func withMap<Result>(_ body: (UnsafePointer<KeyMap>?) -> Result) -> Result {
-    guard let map else { return body(nil) }
-    return unsafe withUnsafePointer(to: map) { unsafe body($0) }
   }
 }

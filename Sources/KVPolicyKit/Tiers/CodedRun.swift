@@ -15,15 +15,15 @@ extension CodedRows {
   /// The first run of a range's rows; nil if none of them is a code. O(rows before its end).
   @unsafe package func run(in range: Range<Int>) -> CodedRun? {
     var row = range.lowerBound
-    while row < range.upperBound, unsafe places[row] < 0 { row &+= 1 }
-    guard row < range.upperBound else { return nil }
-    let place = unsafe Int(places[row])
-    let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
-    let tier = unsafe tier(ofBlock: block)
+    let end = unsafe min(rowsInOrder, range.upperBound)
+    while unsafe row >= end && row < range.upperBound && places[row] < 0 { row &+= 1 }
+    guard row < range.upperBound, let (block, tier, index) = unsafe place(of: row) else {
+      return nil
+    }
     let most = unsafe min(range.upperBound &- row, layouts[tier].rows &- index)
+    let count = unsafe row < end ? min(most, end &- row) : consecutive(from: row, atMost: most)
     return unsafe CodedRun(
-      rows: row..<row &+ consecutive(from: row, atMost: most), index: index, tier: tier,
-      base: address(ofBlock: block))
+      rows: row..<row &+ count, index: index, tier: tier, base: address(ofBlock: block))
   }
 
   /// How many rows have consecutive places, from a row on that is a code; at least 1.

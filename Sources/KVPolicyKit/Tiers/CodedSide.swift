@@ -9,9 +9,7 @@
   // Every place lies in a block that is held, at an index below the block's rows;
   // `checkInvariants` proves it.
 
-  @safe struct Block {
-    /// The first byte; nil for a block that was given back.
-    @unsafe var address: UnsafeMutableRawPointer?
+  struct Block {
     /// The page of the tier's pool, or -1 for a block that was given back.
     var page: PagePool.PageID
     /// The index of the block's tier.
@@ -25,20 +23,26 @@
   }
 
   /// How the blocks of each tier are laid out, and where they come from.
-  private(set) var layouts: [CodeBlock]
+  private(set) var layouts: StableArray<CodeBlock>
   private(set) var pools: [PagePool]
   /// Elements of a row.
   package let width: Int
-  /// What is stored of a row; nil for all of it.
-  package private(set) var map: KeyMap?
+  /// What is stored of a row, in one element; none for all of it.
+  private var maps = StableArray<KeyMap>([])
   /// Per row of the lane: where its codes are, or -1 if it is in the store's format. Empty while
   /// no row is coded.
-  private(set) var places: [Int32] = []
+  private(set) var places = StableArray<Int32>([])
   /// Rows that are codes.
   private(set) var count = 0
   /// The first row in the store's format, or the number of `places` if there is none.
   private(set) var firstPlain = 0
-  private(set) var blocks: [Block] = []
+  /// The number of first rows that lie one behind the other from block 0 on: their places need not
+  /// be read. 0 where blocks may be of several tiers.
+  private(set) var rowsInOrder = 0
+  private(set) var blocks = StableArray<Block>([])
+  /// The first byte of each block; nil for a block that was given back. Beside the blocks, because
+  /// attention reads of most blocks nothing else.
+  @unsafe private var addresses = unsafe StableArray<UnsafeMutableRawPointer?>([])
   /// Blocks not given back.
   private(set) var blocksHeld = 0
   /// Bytes of the blocks not given back.
@@ -52,7 +56,7 @@
 
   init(width: Int, layouts: [CodeBlock], pools: [PagePool]) {
     self.width = width
-    self.layouts = layouts
+    self.layouts = StableArray(layouts)
     self.pools = pools
     open = layouts.map { _ in -1 }
     holes = layouts.map { _ in 0 }
@@ -60,16 +64,37 @@
 
   /// A fork: shares every block.
   init(forking other: CodedSide) {
-    (width, layouts, pools, map) = (other.width, other.layouts, other.pools, other.map)
-    (places, count, blocks) = (other.places, other.count, other.blocks)
-    firstPlain = other.firstPlain
+    (width, pools, count) = (other.width, other.pools, other.count)
+    layouts = StableArray(other.layouts.elements)
+    maps = StableArray(other.maps.elements)
+    places = StableArray(other.places.elements)
+    blocks = StableArray(other.blocks.elements)
+    unsafe addresses = StableArray(other.addresses.elements)
+    (firstPlain, rowsInOrder) = (other.firstPlain, other.rowsInOrder)
     (open, holes) = (other.open, other.holes)
     (blocksHeld, blockBytes, rowBytes) = (other.blocksHeld, other.blockBytes, other.rowBytes)
-    for block in blocks where block.page >= 0 { pools[Int(block.tier)].retain(block.page) }
+    for block in held { pools[Int(block.tier)].retain(block.page) }
   }
 
   deinit {
-    for block in blocks where block.page >= 0 { pools[Int(block.tier)].release(block.page) }
+    for block in held { pools[Int(block.tier)].release(block.page) }
+  }
+
+  /// What is stored of a row; nil for all of it.
+  package var map: KeyMap? { maps.count > 0 ? maps[0] : nil }
+
+  /// The blocks not given back.
+  private var held: [Block] { blocks.elements.filter { $0.page >= 0 } }
+
+  /// What kernels are lent: the rows of a list, which are at some places, or all rows of the lane;
+  /// nil if none of the lane is a code. Valid while the lane is not changed.
+  @unsafe func lend(_ list: UnsafePointer<Int32>? = nil) -> CodedRows? {
+    guard count > 0 else { return nil }
+    return unsafe CodedRows(
+      side: self, places: list ?? UnsafePointer(places.base),
+      layouts: UnsafeBufferPointer(start: layouts.base, count: layouts.count),
+      map: maps.count > 0 ? UnsafePointer(maps.base) : nil, blocks: UnsafePointer(blocks.base),
+      addresses: UnsafePointer(addresses.base), rowsInOrder: list == nil ? rowsInOrder : 0)
   }
 
   /// Bytes of the blocks, and of the bookkeeping: 32 for a block and 4 for a row.
@@ -86,10 +111,8 @@
 
   /// The rows that are codes of a tier, and the bytes of the tier's blocks.
   func held(tier: Int) -> (rows: Int, bytes: Int) {
-    blocks.reduce((0, 0)) { total, block in
-      guard block.page >= 0, Int(block.tier) == tier else { return total }
-      return (total.0 + Int(block.live), total.1 + layouts[tier].bytes)
-    }
+    let own = held.filter { Int($0.tier) == tier }
+    return (own.reduce(0) { $0 + Int($1.live) }, own.count * layouts[tier].bytes)
   }
 
   /// The place of a row's codes; nil if the row is in the store's format.
@@ -107,7 +130,7 @@
   @unsafe package func decode(place: Int, to target: UnsafeMutablePointer<Float>) {
     let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
     // A bug in the store if the block was given back: places are those of live rows only.
-    guard let base = unsafe blocks[block].address else { preconditionFailure("no such block") }
+    guard let base = unsafe addresses[block] else { preconditionFailure("no such block") }
     let layout = layouts[Int(blocks[block].tier)]
     guard let map else { return unsafe layout.decodeRow(index, of: base, to: target) }
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: layout.width) { room in
@@ -121,12 +144,17 @@
   /// Stores only what a map says of rows that become codes from now on. No row is coded yet.
   func apply(_ map: KeyMap, layouts: [CodeBlock], pools: [PagePool]) {
     precondition(count == 0 && self.map == nil, "a map is frozen, and comes before the first codes")
-    (self.map, self.layouts, self.pools) = (map, layouts, pools)
+    maps = StableArray([map])
+    self.layouts = StableArray(layouts)
+    self.pools = pools
   }
 
   /// Bytes that coding may take: `rows` more rows in every tier.
   func bytesNeeded(for rows: Int) -> Int {
-    layouts.reduce(0) { $0 + ((rows + $1.rows - 1) / $1.rows + 1) * $1.bytes }
+    (0..<layouts.count).reduce(0) { total, tier in
+      let layout = layouts[tier]
+      return total + ((rows + layout.rows - 1) / layout.rows + 1) * layout.bytes
+    }
   }
 
   // MARK: Rows
@@ -134,20 +162,30 @@
   /// Makes room for the places of `rows` rows.
   func extend(to rows: Int) {
     guard rows > places.count else { return }
-    places += repeatElement(-1, count: rows - places.count)
+    places.append(contentsOf: repeatElement(-1, count: rows - places.count))
   }
 
   /// Keeps the places of some rows, in this order. Rows that are not kept were freed.
   func reorder(_ rows: [Int32]) {
-    guard !places.isEmpty else { return }
-    places = rows.map { Int($0) < places.count ? places[Int($0)] : -1 }
-    firstPlain = 0
+    guard places.count > 0 else { return }
+    let old = places.elements
+    places = StableArray(rows.map { Int($0) < old.count ? old[Int($0)] : -1 })
+    (firstPlain, rowsInOrder) = (0, 0)
     passCodes()
   }
 
-  /// Moves `firstPlain` on to the next row in the store's format.
+  /// Moves `firstPlain` on to the next row in the store's format, and `rowsInOrder` to the next row
+  /// that is out of order.
   private func passCodes() {
     while firstPlain < places.count, places[firstPlain] >= 0 { firstPlain += 1 }
+    while rowsInOrder < firstPlain, isInOrder(rowsInOrder) { rowsInOrder += 1 }
+  }
+
+  /// Whether a row's place is the place that it has where all rows are in order.
+  private func isInOrder(_ row: Int) -> Bool {
+    guard layouts.count == 1 else { return false }
+    let (block, index) = row.quotientAndRemainder(dividingBy: layouts[0].rows)
+    return Int(places[row]) == block * CodeBlock.placesPerBlock + index
   }
 
   /// Gives up the codes of a row.
@@ -155,7 +193,7 @@
     guard let place = place(of: row) else { return }
     let (block, index) = (place / CodeBlock.placesPerBlock, place % CodeBlock.placesPerBlock)
     places[row] = -1
-    firstPlain = min(firstPlain, row)
+    (firstPlain, rowsInOrder) = (min(firstPlain, row), min(rowsInOrder, row))
     count -= 1
     blocks[block].live -= 1
     rowBytes -= layouts[Int(blocks[block].tier)].bytesPerRow
@@ -171,7 +209,7 @@
     (blocksHeld, blockBytes) = (blocksHeld - 1, blockBytes - layouts[tier].bytes)
     pools[tier].release(blocks[block].page)
     blocks[block].page = -1
-    unsafe blocks[block].address = nil
+    unsafe addresses[block] = nil
     if open[tier] == block { open[tier] = -1 }
   }
 
@@ -188,7 +226,7 @@
     if layout.format.grouping == .ofChannel {
       for first in stride(from: 0, to: rows.count, by: layout.rows) {
         let block = try addBlock(tier)
-        guard let base = unsafe blocks[block].address else { continue }
+        guard let base = unsafe addresses[block] else { continue }
         unsafe source.withUnsafeBufferPointer { source in
           // The source has `width` floats of each row, and the block's rows are among them.
           guard let start = source.baseAddress else { return }
@@ -200,7 +238,7 @@
       for (number, row) in rows.enumerated() {
         let block = try openBlock(tier)
         let index = firstRoom(of: block)
-        guard let base = unsafe blocks[block].address else { continue }
+        guard let base = unsafe addresses[block] else { continue }
         unsafe source.withUnsafeBufferPointer { source in
           guard let start = source.baseAddress else { return }
           unsafe layout.encodeRow(start + number * layout.width, row: index, into: base)
@@ -254,7 +292,7 @@
   private func openBlock(_ tier: Int) throws(StoreError) -> Int {
     var block = open[tier]
     if holes[tier] > 0 {
-      let holed = blocks.firstIndex {
+      let holed = blocks.elements.firstIndex {
         $0.page >= 0 && Int($0.tier) == tier && $0.live < $0.filled
       }
       block = holed ?? block
@@ -270,7 +308,7 @@
         from: pools[tier].address(blocks[block].page), byteCount: layouts[tier].bytes)
       pools[tier].release(blocks[block].page)
       blocks[block].page = copy
-      unsafe blocks[block].address = unsafe target
+      unsafe addresses[block] = unsafe target
     }
     return block
   }
@@ -278,18 +316,22 @@
   private func addBlock(_ tier: Int) throws(StoreError) -> Int {
     let page = try pools[tier].allocate()
     (blocksHeld, blockBytes) = (blocksHeld + 1, blockBytes + layouts[tier].bytes)
-    let fresh = unsafe Block(
-      address: pools[tier].address(page), page: page, tier: Int32(tier), filled: 0, live: 0)
-    guard let gap = blocks.firstIndex(where: { $0.page < 0 }) else {
+    let fresh = Block(page: page, tier: Int32(tier), filled: 0, live: 0)
+    let address = unsafe pools[tier].address(page)
+    guard blocks.count > blocksHeld, let gap = blocks.elements.firstIndex(where: { $0.page < 0 })
+    else {
       blocks.append(fresh)
+      unsafe addresses.append(address)
       return blocks.count - 1
     }
     blocks[gap] = fresh
+    unsafe addresses[gap] = unsafe address
     return gap
   }
 
   /// The first broken invariant, or nil.
   func checkInvariants() -> String? {
+    let (places, blocks, layouts) = (places.elements, blocks.elements, layouts.elements)
     var live = blocks.map { _ in Int32(0) }
     for place in places where place >= 0 {
       let (block, index) = (
@@ -304,6 +346,9 @@
     if firstPlain != places.firstIndex(where: { $0 < 0 }) ?? places.count {
       return "row \(firstPlain) is not the first row that is no codes"
     }
+    if rowsInOrder != (0..<firstPlain).first(where: { !isInOrder($0) }) ?? firstPlain {
+      return "row \(rowsInOrder) is not the first row out of order"
+    }
     for (tier, layout) in layouts.enumerated() {
       let own = blocks.filter { $0.page >= 0 && Int($0.tier) == tier }
       if own.reduce(0, { $0 + Int($1.filled - $1.live) }) != holes[tier] {
@@ -314,7 +359,6 @@
         return "a block's places with rows are not its rows"
       }
     }
-    let held = blocks.filter { $0.page >= 0 }
     let heldBytes = held.reduce(0) { $0 + layouts[Int($1.tier)].bytes }
     let codeBytes = held.reduce(0) { $0 + Int($1.live) * layouts[Int($1.tier)].bytesPerRow }
     guard (held.count, heldBytes, codeBytes) == (blocksHeld, blockBytes, rowBytes) else {

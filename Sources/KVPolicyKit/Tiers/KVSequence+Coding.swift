@@ -155,15 +155,21 @@ extension LaneView {
   }
 
   private func plainRows(_ side: CodedSide?, _ limit: Int) -> [Int] {
-    // Constants, because each access to the lane's own arrays would be checked.
-    let (positions, places) = (lane.positions, side?.places ?? [])
+    // Constants, because each access to the lane's own arrays would be checked. The side has
+    // `coded` places, and nothing changes it meanwhile.
+    let positions = lane.positions
+    let (places, coded) = unsafe (side.map { unsafe $0.places.base }, side?.places.count ?? 0)
     let missing = positions.count - (side?.count ?? 0)
     let wanted = lane.isOrdered ? max(0, min(limit, missing)) : missing
     var found: [Int] = []
     found.reserveCapacity(wanted)
     var row = side?.firstPlain ?? 0
     while found.count < wanted {
-      if row >= places.count || places[row] < 0 { found.append(row) }
+      if let places = unsafe places, row < coded, unsafe places[row] >= 0 {
+        row += 1
+        continue
+      }
+      found.append(row)
       row += 1
     }
     if lane.isOrdered { return found }
@@ -190,13 +196,13 @@ extension KVSequence {
     guard lane.hasCodes, let coded = lane.coded else { return unsafe body(rows) }
     return unsafe readSets.keyPlaces.withUnsafeBufferPointer { keys in
       unsafe readSets.valuePlaces.withUnsafeBufferPointer { values in
-        unsafe coded.withCodes(
-          UnsafeBufferPointer(rebasing: keys[list]), UnsafeBufferPointer(rebasing: values[list])
-        ) { codes in
-          var coded = unsafe rows
-          unsafe coded.codes = codes
-          return unsafe body(coded)
-        }
+        // A list has at least one row, so there are base addresses.
+        let keys = unsafe keys.baseAddress.unsafelyUnwrapped + list.lowerBound
+        let values = unsafe values.baseAddress.unsafelyUnwrapped + list.lowerBound
+        var listed = unsafe rows
+        unsafe listed.codes = unsafe LaneCodes(
+          keys: coded.keys.lend(keys), values: coded.values.lend(values))
+        return unsafe body(listed)
       }
     }
   }

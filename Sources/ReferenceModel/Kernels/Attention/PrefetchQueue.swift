@@ -88,9 +88,10 @@ extension PrefetchQueue {
         unsafe append(base, bytes: block.memory.count)
       }
     }
-    // The entries of the next blocks are mostly behind the last block's entry. A prefetch cannot
-    // fault, so there may be fewer entries and places.
-    unsafe append(side.entry(ofBlock: last + 1), bytes: blocks * CodedRows.entryBytes)
+    // The addresses of the next blocks are mostly behind the last block's address. A prefetch
+    // cannot fault, so there may be fewer addresses and places.
+    unsafe append(side.note(ofBlock: last + 1), bytes: 8 * blocks)
+    guard unsafe range.upperBound > side.rowsInOrder else { return }
     unsafe append(side.places + range.upperBound, bytes: 4 * range.count)
   }
 
