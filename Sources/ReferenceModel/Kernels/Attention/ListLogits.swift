@@ -14,11 +14,6 @@ extension Kernels {
     let depth = unsafe rows.headDimension
     let (width, groups) = unsafe greatest(rows, value: false)
     unsafe ListRoom.lend(heads: group, width: width, groups: groups, memory) { room in
-      // The values of these rows are read next, and then the keys of the rows behind them.
-      let end = unsafe min(range.upperBound + range.count, rows.count)
-      unsafe room.queue.pointee.append(rows, range, value: true)
-      unsafe room.queue.pointee.append(rows, range.upperBound..<end, value: false)
-      unsafe room.queue.pointee.divide(among: range.count)
       let whole = unsafe Queries(base: queries, stride: depth)
       let mapped = unsafe rows.codes?.keys?.map.map {
         unsafe whole.mapped(by: $0.pointee, group: group, into: room.mapped)
@@ -26,6 +21,13 @@ extension Kernels {
       let job = unsafe ListLogits(
         whole: whole, mapped: mapped ?? whole, group: group, scale: scale, isInteger: inIntegers,
         logits: logits, stride: stride, room: room)
+      let range = unsafe job.computeInPlace(rows, range)
+      guard !range.isEmpty else { return }
+      // The values of these rows are read next, and then the keys of the rows behind them.
+      let end = unsafe min(range.upperBound + range.count, rows.count)
+      unsafe room.queue.pointee.append(rows, range, value: true)
+      unsafe room.queue.pointee.append(rows, range.upperBound..<end, value: false)
+      unsafe room.queue.pointee.divide(among: range.count)
       unsafe forEachList(of: rows, range, value: false, room) { list in
         unsafe job.compute(list)
       }
@@ -72,6 +74,25 @@ extension Kernels {
   let logits: UnsafeMutablePointer<Float>
   let stride: Int
   let room: ListRoom
+
+  /// Computes the logits of the first rows of a range where they lie in order, and returns the
+  /// rest.
+  func computeInPlace(_ rows: LaneRows, _ range: Range<Int>) -> Range<Int> {
+    guard let blocks = unsafe FloatBlocks(rows, value: false) else { return range }
+    let part = unsafe range.clamped(to: 0..<blocks.count)
+    guard !part.isEmpty else { return range }
+    let (queries, layout) = unsafe (mapped, blocks.layout)
+    if layout.isWide {
+      unsafe Kernels.rowLogits(
+        F32Format.self, queries.base, queryStride: queries.stride, group, blocks, part,
+        depth: layout.width, scale, logits, stride)
+    } else {
+      unsafe Kernels.rowLogits(
+        F16Format.self, queries.base, queryStride: queries.stride, group, blocks, part,
+        depth: layout.width, scale, logits, stride)
+    }
+    return part.upperBound..<range.upperBound
+  }
 
   /// Computes the logits of a list's rows.
   func compute(_ list: RowList) {

@@ -11,6 +11,8 @@ extension Kernels {
     inIntegers: Bool, memory: UnsafeMutableBufferPointer<Float>?,
     into out: UnsafeMutablePointer<Float>
   ) {
+    let range = unsafe mixInPlace(weights, stride, group, rows, range, out)
+    guard !range.isEmpty else { return }
     let (width, groups) = unsafe greatest(rows, value: true)
     unsafe ListRoom.lend(heads: group, width: width, groups: groups, memory) { room in
       let job = unsafe ListValues(
@@ -18,6 +20,26 @@ extension Kernels {
         width: width, room: room)
       unsafe forEachList(of: rows, range, value: true, room) { list in unsafe job.add(list) }
     }
+  }
+
+  /// Adds the weighted values of the first rows of a range where they lie in order, and returns the
+  /// rest.
+  @unsafe private static func mixInPlace(
+    _ weights: UnsafePointer<Float>, _ stride: Int, _ group: Int, _ rows: LaneRows,
+    _ range: Range<Int>, _ out: UnsafeMutablePointer<Float>
+  ) -> Range<Int> {
+    guard let blocks = unsafe FloatBlocks(rows, value: true) else { return range }
+    let part = unsafe range.clamped(to: 0..<blocks.count)
+    guard !part.isEmpty else { return range }
+    let (depth, isWide) = unsafe (rows.headDimension, blocks.layout.isWide)
+    if isWide {
+      unsafe mixRows(
+        F32Format.self, weights, stride, group, blocks, part, depth: depth, out, outStride: depth)
+    } else {
+      unsafe mixRows(
+        F16Format.self, weights, stride, group, blocks, part, depth: depth, out, outStride: depth)
+    }
+    return part.upperBound..<range.upperBound
   }
 }
 
