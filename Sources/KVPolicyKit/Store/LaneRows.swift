@@ -64,8 +64,8 @@
   package let addresses: UnsafePointer<UnsafeMutableRawPointer?>
   /// The number of first rows that lie one behind the other from block 0 on.
   package let rowsInOrder: Int
-  /// Rows of the blocks of the first tier, which these rows are in.
-  private let blockRows: Int
+  /// Rows of the blocks that these rows are in are this power of two.
+  package let blockShift: Int
 
   init(
     side: CodedSide, places: UnsafePointer<Int32>, layouts: UnsafeBufferPointer<CodeBlock>,
@@ -75,7 +75,9 @@
     unsafe self.side = unsafe .passUnretained(side)
     unsafe (self.places, self.layouts, self.map) = unsafe (places, layouts, map)
     unsafe (self.blocks, self.addresses) = unsafe (blocks, addresses)
-    unsafe (self.rowsInOrder, blockRows) = unsafe (rowsInOrder, layouts[0].rows)
+    unsafe (self.rowsInOrder, blockShift) = unsafe (
+      rowsInOrder, layouts[0].rows.trailingZeroBitCount
+    )
   }
 
   // Callers name a block by the place of a live row, so the block is held and has an entry.
@@ -98,8 +100,8 @@
   @unsafe @inline(__always)
   func place(of row: Int) -> (block: Int, tier: Int, index: Int)? {
     if unsafe row < rowsInOrder {
-      let (block, index) = unsafe row.quotientAndRemainder(dividingBy: blockRows)
-      return (block, 0, index)
+      let block = unsafe row &>> blockShift
+      return unsafe (block, 0, row &- block &<< blockShift)
     }
     let place = unsafe Int(places[row])
     guard place >= 0 else { return nil }

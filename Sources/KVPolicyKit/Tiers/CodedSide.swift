@@ -37,7 +37,7 @@
   /// The first row in the store's format, or the number of `places` if there is none.
   private(set) var firstPlain = 0
   /// The number of first rows that lie one behind the other from block 0 on: their places need not
-  /// be read. 0 where blocks may be of several tiers.
+  /// be read. 0 where blocks may be of several tiers, or their rows are no power of two.
   private(set) var rowsInOrder = 0
   private(set) var blocks = StableArray<Block>([])
   /// The first byte of each block; nil for a block that was given back. Beside the blocks, because
@@ -183,7 +183,7 @@
 
   /// Whether a row's place is the place that it has where all rows are in order.
   private func isInOrder(_ row: Int) -> Bool {
-    guard layouts.count == 1 else { return false }
+    guard layouts.count == 1, layouts[0].rows.nonzeroBitCount == 1 else { return false }
     let (block, index) = row.quotientAndRemainder(dividingBy: layouts[0].rows)
     return Int(places[row]) == block * CodeBlock.placesPerBlock + index
   }

@@ -45,19 +45,16 @@ import KVPolicyKit
 /// Where the rows of blocks of floats are.
 @unsafe private struct BlockAddresses {
   private let blocks: UnsafePointer<UnsafeMutableRawPointer?>
-  /// Rows of a block are a power of two.
   private let (shift, mask): (Int, Int)
   private let rowBytes: Int
   private let count: Int
 
   /// Nil if no row lies in order, or rows are not floats.
   init?(_ side: CodedRows) {
-    guard unsafe side.rowsInOrder > 0 else { return nil }
-    let layout = unsafe side.layouts[0]
-    guard layout.format == .floats, layout.rows.nonzeroBitCount == 1 else { return nil }
+    guard unsafe side.rowsInOrder > 0, unsafe side.layouts[0].storedBits == 0 else { return nil }
     unsafe blocks = side.addresses
-    unsafe (shift, mask) = (layout.rows.trailingZeroBitCount, layout.rows - 1)
-    unsafe (rowBytes, count) = unsafe (layout.rowBytes, side.rowsInOrder)
+    unsafe (shift, mask) = unsafe (side.blockShift, 1 &<< side.blockShift &- 1)
+    unsafe (rowBytes, count) = unsafe (side.layouts[0].rowBytes, side.rowsInOrder)
   }
 
   @inline(__always)
