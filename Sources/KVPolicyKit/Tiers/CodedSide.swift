@@ -292,9 +292,7 @@
   private func openBlock(_ tier: Int) throws(StoreError) -> Int {
     var block = open[tier]
     if holes[tier] > 0 {
-      let holed = blocks.elements.firstIndex {
-        $0.page >= 0 && Int($0.tier) == tier && $0.live < $0.filled
-      }
+      let holed = firstBlock { $0.page >= 0 && Int($0.tier) == tier && $0.live < $0.filled }
       block = holed ?? block
     }
     guard block >= 0, blocks[block].live < Int32(layouts[tier].rows) else {
@@ -318,8 +316,7 @@
     (blocksHeld, blockBytes) = (blocksHeld + 1, blockBytes + layouts[tier].bytes)
     let fresh = Block(page: page, tier: Int32(tier), filled: 0, live: 0)
     let address = unsafe pools[tier].address(page)
-    guard blocks.count > blocksHeld, let gap = blocks.elements.firstIndex(where: { $0.page < 0 })
-    else {
+    guard let gap = firstBlock(where: { $0.page < 0 }) else {
       blocks.append(fresh)
       unsafe addresses.append(address)
       return blocks.count - 1
@@ -327,6 +324,10 @@
     blocks[gap] = fresh
     unsafe addresses[gap] = unsafe address
     return gap
+  }
+
+  private func firstBlock(where isWanted: (Block) -> Bool) -> Int? {
+    (0..<blocks.count).first { isWanted(blocks[$0]) }
   }
 
   /// The first broken invariant, or nil.

@@ -5,8 +5,8 @@ import KVPolicyKit
 @unsafe struct FloatBlocks: @unsafe RowAddresses {
   // Rows are below `count`, and so in blocks that the lane holds.
 
-  /// How a row is stored.
-  let layout: CodeBlock
+  /// Numbers of a row, and whether they are 32-bit floats, else 16-bit floats.
+  let (width, isWide): (Int, Bool)
   /// The number of the lane's first rows that lie so.
   let count: Int
   private let own: BlockAddresses
@@ -18,7 +18,8 @@ import KVPolicyKit
     guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys,
       let own = unsafe BlockAddresses(side)
     else { return nil }
-    unsafe (layout, count, self.own) = unsafe (side.layouts[0], side.rowsInOrder, own)
+    unsafe (width, isWide) = unsafe (side.layouts[0].width, side.layouts[0].isWide)
+    unsafe (count, self.own) = unsafe (side.rowsInOrder, own)
     let values = unsafe codes.values.flatMap { unsafe BlockAddresses($0) }
     unsafe next = unsafe values ?? own
   }

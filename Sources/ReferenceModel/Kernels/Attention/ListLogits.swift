@@ -81,15 +81,15 @@ extension Kernels {
     guard let blocks = unsafe FloatBlocks(rows, value: false) else { return range }
     let part = unsafe range.clamped(to: 0..<blocks.count)
     guard !part.isEmpty else { return range }
-    let (queries, layout) = unsafe (mapped, blocks.layout)
-    if layout.isWide {
+    let (queries, width) = unsafe (mapped, blocks.width)
+    if unsafe blocks.isWide {
       unsafe Kernels.rowLogits(
         F32Format.self, queries.base, queryStride: queries.stride, group, blocks, part,
-        depth: layout.width, scale, logits, stride)
+        depth: width, scale, logits, stride)
     } else {
       unsafe Kernels.rowLogits(
         F16Format.self, queries.base, queryStride: queries.stride, group, blocks, part,
-        depth: layout.width, scale, logits, stride)
+        depth: width, scale, logits, stride)
     }
     return part.upperBound..<range.upperBound
   }

@@ -31,8 +31,8 @@ extension Kernels {
     guard let blocks = unsafe FloatBlocks(rows, value: true) else { return range }
     let part = unsafe range.clamped(to: 0..<blocks.count)
     guard !part.isEmpty else { return range }
-    let (depth, isWide) = unsafe (rows.headDimension, blocks.layout.isWide)
-    if isWide {
+    let depth = unsafe blocks.width
+    if unsafe blocks.isWide {
       unsafe mixRows(
         F32Format.self, weights, stride, group, blocks, part, depth: depth, out, outStride: depth)
     } else {
