@@ -160,21 +160,21 @@ extension RowFormat {
   }
 }
 
-/// The greatest absolute value of 32 floats; NaN if any float is not finite.
+/// The greatest absolute value of 32 floats; infinite or a NaN if any float is not finite.
 @unsafe @inline(__always)
 private func greatestSize(_ x: UnsafeRawPointer) -> Float {
-  var top = SIMD8<Float>.zero
-  // v − v is 0 for finite numbers and NaN for all others; the sum keeps a NaN.
-  var faults = SIMD8<Float>.zero
+  // Floats without a sign are in the order of their bits, and infinities and NaNs are above all
+  // others.
+  var top = SIMD8<Int32>.zero
   for index in stride(from: 0, to: 32, by: 8) {
-    let v = unsafe x.loadUnaligned(fromByteOffset: 4 &* index, as: SIMD8<Float>.self)
-    faults += v - v
-    // The sign is the top bit of each vector element.
-    let bits = unsafe unsafeBitCast(v, to: SIMD8<UInt32>.self) & 0x7FFF_FFFF
-    let size = unsafe unsafeBitCast(bits, to: SIMD8<Float>.self)
+    let bits = unsafe x.loadUnaligned(fromByteOffset: 4 &* index, as: SIMD8<Int32>.self)
+    let size = bits & 0x7FFF_FFFF
     top.replace(with: size, where: size .> top)
   }
-  return top.max() + faults.sum()
+  // `top.max()` would compile to a call.
+  var greatest: Int32 = 0
+  for element in 0..<8 { greatest = max(greatest, top[element]) }
+  return Float(bitPattern: UInt32(bitPattern: greatest))
 }
 
 /// Eight floats of size below 2²² as the nearest integers, ties to even, within ±127.
@@ -182,14 +182,14 @@ private func greatestSize(_ x: UnsafeRawPointer) -> Float {
 private func rounded(_ v: SIMD8<Float>) -> SIMD8<Int8> {
   // Floats near 1.5 × 2²³ are 1 apart: the addition rounds, and the integer is in the low bits.
   let magic = SIMD8<Float>(repeating: 0x1.8p23)
-  let least = SIMD8<Float>(repeating: -127)
-  var near = v
-  near.replace(with: least, where: near .< least)
-  near.replace(with: -least, where: near .> -least)
-  let bits = unsafe unsafeBitCast(near + magic, to: SIMD8<UInt32>.self)
+  // Both types are eight 32-bit elements.
+  var near = unsafe unsafeBitCast(v + magic, to: SIMD8<Int32>.self) &- 0x4B40_0000
+  let most = SIMD8<Int32>(repeating: 127)
+  near.replace(with: most, where: near .> most)
+  near.replace(with: 0 &- most, where: near .< 0 &- most)
   return SIMD8<Int8>(
-    Int8(truncatingIfNeeded: bits[0]), Int8(truncatingIfNeeded: bits[1]),
-    Int8(truncatingIfNeeded: bits[2]), Int8(truncatingIfNeeded: bits[3]),
-    Int8(truncatingIfNeeded: bits[4]), Int8(truncatingIfNeeded: bits[5]),
-    Int8(truncatingIfNeeded: bits[6]), Int8(truncatingIfNeeded: bits[7]))
+    Int8(truncatingIfNeeded: near[0]), Int8(truncatingIfNeeded: near[1]),
+    Int8(truncatingIfNeeded: near[2]), Int8(truncatingIfNeeded: near[3]),
+    Int8(truncatingIfNeeded: near[4]), Int8(truncatingIfNeeded: near[5]),
+    Int8(truncatingIfNeeded: near[6]), Int8(truncatingIfNeeded: near[7]))
 }

@@ -31,15 +31,9 @@ import KVPolicyKit
 
   /// As for rows in the store's format: see `LaneRows.prefetch`.
   @inline(__always)
-  func prefetch(beside first: Int, _ second: Int, _ third: Int) {
-    unsafe next.ask(first)
-    unsafe next.ask(second)
-    unsafe next.ask(third)
-    let row = first &+ 32
-    guard unsafe row &+ 3 <= count else { return }
-    unsafe own.ask(row)
-    unsafe own.ask(row &+ 1)
-    unsafe own.ask(row &+ 2)
+  func prefetch(beside first: Int, count more: Int) {
+    for row in first..<first &+ more { unsafe next.ask(row) }
+    for row in first &+ 32..<first &+ 32 &+ more { unsafe own.ask(row) }
   }
 }
 

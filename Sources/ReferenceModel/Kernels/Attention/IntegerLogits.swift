@@ -23,7 +23,7 @@ import KVPolicyKit
     case .codes2: unsafe compute(Codes2.self, list)
     case .codes4: unsafe compute(Codes4.self, list)
     case .codes8: unsafe compute(Codes8.self, list)
-    // A list of floats does not come here: `serves(_:)` is asked before.
+    // A list of floats does not come here: the encoding is asked before.
     case .f32, .f16: preconditionFailure("floats are multiplied as floats")
     }
   }
@@ -47,23 +47,25 @@ import KVPolicyKit
   ) {
     let heads = Heads.heads
     let units = unsafe round(Numbers.self, list.encoding, head: head, heads: heads)
-    let (scaling, size) = unsafe (list.encoding.scaling, list.encoding.group)
+    let encoding = unsafe list.encoding
+    let (size, groups) = (Numbers.groupSize ?? encoding.group, encoding.groups)
+    let hasZeros = Numbers.groupSize == nil && encoding.scaling == .ofRowWithZero
     var row = 0
     while unsafe row < list.count {
       // Past the last row, the last key is used again; nobody reads the second sum.
       let last = unsafe min(row &+ 1, list.count &- 1)
-      if head == 0 { unsafe list.prefetch(rows: 2) }
+      if head == 0 && row & 7 == 0 { unsafe list.prefetch(beside: row, count: 8) }
       var (a, b) = (ScaledSums(), ScaledSums())
       var zeros = ZeroSums()
-      for index in unsafe 0..<list.encoding.groups {
-        let first = unsafe index &* list.encoding.groupBytes
+      for index in 0..<groups {
+        let first = index &* encoding.groupBytes
         let (sumsA, sumsB) = unsafe sums(
           Numbers.self, list.key(row) + first, list.key(last) + first,
-          room.rounded + index &* size, width: list.encoding.width, size, heads: heads)
+          room.rounded + index &* size, width: encoding.width, size, heads: heads)
         let scales = unsafe list.scales(index)
         unsafe a.add(sumsA, times: scales[row], heads: heads)
         unsafe b.add(sumsB, times: scales[last], heads: heads)
-        if scaling == .ofRowWithZero {
+        if hasZeros {
           unsafe zeros.add(room.groupSums + 4 &* index, times: scales + RowList.most + row)
         }
       }

@@ -8,20 +8,33 @@
 protocol IntegerNumbers {
   /// Bytes of 32 numbers.
   static var bytes: Int { get }
+  /// Numbers of a group where all rows have groups of one size, which have no zeros.
+  static var groupSize: Int? { get }
   /// 32 numbers as two registers. Rows may start at any address.
   @unsafe static func load(_ p: UnsafeRawPointer) -> (SIMD16<Int16>, SIMD16<Int16>)
   /// 32 consecutive integers of 16 bits in the order of the two registers.
   static func order(_ a: SIMD16<Int16>, _ b: SIMD16<Int16>) -> (SIMD16<Int16>, SIMD16<Int16>)
 }
 
-extension SignedBytes: IntegerNumbers {
+extension IntegerNumbers {
+  static var groupSize: Int? { nil }
+}
+
+/// Numbers that are bytes: registers are in the order of a row.
+protocol ByteNumbers: PairedNumbers {
+  associatedtype Byte: SIMDScalar
+  /// Sixteen bytes as integers of 16 bits.
+  static func widened(_ bytes: SIMD16<Byte>) -> SIMD16<Int16>
+}
+
+extension ByteNumbers {
   static var bytes: Int { 32 }
 
   @unsafe @inline(__always)
   static func load(_ p: UnsafeRawPointer) -> (SIMD16<Int16>, SIMD16<Int16>) {
     unsafe (
-      widened(p.loadUnaligned(as: SIMD16<Int8>.self)),
-      widened((p + 16).loadUnaligned(as: SIMD16<Int8>.self))
+      widened(p.loadUnaligned(as: SIMD16<Byte>.self)),
+      widened((p + 16).loadUnaligned(as: SIMD16<Byte>.self))
     )
   }
 
@@ -31,21 +44,25 @@ extension SignedBytes: IntegerNumbers {
   }
 }
 
-extension Codes8: IntegerNumbers {
-  static var bytes: Int { 32 }
-
-  @unsafe @inline(__always)
-  static func load(_ p: UnsafeRawPointer) -> (SIMD16<Int16>, SIMD16<Int16>) {
-    unsafe (
-      widened(p.loadUnaligned(as: SIMD16<UInt8>.self)),
-      widened((p + 16).loadUnaligned(as: SIMD16<UInt8>.self))
-    )
-  }
+extension SignedBytes: @unsafe ByteNumbers {
+  /// That of rows in q8_0.
+  static var groupSize: Int? { 32 }
 
   @inline(__always)
-  static func order(_ a: SIMD16<Int16>, _ b: SIMD16<Int16>) -> (SIMD16<Int16>, SIMD16<Int16>) {
-    (a, b)
+  static func widened(_ bytes: SIMD16<Int8>) -> SIMD16<Int16> {
+    #if arch(x86_64) && KVPOLICY_FMA
+      // The types are 128 and 256 bits.
+      return unsafe unsafeBitCast(
+        _mm256_cvtepi8_epi16(unsafeBitCast(bytes, to: SIMD2<Int64>.self)), to: SIMD16<Int16>.self)
+    #else
+      return SIMD16<Int16>(truncatingIfNeeded: bytes)
+    #endif
   }
+}
+
+extension Codes8: @unsafe ByteNumbers {
+  @inline(__always)
+  static func widened(_ bytes: SIMD16<UInt8>) -> SIMD16<Int16> { ReferenceModel.widened(bytes) }
 }
 
 extension Codes4: IntegerNumbers {
@@ -186,17 +203,6 @@ private func widened(_ bytes: SIMD16<UInt8>) -> SIMD16<Int16> {
     // The types are 128 and 256 bits.
     return unsafe unsafeBitCast(
       _mm256_cvtepu8_epi16(unsafeBitCast(bytes, to: SIMD2<Int64>.self)), to: SIMD16<Int16>.self)
-  #else
-    return SIMD16<Int16>(truncatingIfNeeded: bytes)
-  #endif
-}
-
-@inline(__always)
-private func widened(_ bytes: SIMD16<Int8>) -> SIMD16<Int16> {
-  #if arch(x86_64) && KVPOLICY_FMA
-    // The types are 128 and 256 bits.
-    return unsafe unsafeBitCast(
-      _mm256_cvtepi8_epi16(unsafeBitCast(bytes, to: SIMD2<Int64>.self)), to: SIMD16<Int16>.self)
   #else
     return SIMD16<Int16>(truncatingIfNeeded: bytes)
   #endif

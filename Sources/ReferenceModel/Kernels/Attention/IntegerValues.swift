@@ -59,11 +59,18 @@ import KVPolicyKit
     let u2 = unsafe Heads.heads > 2 ? round(head &+ 2, list.count) : 0
     var (number, offset) = (0, 0)
     while unsafe number < list.encoding.group {
-      let (s0, s1, s2) = unsafe sums(Numbers.self, Heads.self, list, head, offset)
+      let a = unsafe sums(Numbers.self, Heads.self, list, head, offset, part: 0)
+      let b =
+        unsafe PairedSums.parts == 1
+        ? a : sums(Numbers.self, Heads.self, list, head, offset, part: 1)
       let target = unsafe out + (head &* width &+ number)
-      unsafe deliver(Numbers.self, s0, times: u0, to: target)
-      if Heads.heads > 1 { unsafe deliver(Numbers.self, s1, times: u1, to: target + width) }
-      if Heads.heads > 2 { unsafe deliver(Numbers.self, s2, times: u2, to: target + 2 &* width) }
+      unsafe deliver(Numbers.self, a.0, b.0, times: u0, to: target)
+      if Heads.heads > 1 {
+        unsafe deliver(Numbers.self, a.1, b.1, times: u1, to: target + width)
+      }
+      if Heads.heads > 2 {
+        unsafe deliver(Numbers.self, a.2, b.2, times: u2, to: target + 2 &* width)
+      }
       offset &+= Numbers.bytes
       number &+= 32
     }
@@ -78,11 +85,12 @@ import KVPolicyKit
     return rounding.unit
   }
 
-  /// The sums of 32 channels for up to three heads: two rows at a time. Behind an odd number of
-  /// rows the last row is used again, with weight 0.
+  /// A part of the sums of 32 channels for up to three heads: two rows at a time. Behind an odd
+  /// number of rows the last row is used again, with weight 0.
   @inline(__always)
   private func sums<Numbers: PairedNumbers, Heads: HeadCount>(
-    _: Numbers.Type, _: Heads.Type, _ list: RowList, _ head: Int, _ offset: Int
+    _: Numbers.Type, _: Heads.Type, _ list: RowList, _ head: Int, _ offset: Int,
+    part: Int
   ) -> (PairedSums, PairedSums, PairedSums) {
     var (s0, s1, s2) = (PairedSums(), PairedSums(), PairedSums())
     let most = unsafe RowList.most
@@ -92,12 +100,10 @@ import KVPolicyKit
     while row <= last {
       let a = unsafe list.value(row) + offset
       let b = unsafe list.value(min(row &+ 1, last)) + offset
-      for i in 0..<PairedSums.registerPairs {
-        let pairs = unsafe Numbers.pairs(i, a, b)
-        unsafe s0.add(i, pairs, times: own)
-        if Heads.heads > 1 { unsafe s1.add(i, pairs, times: own + most) }
-        if Heads.heads > 2 { unsafe s2.add(i, pairs, times: own + 2 &* most) }
-      }
+      let pairs = unsafe Numbers.pairs(part, a, b)
+      unsafe s0.add(pairs, times: own)
+      if Heads.heads > 1 { unsafe s1.add(pairs, times: own + most) }
+      if Heads.heads > 2 { unsafe s2.add(pairs, times: own + 2 &* most) }
       unsafe own += 2
       row &+= 2
     }
@@ -107,9 +113,10 @@ import KVPolicyKit
   /// Adds the sums of 32 channels to their places.
   @inline(__always)
   private func deliver<Numbers: PairedNumbers>(
-    _: Numbers.Type, _ sums: PairedSums, times unit: Float, to target: UnsafeMutablePointer<Float>
+    _: Numbers.Type, _ first: PairedSums, _ last: PairedSums, times unit: Float,
+    to target: UnsafeMutablePointer<Float>
   ) {
-    let new = Numbers.inOrder(sums.eights)
+    let new = Numbers.inOrder(PairedSums.eights(first, last))
     let units = Float8(repeating: unit)
     unsafe store8(multiplyAdd(new.0, units, load8(target)), target)
     unsafe store8(multiplyAdd(new.1, units, load8(target + 8)), target + 8)

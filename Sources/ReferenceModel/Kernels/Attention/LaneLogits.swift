@@ -54,7 +54,7 @@ extension Kernels {
       let (second, third) = (min(row &+ 1, last), min(row &+ 2, last))
       // Past the last row, the last key is used again; the products with it are not stored.
       let keys = unsafe (rows.key(row), rows.key(second), rows.key(third))
-      unsafe rows.prefetch(beside: row, second, third)
+      unsafe rows.prefetch(beside: row, count: 3)
       var head = 0
       while head < group {
         let q = unsafe queries + head &* queryStride

@@ -6,8 +6,8 @@ protocol RowAddresses {
   @unsafe func key(_ row: Int) -> UnsafeRawPointer
   /// The first byte of the numbers of a value.
   @unsafe func value(_ row: Int) -> UnsafeRawPointer
-  /// Prefetches, while the keys of three rows are multiplied, a part of what is read next.
-  @unsafe func prefetch(beside first: Int, _ second: Int, _ third: Int)
+  /// Prefetches a part of what is read next, while the keys of some rows are multiplied.
+  @unsafe func prefetch(beside first: Int, count: Int)
 }
 
 extension LaneRows: @unsafe RowAddresses {
@@ -21,6 +21,19 @@ extension LaneRows: @unsafe RowAddresses {
   @unsafe @inline(__always)
   func value(_ row: Int) -> UnsafeRawPointer {
     unsafe address(row, second: true)
+  }
+
+  /// How many rows, from a row on and before `end`, are in consecutive slots of a page: their keys
+  /// are contiguous, and so are their values. A row without a slot is alone.
+  @unsafe @inline(__always)
+  func contiguousRows(from row: Int, to end: Int) -> Int {
+    let slot = unsafe isDense ? row : Int(slots[row])
+    // `pageRows` is a power of two, so that slot -1 is the last of a page.
+    let room = unsafe min(end &- row, pageRows &- slot & (pageRows &- 1))
+    guard unsafe !isDense else { return room }
+    var count = 1
+    while unsafe count < room && Int(slots[row &+ count]) == slot &+ count { count &+= 1 }
+    return count
   }
 
   @unsafe @inline(__always)
@@ -38,16 +51,14 @@ extension LaneRows: @unsafe RowAddresses {
 /// processor looks too little ahead. Without prefetching it would wait for each page in turn.
 extension LaneRows {
   /// Prefetches the values, which are read once the block of rows has its logits, and the keys of
-  /// three rows that are far enough ahead for memory to answer in time, if the lane has them.
+  /// rows that are far enough ahead for memory to answer in time, if the lane has them. `more` is a
+  /// literal at each use.
   @unsafe @inline(__always)
-  func prefetch(beside first: Int, _ second: Int, _ third: Int) {
-    unsafe value(first).ask(bytes: rowBytes)
-    unsafe value(second).ask(bytes: rowBytes)
-    unsafe value(third).ask(bytes: rowBytes)
-    let row = first &+ 32
-    guard unsafe row &+ 3 <= count else { return }
-    unsafe key(row).ask(bytes: rowBytes)
-    unsafe key(row &+ 1).ask(bytes: rowBytes)
-    unsafe key(row &+ 2).ask(bytes: rowBytes)
+  func prefetch(beside first: Int, count more: Int) {
+    guard unsafe first &+ more <= count else { return }
+    for row in first..<first &+ more { unsafe value(row).ask(bytes: rowBytes) }
+    let next = first &+ 32
+    guard unsafe next &+ more <= count else { return }
+    for row in next..<next &+ more { unsafe key(row).ask(bytes: rowBytes) }
   }
 }

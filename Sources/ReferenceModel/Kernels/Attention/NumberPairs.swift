@@ -14,39 +14,35 @@ protocol PairedNumbers: IntegerNumbers {
 /// 32 floats.
 typealias Eights = (Float8, Float8, Float8, Float8)
 
-/// Sums of 32 pairs, each times two rows' weights.
+/// Sums of two registers of pairs, each times two rows' weights.
 struct PairedSums {
-  /// Pairs of registers.
-  @inline(__always) static var registerPairs: Int { 16 / vectorWidth }
+  /// How many such sums 32 pairs have. With registers of eight words it is two, which are not added
+  /// at the same time: for three heads they would need all sixteen registers of AVX2, and some sums
+  /// would be in memory.
+  @inline(__always) static var parts: Int { 16 / vectorWidth }
 
   private var s0 = IntVector.zero
   private var s1 = IntVector.zero
-  private var s2 = IntVector.zero
-  private var s3 = IntVector.zero
 
-  /// Adds registers 2i and 2i + 1 of pairs, times two weights, which are two integers of 16 bits.
+  /// Adds two registers of pairs, times two weights, which are two integers of 16 bits.
   @unsafe @inline(__always)
-  mutating func add(
-    _ i: Int, _ pairs: (WordVector, WordVector), times weights: UnsafePointer<Int16>
-  ) {
+  mutating func add(_ pairs: (WordVector, WordVector), times weights: UnsafePointer<Int16>) {
     let both = unsafe WordVector(
       repeating: UnsafeRawPointer(weights).loadUnaligned(as: UInt32.self))
-    if i == 0 {
-      addPairProducts(pairs.0, both, to: &s0)
-      addPairProducts(pairs.1, both, to: &s1)
-    } else {
-      addPairProducts(pairs.0, both, to: &s2)
-      addPairProducts(pairs.1, both, to: &s3)
-    }
+    addPairProducts(pairs.0, both, to: &s0)
+    addPairProducts(pairs.1, both, to: &s1)
   }
 
-  /// The sums as floats.
+  /// The sums of 32 pairs as floats; the last part is the first again if there is one.
   @inline(__always)
-  var eights: Eights {
+  static func eights(_ first: PairedSums, _ last: PairedSums) -> Eights {
     #if KVPOLICY_AVX512
-      (floats(s0.lowHalf), floats(s0.highHalf), floats(s1.lowHalf), floats(s1.highHalf))
+      (
+        floats(first.s0.lowHalf), floats(first.s0.highHalf),
+        floats(first.s1.lowHalf), floats(first.s1.highHalf)
+      )
     #else
-      (floats(s0), floats(s1), floats(s2), floats(s3))
+      (floats(first.s0), floats(first.s1), floats(last.s0), floats(last.s1))
     #endif
   }
 }
@@ -95,37 +91,30 @@ extension FourCodes {
   static func inOrder(_ eights: Eights) -> Eights { interleaved(eights) }
 }
 
-/// Numbers that are bytes.
-protocol ByteNumbers: PairedNumbers {
-  /// The pairs of a register's bytes of two rows.
-  @unsafe static func bytePairs(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> WordVector
-}
-
-extension Codes8: ByteNumbers {
-  @unsafe @inline(__always)
-  static func bytePairs(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> WordVector {
-    unsafe words(a.loadUnaligned(as: ByteVector.self))
-      | words(b.loadUnaligned(as: ByteVector.self)) &<< 16
-  }
-}
-
-extension SignedBytes: ByteNumbers {
-  @unsafe @inline(__always)
-  static func bytePairs(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> WordVector {
-    let x = unsafe integers(a.loadUnaligned(as: ByteVector.self))
-    let y = unsafe integers(b.loadUnaligned(as: ByteVector.self))
-    // All types have equally many words of 32 bits.
-    return unsafe unsafeBitCast(x & 0xFFFF | y &<< 16, to: WordVector.self)
-  }
-}
-
 extension ByteNumbers {
   @unsafe @inline(__always)
   static func pairs(
     _ i: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer
   ) -> (WordVector, WordVector) {
-    let (x, y) = (2 &* i &* vectorWidth, (2 &* i &+ 1) &* vectorWidth)
-    return unsafe (bytePairs(a + x, b + x), bytePairs(a + y, b + y))
+    #if KVPOLICY_AVX512
+      let (x, y) = unsafe (eight(a, b), eight(a + 8, b + 8))
+      let (z, w) = unsafe (eight(a + 16, b + 16), eight(a + 24, b + 24))
+      return (WordVector(lowHalf: x, highHalf: y), WordVector(lowHalf: z, highHalf: w))
+    #else
+      return unsafe (eight(a + 16 &* i, b + 16 &* i), eight(a + 16 &* i + 8, b + 16 &* i + 8))
+    #endif
+  }
+
+  /// Eight pairs.
+  @unsafe @inline(__always)
+  private static func eight(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> SIMD8<UInt32> {
+    let x = unsafe a.loadUnaligned(as: SIMD8<Byte>.self)
+    let y = unsafe b.loadUnaligned(as: SIMD8<Byte>.self)
+    let bytes = SIMD16<Byte>(
+      x[0], y[0], x[1], y[1], x[2], y[2], x[3], y[3],
+      x[4], y[4], x[5], y[5], x[6], y[6], x[7], y[7])
+    // Both types are 256 bits.
+    return unsafe unsafeBitCast(widened(bytes), to: SIMD8<UInt32>.self)
   }
 
   @inline(__always)

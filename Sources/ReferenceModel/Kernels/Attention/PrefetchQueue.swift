@@ -95,17 +95,12 @@ extension PrefetchQueue {
     unsafe append(side.places + range.upperBound, bytes: 4 * range.count)
   }
 
-  /// Adds the keys, or the values, of rows in the store's format. Rows in consecutive slots of a
-  /// page are contiguous, and become one piece.
+  /// Adds the keys, or the values, of rows in the store's format. Contiguous rows become one piece.
   private mutating func append(_ rows: LaneRows, whole: Range<Int>, value: Bool) {
     var row = whole.lowerBound
     while row < whole.upperBound {
-      let slot = unsafe Int(rows.slots[row])
-      var count = 1
-      if slot >= 0 {
-        // Pages have a power of two of rows.
-        let room = unsafe min(whole.upperBound - row, rows.pageRows - slot & (rows.pageRows - 1))
-        while unsafe count < room && Int(rows.slots[row + count]) == slot + count { count += 1 }
+      let count = unsafe rows.contiguousRows(from: row, to: whole.upperBound)
+      if unsafe rows.slots[row] >= 0 {
         let first = unsafe value ? rows.value(row) : rows.key(row)
         unsafe append(first, bytes: count * rows.rowBytes)
       }

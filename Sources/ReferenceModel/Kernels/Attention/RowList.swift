@@ -52,10 +52,37 @@ import KVPolicyKit
     unsafe (block, firstInBlock) = unsafe (run.base, run.index)
   }
 
-  /// The scales of a group, row by row, and `most` floats behind them the zeros. Numbers behind the
+  /// The scales of a group, row by row, once they are read, and `most` floats behind them the zeros. Numbers behind the
   /// last row, up to a whole vector, are 0.
   func scales(_ group: Int) -> UnsafeMutablePointer<Float> {
     unsafe room.scales + group &* 2 &* Self.most
+  }
+
+  /// Reads the scales of rows in a store's format, which stand before the numbers of each group.
+  ///
+  /// They are copied first and then converted eight or sixteen at a time: the conversion of a single
+  /// scale waits for the one before, because loading a scale keeps the rest of a register.
+  func readScales() {
+    let halves = unsafe room.rounded
+    for group in unsafe 0..<encoding.groups {
+      let rows = unsafe self.group(group)
+      var row = 0
+      while unsafe row < count {
+        unsafe halves[row] = (rows.key(row) - 2).loadUnaligned(as: Int16.self)
+        row &+= 1
+      }
+      unsafe Kernels.load(halves, format: .f16, count: count, into: scales(group))
+    }
+    unsafe padScales()
+  }
+
+  /// Sets scales and zeros behind the last row to 0, up to a whole vector.
+  func padScales() {
+    let end = unsafe (count &+ vectorWidth &- 1) / vectorWidth &* vectorWidth
+    for group in unsafe 0..<encoding.groups {
+      let scales = unsafe scales(group)
+      for row in unsafe count..<end { unsafe (scales[row], scales[Self.most &+ row]) = (0, 0) }
+    }
   }
 
   /// The same rows without the numbers before a group.
@@ -69,12 +96,11 @@ import KVPolicyKit
   func key(_ row: Int) -> UnsafeRawPointer { unsafe room.addresses[row] + offset }
   @inline(__always)
   func value(_ row: Int) -> UnsafeRawPointer { unsafe key(row) }
+  /// Prefetches a part of what is read next, in proportion to the rows.
   @inline(__always)
-  func prefetch(beside first: Int, _ second: Int, _ third: Int) { unsafe prefetch(rows: 3) }
-
-  /// Prefetches a part of what is read next, in proportion to some rows of the list.
-  @inline(__always)
-  func prefetch(rows: Int) { unsafe room.queue.pointee.ask(rows: rows) }
+  func prefetch(beside first: Int, count more: Int) {
+    unsafe room.queue.pointee.ask(rows: more)
+  }
 }
 
 /// Memory for one list at a time, and for what kernels compute from it.

@@ -66,14 +66,15 @@ extension Kernels {
       let run = unsafe side?.run(in: row..<part.upperBound)
       let end = run?.rows.lowerBound ?? part.upperBound
       while row < end {
+        let count = unsafe rows.contiguousRows(from: row, to: end)
         let address = unsafe value ? rows.value(row) : rows.key(row)
-        unsafe list.append(row, address + list.encoding.firstNumber)
-        row += 1
+        unsafe list.append(
+          row, count: count, address + list.encoding.firstNumber, stride: rows.rowBytes)
+        row += count
       }
       row = run?.rows.upperBound ?? row
     }
     guard unsafe list.count > 0 else { return }
-    if unsafe list.encoding.scaling == .ofRow { unsafe readScales(of: list) }
     unsafe body(list)
   }
 
@@ -102,7 +103,7 @@ extension Kernels {
         run.rows.lowerBound, count: run.rows.count, codes, stride: layout.rowBytes)
     }
     guard scaling != .ofBlock, unsafe list.count > 0 else { return count }
-    if scaling == .ofRowWithZero { unsafe padScales(of: list) }
+    if scaling == .ofRowWithZero { unsafe list.padScales() }
     unsafe body(list)
     return count
   }
@@ -121,28 +122,6 @@ extension Kernels {
       unsafe load(
         source + size &* layout.firstZero, format: format, count: count,
         into: target + RowList.most)
-    }
-  }
-
-  /// Reads the scales of rows in q8_0, which stand before the bytes of each group.
-  @unsafe private static func readScales(of list: RowList) {
-    let before = unsafe list.encoding.firstNumber
-    for group in unsafe 0..<list.encoding.groups {
-      let (rows, scales) = unsafe (list.group(group), list.scales(group))
-      for row in unsafe 0..<list.count {
-        unsafe scales[row] = Float((rows.key(row) - before).loadUnaligned(as: Float16.self))
-      }
-    }
-    unsafe padScales(of: list)
-  }
-
-  /// Sets scales and zeros behind the last row to 0, up to a whole vector.
-  @unsafe private static func padScales(of list: RowList) {
-    let count = unsafe list.count
-    let end = (count + vectorWidth - 1) / vectorWidth * vectorWidth
-    for group in unsafe 0..<list.encoding.groups {
-      let scales = unsafe list.scales(group)
-      for row in count..<end { unsafe (scales[row], scales[RowList.most + row]) = (0, 0) }
     }
   }
 

@@ -108,7 +108,7 @@ import KVPolicyKit
   func value(_ row: Int) -> UnsafeRawPointer { unsafe key(row) }
   /// Prefetches the numbers of pages that come eight pages later.
   @inline(__always)
-  func prefetch(beside first: Int, _ second: Int, _ third: Int) {
-    unsafe key(first &+ 8).ask(bytes: 3 &* bytes)
+  func prefetch(beside first: Int, count more: Int) {
+    unsafe key(first &+ 8).ask(bytes: more &* bytes)
   }
 }
