@@ -125,10 +125,17 @@ private struct EightRanges {
 
   /// The range of all eight groups together, eight times.
   var joined: EightRanges {
+    // Element by element: `min()` and `max()` of a vector would compile to calls.
+    var (low, high, sum) = (least[0], greatest[0], faults[0])
+    for element in 1..<8 {
+      if least[element] < low { low = least[element] }
+      if greatest[element] > high { high = greatest[element] }
+      sum += faults[element]
+    }
     var result = self
-    result.least = SIMD8(repeating: least.min())
-    result.greatest = SIMD8(repeating: greatest.max())
-    result.faults = SIMD8(repeating: faults.sum())
+    result.least = SIMD8(repeating: low)
+    result.greatest = SIMD8(repeating: high)
+    result.faults = SIMD8(repeating: sum)
     return result
   }
 }

@@ -40,7 +40,7 @@ import KVPolicyKit
     let start = first / vectorWidth * vectorWidth
     let last = unsafe first + list.count - 1
     let rows = start..<(last / vectorWidth + 1) * vectorWidth
-    switch layout.storedBits {
+    switch unsafe layout.pointee.storedBits {
     case 2: unsafe multiply(Codes2.self, layout, base, rows)
     case 4: unsafe multiply(Codes4.self, layout, base, rows)
     default: unsafe multiply(Codes8.self, layout, base, rows)
@@ -51,10 +51,10 @@ import KVPolicyKit
   // MARK: Queries
 
   /// Multiplies all queries with a block's scales and zeros.
-  private func fold(_ layout: CodeBlock, _ block: UnsafeRawPointer) {
+  private func fold(_ layout: UnsafePointer<CodeBlock>, _ block: UnsafeRawPointer) {
     var head = 0
     while unsafe head < group {
-      switch unsafe (group &- head, layout.isWide) {
+      switch unsafe (group &- head, layout.pointee.isWide) {
       case (1, true): unsafe fold(F32Format.self, OneHead.self, head, layout, block)
       case (2, true): unsafe fold(F32Format.self, TwoHeads.self, head, layout, block)
       case (_, true): unsafe fold(F32Format.self, ThreeHeads.self, head, layout, block)
@@ -68,9 +68,9 @@ import KVPolicyKit
 
   /// Multiplies up to three queries with a block's scales and zeros, and rounds them for integers.
   private func fold<Format: FloatFormat, Heads: HeadCount>(
-    _: Format.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock, _ block: UnsafeRawPointer
+    _: Format.Type, _: Heads.Type, _ head: Int, _ layout: UnsafePointer<CodeBlock>, _ block: UnsafeRawPointer
   ) {
-    let width = layout.width
+    let width = unsafe layout.pointee.width
     let zeros = unsafe block + width &* Format.elementBytes
     let (query, target) = unsafe (queries + head &* queryStride, room.scaled + head &* width)
     var (f0, f1, f2) = (FoldedQuery(), FoldedQuery(), FoldedQuery())
@@ -106,9 +106,9 @@ import KVPolicyKit
   // MARK: Products
 
   private func multiply<Codes: WordCodes>(
-    _: Codes.Type, _ layout: CodeBlock, _ block: UnsafeRawPointer, _ rows: Range<Int>
+    _: Codes.Type, _ layout: UnsafePointer<CodeBlock>, _ block: UnsafeRawPointer, _ rows: Range<Int>
   ) {
-    let words = unsafe block + layout.firstCode
+    let words = unsafe block + layout.pointee.firstCode
     var head = 0
     while unsafe head < group {
       switch unsafe group &- head {
@@ -123,7 +123,7 @@ import KVPolicyKit
   /// Multiplies two registers of rows at a time. At the end of an odd number of registers the last
   /// register takes both places.
   private func multiply<Codes: WordCodes, Heads: HeadCount>(
-    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock, _ words: UnsafeRawPointer,
+    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: UnsafePointer<CodeBlock>, _ words: UnsafeRawPointer,
     _ rows: Range<Int>
   ) {
     var row = rows.lowerBound
@@ -149,12 +149,12 @@ import KVPolicyKit
   /// Sums the products of two registers of rows with the queries, and prefetches in between.
   @inline(__always)
   private func sums<Codes: WordCodes, Heads: HeadCount, Sums: RowSums>(
-    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: CodeBlock,
+    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: UnsafePointer<CodeBlock>,
     _ words: (UnsafeRawPointer, UnsafeRawPointer), _ queries: UnsafePointer<Sums.Element>,
     of _: Sums.Type
   ) -> (a: Sums, b: Sums) {
     var (a, b) = (Sums(), Sums())
-    let width = layout.width
+    let (width, step) = unsafe (layout.pointee.width, 4 &* layout.pointee.rows)
     var query = unsafe queries + head &* width
     let end = unsafe query + width
     // The rows of two registers, divided among the words of a row.
@@ -169,7 +169,7 @@ import KVPolicyKit
         unsafe query += 2
       }
       if head == 0 { unsafe room.queue.pointee.ask(rows: share) }
-      offset &+= 4 &* layout.rows
+      offset &+= step
     }
     return (a, b)
   }

@@ -11,7 +11,7 @@ import KVPolicyKit
 
   let encoding: RowEncoding
   /// How the rows' blocks are laid out; nil for rows that are no codes.
-  let layout: CodeBlock?
+  let layout: UnsafePointer<CodeBlock>?
   /// The block of rows that share scales, and the index of the first row in it.
   private(set) var (block, firstInBlock): (UnsafeRawPointer?, Int)
   private(set) var count = 0
@@ -19,8 +19,8 @@ import KVPolicyKit
   private var offset = 0
   private let room: ListRoom
 
-  init(_ encoding: RowEncoding, _ layout: CodeBlock?, _ room: ListRoom) {
-    unsafe (self.encoding, self.layout) = (encoding, layout)
+  init(_ encoding: RowEncoding, _ layout: UnsafePointer<CodeBlock>?, _ room: ListRoom) {
+    unsafe (self.encoding, self.layout) = unsafe (encoding, layout)
     unsafe self.room = unsafe room
     unsafe (block, firstInBlock) = (nil, 0)
   }

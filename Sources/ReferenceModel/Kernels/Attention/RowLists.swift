@@ -11,18 +11,19 @@ extension Kernels {
     while first < range.upperBound {
       let part = unsafe first..<min(first + RowList.most, range.upperBound)
       first = part.upperBound
-      guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys
+      guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys,
+        let layouts = unsafe side.layouts.baseAddress
       else {
         unsafe lendWhole(rows, part, nil, value: value, room, body)
         continue
       }
       var count = 0
       for tier in unsafe side.layouts.indices {
-        let layout = unsafe side.layouts[tier]
+        let layout = unsafe layouts + tier
         let isMapped = unsafe side.map != nil
-        if let encoding = RowEncoding(layout, isMapped: isMapped, value: value) {
+        if let encoding = unsafe RowEncoding(layout.pointee, isMapped: isMapped, value: value) {
           count += unsafe lend(
-            side, part, tier: tier, layout, RowList(encoding, layout, room), body)
+            side, part, tier: tier, RowList(encoding, layout, room), body)
         } else {
           count += unsafe lendDecoded(side, part, tier: tier, rows.headDimension, room, body)
         }
@@ -81,12 +82,13 @@ extension Kernels {
   /// Lends the rows of a tier, and returns their number: all at once, or run by run where rows of a
   /// block share scales.
   @unsafe private static func lend(
-    _ side: CodedRows, _ part: Range<Int>, tier: Int, _ layout: CodeBlock, _ empty: RowList,
+    _ side: CodedRows, _ part: Range<Int>, tier: Int, _ empty: RowList,
     _ body: (RowList) -> Void
   ) -> Int {
+    guard let layout = unsafe empty.layout else { return 0 }
     var list = unsafe empty
     var count = 0
-    let scaling = unsafe list.encoding.scaling
+    let (scaling, rowBytes) = unsafe (list.encoding.scaling, layout.pointee.rowBytes)
     var row = part.lowerBound
     while let run = unsafe side.run(in: row..<part.upperBound) {
       row = run.rows.upperBound
@@ -97,10 +99,9 @@ extension Kernels {
         unsafe body(list)
         continue
       }
-      if scaling == .ofRowWithZero { unsafe readScales(run, layout, list) }
-      let codes = unsafe run.base + layout.firstCode + run.index &* layout.rowBytes
-      unsafe list.append(
-        run.rows.lowerBound, count: run.rows.count, codes, stride: layout.rowBytes)
+      if scaling == .ofRowWithZero { unsafe readScales(run, layout.pointee, list) }
+      let codes = unsafe run.base + layout.pointee.firstCode + run.index &* rowBytes
+      unsafe list.append(run.rows.lowerBound, count: run.rows.count, codes, stride: rowBytes)
     }
     guard scaling != .ofBlock, unsafe list.count > 0 else { return count }
     if scaling == .ofRowWithZero { unsafe list.padScales() }
