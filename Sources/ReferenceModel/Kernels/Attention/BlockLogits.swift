@@ -68,7 +68,8 @@ import KVPolicyKit
 
   /// Multiplies up to three queries with a block's scales and zeros, and rounds them for integers.
   private func fold<Format: FloatFormat, Heads: HeadCount>(
-    _: Format.Type, _: Heads.Type, _ head: Int, _ layout: UnsafePointer<CodeBlock>, _ block: UnsafeRawPointer
+    _: Format.Type, _: Heads.Type, _ head: Int, _ layout: UnsafePointer<CodeBlock>,
+    _ block: UnsafeRawPointer
   ) {
     let width = unsafe layout.pointee.width
     let zeros = unsafe block + width &* Format.elementBytes
@@ -123,7 +124,8 @@ import KVPolicyKit
   /// Multiplies two registers of rows at a time. At the end of an odd number of registers the last
   /// register takes both places.
   private func multiply<Codes: WordCodes, Heads: HeadCount>(
-    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: UnsafePointer<CodeBlock>, _ words: UnsafeRawPointer,
+    _: Codes.Type, _: Heads.Type, _ head: Int, _ layout: UnsafePointer<CodeBlock>,
+    _ words: UnsafeRawPointer,
     _ rows: Range<Int>
   ) {
     var row = rows.lowerBound

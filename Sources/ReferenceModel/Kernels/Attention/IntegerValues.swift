@@ -16,10 +16,9 @@ import KVPolicyKit
 /// Sums of products are exact in 32 bits, because a list has at most `RowList.most` = 128 rows
 /// and a number is at most 255 in size. So no result depends on their order.
 @unsafe struct IntegerValues {
-  // Groups have a multiple of 32 numbers. `rounded` has room for the weights of `group` heads.
+  // Groups have a multiple of 32 numbers. `room.rounded` has the weights of `group` heads, times
+  // scales: `most` integers for each head, 0 behind the last row. `room.units` has their units.
 
-  /// Weights times scales: `most` floats for each head, 0 behind the last row up to a register.
-  let weights: UnsafePointer<Float>
   let group: Int
   /// Floats from one head's sums to the next head's.
   let width: Int
@@ -54,9 +53,7 @@ import KVPolicyKit
   private func add<Numbers: PairedNumbers, Heads: HeadCount>(
     _: Numbers.Type, _: Heads.Type, _ list: RowList, _ head: Int, _ out: UnsafeMutablePointer<Float>
   ) {
-    let u0 = unsafe round(head, list.count)
-    let u1 = unsafe Heads.heads > 1 ? round(head &+ 1, list.count) : 0
-    let u2 = unsafe Heads.heads > 2 ? round(head &+ 2, list.count) : 0
+    let units = unsafe room.units + head
     var (number, offset) = (0, 0)
     while unsafe number < list.encoding.group {
       let a = unsafe sums(Numbers.self, Heads.self, list, head, offset, part: 0)
@@ -64,25 +61,16 @@ import KVPolicyKit
         unsafe PairedSums.parts == 1
         ? a : sums(Numbers.self, Heads.self, list, head, offset, part: 1)
       let target = unsafe out + (head &* width &+ number)
-      unsafe deliver(Numbers.self, a.0, b.0, times: u0, to: target)
+      unsafe deliver(Numbers.self, a.0, b.0, times: units[0].unit, to: target)
       if Heads.heads > 1 {
-        unsafe deliver(Numbers.self, a.1, b.1, times: u1, to: target + width)
+        unsafe deliver(Numbers.self, a.1, b.1, times: units[1].unit, to: target + width)
       }
       if Heads.heads > 2 {
-        unsafe deliver(Numbers.self, a.2, b.2, times: u2, to: target + 2 &* width)
+        unsafe deliver(Numbers.self, a.2, b.2, times: units[2].unit, to: target + 2 &* width)
       }
       offset &+= Numbers.bytes
       number &+= 32
     }
-  }
-
-  /// Rounds a head's weights, and returns their unit.
-  private func round(_ head: Int, _ count: Int) -> Float {
-    let end = (count &+ vectorWidth &- 1) / vectorWidth &* vectorWidth
-    let own = unsafe weights + head &* RowList.most
-    let rounding = unsafe ShortRounding(own, count: end)
-    unsafe rounding.round(own, count: end, into: room.rounded + head &* RowList.most)
-    return rounding.unit
   }
 
   /// A part of the sums of 32 channels for up to three heads: two rows at a time. Behind an odd

@@ -89,29 +89,56 @@ extension Kernels {
   /// Adds values with scales, and perhaps zeros, of each row's groups.
   @inline(__always)
   private func addGroups(_ list: RowList, hasZeros: Bool) {
-    let (size, most) = unsafe (list.encoding.group, RowList.most)
+    let size = unsafe list.encoding.group
+    let inIntegers = unsafe isInteger && list.encoding.isInteger
     for index in unsafe 0..<list.encoding.groups {
-      let scales = unsafe list.scales(index)
       let target = unsafe out + index &* size
+      let scales = unsafe list.scales(index)
       for head in unsafe 0..<group {
-        let (weight, scaled) = unsafe (room.sums + head &* most, room.products + head &* most)
-        var zeros = FloatVector.zero
-        var row = 0
-        while unsafe row < list.count {
-          let w = unsafe loadVector(weight + row)
-          unsafe storeVector(w * loadVector(scales + row), scaled + row)
-          if hasZeros { zeros = unsafe multiplyAdd(w, loadVector(scales + most + row), zeros) }
-          row &+= vectorWidth
-        }
-        if hasZeros { unsafe Kernels.add(zeros.total, to: target + head &* width, count: size) }
+        let (zeros, top) = unsafe scaleWeights(head, scales, list.count, hasZeros: hasZeros)
+        if hasZeros { unsafe Kernels.add(zeros, to: target + head &* width, count: size) }
+        if inIntegers { unsafe round(head, list.count, top) }
       }
-      if unsafe isInteger && list.encoding.isInteger {
-        unsafe IntegerValues(weights: room.products, group: group, width: width, room: room)
+      if inIntegers {
+        unsafe IntegerValues(group: group, width: width, room: room)
           .add(list.group(index), into: target)
       } else {
         unsafe mix(list.group(index), room.products, into: target)
       }
     }
+  }
+
+  /// Multiplies a head's weights with the rows' scales of a group, into `room.products`.
+  ///
+  /// - Returns: the weighted sum of the zeros, and the greatest magnitude of the products.
+  @inline(__always)
+  private func scaleWeights(
+    _ head: Int, _ scales: UnsafePointer<Float>, _ count: Int, hasZeros: Bool
+  ) -> (zeros: Float, top: GreatestMagnitude) {
+    let most = unsafe RowList.most
+    let (weight, scaled) = unsafe (room.sums + head &* most, room.products + head &* most)
+    var (zeros, top) = (FloatVector.zero, GreatestMagnitude())
+    var row = 0
+    while row < count {
+      let w = unsafe loadVector(weight + row)
+      let product = unsafe w * loadVector(scales + row)
+      unsafe storeVector(product, scaled + row)
+      top.add(product)
+      if hasZeros { zeros = unsafe multiplyAdd(w, loadVector(scales + most + row), zeros) }
+      row &+= vectorWidth
+    }
+    return (hasZeros ? zeros.total : 0, top)
+  }
+
+  /// Rounds a head's scaled weights for integers.
+  @inline(__always)
+  private func round(_ head: Int, _ count: Int, _ top: GreatestMagnitude) {
+    let (rounding, most) = unsafe (ShortRounding(top), RowList.most)
+    // Up to a whole vector, behind which no weight is read.
+    let end = (count &+ vectorWidth &- 1) / vectorWidth &* vectorWidth
+    unsafe rounding.round(
+      room.products + head &* most, count: end, into: room.rounded + head &* most)
+    unsafe room.units[head].unit = rounding.unit
   }
 
   /// Adds the numbers of a group of channels of each row, times weights that have `most` floats for

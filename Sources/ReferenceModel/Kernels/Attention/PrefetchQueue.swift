@@ -73,8 +73,8 @@ extension PrefetchQueue {
     guard let codes = unsafe rows.codes, let side = unsafe value ? codes.values : codes.keys else {
       return unsafe append(rows, whole: range, value: value)
     }
+    var row = unsafe append(inOrder: side, range)
     var (last, blocks) = (-1, 0)
-    var row = range.lowerBound
     while row < range.upperBound {
       guard let block = unsafe side.block(ofRow: row) else {
         unsafe append(rows, whole: row..<min(row + 16, range.upperBound), value: value)
@@ -93,6 +93,19 @@ extension PrefetchQueue {
     unsafe append(side.note(ofBlock: last + 1), bytes: 8 * blocks)
     guard unsafe range.upperBound > side.rowsInOrder else { return }
     unsafe append(side.places + range.upperBound, bytes: 4 * range.count)
+  }
+
+  /// Adds the blocks of the rows that lie in order, and returns the first row behind these rows.
+  /// First come the addresses of the next blocks, which are read before the blocks.
+  private mutating func append(inOrder side: CodedRows, _ range: Range<Int>) -> Int {
+    let end = unsafe min(range.upperBound, side.rowsInOrder)
+    guard range.lowerBound < end else { return range.lowerBound }
+    let shift = unsafe side.blockShift
+    let (first, last) = (range.lowerBound &>> shift, (end &- 1) &>> shift)
+    unsafe append(side.note(ofBlock: last &+ 1), bytes: 8 &* (last &- first &+ 1))
+    let bytes = unsafe side.layouts[0].bytes
+    for block in first...last { unsafe append(side.address(ofBlock: block), bytes: bytes) }
+    return end
   }
 
   /// Adds the keys, or the values, of rows in the store's format. Contiguous rows become one piece.
