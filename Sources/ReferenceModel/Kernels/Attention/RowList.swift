@@ -60,15 +60,16 @@ import KVPolicyKit
 
   /// Reads the scales of rows in a store's format, which stand before the numbers of each group.
   ///
-  /// They are copied first and then converted eight or sixteen at a time: the conversion of a single
-  /// scale waits for the one before, because loading a scale keeps the rest of a register.
+  /// They are copied first, and then converted eight or sixteen at a time: the conversion of a
+  /// single scale waits for the conversion before, because loading a scale keeps the rest of a
+  /// register.
   func readScales() {
-    let halves = unsafe room.rounded
+    let (halves, before) = unsafe (room.rounded, encoding.firstNumber)
     for group in unsafe 0..<encoding.groups {
       let rows = unsafe self.group(group)
       var row = 0
       while unsafe row < count {
-        unsafe halves[row] = (rows.key(row) - 2).loadUnaligned(as: Int16.self)
+        unsafe halves[row] = (rows.key(row) - before).loadUnaligned(as: Int16.self)
         row &+= 1
       }
       unsafe Kernels.load(halves, format: .f16, count: count, into: scales(group))

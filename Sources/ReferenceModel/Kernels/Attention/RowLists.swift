@@ -1,8 +1,8 @@
 import KVPolicyKit
 
 extension Kernels {
-  /// Lends some rows of a lane as lists: the rows of each tier, then the rows in the store's format,
-  /// of up to 128 rows of the range at a time. Every row is in one list.
+  /// Lends some rows of a lane as lists: the rows of each tier, then the rows in the store's
+  /// format, of up to 128 rows of the range at a time. Every row is in one list.
   @unsafe static func forEachList(
     of rows: LaneRows, _ range: Range<Int>, value: Bool, _ room: ListRoom,
     _ body: (RowList) -> Void
