@@ -180,10 +180,10 @@ private func greatestSize(_ x: UnsafeRawPointer) -> Float {
 /// Eight floats of size below 2²² as the nearest integers, ties to even, within ±127.
 @inline(__always)
 private func rounded(_ v: SIMD8<Float>) -> SIMD8<Int8> {
-  // Floats near 1.5 × 2²³ are 1 apart: the addition rounds, and the integer is in the low bits.
-  let magic = SIMD8<Float>(repeating: 0x1.8p23)
-  // Both types are eight 32-bit elements.
-  var near = unsafe unsafeBitCast(v + magic, to: SIMD8<Int32>.self) &- 0x4B40_0000
+  // Floats near 1.5 × 2²³, whose bits are 0x4B40_0000, are 1 apart: the addition rounds, and the
+  // integer is the difference of the bits. Both types are eight 32-bit elements.
+  let sum = v + SIMD8(repeating: 0x1.8p23)
+  var near = unsafe unsafeBitCast(sum, to: SIMD8<Int32>.self) &- 0x4B40_0000
   let most = SIMD8<Int32>(repeating: 127)
   near.replace(with: most, where: near .> most)
   near.replace(with: 0 &- most, where: near .< 0 &- most)

@@ -8,7 +8,8 @@
 protocol IntegerNumbers {
   /// Bytes of 32 numbers.
   static var bytes: Int { get }
-  /// Numbers of a group where all rows have groups of one size, which have no zeros.
+  /// Numbers of a group, where it is the same in all rows of such numbers and no group has a zero;
+  /// else nil.
   static var groupSize: Int? { get }
   /// 32 numbers as two registers. Rows may start at any address.
   @unsafe static func load(_ p: UnsafeRawPointer) -> (SIMD16<Int16>, SIMD16<Int16>)

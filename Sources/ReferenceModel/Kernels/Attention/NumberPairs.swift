@@ -33,7 +33,7 @@ struct PairedSums {
     addPairProducts(pairs.1, both, to: &s1)
   }
 
-  /// The sums of 32 pairs as floats; the last part is the first again if there is one.
+  /// The sums of 32 pairs as floats. Where they have one part, it is both the first and the last.
   @inline(__always)
   static func eights(_ first: PairedSums, _ last: PairedSums) -> Eights {
     #if KVPOLICY_AVX512
