@@ -98,7 +98,6 @@ extension Kernels {
   func compute(_ list: RowList) {
     let queries = unsafe list.encoding.isMapped ? mapped : whole
     let isInteger = unsafe isInteger && list.encoding.isInteger
-    if unsafe list.encoding.scaling == .ofRow { unsafe list.readScales() }
     switch unsafe list.encoding.scaling {
     case .ofRow where isInteger, .ofRowWithZero where isInteger:
       unsafe IntegerLogits(

@@ -60,7 +60,6 @@ extension Kernels {
   /// Adds a list's values, each times its weight.
   func add(_ list: RowList) {
     unsafe gatherWeights(list)
-    if unsafe list.encoding.scaling == .ofRow { unsafe list.readScales() }
     switch unsafe list.encoding.scaling {
     case .none: unsafe mix(list, room.sums, into: out)
     case .ofRow: unsafe addGroups(list, hasZeros: false)

@@ -52,8 +52,8 @@ import KVPolicyKit
     unsafe (block, firstInBlock) = unsafe (run.base, run.index)
   }
 
-  /// The scales of a group, row by row, once they are read, and `most` floats behind them the
-  /// zeros. Numbers behind the last row, up to a whole vector, are 0.
+  /// The scales of a group, row by row, and `most` floats behind them the zeros. Numbers behind the
+  /// last row, up to a whole vector, are 0.
   func scales(_ group: Int) -> UnsafeMutablePointer<Float> {
     unsafe room.scales + group &* 2 &* Self.most
   }

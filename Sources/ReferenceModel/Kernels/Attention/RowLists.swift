@@ -76,6 +76,7 @@ extension Kernels {
       row = run?.rows.upperBound ?? row
     }
     guard unsafe list.count > 0 else { return }
+    if unsafe list.encoding.scaling == .ofRow { unsafe list.readScales() }
     unsafe body(list)
   }
 
